@@ -1,0 +1,77 @@
+"""One look for every figure of the course: large, quiet, colour-blind safe, with a text for those who cannot see it.
+
+The palette is Okabe and Ito's (2008). Figures are made with matplotlib's object interface (no pyplot: it costs a
+second to import and keeps every figure alive), and `show` puts them on the page with their alternative text.
+"""
+
+import base64
+import html
+import io
+
+import matplotlib
+from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+INK, GREY, PALE = "#222222", "#8c8c8c", "#e6e6e6"
+BLUE, ORANGE, GREEN, PINK, SKY, RUST, YELLOW = (
+    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442",
+)  # fmt: skip
+PALETTE = (BLUE, ORANGE, GREEN, PINK, SKY, RUST, YELLOW)
+SEQUENTIAL = "cividis"  # for heat maps: even in lightness, the same to every kind of colour vision
+
+_RC = {
+    "font.size": 13,
+    "axes.titlesize": 14,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 13,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "axes.prop_cycle": matplotlib.cycler(color=PALETTE),
+    "lines.linewidth": 2.5,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+}
+
+
+def panels(
+    columns: int = 1, rows: int = 1, *, width: float = 9.0, height: float = 3.6
+) -> tuple[Figure, list[Axes]]:
+    """Return an empty figure in the course's look and its axes, row by row. Sizes in inches, for the whole figure."""
+    with matplotlib.rc_context(_RC):
+        figure = Figure(figsize=(width, height), dpi=100)
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, list(axes.flat)
+
+
+class _Picture:
+    """What Jupyter displays: the image with its alternative text, or the text alone where there are no pictures."""
+
+    def __init__(self, png: bytes, alt: str) -> None:
+        self.png, self.alt = png, alt
+
+    def __repr__(self) -> str:
+        return f"[figure: {self.alt}]"
+
+    def _repr_html_(self) -> str:
+        data = base64.b64encode(self.png).decode()
+        return f'<img style="max-width:100%" alt="{html.escape(self.alt)}" src="data:image/png;base64,{data}">'
+
+
+def png(figure: Figure) -> bytes:
+    """Return the figure as the bytes of a PNG file, for an ipywidgets.Image or a file."""
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(_RC):
+        figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Put the figure on the page. alt says in one or two sentences what a reader should see in it."""
+    display(_Picture(png(figure), alt))
