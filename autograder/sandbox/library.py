@@ -1,0 +1,66 @@
+"""The student's copy of `course_lib`: the functions that would answer the lesson are absent, a kind refusal stands in their place."""
+
+import ast
+import atexit
+import shutil
+import tempfile
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+import course_lib
+
+SOURCE = Path(course_lib.__file__).parent
+_REFUSAL = """
+def _refuse(*args, **kwargs):
+    from course_lib.checks.forbidden import ForbiddenCall
+    raise ForbiddenCall({name!r})
+"""
+
+
+@lru_cache(maxsize=64)
+def copy_without(names: frozenset[str]) -> Path:
+    """Return a folder that holds `course_lib` without these functions and classes. It is removed when this process ends.
+
+    names  dotted, e.g. "course_lib.information.entropy"; others than course_lib's are left to the tripwire
+
+    Raises LookupError when the library has no such name.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="course-lib-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    shutil.copytree(SOURCE, folder / "course_lib", ignore=shutil.ignore_patterns("__pycache__"))
+    by_file: dict[Path, list[str]] = {}
+    for name in sorted(name for name in names if name.startswith("course_lib.")):
+        module, _, attribute = name.rpartition(".")
+        by_file.setdefault(_file(folder, module, name), []).append(attribute)
+    for path, attributes in by_file.items():
+        module = ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__")
+        path.write_text(_withhold(path.read_text(encoding="utf-8"), module, attributes), encoding="utf-8")
+    return folder
+
+
+def _file(folder: Path, module: str, name: str) -> Path:
+    path = folder.joinpath(*module.split("."))
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    raise LookupError(f"there is no module {module} in course_lib, so {name} cannot be withheld")
+
+
+def _withhold(source: str, module: str, names: Iterable[str]) -> str:
+    """Return the module's source with each of these definitions replaced by one that refuses."""
+    tree = ast.parse(source)
+    wanted = set(names)
+    for index, node in enumerate(tree.body):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name in wanted:
+            wanted.remove(node.name)
+            (refuse,) = ast.parse(_REFUSAL.format(name=f"{module}.{node.name}")).body
+            if isinstance(node, ast.ClassDef):  # what is built of it refuses; it can still be named and subclassed
+                refuse.name = "__init__"
+                tree.body[index] = ast.ClassDef(node.name, node.bases, node.keywords, [refuse], [], type_params=[])
+            else:
+                refuse.name = node.name
+                tree.body[index] = refuse
+    if wanted:
+        raise LookupError(f"{module} defines no {', '.join(sorted(wanted))}, so it cannot be withheld")
+    return ast.unparse(ast.fix_missing_locations(tree))

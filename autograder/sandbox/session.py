@@ -1,0 +1,229 @@
+"""The trusted side's handle on a student's process: run cells, probe, and believe nothing that comes back.
+
+In this version the process is a plain one with a time limit and a memory limit. Isolation and a warm start come behind this same
+interface: whoever uses a Session sees `run`, `probe`, `bind`, `close` and `SessionEnded`, and nothing else.
+"""
+
+import json
+import os
+import selectors
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from autograder.lesson import Lesson
+from autograder.sandbox.library import copy_without
+from course_lib.checks import wire
+from course_lib.checks.case import Outcome
+
+STUDENT_PROGRAM = Path(__file__).with_name("student.py")
+START_SECONDS = 60.0
+CELL_SECONDS = 20.0
+MAX_REPLY = 64 * 2**20
+
+
+class SessionEnded(Exception):
+    """The student's process is gone. `why` is "timeout" or "died"; `sentence` says it to a person."""
+
+    def __init__(self, why: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.why, self.sentence = why, sentence
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a cell put out (nbformat outputs, plain text and pictures only) and the error it ended with, or ""."""
+
+    outputs: tuple[dict, ...]
+    error: str
+
+
+def withheld_names(lesson: Lesson) -> frozenset[str]:
+    """Return every name that a lesson withholds."""
+    return frozenset(name for exercise in lesson.exercises.values() for name in exercise.check.withheld)
+
+
+class Session:
+    """One student's process, for as long as it lives. Use it as a context manager: at the end nothing of it is left."""
+
+    def __init__(self, withheld: frozenset[str] = frozenset()) -> None:
+        library = copy_without(withheld)
+        self._folder = tempfile.mkdtemp(prefix="student-")
+        inward, self._requests = os.pipe()
+        self._replies, outward = os.pipe()
+        environment = {
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": self._folder,
+            "TMPDIR": self._folder,
+            "LANG": "C.UTF-8",
+            "MPLBACKEND": "Agg",
+            "OMP_NUM_THREADS": "1",
+            "COURSE_HOME": self._folder,
+        }
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", str(STUDENT_PROGRAM), str(inward), str(outward), str(library)],
+                pass_fds=(inward, outward),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=self._folder,
+                env=environment,
+                start_new_session=True,
+            )
+        finally:
+            os.close(inward)
+            os.close(outward)
+        os.set_blocking(self._replies, False)
+        os.set_blocking(self._requests, False)
+        try:
+            self._receive(START_SECONDS)
+        except BaseException:
+            self.close()
+            raise
+
+    def run(self, source: str, seconds: float = CELL_SECONDS) -> Ran:
+        """Run a cell. Raises SessionEnded when it takes longer than `seconds` or ends the process."""
+        reply = self._ask({"do": "run", "source": source}, seconds)
+        outputs = reply.get("outputs")
+        if not isinstance(outputs, list) or not isinstance(reply.get("error"), str):
+            return Ran((), "The cell's output could not be read.")
+        return Ran(tuple(clean for output in outputs[:50] if (clean := _clean(output))), reply["error"][:8000])
+
+    def probe(
+        self,
+        name: str,
+        setup: str,
+        probe_source: str,
+        arguments: dict[str, Any],
+        withheld: tuple[str, ...],
+        seconds: float = CELL_SECONDS,
+    ) -> Outcome:
+        """Return the outcome of one probe. What is not a valid reply counts as raised, under the name "WireError".
+
+        Raises SessionEnded like `run`.
+        """
+        request = {"do": "probe", "name": name, "setup": setup, "probe": probe_source, "withheld": list(withheld)}
+        reply = self._ask({**request, "arguments": wire.encode(arguments)}, seconds)
+        if reply.get("missing") is True:
+            return Outcome(raised=("NameError", "Exception"), complaint=f"NameError: `{name}` is not defined.")
+        try:
+            return Outcome.from_document(reply)
+        except wire.WireError as problem:
+            return Outcome(
+                raised=("WireError", "ValueError", "Exception"), complaint=f"The result is not usable: {problem}."
+            )
+
+    def bind(self, name: str, tested: str) -> None:
+        """Bind the tested function `tested` (dotted, in course_lib, not withheld in this session) to a name."""
+        self._ask({"do": "bind", "name": name, "tested": tested}, CELL_SECONDS)
+
+    def close(self) -> None:
+        """End the process with everything it started, and remove its folder."""
+        if self._process.poll() is None:
+            try:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self._process.wait()
+        for descriptor in (self._requests, self._replies):
+            try:
+                os.close(descriptor)
+            except OSError:
+                pass
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ---- messages
+
+    def _ask(self, request: dict, seconds: float) -> dict:
+        deadline = time.monotonic() + seconds
+        body = json.dumps(request).encode()
+        data = memoryview(struct.pack(">Q", len(body)) + body)
+        while data:
+            self._wait(self._requests, selectors.EVENT_WRITE, deadline, seconds)
+            try:
+                data = data[os.write(self._requests, data) :]
+            except BlockingIOError:
+                continue
+            except BrokenPipeError:
+                raise SessionEnded("died", self._obituary()) from None
+        return self._receive(seconds, deadline)
+
+    def _receive(self, seconds: float, deadline: float | None = None) -> dict:
+        deadline = deadline or time.monotonic() + seconds
+        (length,) = struct.unpack(">Q", self._read(8, deadline, seconds))
+        if length > MAX_REPLY:
+            raise SessionEnded("died", f"It returned more than {MAX_REPLY >> 20} MB.")
+        body = self._read(length, deadline, seconds)
+        try:
+            reply = json.loads(body)
+        except (ValueError, RecursionError):
+            reply = None
+        return reply if isinstance(reply, dict) else {}
+
+    def _read(self, length: int, deadline: float, seconds: float) -> bytes:
+        data = bytearray()
+        while len(data) < length:
+            self._wait(self._replies, selectors.EVENT_READ, deadline, seconds)
+            try:
+                piece = os.read(self._replies, min(1 << 20, length - len(data)))
+            except BlockingIOError:
+                continue
+            if not piece:
+                raise SessionEnded("died", self._obituary())
+            data += piece
+        return bytes(data)
+
+    def _wait(self, descriptor: int, event: int, deadline: float, seconds: float) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(descriptor, event)
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                raise SessionEnded("timeout", f"It did not finish within {seconds:.3g} seconds.")
+
+    def _obituary(self) -> str:
+        try:
+            code = self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            return "It closed its connection to the grader."
+        if code < 0:
+            return f"It ended the Python process (signal {signal.Signals(-code).name})."
+        return f"It ended the Python process (exit code {code})."
+
+
+def _clean(output: Any) -> dict | None:
+    """Return an output with nothing in it but text and PNG pictures, or None."""
+    if not isinstance(output, dict):
+        return None
+    kind = output.get("output_type")
+    if kind == "stream" and isinstance(output.get("text"), str):
+        name = "stderr" if output.get("name") == "stderr" else "stdout"
+        return {"output_type": "stream", "name": name, "text": output["text"][:20_000]}
+    if kind == "display_data" and isinstance(output.get("data"), dict):
+        data = output["data"]
+        kept = {k: data[k][:2_000_000] for k in ("text/plain", "image/png") if isinstance(data.get(k), str)}
+        return {"output_type": "display_data", "data": kept, "metadata": {}}
+    if kind == "error":
+        text = (
+            [str(line)[:500] for line in output.get("traceback", [])[:20]]
+            if isinstance(output.get("traceback"), list)
+            else []
+        )
+        names = {key: str(output.get(key, ""))[:500] for key in ("ename", "evalue")}
+        return {"output_type": "error", **names, "traceback": text}
+    return None

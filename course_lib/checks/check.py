@@ -1,0 +1,201 @@
+"""What a learner calls in a notebook: `check` an exercise, `show_answer`, and `yours` to build on what passed."""
+
+import ast
+import importlib
+import os
+import sys
+from typing import Any, TypeVar
+
+from course_lib.checks import progress, public, verdict
+from course_lib.checks.case import Case, Outcome
+from course_lib.checks.exercise import Exercise, PublicExercise, read_cases
+from course_lib.checks.forbidden import forbidden_in
+from course_lib.checks.probe import run_probe
+from course_lib.checks.render import AnswerView, CheckView, put
+from course_lib.checks.verdict import FORBIDDEN, MISSING, NOT_STARTED, PASSED, Verdict, judge_exercise, zero
+
+T = TypeVar("T")
+RECORDED = "recorded"
+
+
+class CheckFailed(Exception):
+    """Raised under plain nbgrader when an exercise is not right, so that its points are not given by accident."""
+
+
+def check(id: str) -> None:
+    """Check what you wrote for an exercise on its public cases, and show what is right, what is not, and what may help.
+
+    id  the exercise, e.g. "information.entropy"
+
+    Raises ValueError when there is no such exercise; under nbgrader, CheckFailed when it does not pass.
+    """
+    entry = _find(id)
+    result, note = _judge_in(entry, sys._getframe(1).f_globals)
+    if result.verdict not in (NOT_STARTED, MISSING):
+        progress.record_try(id, result.verdict == PASSED, result.points)
+    put(CheckView(entry.exercise, result, note, shown_answers=bool(public.answers(entry.exercise.lesson))))
+    if os.environ.get("NBGRADER_EXECUTION") and result.verdict != PASSED:
+        raise CheckFailed(f"{id}: {result.message}")
+
+
+def show_answer(id: str) -> None:
+    """Show the reference solution or the model answer, folded up. For a solution it is noted that it was shown."""
+    entry = _find(id)
+    answer = public.answers(entry.exercise.lesson).get(id)
+    if answer and entry.exercise.kind != "text":
+        progress.record_answer_shown(id)
+    put(AnswerView(entry.exercise, answer))
+
+
+def yours(id: str, tested: T) -> T:
+    """Return your own solution if it passes its check, else the tested one from `course_lib`; says which.
+
+    id      the exercise, e.g. "information.entropy"
+    tested  what to use until yours passes
+    """
+    entry = _find(id)
+    names = sys._getframe(1).f_globals
+    result, note = _judge_in(entry, names)
+    if result.verdict == PASSED and not note:
+        print(f"Using your own {entry.exercise.name}.")
+        return names[entry.exercise.name]
+    print(f"Using the course's {entry.exercise.name} until yours passes its check.")
+    return tested
+
+
+def _find(id: str) -> PublicExercise:
+    lesson, _, name = id.partition(".")
+    if not name:
+        raise ValueError(f"An exercise is called `lesson.name`, as in “information.entropy”; got {id!r}.")
+    exercises = public.find(lesson).exercises
+    if id not in exercises:
+        raise ValueError(f"There is no exercise {id!r}. This lesson has: {', '.join(exercises)}.")
+    return exercises[id]
+
+
+def _judge_in(entry: PublicExercise, names: dict[str, Any]) -> tuple[Verdict, str]:
+    """Return the verdict on what stands in a notebook's names, and a note when tested prerequisites had to help."""
+    result = _judge(entry, names)
+    if result.verdict in (PASSED, NOT_STARTED, MISSING, FORBIDDEN) or not entry.exercise.needs:
+        return result, ""
+    replaced = {}
+    for need in entry.exercise.needs:
+        needed = _find(f"{entry.exercise.lesson}.{need}")
+        if _judge(needed, names).verdict != PASSED:
+            replaced[need] = _tested(needed.exercise)
+    if not replaced:
+        return result, ""
+    own = {name: names[name] for name in replaced if name in names}
+    names.update(replaced)
+    try:
+        again = _judge(entry, names)
+    finally:
+        for name in replaced:
+            names.pop(name, None)
+        names.update(own)
+    if again.verdict != PASSED:
+        return result, ""
+    helped = ", ".join(f"`{name}`" for name in replaced)
+    return again, f"Checked with the course's own {helped}, since yours does not pass yet."
+
+
+def _tested(exercise: Exercise) -> Any:
+    name = next(name for name in exercise.withheld if name.startswith("course_lib."))
+    module, _, attribute = name.rpartition(".")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _judge(entry: PublicExercise, names: dict[str, Any]) -> Verdict:
+    exercise = entry.exercise
+    if exercise.name not in names:
+        return zero(exercise, MISSING, f"There is no `{exercise.name}` yet: run the cell above first.")
+    student, source = names[exercise.name], _source(exercise.name, names)
+    if is_unchanged(exercise, student, source):
+        return zero(exercise, NOT_STARTED, "Not started yet.")
+    if exercise.kind in ("choice", "number"):
+        return _judge_answer(exercise, student)
+    if name := forbidden_in(source, exercise.withheld) or _is_withheld(exercise, student):
+        message = f"`{name}` is what you are asked to write here, so calling it is not allowed."
+        return zero(exercise, FORBIDDEN, message)
+    if entry.cases is None:
+        raise ValueError(f"{exercise.id} has no public cases; the case file is damaged.")
+    got = [run_probe(student, exercise.probe, case.arguments, exercise.withheld) for case in entry.cases.cases]
+    return judge_exercise(exercise, entry.cases, got)
+
+
+def _judge_answer(exercise: Exercise, student: Any) -> Verdict:
+    if exercise.kind == "choice" and student not in exercise.choices:
+        options = ", ".join(f'"{choice}"' for choice in exercise.choices)
+        return zero(exercise, verdict.WRONG, f"The answer is one of {options}; yours is {student!r}.")
+    if exercise.kind == "number" and (isinstance(student, bool) or not isinstance(student, (int, float))):
+        return zero(exercise, verdict.WRONG, f"The answer is a number; yours is {student!r}.")
+    answer = public.answers(exercise.lesson).get(exercise.id)
+    if answer is None:
+        return zero(exercise, RECORDED, "Recorded. It is graded with your submission.")
+    cases = read_cases(answer["cases"])
+    return judge_exercise(exercise, cases, [Outcome(student)] * len(cases.cases))
+
+
+def is_unchanged(exercise: Exercise, student: Any, source: str) -> bool:
+    """Whether the cell is still as the student received it.
+
+    source  the cell's text; "" where it is not known, and then the stub's own message decides
+    """
+    if exercise.kind in ("choice", "number") and student is None:
+        return True
+    if source:
+        return same_code(source, exercise.stub)
+    if exercise.kind != "function" or not callable(student):
+        return False
+    outcome = run_probe(student, None, Case({}).arguments)
+    return "NotImplementedError" in outcome.raised and "not started" in outcome.complaint
+
+
+def same_code(a: str, b: str) -> bool:
+    """Whether two sources are the same program, comments and layout aside."""
+    try:
+        return ast.dump(ast.parse(a)) == ast.dump(ast.parse(b))
+    except (SyntaxError, ValueError):
+        return a.strip() == b.strip()
+
+
+def _is_withheld(exercise: Exercise, student: Any) -> str:
+    home = f"{getattr(student, '__module__', '')}.{getattr(student, '__qualname__', '')}"
+    return home if home in exercise.withheld else ""
+
+
+def _source(name: str, names: dict[str, Any]) -> str:
+    """Return the text of the last executed cell that defines this name; "" outside IPython."""
+    for cell in reversed(names.get("In", ())):
+        try:
+            tree = ast.parse(cell)
+        except (SyntaxError, ValueError):
+            continue
+        if name in defined_names(tree):
+            return cell
+    return ""
+
+
+def defined_names(tree: ast.Module) -> set[str]:
+    """Return the names that a cell binds at its top level: functions, classes, assignments, imports, loop variables."""
+    names = set()
+    for node in _same_scope(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del)):
+            names.add(node.id)
+        elif isinstance(node, ast.alias):
+            names.add((node.asname or node.name).split(".")[0])
+    return names
+
+
+def _same_scope(node: ast.AST) -> list[ast.AST]:
+    """Return the nodes below this one that do not stand inside a function, class, lambda or comprehension."""
+    inner = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+    inner += (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+    found = []
+    for child in ast.iter_child_nodes(node):
+        found.append(child)
+        if not isinstance(child, inner):
+            found += _same_scope(child)
+    return found

@@ -1,0 +1,244 @@
+"""How a check looks: one line per case, the smallest failing one in full, then what may help. HTML in Jupyter, text elsewhere."""
+
+import html
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_lib.checks.case import Outcome
+from course_lib.checks.exercise import Exercise
+from course_lib.checks.verdict import (
+    ERROR,
+    FORBIDDEN,
+    MISTAKE,
+    NOT_STARTED,
+    PASSED,
+    WRONG,
+    Judged,
+    Verdict,
+    smallest_failure,
+)
+
+_COLOURS = {PASSED: "#009e73", NOT_STARTED: "#8c8c8c", "recorded": "#0072b2"}
+_RED = "#d55e00"  # vermilion: told from the green by every kind of colour vision; and ✓ and ✗ say it again
+
+
+def put(view: Any) -> None:
+    """Show a view: rich in Jupyter, as text elsewhere."""
+    try:
+        from IPython import get_ipython
+        from IPython.display import display
+    except ImportError:  # a bare interpreter
+        get_ipython = None
+    if get_ipython is not None and get_ipython() is not None:
+        display(view)
+    else:
+        print(view)
+
+
+def show_value(value: Any) -> str:
+    """Return a value as short text; a large tensor begins with its shape."""
+    if isinstance(value, Tensor):
+        number = value.detach().to(torch.float64) if value.dtype.is_floating_point else value.detach()
+        text = np.array2string(
+            number.numpy(), precision=4, threshold=24, edgeitems=2, separator=", ", suppress_small=True
+        )
+        if value.ndim < 2 and value.numel() <= 24:
+            return f"tensor({text})"
+        return f"tensor of shape {tuple(value.shape)}:\n{text}"
+    if isinstance(value, dict):
+        return "\n".join(f"{key}: {_indent(show_value(item))}" for key, item in value.items())
+    if isinstance(value, (list, tuple)) and any(isinstance(item, (Tensor, list, tuple, dict)) for item in value):
+        return "\n".join(f"item {index}: {_indent(show_value(item))}" for index, item in enumerate(value[:6]))
+    text = repr(value)
+    return text if len(text) <= 300 else text[:297] + "…"
+
+
+def _indent(text: str) -> str:
+    return text.replace("\n", "\n    ")
+
+
+def show_outcome(outcome: Outcome) -> str:
+    """Return what came out as short text: the value, or what was raised with the student's own lines."""
+    if outcome.raised:
+        return outcome.complaint or outcome.raised[0]
+    return show_value(outcome.value)
+
+
+def case_label(judged: Judged, index: int) -> str:
+    """Return the case's note, or its number."""
+    return judged.case.note or f"case {index + 1}"
+
+
+def difference(judged: Judged) -> list[tuple[str, str]]:
+    """Return the rows input, expected, yours of a failing case."""
+    expected = judged.expected.raised[0] + " raised" if judged.expected.raised else show_value(judged.expected.value)
+    rows = [("expected", expected), ("yours", show_outcome(judged.got))]
+    return [("input", show_value(judged.case.arguments)), *rows] if judged.case.arguments else rows
+
+
+@dataclass(frozen=True)
+class CheckView:
+    """The result of one check. note: a remark about how it was checked; shown_answers: whether answers can be shown here."""
+
+    exercise: Exercise
+    verdict: Verdict
+    note: str = ""
+    shown_answers: bool = False
+
+    @property
+    def headline(self) -> str:
+        """One line: what happened."""
+        verdict, id = self.verdict, self.exercise.id
+        if verdict.verdict == PASSED:
+            points = f"{verdict.points:g} point{'s' if verdict.points != 1 else ''}"
+            cases = f"all {len(verdict.judged)} cases are right" if len(verdict.judged) > 1 else "right"
+            return f"✓ {id} – {cases} ({points})"
+        if verdict.verdict == NOT_STARTED:
+            return f"○ {id} – not started yet"
+        if verdict.verdict == "recorded":
+            return f"● {id} – recorded; it is graded with your submission"
+        if self.exercise.kind in ("choice", "number"):
+            return f"✗ {id} – {'not this one' if self.exercise.kind == 'choice' else 'not this number'}"
+        if verdict.judged:
+            right = len(verdict.judged) - len(verdict.failed)
+            return f"✗ {id} – {right} of {len(verdict.judged)} cases are right"
+        return f"✗ {id} – {verdict.message}"
+
+    @property
+    def tells_cases(self) -> bool:
+        """Whether inputs and expected outcomes may be told: not of a question, whose only case is its answer."""
+        return self.exercise.kind == "function" and bool(self.verdict.judged)
+
+    @property
+    def advice(self) -> str:
+        """The sentence that helps, when there is one beyond the difference itself."""
+        kind = self.verdict.verdict
+        return self.verdict.message if kind in (MISTAKE, FORBIDDEN) and self.verdict.judged else ""
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """The hint ladder, for an exercise that was tried and did not pass."""
+        tried = self.verdict.verdict in (MISTAKE, WRONG, ERROR)
+        return self.exercise.hints if tried else ()
+
+    @property
+    def last_hint(self) -> str:
+        """How to see the reference, where this copy of the course has it."""
+        if not (self.hints and self.shown_answers):
+            return ""
+        return f'show_answer("{self.exercise.id}")'
+
+    def __repr__(self) -> str:
+        lines = [self.headline]
+        if self.tells_cases:
+            for index, judged in enumerate(self.verdict.judged):
+                lines.append(f"  {'✗' if judged.reason else '✓'} {case_label(judged, index)}")
+        if self.tells_cases and self.verdict.failed:
+            smallest = smallest_failure(self.verdict.judged)
+            lines.append(f"The smallest case that fails: {smallest.reason}")
+            lines += [f"  {name:>8}  " + text.replace("\n", "\n" + " " * 12) for name, text in difference(smallest)]
+        lines += [text for text in (self.advice, self.note) if text]
+        lines += [f"Hint {number}: {hint}" for number, hint in enumerate(self.hints[:1], 1)]
+        if self.last_hint:
+            lines.append(f"Still stuck? {self.last_hint} shows a solution; it is noted that you looked.")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        kind = self.verdict.verdict
+        colour = _COLOURS.get(kind, _RED)
+        parts = [f'<div style="font-weight:600;color:{colour}">{html.escape(self.headline)}</div>']
+        if self.tells_cases and kind != PASSED:
+            parts.append(self._cases_html())
+        if self.tells_cases and self.verdict.failed:
+            parts.append(self._difference_html())
+        if self.advice:
+            parts.append(
+                f'<div style="margin-top:.5em"><b>This may be it:</b> {_prose(self.advice)}</div>'
+                if kind == MISTAKE
+                else f'<div style="margin-top:.5em">{_prose(self.advice)}</div>'
+            )
+        if self.note:
+            parts.append(f'<div style="margin-top:.5em;opacity:.8">{_prose(self.note)}</div>')
+        for number, hint in enumerate(self.hints, 1):
+            parts.append(
+                f'<details style="margin-top:.3em"><summary style="cursor:pointer">Hint {number}</summary>'
+                f'<div style="margin:.2em 0 0 1.1em">{_prose(hint)}</div></details>'
+            )
+        if self.last_hint:
+            parts.append(
+                f'<div style="margin-top:.3em;opacity:.8">Still stuck? <code>{html.escape(self.last_hint)}</code> '
+                "in a new cell shows a solution; it is noted that you looked.</div>"
+            )
+        body = "".join(parts)
+        return (
+            f'<div class="course-check" data-verdict="{kind}" role="status" style="border-left:4px solid {colour};'
+            f'padding:.4em .9em;margin:.3em 0;line-height:1.45;overflow-x:auto">{body}</div>'
+        )
+
+    def _cases_html(self) -> str:
+        rows = []
+        for index, judged in enumerate(self.verdict.judged):
+            sign, colour = ("✗", _RED) if judged.reason else ("✓", _COLOURS[PASSED])
+            label = html.escape(case_label(judged, index))
+            rows.append(
+                f'<span style="white-space:nowrap;margin-right:1.2em"><b style="color:{colour}">{sign}</b> {label}</span>'
+            )
+        return f'<div style="margin:.3em 0">{" ".join(rows)}</div>'
+
+    def _difference_html(self) -> str:
+        smallest = smallest_failure(self.verdict.judged)
+        cell = "padding:.15em .8em .15em 0;vertical-align:top;text-align:left;background:none"
+        pre = "margin:0;white-space:pre-wrap;font-family:monospace;font-size:.92em;line-height:1.35"
+        rows = "".join(
+            f'<tr style="background:none"><th style="{cell};font-weight:600">{name}</th>'
+            f'<td style="{cell}"><pre style="{pre}">{html.escape(text)}</pre></td></tr>'
+            for name, text in difference(smallest)
+        )
+        label = case_label(smallest, self.verdict.judged.index(smallest))
+        return (
+            f"<div>The smallest case that fails is <b>{html.escape(label)}</b>. {_prose(smallest.reason)}</div>"
+            f'<table style="border-collapse:collapse;margin:.3em 0;text-align:left">{rows}</table>'
+        )
+
+
+@dataclass(frozen=True)
+class AnswerView:
+    """A reference solution or a model answer, folded up; `answer` is None where this copy of the course has none."""
+
+    exercise: Exercise
+    answer: dict | None
+
+    @property
+    def text(self) -> str:
+        """The answer itself, or why there is none."""
+        if self.answer is None:
+            return "This copy of the course comes without answers; you get them from your teacher."
+        return self.answer["answer"]
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        if self.answer is None:
+            return f"<div>{html.escape(self.text)}</div>"
+        is_text = self.exercise.kind == "text"
+        title = "A model answer (write yours first)" if is_text else f"A solution of {self.exercise.id}"
+        body = html.escape(self.text)
+        style = "white-space:pre-wrap;margin:.4em 0" + ("" if is_text else ";font-family:monospace")
+        inner = _prose(self.text) if is_text else body
+        return (
+            f'<details style="margin:.3em 0"><summary style="cursor:pointer">{html.escape(title)}</summary>'
+            f'<div style="{style}">{inner}</div></details>'
+        )
+
+
+def _prose(text: str) -> str:
+    """Return text as HTML with `code` set as code."""
+    pieces = html.escape(text).split("`")
+    if len(pieces) % 2 == 0:  # an odd backtick: leave the text as it is
+        return html.escape(text)
+    return "".join(f"<code>{piece}</code>" if index % 2 else piece for index, piece in enumerate(pieces))
