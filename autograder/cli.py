@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="autograder", description="Build, verify and grade the lessons of the course."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_build_command, _verify_command):
+    for add in (_build_command, _verify_command, _release_command, _grade_command, _doctor_command):
         add(commands)
     options = parser.parse_args(arguments)
     try:
@@ -132,3 +132,104 @@ def _verify(options: argparse.Namespace) -> int:
         else f"{held} of {total} trials hold: {score:.1f} %"
     )
     return 0 if held == total else 1
+
+
+def _release_command(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "release",
+        help="what a student gets, nothing that answers",
+        description="Copy notebooks, public cases and course_lib to a folder for students; answers and solutions stay here.",
+    )
+    parser.add_argument("lessons", nargs="+", metavar="LESSON", help="for instance 01_information")
+    parser.add_argument(
+        "--to", type=Path, required=True, metavar="DIR", help="folder to write to; it must be empty or new"
+    )
+    parser.add_argument("--solutions", type=Path, default=ROOT / "solutions", help=argparse.SUPPRESS)
+    parser.set_defaults(run=_release)
+
+
+def _release(options: argparse.Namespace) -> int:
+    from autograder.lesson import find_lessons
+    from autograder.release import release
+
+    names = [path.stem for path in find_lessons(options.solutions, tuple(options.lessons))]
+    for path in release(ROOT, names, options.to):
+        print(path)
+    return 0
+
+
+def _grade_command(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "grade",
+        help="submissions in, marks and feedback out",
+        description="Grade every submission in DIR (layout STUDENT/LESSON/LESSON.ipynb). Writes nbgrader's gradebook, autograded/, "
+        "feedback/, grades.csv and results.jsonl, and goes on where an earlier run stopped.",
+        epilog="Exit code 1: at least one submission could not be graded; the table says which and why.",
+    )
+    parser.add_argument("submitted", type=Path, metavar="DIR", help="folder of submissions")
+    parser.add_argument("--lesson", nargs="+", default=[], metavar="LESSON", help="only these lessons")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="course folder to write to (default: the folder that holds DIR)"
+    )
+    parser.add_argument("--db", metavar="URL", help="gradebook (default: sqlite:///OUT/gradebook.db)")
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="draw the same hidden cases again (default: a new, kept seed)"
+    )
+    parser.add_argument("--jobs", type=int, metavar="N", help="submissions at a time (default: one per processor)")
+    parser.add_argument("--solutions", type=Path, default=ROOT / "solutions", help="folder of the lesson files")
+    parser.set_defaults(run=_grade)
+
+
+def _grade(options: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from autograder.class_run import NOT_GRADABLE, ClassRun, grade_class
+    from autograder.class_table import print_tables
+    from autograder.lesson import AuthoringError
+
+    if not options.submitted.is_dir():
+        raise ValueError(f"{options.submitted} is not a folder.")
+    if options.jobs is not None and options.jobs < 1:
+        raise ValueError(f"--jobs must be at least 1; got {options.jobs}.")
+    out = (options.out or options.submitted.resolve().parent).resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    run = ClassRun(
+        submitted=options.submitted.resolve(),
+        out=out,
+        solutions=options.solutions,
+        db_url=options.db or f"sqlite:///{out / 'gradebook.db'}",
+        lessons=tuple(options.lesson),
+        seed=options.seed,
+        jobs=options.jobs,
+    )
+    console = Console()
+    try:
+        with Progress(console=console, transient=True) as bar:
+            task = bar.add_task("preparing", total=None)
+            results = grade_class(run, lambda d, n: bar.update(task, description="grading", completed=d, total=n))
+    except (AuthoringError, RuntimeError) as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    print_tables(console, results, out)
+    return 1 if any(result["status"] == NOT_GRADABLE for result in results) else 0
+
+
+def _doctor_command(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "doctor",
+        help="what this machine has",
+        description="Say what this machine has and what is missing, with the remedy.",
+    )
+    parser.set_defaults(run=_doctor)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from autograder.doctor import examine
+
+    findings = examine()
+    for finding in findings:
+        print(f"{'✓' if finding.good else '✗'} {finding.name}: {finding.found}")
+        if finding.remedy:
+            print(f"    {finding.remedy}")
+    return 0 if all(finding.good or not finding.required for finding in findings) else 1

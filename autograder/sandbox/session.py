@@ -28,6 +28,7 @@ STUDENT_PROGRAM = Path(__file__).with_name("student.py")
 START_SECONDS = 60.0
 CELL_SECONDS = 20.0
 MAX_REPLY = 64 * 2**20
+NOT_DEFINED = "NameError: `{}` is not defined."
 
 
 class SessionEnded(Exception):
@@ -114,7 +115,7 @@ class Session:
         request = {"do": "probe", "name": name, "setup": setup, "probe": probe_source, "withheld": list(withheld)}
         reply = self._ask({**request, "arguments": wire.encode(arguments)}, seconds)
         if reply.get("missing") is True:
-            return Outcome(raised=("NameError", "Exception"), complaint=f"NameError: `{name}` is not defined.")
+            return Outcome(raised=("NameError", "Exception"), complaint=NOT_DEFINED.format(name))
         try:
             return Outcome.from_document(reply)
         except wire.WireError as problem:

@@ -1,0 +1,68 @@
+"""The table at the end of a grading run: student × exercise, with the score and the mistakes by name."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from course_lib.checks import verdict as verdicts
+
+_SIGNS = {
+    verdicts.PASSED: ("✓", "green"),
+    verdicts.NOT_STARTED: ("·", "dim"),
+    verdicts.BY_HAND: ("✎", "cyan"),
+    verdicts.MISSING: ("?", "dim"),
+    verdicts.TIMEOUT: ("⧖", "red"),
+    verdicts.MEMORY: ("M", "red"),
+    verdicts.FORBIDDEN: ("⊘", "red"),
+    verdicts.ERROR: ("!", "red"),
+}
+_MOST_STUDENTS = 60
+
+
+def print_tables(console: Console, results: list[dict], out: Path) -> None:
+    """Print one table per lesson, what could not be graded, and where everything lies."""
+    for lesson in sorted({result["lesson"] for result in results}):
+        some = [result for result in results if result["lesson"] == lesson]
+        _print_lesson(console, lesson, some)
+    refused = [result for result in results if result["reason"]]
+    for result in refused:
+        console.print(Text(f"{result['student']} / {result['lesson']} not graded: {result['reason']}", style="red"))
+    console.print(
+        "✓ passed   ✗ wrong   m mistake (named)   ! error   ⧖ timeout   ⊘ forbidden   ✎ by hand   · not started"
+    )
+    console.print(f"marks     {out / 'grades.csv'}   {out / 'results.jsonl'}", soft_wrap=True, highlight=False)
+    console.print(f"feedback  {out / 'feedback'}/STUDENT/LESSON/LESSON.html", soft_wrap=True, highlight=False)
+
+
+def _print_lesson(console: Console, lesson: str, results: list[dict]) -> None:
+    ids = next((r["exercises"] for r in results if r["exercises"]), [])
+    table = Table(title=lesson, title_justify="left", title_style="bold", pad_edge=False, box=None, padding=(0, 1))
+    table.add_column("student", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    for number in range(1, len(ids) + 1):
+        table.add_column(str(number), justify="center")
+    table.add_column("mistakes recognised", ratio=1)
+    for result in results[:_MOST_STUDENTS]:
+        signs = [_sign(exercise) for exercise in result["exercises"]] or [Text("–", style="dim")] * len(ids)
+        score = f"{result['score']:g}/{result['max_score']:g}" if not result["reason"] else "not graded"
+        table.add_row(Text(result["student"][:24]), score, *signs, _mistakes(result["exercises"]))
+    console.print(table)
+    if len(results) > _MOST_STUDENTS:
+        console.print(f"… and {len(results) - _MOST_STUDENTS} more, in grades.csv")
+    names = "  ".join(f"{number} {exercise['id'].split('.', 1)[1]}" for number, exercise in enumerate(ids, 1))
+    console.print(Text(names, style="dim"))
+    console.print()
+
+
+def _sign(exercise: dict) -> Text:
+    if exercise["verdict"] == verdicts.MISTAKE:
+        return Text("m", style="yellow")
+    sign, style = _SIGNS.get(exercise["verdict"], ("✗", "red"))
+    return Text(sign, style=style)
+
+
+def _mistakes(exercises: list[dict]) -> Text:
+    found = [f"{e['id'].split('.', 1)[1]}: {e['mistake'].replace('_', ' ')}" for e in exercises if e["mistake"]]
+    return Text("; ".join(found), overflow="fold")

@@ -1,0 +1,284 @@
+"""Grading one submission: run the student's cells, probe each exercise on public and hidden cases, judge here.
+
+Everything that decides about marks happens in this process. The student's process gets inputs and returns plain data.
+"""
+
+import builtins
+import random
+import time
+from dataclasses import dataclass, field
+
+from nbformat.notebooknode import NotebookNode
+
+from autograder.build import public_lesson, student_notebook
+from autograder.lesson import Lesson
+from autograder.reference import PUBLIC_SEED, Reference
+from autograder.sandbox.session import NOT_DEFINED, Session, SessionEnded, withheld_names
+from autograder.submission import Submission, SubmittedCell
+from course_lib.checks import verdict as verdicts
+from course_lib.checks.case import CaseSet, Outcome
+from course_lib.checks.check import is_unchanged, same_code
+from course_lib.checks.exercise import Exercise, PublicLesson
+from course_lib.checks.forbidden import forbidden_in
+from course_lib.checks.verdict import Verdict, judge_exercise, zero
+
+HIDDEN_SEEDS = 2
+LEAST_SECONDS = 5.0  # the first call of a torch function may load libraries
+
+
+@dataclass(frozen=True)
+class GradedExercise:
+    """An exercise with its public and hidden cases, in this order, and the time that one case may take."""
+
+    check: Exercise
+    cases: CaseSet
+    public: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class GradedLesson:
+    """What grading a lesson needs, computed once per class."""
+
+    lesson: Lesson
+    release: NotebookNode
+    public: PublicLesson
+    exercises: dict[str, GradedExercise]
+
+
+@dataclass
+class Grading:
+    """The result for one submission. outputs: what the student's cells put out, by index of the cell."""
+
+    submission: Submission
+    verdicts: list[Verdict]
+    outputs: dict[int, tuple[dict, ...]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def score(self) -> float:
+        """The points earned so far; hand-graded questions are not among them."""
+        return sum(verdict.points for verdict in self.verdicts)
+
+
+def prepare(lesson: Lesson, seed: int) -> GradedLesson:
+    """Return a lesson ready for grading, with hidden cases drawn from the run's seed.
+
+    seed  of the grading run; the same seed draws the same hidden cases
+    """
+    reference = Reference(lesson)
+    exercises = {}
+    for exercise in lesson.exercises.values():
+        if exercise.check.kind == "text":
+            continue
+        started = time.perf_counter()
+        public = reference.case_set(exercise, PUBLIC_SEED)
+        cases = public
+        if exercise.check.kind == "function":
+            draw = random.Random(f"{seed} {exercise.check.id}")
+            for _ in range(HIDDEN_SEEDS):
+                cases = cases + reference.case_set(exercise, draw.randrange(1, 2**31))
+        runs = max(1, len(cases.cases) * (1 + len(cases.mistakes)))
+        per_case = (time.perf_counter() - started) / runs
+        seconds = max(LEAST_SECONDS, exercise.check.slowdown * per_case)
+        exercises[exercise.check.id] = GradedExercise(exercise.check, cases, len(public.cases), seconds)
+    return GradedLesson(lesson, student_notebook(lesson), public_lesson(reference), exercises)
+
+
+def grade_submission(graded: GradedLesson, submission: Submission) -> Grading:
+    """Return the verdicts on every exercise of a submission. A student's code cannot make this raise."""
+    started = time.perf_counter()
+    run = _Run(graded, submission)
+    grading = Grading(submission, run.verdicts(), run.outputs)
+    grading.seconds = time.perf_counter() - started
+    return grading
+
+
+class _Run:
+    """One submission on its way through a session; the session is renewed when the student's code ends it."""
+
+    def __init__(self, graded: GradedLesson, submission: Submission) -> None:
+        self.graded, self.submission = graded, submission
+        self.withheld = withheld_names(graded.lesson)
+        self.outputs: dict[int, tuple[dict, ...]] = {}
+        self.errors: dict[int, str] = {}
+        self.fatal: dict[int, SessionEnded] = {}  # cells that end the process: not run again
+        self.session: Session | None = None
+
+    def verdicts(self) -> list[Verdict]:
+        checks = [exercise.check for exercise in self.graded.lesson.exercises.values()]
+        found = {check.id: self.without_running(check) for check in checks}
+        waiting = [check for check in checks if found[check.id] is None]
+        try:
+            if waiting:
+                self.start()
+            for check in waiting:
+                found[check.id] = self.judge(check)
+        finally:
+            self.stop()
+        self.help_with_prerequisites(found)
+        return [found[check.id] for check in checks]
+
+    # ---- what the text alone decides
+
+    def without_running(self, check: Exercise) -> Verdict | None:
+        sources = self.submission.sources(check.id)
+        if not sources:
+            where = "answer" if check.kind == "text" else "cell"
+            return zero(check, verdicts.MISSING, f"The {where} of this exercise is not in the notebook.")
+        if check.kind == "text":
+            if all(source.strip() in ("", check.stub) for source in sources):
+                return zero(check, verdicts.NOT_STARTED, "Not started yet.")
+            return zero(check, verdicts.BY_HAND, "Waits for a person to read it.")
+        if all(is_unchanged(check, object(), source) or not source.strip() for source in sources):
+            return zero(check, verdicts.NOT_STARTED, "Not started yet.")
+        for source in sources:
+            if name := forbidden_in(source, check.withheld):
+                sentence = f"`{name}` is what you are asked to write here, so calling it is not allowed."
+                return zero(check, verdicts.FORBIDDEN, sentence)
+        return None
+
+    # ---- the session
+
+    def start(self, withheld: frozenset[str] | None = None) -> None:
+        """Start a session and run the student's cells in it; a cell that ends the process is left out and noted."""
+        while True:
+            self.session = Session(self.withheld if withheld is None else withheld)
+            try:
+                self.session.run(self.graded.lesson.setup)
+                for index, cell in enumerate(self.submission.cells):
+                    if self.runs(index):
+                        self.run_cell(index, cell.source)
+                return
+            except SessionEnded:
+                self.stop()
+
+    def runs(self, index: int) -> bool:
+        cell = self.submission.cells[index]
+        if cell.markdown or index in self.fatal:
+            return False
+        return cell.role == "added" or (cell.role == "exercise" and not self.is_spare_stub(cell))
+
+    def is_spare_stub(self, cell: SubmittedCell) -> bool:
+        """Whether this is an untouched copy beside a cell where the student did write something."""
+        check = self.graded.lesson.exercises[cell.exercise.split(".", 1)[1]].check
+        others = self.submission.sources(cell.exercise)
+        return same_code(cell.source, check.stub) and not all(same_code(other, check.stub) for other in others)
+
+    def run_cell(self, index: int, source: str) -> None:
+        assert self.session is not None
+        try:
+            ran = self.session.run(source)
+        except SessionEnded as end:
+            self.fatal[index] = end
+            self.outputs[index] = ({"output_type": "stream", "name": "stderr", "text": end.sentence},)
+            raise
+        self.outputs[index] = ran.outputs
+        self.errors[index] = ran.error
+
+    def stop(self) -> None:
+        if self.session is not None:
+            self.session.close()
+            self.session = None
+
+    # ---- judging
+
+    def judge(self, check: Exercise) -> Verdict:
+        for index, cell in enumerate(self.submission.cells):
+            if cell.exercise == check.id and index in self.fatal:
+                return self.ended(check, self.fatal[index])
+        graded = self.graded.exercises[check.id]
+        outcomes: list[Outcome] = []
+        for case in graded.cases.cases:
+            if self.session is None:
+                self.start()
+            assert self.session is not None
+            try:
+                outcome = self.session.probe(
+                    check.name, check.setup, check.probe_source, case.arguments, check.withheld, graded.seconds
+                )
+            except SessionEnded as end:
+                self.stop()
+                return self.ended(check, end)
+            if "MemoryError" in outcome.raised or "not enough memory" in outcome.complaint:
+                return zero(check, verdicts.MEMORY, "It asked for more memory than there is.")
+            outcomes.append(outcome)
+        if all(outcome.complaint == NOT_DEFINED.format(check.name) for outcome in outcomes):
+            return self.undefined(check)
+        return self.without_hidden_values(graded, judge_exercise(check, graded.cases, outcomes))
+
+    def undefined(self, check: Exercise) -> Verdict:
+        """Return the verdict when no cell defined the name: the error that the cell ended with, if there was one."""
+        for index, cell in enumerate(self.submission.cells):
+            if cell.exercise == check.id and (error := self.errors.get(index)):
+                return zero(check, verdicts.ERROR, f"The cell ends with an error:\n{error}")
+        return zero(check, verdicts.ERROR, f"The cell does not define `{check.name}`.")
+
+    def ended(self, check: Exercise, end: SessionEnded) -> Verdict:
+        kind = verdicts.TIMEOUT if end.why == "timeout" else verdicts.ERROR
+        advice = " Is there a loop that never ends?" if end.why == "timeout" else ""
+        return zero(check, kind, end.sentence + advice)
+
+    def without_hidden_values(self, graded: GradedExercise, verdict: Verdict) -> Verdict:
+        """Return the verdict with a message, and cases, that tell nothing of hidden inputs and outcomes."""
+        public, message = verdict.judged[: graded.public], verdict.message
+        if verdict.verdict in (verdicts.WRONG, verdicts.ERROR):
+            if any(judged.reason for judged in public):
+                smallest = verdicts.smallest_failure(public)
+                label = smallest.case.note or f"case {public.index(smallest) + 1}"
+                message = f"On the public case “{label}”: {smallest.reason}"
+            else:
+                message = _about_hidden(verdict, graded.public)
+        if graded.check.kind in ("choice", "number"):
+            public = ()  # its only case is its answer
+            message = "This is not the answer." if verdict.verdict == verdicts.WRONG else message
+        return Verdict(
+            verdict.id, verdict.points, verdict.max_points, verdict.verdict, message, verdict.mistake, public
+        )
+
+    # ---- prerequisites
+
+    def help_with_prerequisites(self, found: dict[str, Verdict | None]) -> None:
+        """Probe once more, with the tested version of what failed before, so that nobody loses marks twice."""
+        for exercise in self.graded.lesson.exercises.values():
+            check, verdict = exercise.check, found[exercise.check.id]
+            failed_needs = [need for need in check.needs if found[f"{check.lesson}.{need}"].verdict != verdicts.PASSED]
+            retry = (verdicts.MISTAKE, verdicts.WRONG, verdicts.ERROR, verdicts.TIMEOUT)
+            if verdict.verdict not in retry or not failed_needs:
+                continue
+            again = self.judge_with_tested(check, failed_needs)
+            if again.points > verdict.points:
+                helped = ", ".join(f"`{need}`" for need in failed_needs)
+                message = f"{again.message} (Judged with the course's own {helped}, since yours does not pass.)"
+                found[check.id] = Verdict(
+                    again.id, again.points, again.max_points, again.verdict, message, again.mistake, again.judged
+                )
+
+    def judge_with_tested(self, check: Exercise, needs: list[str]) -> Verdict:
+        exercises = self.graded.lesson.exercises
+        tested = {n: next(w for w in exercises[n].check.withheld if w.startswith("course_lib.")) for n in needs}
+        outputs, errors = dict(self.outputs), dict(self.errors)
+        try:
+            self.start(self.withheld - set(tested.values()))
+            assert self.session is not None
+            for name, dotted in tested.items():
+                self.session.bind(name, dotted)
+            return self.judge(check)
+        except SessionEnded as end:
+            return self.ended(check, end)
+        finally:
+            self.stop()
+            self.outputs, self.errors = outputs, errors
+
+
+def _about_hidden(verdict: Verdict, public: int) -> str:
+    hidden = [judged for judged in verdict.judged[public:] if judged.reason]
+    total = len(verdict.judged) - public
+    notes = sorted({judged.case.note for judged in hidden if judged.case.note})
+    raised = sorted({judged.got.raised[0] for judged in hidden if judged.got.raised} & set(dir(builtins)))
+    about = f" ({'; '.join(notes)})" if notes else ""
+    errors = f" It raises {', '.join(raised)}." if raised else ""
+    return (
+        f"Right on the public cases, but not on {len(hidden)} of {total} hidden ones{about}.{errors} "
+        "Think of other values, shapes and edge cases than those shown."
+    )

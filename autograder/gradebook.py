@@ -1,0 +1,121 @@
+"""Writing nbgrader's own gradebook, through its API, so that `nbgrader export` and Formgrader show what we graded.
+
+One process writes: the one that called `autograder grade`. Marks that a person gave are left as they are.
+"""
+
+import os
+import sys
+import warnings
+from datetime import datetime
+from pathlib import Path
+
+import nbformat
+from nbconvert.exporters.exporter import ResourcesDict
+from nbformat.notebooknode import NotebookNode
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.nbgraderformat import MetadataValidator
+from nbgrader.preprocessors import ComputeChecksums, SaveCells
+from sqlalchemy.exc import SAWarning
+
+from autograder.build import grade_id
+from autograder.grade import Grading
+from course_lib.checks.verdict import BY_HAND
+
+# nbgrader starts `alembic` from the PATH to look at a database's version; it is installed beside this Python.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+# SQLAlchemy remarks on the order in which nbgrader's own API links its rows; it is harmless, and not ours to change.
+warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader.api")
+
+
+def publish(release: NotebookNode, lesson: str, course: Path, db_url: str) -> NotebookNode:
+    """Enter a lesson into the gradebook and lay it into nbgrader's `source/` and `release/`; return it with checksums.
+
+    course  the folder that holds nbgrader's folders
+
+    Raises RuntimeError when the gradebook has submissions for another set of exercises.
+    """
+    resources = ResourcesDict(nbgrader={"notebook": lesson, "assignment": lesson, "db_url": db_url})
+    notebook = nbformat.from_dict(release)
+    MetadataValidator().validate_nb(notebook)
+    notebook, _ = ComputeChecksums().preprocess(notebook, resources)
+    with Gradebook(db_url) as gradebook:
+        gradebook.update_or_create_assignment(lesson)
+    try:
+        SaveCells().preprocess(notebook, resources)
+    except RuntimeError as problem:
+        raise RuntimeError(
+            f"The gradebook {db_url} has submissions for another version of {lesson} with other exercises. "
+            f"Use a new gradebook (--db), or remove that assignment from this one. ({problem})"
+        ) from problem
+    for folder in ("source", "release"):
+        write_notebook(notebook, course / folder / lesson / f"{lesson}.ipynb")
+    return notebook
+
+
+def write_notebook(notebook: NotebookNode, path: Path) -> None:
+    """Write a notebook, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(nbformat.writes(notebook), encoding="utf-8")
+
+
+class MarksBook:
+    """The open gradebook of one grading run."""
+
+    def __init__(self, db_url: str) -> None:
+        self.gradebook = Gradebook(db_url)
+
+    def close(self) -> None:
+        """Close the connection to the database."""
+        self.gradebook.close()
+
+    def enter(self, grading: Grading, submitted: datetime | None) -> None:
+        """Enter the marks and remarks of a grading. A hand-given mark stays; if the automatic one changed, it asks for a look."""
+        student, lesson = grading.submission.student, grading.submission.lesson
+        self._submission(student, lesson, submitted)
+        for verdict in grading.verdicts:
+            name = grade_id(verdict.id)
+            grade = self.gradebook.find_grade(name, lesson, lesson, student)
+            score = None if verdict.verdict == BY_HAND else verdict.points
+            changed = score != grade.auto_score
+            grade.auto_score = score
+            grade.needs_manual_grade = (score is None and grade.manual_score is None) or (
+                grade.manual_score is not None and changed
+            )
+            self._comment(name, lesson, student, f"{verdict.verdict}: {verdict.message}")
+        self.gradebook.db.commit()
+
+    def refuse(self, student: str, lesson: str, reason: str, submitted: datetime | None) -> None:
+        """Enter a submission that could not be graded: no marks, not even old ones, and a person is asked to look."""
+        submission = self._submission(student, lesson, submitted)
+        for notebook in submission.notebooks:
+            for grade in notebook.grades:
+                grade.auto_score = None
+                grade.needs_manual_grade = True
+            for comment in notebook.comments:
+                comment.auto_comment = f"not gradable: {reason}"
+        self.gradebook.db.commit()
+
+    def has(self, student: str, lesson: str) -> bool:
+        """Whether there is a submission of this student for this lesson."""
+        try:
+            self.gradebook.find_submission(lesson, student)
+        except MissingEntry:
+            return False
+        return True
+
+    def score(self, student: str, lesson: str) -> float:
+        """Return the score with hand-given marks."""
+        return float(self.gradebook.find_submission(lesson, student).score)
+
+    def _submission(self, student: str, lesson: str, submitted: datetime | None):  # noqa: ANN202 - nbgrader's own row
+        self.gradebook.update_or_create_student(student)
+        timestamp = {} if submitted is None else {"timestamp": submitted}
+        return self.gradebook.update_or_create_submission(lesson, student, **timestamp)
+
+    def _comment(self, name: str, lesson: str, student: str, text: str) -> None:
+        for cell in (f"{name}-answer", name):
+            try:
+                self.gradebook.find_comment(cell, lesson, lesson, student).auto_comment = text
+                return
+            except MissingEntry:
+                continue

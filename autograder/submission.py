@@ -1,0 +1,229 @@
+"""Reading a submission: what can be repaired is repaired with a note, what cannot is refused with the reason.
+
+A submission is one student's notebook for one lesson. Cells are recognised by nbgrader's id, then by their text, then by the
+name they define, so that stripped metadata, moved, duplicated, deleted or edited check cells cost nobody a mark.
+"""
+
+import ast
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+from nbformat.notebooknode import NotebookNode
+
+from course_lib.checks.check import defined_names, same_code
+
+MAX_BYTES = 20 * 2**20
+
+
+class NotGradable(Exception):
+    """The submission cannot be graded; the message says why, to the student and the teacher."""
+
+
+@dataclass(frozen=True)
+class SubmittedCell:
+    """A cell as submitted. role: "setup", "check", "demo", "exercise", "answer", "prose" or "added"."""
+
+    role: str
+    exercise: str
+    source: str
+    markdown: bool
+
+
+@dataclass
+class Submission:
+    """A submission that was read. cells: in the student's order; notes: what had to be repaired."""
+
+    student: str
+    lesson: str
+    cells: list[SubmittedCell]
+    notes: list[str] = field(default_factory=list)
+
+    def sources(self, exercise: str) -> list[str]:
+        """Return the sources of the cells that belong to an exercise, in order."""
+        return [cell.source for cell in self.cells if cell.exercise == exercise and cell.role in ("exercise", "answer")]
+
+
+def find_notebook(folder: Path, lesson: str) -> tuple[Path, list[str]]:
+    """Return the notebook in a submission's folder, and notes. Raises NotGradable when there is none to take."""
+    wanted = folder / f"{lesson}.ipynb"
+    if wanted.is_symlink() or folder.is_symlink():
+        raise NotGradable("The submitted file is a link to another place, not a notebook.")
+    if wanted.is_file():
+        return wanted, []
+    if wanted.is_dir():
+        raise NotGradable(f"{wanted.name} is a folder, not a notebook.")
+    found = [path for path in sorted(folder.glob("*.ipynb")) if path.is_file() and not path.is_symlink()]
+    if len(found) == 1:
+        return found[0], [f"The notebook is called {found[0].name}, not {wanted.name}; it was graded all the same."]
+    if found:
+        raise NotGradable(f"There is no {wanted.name}, and more than one other notebook to choose from.")
+    raise NotGradable(f"There is no notebook {wanted.name} in the submission.")
+
+
+def read_submission(student: str, lesson: str, folder: Path, release: NotebookNode) -> Submission:
+    """Return the submission that lies in a folder.
+
+    release  the notebook as students received it
+
+    Raises NotGradable with the reason when there is nothing that can be graded.
+    """
+    path, notes = find_notebook(folder, lesson)
+    notebook = _parse(_text(path, notes))
+    cells = _Recogniser(release).cells(notebook)
+    submission = Submission(student, lesson, cells, notes)
+    _note_repairs(submission, release)
+    return submission
+
+
+def _text(path: Path, notes: list[str]) -> str:
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise NotGradable(f"The notebook has {size / 2**20:.0f} MB; at most {MAX_BYTES >> 20} MB are accepted.")
+    data = path.read_bytes()
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        notes.append("The file was saved as UTF-16; it was read all the same.")
+        return data.decode("utf-16", errors="replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        notes.append("The file was not saved as UTF-8; some characters may look odd.")
+        return data.decode("cp1252", errors="replace")
+
+
+def _parse(text: str) -> list[dict]:
+    """Return the cells of a notebook of any version, as plain dicts with their `source` joined."""
+    if not text.strip():
+        raise NotGradable("The file is empty.")
+    try:
+        document = json.loads(text)
+    except ValueError as problem:
+        raise NotGradable(f"The file is not a whole notebook: broken JSON ({problem}).") from None
+    except RecursionError:
+        raise NotGradable("The file is not a notebook: its JSON is nested too deeply.") from None
+    if not isinstance(document, dict):
+        raise NotGradable("The file is JSON, but not a notebook.")
+    if "worksheets" in document:
+        try:
+            document = nbformat.convert(nbformat.from_dict(document), 4)
+        except Exception as problem:
+            raise NotGradable(f"The notebook is of an old format that cannot be converted ({problem}).") from None
+    cells = document.get("cells")
+    if not isinstance(cells, list):
+        raise NotGradable("The file has no list of cells, so it is not a notebook.")
+    return [clean for cell in cells if (clean := _clean_cell(cell))]
+
+
+def _clean_cell(cell: object) -> dict | None:
+    if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
+        return None
+    source = cell.get("source", "")
+    if isinstance(source, list):
+        source = "".join(line for line in source if isinstance(line, str))
+    metadata = cell.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    marks = metadata.get("nbgrader")
+    grade_id = marks.get("grade_id") if isinstance(marks, dict) else None
+    id = cell.get("id")
+    return {
+        "kind": cell["cell_type"],
+        "source": str(source).replace("\r\n", "\n").replace("\r", "\n"),
+        "grade_id": grade_id if isinstance(grade_id, str) else "",
+        "id": id if isinstance(id, str) else "",
+    }
+
+
+class _Recogniser:
+    """Knows the released cells by nbgrader's id, by cell id, by text, and exercises by the name they define."""
+
+    def __init__(self, release: NotebookNode) -> None:
+        self.by_id: dict[str, tuple[str, str]] = {}
+        self.by_text: dict[str, tuple[str, str]] = {}
+        self.by_name: dict[str, str] = {}
+        for cell in release.cells:
+            course = cell.metadata.get("course", {})
+            place = (course.get("role", "prose"), course.get("exercise", ""))
+            self.by_id[cell.get("id", "")] = place
+            if grade_id := cell.metadata.get("nbgrader", {}).get("grade_id"):
+                self.by_id[grade_id] = place
+            self.by_text.setdefault(cell.source.strip(), place)
+            if place[0] == "exercise":
+                self.by_name[place[1].split(".", 1)[1]] = place[1]
+
+    def cells(self, cells: Iterable[dict]) -> list[SubmittedCell]:
+        return [SubmittedCell(*self.place(cell), cell["source"], cell["kind"] != "code") for cell in cells]
+
+    def place(self, cell: dict) -> tuple[str, str]:
+        """Return the role and the exercise of a submitted cell."""
+        role, exercise = self.by_id.get(cell["grade_id"]) or self.by_id.get(cell["id"]) or ("", "")
+        if cell["kind"] != "code":
+            return (role, exercise) if role == "answer" else ("prose", "")
+        if role in ("setup", "check", "exercise"):
+            return role, exercise
+        if known := self.by_text.get(cell["source"].strip()):
+            return known
+        for name in sorted(_defined(cell["source"]) & self.by_name.keys()):
+            return "exercise", self.by_name[name]
+        return "added", ""
+
+
+def _defined(source: str) -> set[str]:
+    try:
+        return defined_names(ast.parse(source))
+    except (SyntaxError, ValueError, RecursionError):
+        return set()
+
+
+def _note_repairs(submission: Submission, release: NotebookNode) -> None:
+    """Say what was put back in order: locked cells that were edited, deleted or duplicated."""
+    for cell in release.cells:
+        course = cell.metadata.get("course", {})
+        role, exercise = course.get("role"), course.get("exercise", "")
+        if role == "check":
+            copies = [c for c in submission.cells if (c.role, c.exercise) == ("check", exercise)]
+            if not copies:
+                submission.notes.append(f"The check of {exercise} was missing; it was put back.")
+            elif len(copies) > 1:
+                submission.notes.append(f"The check of {exercise} was there {len(copies)} times; it counts once.")
+            elif not same_code(copies[0].source, cell.source):
+                submission.notes.append(f"The check of {exercise} had been edited; the original was used.")
+        elif role == "setup":
+            if not any(c.role == "setup" and same_code(c.source, cell.source) for c in submission.cells):
+                submission.notes.append("A setup cell was edited or missing; the original was used.")
+
+
+def autograded_notebook(submission: Submission, release: NotebookNode, outputs: dict[int, tuple]) -> NotebookNode:
+    """Return the notebook for the grader's eyes: locked cells restored, the student's cells where they stood.
+
+    outputs  the outputs of cells by their index in the submission
+    """
+    added: dict[tuple[str, str], list[NotebookNode]] = {}
+    own: dict[str, NotebookNode] = {}
+    anchor = ("", "")
+    for index, cell in enumerate(submission.cells):
+        shown = [nbformat.from_dict(output) for output in outputs.get(index, ())]
+        if cell.role in ("exercise", "answer"):
+            own[cell.exercise] = nbformat.from_dict({"source": cell.source, "outputs": shown})
+        elif cell.role == "added":
+            made = nbformat.v4.new_code_cell(cell.source, outputs=shown, metadata={"course": {"role": "added"}})
+            added.setdefault(anchor, []).append(made)
+        if cell.role not in ("added", "prose"):
+            anchor = (cell.role, cell.exercise)
+    cells = list(added.get(("", ""), []))
+    placed = {("", "")}
+    for original in release.cells:
+        cell = nbformat.from_dict(original)
+        course = cell.metadata.get("course", {})
+        place = (course.get("role", ""), course.get("exercise", ""))
+        if place[0] in ("exercise", "answer") and place[1] in own:
+            cell.source = own[place[1]].source
+            if cell.cell_type == "code":
+                cell.outputs = own[place[1]].outputs
+        cells.append(cell)
+        if place not in placed:
+            cells += added.get(place, [])
+            placed.add(place)
+    notebook = nbformat.from_dict({**release, "cells": cells})
+    return notebook
