@@ -1,0 +1,47 @@
+# Every target sets up .venv first, from the pins in constraints.txt; there is nothing else to do.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SHELL := /bin/sh
+
+.DEFAULT_GOAL := help
+.PHONY: help demo lab test lint notebooks verify full clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Python 3.11, 3.12 or 3.13 is needed; this is $$($(PYTHON) -V). Try: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[learner,grader,dev]'
+	@touch $@
+
+demo: $(VENV)/ready  ## grade a small simulated class and show the marks
+	@rm -rf demo
+	$(BIN)/autograder build
+	$(BIN)/python -m autograder.simulate demo/submitted 01_information 12_attention
+	$(BIN)/autograder grade demo/submitted --seed 1 || [ $$? -eq 1 ]
+
+lab: $(VENV)/ready  ## open the first lesson in JupyterLab
+	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+
+test: $(VENV)/ready lint  ## the whole test suite
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(VENV)/ready  ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+notebooks: $(VENV)/ready  ## build notebooks/ from solutions/
+	$(BIN)/autograder build
+
+verify: $(VENV)/ready  ## can the checks tell right from wrong?
+	$(BIN)/autograder verify
+
+full: $(VENV)/ready  ## run every lesson with its solutions at full length
+	COURSE_FULL=1 $(BIN)/python -m pytest -n 1 tests/notebooks -k "reference"
+
+clean:  ## remove what the targets made, but for .venv
+	rm -rf demo build .ruff_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

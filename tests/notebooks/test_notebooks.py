@@ -1,0 +1,93 @@
+"""The student notebooks: what solutions/ builds to, valid for nbgrader, and running from top to bottom in any state."""
+
+import os
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbgrader.nbgraderformat import MetadataValidator
+
+from autograder.build import build
+from autograder.lesson import find_lessons, read_lesson
+from autograder.verify import verify
+
+ROOT = Path(__file__).resolve().parents[2]
+LESSONS = find_lessons(ROOT / "solutions")
+FULL = bool(os.environ.get("COURSE_FULL"))  # `make full`: the whole training length, as learners run it
+every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+
+
+@every_lesson
+def test_the_committed_notebook_is_what_the_solution_builds_to(path: Path):
+    for file, text in build(path, ROOT / "notebooks").items():
+        assert file.read_text(encoding="utf-8") == text, f"run `autograder build {path.stem}`"
+
+
+def test_there_is_no_notebook_without_a_solution():
+    assert {p.stem for p in (ROOT / "notebooks").glob("*.ipynb")} == {p.stem for p in LESSONS}
+
+
+@every_lesson
+def test_the_notebook_is_valid_for_nbgrader_and_has_no_outputs(path: Path):
+    notebook = nbformat.read(ROOT / "notebooks" / f"{path.stem}.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    MetadataValidator().validate_nb(notebook)
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
+
+
+@pytest.mark.slow
+@every_lesson
+def test_every_check_tells_right_from_wrong(path: Path):
+    failing = [trial for trial in verify(read_lesson(path)) if not trial.holds]
+    assert failing == []
+
+
+@every_lesson
+def test_a_cell_fits_on_a_projector(path: Path):
+    lesson = read_lesson(path)
+    demos = [cell for cell in lesson.cells if cell.kind in ("demo", "setup") and not cell.markdown]
+    long = [f"{path}:{cell.line}" for cell in demos if cell.source.count("\n") >= 25]
+    assert long == []
+
+
+def _run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_references: bool):
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
+    monkeypatch.setenv("COURSE_BUDGET", "full" if FULL else "short")
+    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
+    notebook = nbformat.read(ROOT / "notebooks" / f"{path.stem}.ipynb", as_version=4)
+    if with_references:
+        lesson = read_lesson(path)
+        for cell in notebook.cells:
+            if cell.metadata.get("course", {}).get("role") == "exercise":
+                name = cell.metadata["course"]["exercise"].split(".", 1)[1]
+                cell.source = lesson.exercises[name].reference
+    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT / "notebooks")}})
+    client.execute()  # raises at the first cell that fails
+    return notebook
+
+
+def _verdicts(notebook) -> dict[str, str]:
+    """The verdict that each check cell shows."""
+    shown = {}
+    for cell in notebook.cells:
+        if cell.metadata.get("course", {}).get("role") == "check":
+            html = "".join(output.get("data", {}).get("text/html", "") for output in cell.outputs)
+            found = re.search(r'data-verdict="([^"]*)"', html)
+            shown[cell.metadata["course"]["exercise"]] = found[1] if found else f"nothing: {cell.outputs}"
+    return shown
+
+
+@pytest.mark.slow
+@every_lesson
+def test_it_runs_from_top_to_bottom_untouched_and_says_not_started(path: Path, tmp_path: Path, monkeypatch):
+    shown = _verdicts(_run(path, tmp_path, monkeypatch, with_references=False))
+    assert shown and set(shown.values()) == {"not started"}
+
+
+@pytest.mark.slow
+@every_lesson
+def test_it_runs_from_top_to_bottom_with_the_reference_and_every_check_passes(path: Path, tmp_path: Path, monkeypatch):
+    shown = _verdicts(_run(path, tmp_path, monkeypatch, with_references=True))
+    assert shown and set(shown.values()) == {"passed"}

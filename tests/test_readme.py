@@ -1,0 +1,41 @@
+"""The README and the guides name only commands, targets and files that exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from autograder.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+
+
+def test_every_make_target_in_the_guides_exists():
+    targets = set(re.findall(r"(?m)^([a-z]+):", (ROOT / "Makefile").read_text()))
+    assert set(re.findall(r"\bmake ([a-z]+)\b(?=`|\s+#|$)", TEXT, flags=re.M)) <= targets
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"(?m)`?autograder ([a-z]+)", TEXT))))
+def test_every_autograder_command_in_the_guides_explains_itself(command: str, capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == 0 and "usage" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_somewhere(page: Path):
+    links = [link for link in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_lessons_that_the_readme_lists_are_those_that_stand():
+    listed = set(re.findall(r"(?m)^\| `(\d\d_\w+)` \|", (ROOT / "README.md").read_text()))
+    assert listed == {path.stem for path in (ROOT / "solutions").glob("*.py")}
+
+
+def test_conda_and_pip_users_get_the_same_pins():
+    environment = (ROOT / "environment.yml").read_text()
+    assert "-c constraints.txt" in environment and "-e .[learner,grader]" in environment
+    assert re.search(r"(?m)^torch==", (ROOT / "constraints.txt").read_text())
