@@ -1,7 +1,7 @@
 """The trusted side's handle on a student's process: run cells, probe, and believe nothing that comes back.
 
-In this version the process is a plain one with a time limit and a memory limit. Isolation and a warm start come behind this same
-interface: whoever uses a Session sees `run`, `probe`, `bind`, `close` and `SessionEnded`, and nothing else.
+In this version the process is a fork of a warm parent (`warm.py`) with a time limit and a memory limit. Isolation comes
+behind this same interface: whoever uses a Session sees `run`, `probe`, `bind`, `close`, `SessionEnded`, and nothing else.
 """
 
 import json
@@ -10,21 +10,17 @@ import selectors
 import shutil
 import signal
 import struct
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from autograder.lesson import Lesson
-from autograder.sandbox.library import copy_without
+from autograder.sandbox.warm import parent_for
 from course_lib.checks import wire
 from course_lib.checks.case import Outcome
 
-STUDENT_PROGRAM = Path(__file__).with_name("student.py")
 START_SECONDS = 60.0
 CELL_SECONDS = 20.0
 MAX_REPLY = 64 * 2**20
@@ -56,35 +52,17 @@ class Session:
     """One student's process, for as long as it lives. Use it as a context manager: at the end nothing of it is left."""
 
     def __init__(self, withheld: frozenset[str] = frozenset()) -> None:
-        library = copy_without(withheld)
+        self._parent = parent_for(withheld)
         self._folder = tempfile.mkdtemp(prefix="student-")
         inward, self._requests = os.pipe()
         self._replies, outward = os.pipe()
-        environment = {
-            "PATH": os.environ.get("PATH", ""),
-            "HOME": self._folder,
-            "TMPDIR": self._folder,
-            "LANG": "C.UTF-8",
-            "MPLBACKEND": "Agg",
-            "OMP_NUM_THREADS": "1",
-            "COURSE_HOME": self._folder,
-        }
+        os.set_blocking(self._replies, False)
+        os.set_blocking(self._requests, False)
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", str(STUDENT_PROGRAM), str(inward), str(outward), str(library)],
-                pass_fds=(inward, outward),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd=self._folder,
-                env=environment,
-                start_new_session=True,
-            )
+            self._child: int | None = self._parent.fork(inward, outward, self._folder)
         finally:
             os.close(inward)
             os.close(outward)
-        os.set_blocking(self._replies, False)
-        os.set_blocking(self._requests, False)
         try:
             self._receive(START_SECONDS)
         except BaseException:
@@ -128,19 +106,18 @@ class Session:
         self._ask({"do": "bind", "name": name, "tested": tested}, CELL_SECONDS)
 
     def close(self) -> None:
-        """End the process with everything it started, and remove its folder."""
-        if self._process.poll() is None:
-            try:
-                os.killpg(self._process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        self._process.wait()
+        """End the process with everything in its group, and remove its folder. Closing twice does nothing."""
+        self._end()
         for descriptor in (self._requests, self._replies):
-            try:
+            if descriptor >= 0:
                 os.close(descriptor)
-            except OSError:
-                pass
+        self._requests = self._replies = -1
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _end(self) -> int:
+        """Kill what is left of the process; return its exit code."""
+        child, self._child = self._child, None
+        return 0 if child is None else self._parent.end(child)
 
     def __enter__(self) -> "Session":
         return self
@@ -198,10 +175,9 @@ class Session:
                 raise SessionEnded("timeout", f"It did not finish within {seconds:.3g} seconds.")
 
     def _obituary(self) -> str:
-        try:
-            code = self._process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            return "It closed its connection to the grader."
+        """Say how the process ended. It has closed its pipe, so it is gone or about to go."""
+        time.sleep(0.05)
+        code = self._end()
         if code < 0:
             return f"It ended the Python process (signal {signal.Signals(-code).name})."
         return f"It ended the Python process (exit code {code})."

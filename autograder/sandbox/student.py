@@ -1,14 +1,25 @@
-"""The program in the student's process: runs cells and answers probes, and knows neither expected outcomes nor marks.
+"""The student's side: a warm parent that has imported torch, and for each submission a fork of it that runs and probes.
 
-It is started by path, with three arguments: two file descriptors (requests in, replies out) and the folder of the student's
-`course_lib`. A message is eight bytes of length and a JSON document. It must not import `autograder`.
+It knows neither expected outcomes nor marks, and it must not import `autograder`. It is started by path with two
+arguments: the descriptor of a Unix socket to the grader, and the folder of the student's `course_lib`. On the socket the
+grader asks to fork (and sends the child's two pipes along) or to end a child; on its pipes a child answers the grader's
+messages: eight bytes of length and a JSON document, each way.
 """
 
+import ctypes
+import gc
+import importlib
 import json
 import os
+import signal
+import socket
 import struct
 import sys
+import threading
 from pathlib import Path
+
+MEMORY_GIGABYTES = 6.0
+PR_SET_PDEATHSIG = 1
 
 
 def _receive(descriptor: int) -> dict | None:
@@ -38,6 +49,7 @@ def _send(descriptor: int, message: dict) -> None:
 
 
 def _limit_memory(gigabytes: float) -> None:
+    """Limit the address space, so that asking for too much memory is the student's error and not the machine's end."""
     try:
         import resource
 
@@ -98,28 +110,80 @@ class Student:
 
     def bind(self, name: str, tested: str) -> dict:
         """Bind a tested function of `course_lib` to a name, in place of the student's own."""
-        import importlib
-
         module, _, attribute = tested.rpartition(".")
         self.shell.user_ns[name] = getattr(importlib.import_module(module), attribute)
         return {}
 
 
-def main() -> None:
-    """Answer requests until there are no more."""
-    requests, replies, library = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()]
-    sys.path[:] = [library] + [place for place in sys.path if not (Path(place) / "autograder").is_dir()]
-    sys.argv[:] = ["notebook"]
-    import torch
-
-    torch.set_num_threads(1)
-    _limit_memory(6.0)
+def serve(requests: int, replies: int) -> None:
+    """Answer the grader's messages until there are no more."""
     student = Student()
     _send(replies, {"ready": True})
     while (request := _receive(requests)) is not None:
         action = request.pop("do")
         _send(replies, getattr(student, action)(**request))
+
+
+def _warm_up() -> None:
+    """Import what nearly every submission needs, in one thread: a fork of a process with threads may hang."""
+    for module in (
+        "torch", "numpy", "matplotlib.figure", "IPython.core.interactiveshell", "IPython.utils.capture",
+        "course_lib.checks.exercise", "course_lib.checks.probe",
+    ):  # fmt: skip
+        importlib.import_module(module)
+    assert threading.active_count() == 1
+    assert not os.path.isdir("/proc/self/task") or len(os.listdir("/proc/self/task")) == 1
+    gc.collect()
+    gc.freeze()
+
+
+def _fork(control: socket.socket, requests: int, replies: int, folder: str) -> int:
+    """Fork a child that serves on these pipes in this folder; return its process id in the parent."""
+    parent = os.getpid()
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        os.setsid()
+        if sys.platform == "linux":  # never outlive the parent, which ends with the grader
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:
+                os._exit(1)
+        control.close()
+        os.chdir(folder)
+        os.environ.update(HOME=folder, TMPDIR=folder, COURSE_HOME=folder)
+        _limit_memory(MEMORY_GIGABYTES)
+        serve(requests, replies)
+        code = 0
+    except BaseException:
+        code = 1
+    finally:
+        os._exit(code)
+
+
+def main() -> None:
+    """Fork and end children as the grader asks; end when its socket closes."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    control.set_inheritable(False)
+    sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()]
+    sys.path[:] = [sys.argv[2]] + [place for place in sys.path if not (Path(place) / "autograder").is_dir()]
+    sys.argv[:] = ["notebook"]
+    _warm_up()
+    control.send(b"{}")
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, 65536, 2)
+        if not message:
+            return
+        request = json.loads(message)
+        if "fork" in request:
+            child = _fork(control, *descriptors, request["fork"])
+            for descriptor in descriptors:
+                os.close(descriptor)
+            control.send(json.dumps({"child": child}).encode())
+        else:
+            _, status = os.waitpid(request["end"], 0)
+            control.send(json.dumps({"code": os.waitstatus_to_exitcode(status)}).encode())
 
 
 if __name__ == "__main__":
