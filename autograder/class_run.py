@@ -23,6 +23,7 @@ from autograder.feedback import feedback_page, refusal_page
 from autograder.grade import GradedLesson, Grading, grade_submission, prepare
 from autograder.gradebook import MarksBook, publish, write_notebook
 from autograder.lesson import find_lessons, read_lesson
+from autograder.sandbox.session import Session, withheld_names
 from autograder.submission import MAX_BYTES, NotGradable, autograded_notebook, read_submission
 from course_lib.checks.verdict import BY_HAND
 
@@ -49,6 +50,7 @@ class ClassRun:
     lessons: tuple[str, ...] = ()
     seed: int | None = None
     jobs: int | None = None
+    sandbox: str = "auto"
 
 
 def find_submissions(submitted: Path, lessons: tuple[str, ...]) -> list[Place]:
@@ -66,7 +68,7 @@ def grade_class(run: ClassRun, progress: Callable[[int, int], None] = lambda don
 
     progress  called with the number of finished submissions and of all
 
-    Raises ValueError for wrong usage and AuthoringError when a lesson cannot be read.
+    Raises ValueError for wrong usage, AuthoringError when a lesson cannot be read, SandboxUnavailable.
     """
     known = {path.stem: path for path in find_lessons(run.solutions)}
     wanted = tuple(path.stem for path in find_lessons(run.solutions, run.lessons)) if run.lessons else ()
@@ -78,6 +80,9 @@ def grade_class(run: ClassRun, progress: Callable[[int, int], None] = lambda don
     for name in sorted({place.lesson for place in places} & known.keys()):
         lessons[name] = prepare(read_lesson(known[name]), seed)
         publish(lessons[name].release, name, run.out, run.db_url)
+    for graded in lessons.values():
+        with Session(withheld_names(graded.lesson), run.sandbox):  # refused now rather than in the middle
+            pass
     earlier = {result["key"]: result for result in _read_results(run.out)}
     book = MarksBook(run.db_url)
     results: list[dict] = []
@@ -89,7 +94,7 @@ def grade_class(run: ClassRun, progress: Callable[[int, int], None] = lambda don
                 if key in earlier and _is_complete(run, book, earlier[key]):
                     results.append(file.write(earlier[key]))
                 else:
-                    waiting[executor.submit(_grade, place, lessons.get(place.lesson))] = (place, key)
+                    waiting[executor.submit(_grade, place, lessons.get(place.lesson), run.sandbox)] = (place, key)
             for future in as_completed(waiting):
                 place, key = waiting.pop(future)
                 results.append(file.write(_record(run, book, place, lessons.get(place.lesson), key, future)))
@@ -107,11 +112,11 @@ def _is_complete(run: ClassRun, book: MarksBook, result: dict) -> bool:
     return entered and (run.out / result["feedback"]).is_file()
 
 
-def _grade(place: Place, graded: GradedLesson | None) -> Grading:
+def _grade(place: Place, graded: GradedLesson | None, sandbox: str) -> Grading:
     if graded is None:
         raise NotGradable(f"There is no lesson called {place.lesson}.")
     submission = read_submission(place.student, place.lesson, place.folder, graded.release)
-    return grade_submission(graded, submission)
+    return grade_submission(graded, submission, sandbox)
 
 
 def _record(
@@ -121,7 +126,7 @@ def _record(
     submitted = _timestamp(place.folder)
     page = Path("feedback") / place.student / place.lesson / f"{place.lesson}.html"
     result = {"student": place.student, "lesson": place.lesson, "score": 0.0, "max_score": 0.0, "status": NOT_GRADABLE}
-    result |= {"reason": "", "notes": [], "exercises": [], "feedback": str(page), "key": key}
+    result |= {"reason": "", "notes": [], "exercises": [], "feedback": str(page), "sandbox": run.sandbox, "key": key}
     try:
         grading = future.result()
     except NotGradable as refusal:
@@ -150,7 +155,7 @@ def _record_grading(
     notebook = autograded_notebook(submission, graded.release, grading.outputs)
     path = Path("autograded") / submission.student / submission.lesson / f"{submission.lesson}.ipynb"
     write_notebook(notebook, run.out / path)
-    _write(run.out / result["feedback"], feedback_page(graded, grading))
+    _write(run.out / result["feedback"], feedback_page(graded, grading, run.sandbox))
     return result | {
         "score": book.score(submission.student, submission.lesson),
         "max_score": sum(verdict.max_points for verdict in grading.verdicts),

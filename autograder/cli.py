@@ -176,6 +176,12 @@ def _grade_command(commands: argparse._SubParsersAction) -> None:
         "--seed", type=int, metavar="N", help="draw the same hidden cases again (default: a new, kept seed)"
     )
     parser.add_argument("--jobs", type=int, metavar="N", help="submissions at a time (default: one per processor)")
+    parser.add_argument(
+        "--sandbox",
+        choices=("auto", "strict", "none"),
+        default="auto",
+        help="auto: at least no files, no network, no forks (default); strict: every layer; none: no isolation",
+    )
     parser.add_argument("--solutions", type=Path, default=ROOT / "solutions", help="folder of the lesson files")
     parser.set_defaults(run=_grade)
 
@@ -202,6 +208,7 @@ def _grade(options: argparse.Namespace) -> int:
         lessons=tuple(options.lesson),
         seed=options.seed,
         jobs=options.jobs,
+        sandbox=options.sandbox,
     )
     console = Console()
     try:

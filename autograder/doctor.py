@@ -6,6 +6,8 @@ import shutil
 import sys
 from dataclasses import dataclass
 
+LAYERS = ("namespaces", "files", "limits", "privileges", "landlock", "seccomp")
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -25,7 +27,7 @@ def examine() -> list[Finding]:
         *map(_package, ("torch", "nbgrader", "jupytext", "ipykernel", "jupyterlab")),
         _gpu(),
         _chromium(),
-        _system(),
+        _sandbox(),
     ]
 
 
@@ -63,7 +65,19 @@ def _chromium() -> Finding:
     return Finding("Chromium", path or "not found", bool(path), required=False, remedy=remedy)
 
 
-def _system() -> Finding:
-    good = platform.system() == "Linux"
-    remedy = "" if good else "Grade on Linux, or in the container of deploy/; learners need nothing more."
-    return Finding("system", f"{platform.system()} {platform.release()}", good, required=False, remedy=remedy)
+def _sandbox() -> Finding:
+    from autograder.sandbox.session import SandboxUnavailable, Session
+
+    if platform.system() != "Linux":
+        remedy = "Grade on Linux, or in a Linux container; learners need nothing more."
+        return Finding("sandbox", f"none on {platform.system()}", False, required=False, remedy=remedy)
+    try:
+        with Session() as session:
+            held = session.layers
+    except SandboxUnavailable as problem:
+        return Finding(
+            "sandbox", str(problem).splitlines()[0], False, remedy="\n    ".join(str(problem).splitlines()[1:])
+        )
+    missing = [layer for layer in LAYERS if layer not in held]
+    found = ", ".join(held) + (f"; missing: {', '.join(missing)}" if missing else "")
+    return Finding("sandbox", found, not missing, required=False)

@@ -23,8 +23,8 @@ def _template() -> jinja2.Template:
     return environment.get_template("feedback.html.jinja")
 
 
-def feedback_page(graded: GradedLesson, grading: Grading) -> str:
-    """Return the HTML page about one grading."""
+def feedback_page(graded: GradedLesson, grading: Grading, sandbox: str = "auto") -> str:
+    """Return the HTML page about one grading. sandbox: "none" is said on the page."""
     submission = grading.submission
     most = sum(verdict.max_points for verdict in grading.verdicts)
     waiting = sum(v.max_points for v in grading.verdicts if v.verdict == verdicts.BY_HAND)
@@ -39,6 +39,7 @@ def feedback_page(graded: GradedLesson, grading: Grading) -> str:
         notes=submission.notes,
         exercises=[_exercise(graded, grading, verdict) for verdict in grading.verdicts],
         code_style=_FORMATTER.get_style_defs(".code"),
+        sandbox="Graded without isolation." if sandbox == "none" else "",
     )
 
 

@@ -85,10 +85,13 @@ def prepare(lesson: Lesson, seed: int) -> GradedLesson:
     return GradedLesson(lesson, student_notebook(lesson), public_lesson(reference), exercises)
 
 
-def grade_submission(graded: GradedLesson, submission: Submission) -> Grading:
-    """Return the verdicts on every exercise of a submission. A student's code cannot make this raise."""
+def grade_submission(graded: GradedLesson, submission: Submission, sandbox: str = "auto") -> Grading:
+    """Return the verdicts on every exercise of a submission. A student's code cannot make this raise.
+
+    sandbox  how the student's process is shut in (see Session)
+    """
     started = time.perf_counter()
-    run = _Run(graded, submission)
+    run = _Run(graded, submission, sandbox)
     grading = Grading(submission, run.verdicts(), run.outputs)
     grading.seconds = time.perf_counter() - started
     return grading
@@ -97,8 +100,8 @@ def grade_submission(graded: GradedLesson, submission: Submission) -> Grading:
 class _Run:
     """One submission on its way through a session; the session is renewed when the student's code ends it."""
 
-    def __init__(self, graded: GradedLesson, submission: Submission) -> None:
-        self.graded, self.submission = graded, submission
+    def __init__(self, graded: GradedLesson, submission: Submission, sandbox: str) -> None:
+        self.graded, self.submission, self.sandbox = graded, submission, sandbox
         self.withheld = withheld_names(graded.lesson)
         self.outputs: dict[int, tuple[dict, ...]] = {}
         self.errors: dict[int, str] = {}
@@ -143,7 +146,7 @@ class _Run:
     def start(self, withheld: frozenset[str] | None = None) -> None:
         """Start a session and run the student's cells in it; a cell that ends the process is left out and noted."""
         while True:
-            self.session = Session(self.withheld if withheld is None else withheld)
+            self.session = Session(self.withheld if withheld is None else withheld, self.sandbox)
             try:
                 self.session.run(self.graded.lesson.setup)
                 for index, cell in enumerate(self.submission.cells):

@@ -107,7 +107,7 @@ class MarksBook:
         """Return the score with hand-given marks."""
         return float(self.gradebook.find_submission(lesson, student).score)
 
-    def _submission(self, student: str, lesson: str, submitted: datetime | None):  # noqa: ANN202 - nbgrader's own row
+    def _submission(self, student: str, lesson: str, submitted: datetime | None):
         self.gradebook.update_or_create_student(student)
         timestamp = {} if submitted is None else {"timestamp": submitted}
         return self.gradebook.update_or_create_submission(lesson, student, **timestamp)

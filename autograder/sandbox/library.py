@@ -1,4 +1,4 @@
-"""The student's copy of `course_lib`: the functions that would answer the lesson are absent, a kind refusal stands in their place."""
+"""The student's copy of `course_lib`: of the functions that would answer the lesson there is only a kind refusal."""
 
 import ast
 import atexit
@@ -20,13 +20,14 @@ def _refuse(*args, **kwargs):
 
 @lru_cache(maxsize=64)
 def copy_without(names: frozenset[str]) -> Path:
-    """Return a folder that holds `course_lib` without these functions and classes. It is removed when this process ends.
+    """Return a folder with a `course_lib` that lacks these functions and classes. It is removed when this process ends.
 
     names  dotted, e.g. "course_lib.information.entropy"; others than course_lib's are left to the tripwire
 
     Raises LookupError when the library has no such name.
     """
     folder = Path(tempfile.mkdtemp(prefix="course-lib-"))
+    folder.chmod(0o755)  # the student's process is another user
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     shutil.copytree(SOURCE, folder / "course_lib", ignore=shutil.ignore_patterns("__pycache__"))
     by_file: dict[Path, list[str]] = {}

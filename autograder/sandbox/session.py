@@ -1,7 +1,7 @@
 """The trusted side's handle on a student's process: run cells, probe, and believe nothing that comes back.
 
-In this version the process is a fork of a warm parent (`warm.py`) with a time limit and a memory limit. Isolation comes
-behind this same interface: whoever uses a Session sees `run`, `probe`, `bind`, `close`, `SessionEnded`, and nothing else.
+The process is a fork of a warm parent (`warm.py`), shut in by `confine.py`. Whoever uses a Session sees `run`, `probe`,
+`bind`, `close`, the two exceptions, and nothing of how that is done.
 """
 
 import json
@@ -35,6 +35,17 @@ class SessionEnded(Exception):
         self.why, self.sentence = why, sentence
 
 
+class SandboxUnavailable(RuntimeError):
+    """This machine cannot isolate a student's process as asked; the message says what is missing."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"Students' code cannot be shut in on this machine: {problem}\n"
+            "Grade as root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1; on Ubuntu also "
+            "kernel.apparmor_restrict_unprivileged_userns=0), or grade people whom you trust with --sandbox none."
+        )
+
+
 @dataclass(frozen=True)
 class Ran:
     """What a cell put out (nbformat outputs, plain text and pictures only) and the error it ended with, or ""."""
@@ -51,7 +62,14 @@ def withheld_names(lesson: Lesson) -> frozenset[str]:
 class Session:
     """One student's process, for as long as it lives. Use it as a context manager: at the end nothing of it is left."""
 
-    def __init__(self, withheld: frozenset[str] = frozenset()) -> None:
+    def __init__(self, withheld: frozenset[str] = frozenset(), sandbox: str = "auto") -> None:
+        """Start a process.
+
+        withheld  names that are absent from its `course_lib`
+        sandbox   "strict" demands every layer of isolation, "auto" at least no files, no network and no forks, "none" none
+
+        Raises SandboxUnavailable when this machine cannot give what `sandbox` demands.
+        """
         self._parent = parent_for(withheld)
         self._folder = tempfile.mkdtemp(prefix="student-")
         inward, self._requests = os.pipe()
@@ -59,12 +77,15 @@ class Session:
         os.set_blocking(self._replies, False)
         os.set_blocking(self._requests, False)
         try:
-            self._child: int | None = self._parent.fork(inward, outward, self._folder)
+            self._child: int | None = self._parent.fork(inward, outward, self._folder, sandbox)
         finally:
             os.close(inward)
             os.close(outward)
         try:
-            self._receive(START_SECONDS)
+            hello = self._receive(START_SECONDS)
+            if problem := hello.get("problem"):
+                raise SandboxUnavailable(str(problem))
+            self.layers: tuple[str, ...] = tuple(hello["layers"])
         except BaseException:
             self.close()
             raise

@@ -18,6 +18,12 @@ import sys
 import threading
 from pathlib import Path
 
+if sys.platform == "linux":
+    sys.path.insert(0, str(Path(__file__).parent))
+    import confine  # stands beside this file, which is started by path
+
+    del sys.path[0]
+
 MEMORY_GIGABYTES = 6.0
 PR_SET_PDEATHSIG = 1
 
@@ -115,10 +121,10 @@ class Student:
         return {}
 
 
-def serve(requests: int, replies: int) -> None:
-    """Answer the grader's messages until there are no more."""
+def serve(requests: int, replies: int, layers: list[str]) -> None:
+    """Say which layers of isolation hold, then answer the grader's messages until there are no more."""
     student = Student()
-    _send(replies, {"ready": True})
+    _send(replies, {"layers": layers})
     while (request := _receive(requests)) is not None:
         action = request.pop("do")
         _send(replies, getattr(student, action)(**request))
@@ -137,8 +143,8 @@ def _warm_up() -> None:
     gc.freeze()
 
 
-def _fork(control: socket.socket, requests: int, replies: int, folder: str) -> int:
-    """Fork a child that serves on these pipes in this folder; return its process id in the parent."""
+def _fork(library: str, requests: int, replies: int, folder: str, sandbox: str) -> int:
+    """Fork a child that serves on these pipes, shut in as `sandbox` says; return its process id in the parent."""
     parent = os.getpid()
     child = os.fork()
     if child:
@@ -146,20 +152,37 @@ def _fork(control: socket.socket, requests: int, replies: int, folder: str) -> i
     code = 1
     try:
         os.setsid()
+        _close_all_but(requests, replies)
         if sys.platform == "linux":  # never outlive the parent, which ends with the grader
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != parent:
                 os._exit(1)
-        control.close()
-        os.chdir(folder)
-        os.environ.update(HOME=folder, TMPDIR=folder, COURSE_HOME=folder)
-        _limit_memory(MEMORY_GIGABYTES)
-        serve(requests, replies)
+        home, layers = folder, []
+        if sandbox == "none":
+            os.chdir(folder)
+            _limit_memory(MEMORY_GIGABYTES)
+        else:
+            try:
+                layers, home = confine.confine([library], folder, sandbox == "strict"), "/tmp"
+            except confine.ConfineError as problem:
+                _send(replies, {"layers": [], "problem": str(problem)})
+                os._exit(1)
+        os.environ.update(HOME=home, TMPDIR=home, COURSE_HOME=home)
+        serve(requests, replies, layers)
         code = 0
     except BaseException:
         code = 1
     finally:
         os._exit(code)
+
+
+def _close_all_but(*kept: int) -> None:
+    """Close every inherited descriptor but the standard three, which lead nowhere, and these."""
+    beginning = 3
+    for descriptor in sorted(kept):
+        os.closerange(beginning, descriptor)
+        beginning = descriptor + 1
+    os.closerange(beginning, 65536)
 
 
 def main() -> None:
@@ -168,6 +191,7 @@ def main() -> None:
     control.set_inheritable(False)
     sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()]
     sys.path[:] = [sys.argv[2]] + [place for place in sys.path if not (Path(place) / "autograder").is_dir()]
+    library = sys.argv[2]
     sys.argv[:] = ["notebook"]
     _warm_up()
     control.send(b"{}")
@@ -177,7 +201,7 @@ def main() -> None:
             return
         request = json.loads(message)
         if "fork" in request:
-            child = _fork(control, *descriptors, request["fork"])
+            child = _fork(library, *descriptors, request["fork"], request["sandbox"])
             for descriptor in descriptors:
                 os.close(descriptor)
             control.send(json.dumps({"child": child}).encode())

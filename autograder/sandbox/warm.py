@@ -53,10 +53,11 @@ class WarmParent:
             raise RuntimeError(f"The sandbox did not start:\n{complaint.decode(errors='replace')[-2000:]}")
         ours.settimeout(None)
 
-    def fork(self, requests: int, replies: int, folder: str) -> int:
+    def fork(self, requests: int, replies: int, folder: str, sandbox: str) -> int:
         """Fork a child that reads requests from one descriptor and writes replies to the other; return its id."""
+        message = json.dumps({"fork": folder, "sandbox": sandbox}).encode()
         with self.lock:
-            socket.send_fds(self.control, [json.dumps({"fork": folder}).encode()], [requests, replies])
+            socket.send_fds(self.control, [message], [requests, replies])
             self.children += 1
             return json.loads(self.control.recv(65536))["child"]
 
