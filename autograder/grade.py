@@ -13,7 +13,7 @@ from nbformat.notebooknode import NotebookNode
 from autograder.build import public_lesson, student_notebook
 from autograder.lesson import Lesson
 from autograder.reference import PUBLIC_SEED, Reference
-from autograder.sandbox.session import NOT_DEFINED, Session, SessionEnded, withheld_names
+from autograder.sandbox.session import NOT_DEFINED, START_SECONDS, Session, SessionEnded, withheld_names
 from autograder.submission import Submission, SubmittedCell
 from course_lib.checks import verdict as verdicts
 from course_lib.checks.case import CaseSet, Outcome
@@ -23,6 +23,7 @@ from course_lib.checks.forbidden import forbidden_in
 from course_lib.checks.verdict import Verdict, judge_exercise, zero
 
 HIDDEN_SEEDS = 2
+MOST_SECONDS = 300.0  # for all of a notebook, with everything that has to be run again
 LEAST_SECONDS = 5.0  # the first call of a torch function may load libraries
 
 
@@ -107,20 +108,28 @@ class _Run:
         self.errors: dict[int, str] = {}
         self.fatal: dict[int, SessionEnded] = {}  # cells that end the process: not run again
         self.session: Session | None = None
+        self.deadline = time.monotonic() + MOST_SECONDS
 
     def verdicts(self) -> list[Verdict]:
         checks = [exercise.check for exercise in self.graded.lesson.exercises.values()]
         found = {check.id: self.without_running(check) for check in checks}
-        waiting = [check for check in checks if found[check.id] is None]
         try:
-            if waiting:
-                self.start()
-            for check in waiting:
-                found[check.id] = self.judge(check)
+            self.judge_all([check for check in checks if found[check.id] is None], found)
         finally:
             self.stop()
         self.help_with_prerequisites(found)
         return [found[check.id] for check in checks]
+
+    def judge_all(self, checks: list[Exercise], found: dict[str, Verdict | None]) -> None:
+        """Enter the verdicts on these exercises. All public cases come before the first hidden one: what a student's
+        code has seen of hidden inputs can then never get into what the feedback shows."""
+        outcomes: dict[str, list[Outcome]] = {check.id: [] for check in checks}
+        for hidden in (False, True):
+            for check in checks:
+                if found[check.id] is None:
+                    found[check.id] = self.probe(check, hidden, outcomes[check.id])
+        for check in checks:
+            found[check.id] = found[check.id] or self.judge(check, outcomes[check.id])
 
     # ---- what the text alone decides
 
@@ -145,14 +154,13 @@ class _Run:
 
     def start(self, withheld: frozenset[str] | None = None) -> None:
         """Start a session and run the student's cells in it; a cell that ends the process is left out and noted."""
-        while True:
+        while self.session is None:
             self.session = Session(self.withheld if withheld is None else withheld, self.sandbox)
+            self.session.run(self.graded.lesson.setup, seconds=START_SECONDS)
             try:
-                self.session.run(self.graded.lesson.setup)
                 for index, cell in enumerate(self.submission.cells):
                     if self.runs(index):
                         self.run_cell(index, cell.source)
-                return
             except SessionEnded:
                 self.stop()
 
@@ -169,7 +177,6 @@ class _Run:
         return same_code(cell.source, check.stub) and not all(same_code(other, check.stub) for other in others)
 
     def run_cell(self, index: int, source: str) -> None:
-        assert self.session is not None
         try:
             ran = self.session.run(source)
         except SessionEnded as end:
@@ -186,16 +193,17 @@ class _Run:
 
     # ---- judging
 
-    def judge(self, check: Exercise) -> Verdict:
-        for index, cell in enumerate(self.submission.cells):
-            if cell.exercise == check.id and index in self.fatal:
-                return self.ended(check, self.fatal[index])
+    def probe(self, check: Exercise, hidden: bool, outcomes: list[Outcome]) -> Verdict | None:
+        """Probe the public or the hidden cases and append their outcomes; return a verdict if that decides it already."""
         graded = self.graded.exercises[check.id]
-        outcomes: list[Outcome] = []
-        for case in graded.cases.cases:
+        for case in graded.cases.cases[graded.public :] if hidden else graded.cases.cases[: graded.public]:
             if self.session is None:
                 self.start()
-            assert self.session is not None
+            for index, cell in enumerate(self.submission.cells):
+                if cell.exercise == check.id and index in self.fatal:
+                    return self.ended(check, self.fatal[index])
+            if time.monotonic() > self.deadline:
+                return zero(check, verdicts.TIMEOUT, f"The whole notebook took more than {MOST_SECONDS:.0f} seconds.")
             try:
                 outcome = self.session.probe(
                     check.name, check.setup, check.probe_source, case.arguments, check.withheld, graded.seconds
@@ -205,9 +213,13 @@ class _Run:
                 return self.ended(check, end)
             if "MemoryError" in outcome.raised or "not enough memory" in outcome.complaint:
                 return zero(check, verdicts.MEMORY, "It asked for more memory than there is.")
+            if outcome.complaint == NOT_DEFINED.format(check.name):
+                return self.undefined(check)
             outcomes.append(outcome)
-        if all(outcome.complaint == NOT_DEFINED.format(check.name) for outcome in outcomes):
-            return self.undefined(check)
+        return None
+
+    def judge(self, check: Exercise, outcomes: list[Outcome]) -> Verdict:
+        graded = self.graded.exercises[check.id]
         return self.without_hidden_values(graded, judge_exercise(check, graded.cases, outcomes))
 
     def undefined(self, check: Exercise) -> Verdict:
@@ -263,10 +275,13 @@ class _Run:
         outputs, errors = dict(self.outputs), dict(self.errors)
         try:
             self.start(self.withheld - set(tested.values()))
-            assert self.session is not None
             for name, dotted in tested.items():
                 self.session.bind(name, dotted)
-            return self.judge(check)
+            outcomes: list[Outcome] = []
+            for hidden in (False, True):
+                if ended := self.probe(check, hidden, outcomes):
+                    return ended
+            return self.judge(check, outcomes)
         except SessionEnded as end:
             return self.ended(check, end)
         finally:

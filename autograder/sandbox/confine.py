@@ -28,8 +28,7 @@ PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 24, 
 
 SYSTEM_FOLDERS = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
-GIGABYTE = 2**30
-MEMORY = 6 * GIGABYTE  # of address space; torch alone takes most of one
+MEMORY = 2 * 2**30  # bytes of address space beyond what the warm parent has; Python and torch take a few
 DISK = "size=64m,nr_inodes=4k,mode=1777"
 FIRST_UID, UIDS = 200_000, 50_000
 
@@ -62,11 +61,11 @@ def confine(readable: list[str], folder: str, every_layer: bool) -> list[str]:
 
     Raises ConfineError.
     """
-    held, user = [], FIRST_UID + os.getpid() % UIDS
+    held, user, memory = [], FIRST_UID + os.getpid() % UIDS, _address_space() + MEMORY
     layers: dict[str, Callable[[], None]] = {
         "namespaces": _enter_namespaces,
         "files": lambda: _change_root(folder, readable, user),
-        "limits": _set_limits,
+        "limits": lambda: _set_limits(memory),
         "privileges": lambda: _drop_privileges(user),
         "landlock": _landlock,
         "seccomp": _filter_system_calls,
@@ -182,10 +181,15 @@ def _make_read_only(target: str) -> None:
 # ---- limits and privileges
 
 
-def _set_limits() -> None:
+def _address_space() -> int:
+    """Return the size of this process's address space in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def _set_limits(memory: int) -> None:
     """Limit memory, files, processes. Wall time is the grader's business, who kills from outside."""
     limits = {
-        resource.RLIMIT_AS: MEMORY,
+        resource.RLIMIT_AS: memory,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: 64 * 2**20,
         resource.RLIMIT_NOFILE: 256,

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from course_lib.checks import progress, public, verdict
 from course_lib.checks.case import Case, Outcome
 from course_lib.checks.exercise import Exercise, PublicExercise, read_cases
-from course_lib.checks.forbidden import forbidden_in
+from course_lib.checks.forbidden import UNREADABLE, forbidden_in
 from course_lib.checks.probe import run_probe
 from course_lib.checks.render import AnswerView, CheckView, put
 from course_lib.checks.verdict import FORBIDDEN, MISSING, NOT_STARTED, PASSED, Verdict, judge_exercise, zero
@@ -155,7 +155,7 @@ def same_code(a: str, b: str) -> bool:
     """Whether two sources are the same program, comments and layout aside."""
     try:
         return ast.dump(ast.parse(a)) == ast.dump(ast.parse(b))
-    except (SyntaxError, ValueError):
+    except UNREADABLE:
         return a.strip() == b.strip()
 
 
@@ -168,11 +168,10 @@ def _source(name: str, names: dict[str, Any]) -> str:
     """Return the text of the last executed cell that defines this name; "" outside IPython."""
     for cell in reversed(names.get("In", ())):
         try:
-            tree = ast.parse(cell)
-        except (SyntaxError, ValueError):
+            if name in defined_names(ast.parse(cell)):
+                return cell
+        except UNREADABLE:
             continue
-        if name in defined_names(tree):
-            return cell
     return ""
 
 

@@ -10,17 +10,21 @@ from torch import Tensor
 _HALF = (torch.float16, torch.bfloat16)
 
 
-def compare(expected: Any, got: Any, rtol: float = 1e-4, atol: float = 1e-6, where: str = "") -> Literal[True] | str:
+def compare(
+    expected: Any, got: Any, rtol: float | None = None, atol: float | None = None, where: str = ""
+) -> Literal[True] | str:
     """Return True when `got` is as good as `expected`, else one sentence about the first difference.
 
     expected, got  plain data (see course_lib.checks.wire)
-    rtol, atol     |got − expected| ≤ atol + rtol·|expected| passes; at least 1e-2 for half precision
+    rtol, atol     |got − expected| ≤ atol + rtol·|expected| passes; at least 1e-2 for half precision. Unless they are
+                   given, floating-point numbers get 1e-4 and 1e-6, and integers, which are ids or counts, get none
     where          what is being compared, for the sentence ("item 0", "'weights'"); empty for the whole
 
     Lists and tuples count as the same structure, and so do a number and a tensor without dimensions.
     """
     if isinstance(expected, Tensor) and isinstance(got, (int, float)) and not isinstance(got, bool):
-        got = torch.tensor(got, dtype=expected.dtype if expected.dtype.is_floating_point else None)
+        kind = torch.float64 if expected.dtype.is_floating_point or abs(got) >= 2**63 else None
+        got = torch.tensor(_float(got) if kind else got, dtype=kind)
     if isinstance(got, Tensor) and isinstance(expected, (bool, int, float)) and got.ndim == 0:
         got = got.item()
 
@@ -60,17 +64,37 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def _numbers(expected: float, got: Any, rtol: float, atol: float, where: str) -> Literal[True] | str:
+def _numbers(expected: float, got: Any, rtol: float | None, atol: float | None, where: str) -> Literal[True] | str:
     if isinstance(got, bool) or not isinstance(got, (int, float)):
         return f"{_subject(where)} is {describe(got)}; a number was expected."
-    if math.isnan(expected) and math.isnan(got):
+    if expected == got:
         return True
-    if expected == got or abs(got - expected) <= atol + rtol * abs(expected):
+    exact = isinstance(expected, int) and isinstance(got, int) and rtol is None and atol is None
+    want, have = _float(expected), _float(got)
+    if math.isnan(want) and math.isnan(have):
         return True
-    return f"{_subject(where)} is {got:.6g}; {expected:.6g} was expected."
+    if not exact and math.isfinite(want) and abs(have - want) <= _or(atol, 1e-6) + _or(rtol, 1e-4) * abs(want):
+        return True
+    return f"{_subject(where)} is {_digits(got)}; {_digits(expected)} was expected."
 
 
-def _sequences(expected: list | tuple, got: Any, rtol: float, atol: float, where: str) -> Literal[True] | str:
+def _or(given: float | None, default: float) -> float:
+    return default if given is None else given
+
+
+def _float(number: float) -> float:
+    """Return a number as a float; an integer that is too large for one becomes inf."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
+def _digits(number: float) -> str:
+    return _short(number) if isinstance(number, int) else f"{number:.6g}"
+
+
+def _sequences(expected: list | tuple, got: Any, rtol: float | None, atol: float | None, where: str) -> Literal[True] | str:
     if not isinstance(got, (list, tuple)):
         return f"{_subject(where)} is {describe(got)}; {describe(expected)} was expected."
     if len(expected) != len(got):
@@ -82,7 +106,7 @@ def _sequences(expected: list | tuple, got: Any, rtol: float, atol: float, where
     return True
 
 
-def _dicts(expected: dict, got: Any, rtol: float, atol: float, where: str) -> Literal[True] | str:
+def _dicts(expected: dict, got: Any, rtol: float | None, atol: float | None, where: str) -> Literal[True] | str:
     if not isinstance(got, dict):
         return f"{_subject(where)} is {describe(got)}; a dict was expected."
     if expected.keys() != got.keys():
@@ -105,7 +129,7 @@ def _kind(tensor: Tensor) -> str:
     return "floating-point numbers" if tensor.dtype.is_floating_point else "integers"
 
 
-def _tensors(expected: Tensor, got: Any, rtol: float, atol: float, where: str) -> Literal[True] | str:
+def _tensors(expected: Tensor, got: Any, rtol: float | None, atol: float | None, where: str) -> Literal[True] | str:
     subject = _subject(where)
     if not isinstance(got, Tensor):
         return f"{subject} is {describe(got)}; {describe(expected)} was expected."
@@ -113,11 +137,17 @@ def _tensors(expected: Tensor, got: Any, rtol: float, atol: float, where: str) -
         return f"{subject} has shape {tuple(got.shape)}; {tuple(expected.shape)} was expected."
     if _kind(expected) != _kind(got):
         return f"{subject} holds {_kind(got)}; {_kind(expected)} were expected."
+    whole = _kind(expected) in ("integers", "booleans")
+    if whole and rtol is None and atol is None and torch.equal(expected.long(), got.long()):
+        return True
+    rtol, atol = _or(rtol, 0.0 if whole else 1e-4), _or(atol, 0.0 if whole else 1e-6)
     if expected.dtype in _HALF or got.dtype in _HALF:
         rtol, atol = max(rtol, 1e-2), max(atol, 1e-2)
     wide = torch.complex128 if expected.dtype.is_complex else torch.float64
     want, have = expected.to(wide), got.to(wide)
     close = torch.isclose(have, want, rtol=rtol, atol=atol, equal_nan=True)
+    if whole and rtol == atol == 0:
+        close = expected.long() == got.long()  # float64 does not hold every int64
     if close.all():
         return True
     difference = torch.where(close, 0.0, (have - want).abs().nan_to_num(torch.inf, torch.inf))

@@ -127,7 +127,7 @@ def read_public(path: Path) -> PublicLesson:
             exercise = Exercise(id=id, setup=document["setup"], **entry)
             exercises[id] = PublicExercise(exercise, cases and read_cases(cases))
         return PublicLesson(document["lesson"], document["title"], document["version"], exercises)
-    except (KeyError, TypeError, ValueError) as problem:
+    except (AttributeError, KeyError, TypeError, ValueError) as problem:
         raise ValueError(f"{path} is not a public case file of this course ({problem!r}).") from problem
 
 

@@ -13,6 +13,10 @@ from typing import Any
 from torch.overrides import TorchFunctionMode
 
 
+# What `ast` raises on text that is no program, or one too deep to look at.
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+
+
 class ForbiddenCall(Exception):
     """The function that was called is the one that this exercise asks for."""
 
@@ -27,23 +31,28 @@ def forbidden_in(source: str, withheld: Iterable[str]) -> str:
     source    the text of a cell; one that does not parse mentions nothing
     withheld  dotted names, e.g. "course_lib.information.entropy", "torch.special.entr"
     """
+    withheld = tuple(withheld)
     last = {name.rsplit(".", 1)[-1]: name for name in withheld}
     homes = {name.rsplit(".", 1)[0] for name in withheld}
     try:
         tree = ast.parse(source)
-    except SyntaxError:
+    except UNREADABLE:
         return ""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr in last:
             if not (isinstance(node.value, ast.Name) and node.value.id == "self"):
                 return last[node.attr]
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            module = getattr(node, "module", "") or ""
             for alias in node.names:
                 final = alias.name.rsplit(".", 1)[-1]
                 if final in last:
                     return last[final]
-                if final == "*" and getattr(node, "module", "") in homes:
-                    return f"{node.module}.*"
+                if final == "*" and module in homes:
+                    return f"{module}.*"
+                imported = f"{module}.{alias.name}".lstrip(".") + "."
+                if inside := next((name for name in withheld if imported.startswith(f"{name}.")), ""):
+                    return inside  # a whole module is withheld, and this is a part of it
     return ""
 
 

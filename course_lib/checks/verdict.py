@@ -73,8 +73,10 @@ def judge_exercise(exercise: Exercise, cases: CaseSet, got: Sequence[Outcome]) -
     if not failed:
         return Verdict(exercise.id, points, exercise.points, PASSED, "All cases are right.", "", judged)
     if any("ForbiddenCall" in one.got.raised for one in failed):
-        text = next(one.got.complaint for one in failed if "ForbiddenCall" in one.got.raised)
-        message = text.rsplit("ForbiddenCall: ", 1)[-1]
+        # the complaint comes from the student's process: take a name of ours from it, and none of its words
+        said = " ".join(one.got.complaint for one in failed)
+        name = next((name for name in exercise.withheld if f"`{name}`" in said), "")
+        message = f"`{name or 'what you called'}` is what you are asked to write here, so calling it is not allowed."
         return Verdict(exercise.id, 0.0, exercise.points, FORBIDDEN, message, "", judged)
     if mistake := _recognise(exercise, cases, got):
         return Verdict(exercise.id, points, exercise.points, MISTAKE, mistake.hint, mistake.name, judged)

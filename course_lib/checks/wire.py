@@ -45,6 +45,8 @@ def encode(value: Any, depth: int = 0) -> Any:
     if isinstance(value, str):
         return str(value)
     if isinstance(value, (int, np.integer)):
+        if int(value).bit_length() > MAX_INTEGER_BITS:
+            raise WireError(f"an integer of {int(value).bit_length()} bits")
         return int(value)
     if isinstance(value, (float, np.floating)):
         number = float(value)
@@ -120,6 +122,9 @@ class _Decoder:
             return _base64(content)
         if kind == "tensor":
             return _decode_tensor(content)
+        if kind == "dict" and isinstance(content, list):
+            if not all(isinstance(pair, list) and len(pair) == 2 for pair in content):
+                raise WireError("a dict is a list of pairs")
         if kind in ("tuple", "set", "dict") and isinstance(content, list):
             items = [self.value(item, depth + 1) for item in content]
             try:
@@ -155,7 +160,10 @@ def _decode_tensor(content: Any) -> Tensor:
     if len(raw) != math.prod(shape) * dtype.itemsize:
         raise WireError(f"{len(raw)} bytes do not fill shape {shape} of {name}")
     if not raw:
-        return torch.empty(shape, dtype=dtype)
+        try:
+            return torch.empty(shape, dtype=dtype)
+        except RuntimeError:  # sizes around a zero whose strides no integer holds
+            raise WireError("not a tensor's shape") from None
     if dtype == torch.bool:  # any byte may arrive; a bool is 0 or 1
         return torch.frombuffer(bytearray(raw), dtype=torch.uint8).ne(0).reshape(shape)
     return torch.frombuffer(bytearray(raw), dtype=dtype).reshape(shape)
