@@ -45,9 +45,7 @@ def save(name: str, content: dict) -> None:
     home = folder()
     try:
         home.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=home, suffix=".part", delete=False
-        ) as part:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=home, suffix=".part", delete=False) as part:
             json.dump(content, part, indent=1, ensure_ascii=False)
         os.replace(part.name, home / f"{name}.json")
     except OSError as problem:

@@ -39,9 +39,7 @@ _RC = {
 }
 
 
-def panels(
-    columns: int = 1, rows: int = 1, *, width: float = 9.0, height: float = 3.6
-) -> tuple[Figure, list[Axes]]:
+def panels(columns: int = 1, rows: int = 1, *, width: float = 9.0, height: float = 3.6) -> tuple[Figure, list[Axes]]:
     """Return an empty figure in the course's look and its axes, row by row. Sizes in inches, for the whole figure."""
     with matplotlib.rc_context(_RC):
         figure = Figure(figsize=(width, height), dpi=100)

@@ -1,0 +1,276 @@
+"""Pictures of attention: who looks at whom, which masks hide what, and what scaling and length cost.
+
+Weights are given as tensors whose rows are queries and whose columns are keys, as in (T, S) of `course_lib.attention`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from course_lib.figures.style import BLUE, GREY, INK, ORANGE, PALE, PALETTE, RUST, SEQUENTIAL, panels
+
+
+def _title(axes: Axes, text: str) -> None:
+    axes.set_title(text, loc="left", fontweight="bold", fontsize=14)
+
+
+def look_back(tokens: Sequence[str], weights: Tensor, title: str, ylabel: str = "attention weight") -> Figure:
+    """Draw one query's view: arcs from the last token back to the others, as wide as their weights, and bars below.
+
+    tokens   T words; the last one is the query
+    weights  (T,) how much it looks at each of them, itself included
+    """
+    weights = weights.detach().float()
+    figure, (arcs, bars) = panels(1, 2, width=9, height=4.4)
+    last, peak = len(tokens) - 1, max(float(weights.max()), 1e-9)
+    angles = np.linspace(0, np.pi, 60)
+    for position, weight in enumerate(weights[:last].tolist()):
+        if weight > 0.02 * peak:  # half an ellipse from the last word back to this one
+            radius, strength = (last - position) / 2, weight / peak
+            style = {"color": BLUE, "alpha": 0.25 + 0.7 * strength}
+            arcs.plot(
+                (last + position) / 2 + radius * np.cos(angles),
+                radius * np.sin(angles),
+                linewidth=1 + 6 * strength,
+                **style,
+            )
+            arcs.plot(position, 0, marker="v", markersize=9, clip_on=False, **style)
+    arcs.set(xlim=(-0.6, last + 0.6), ylim=(0, last / 2 + 0.3))
+    _title(arcs, title)
+    arcs.axis("off")
+    colours = [ORANGE if i == last else BLUE for i in range(len(tokens))]
+    bars.bar(range(len(tokens)), weights.tolist(), color=colours, width=0.7)
+    bars.set_xticks(range(len(tokens)), tokens)
+    bars.get_xticklabels()[last].set_fontweight("bold")
+    bars.set(xlim=(-0.6, last + 0.6), ylabel=ylabel, ylim=(0, 1.15 * peak))
+    for position, weight in enumerate(weights.tolist()):
+        bars.text(position, weight + 0.02 * peak, f"{weight:.2f}", ha="center", va="bottom", fontsize=11)
+    return figure
+
+
+def weight_map(
+    weights: Tensor, queries: Sequence[str], keys: Sequence[str], title: str, axes: Axes | None = None
+) -> Figure:
+    """Draw a matrix of attention weights (T, S) as a heat map; with at most 8 keys the numbers stand in the cells."""
+    if axes is None:
+        side = 1.6 + 0.5 * max(len(queries), len(keys) - 2, 4)
+        figure, (axes,) = panels(1, width=side + 1.8, height=side)
+    else:
+        figure = axes.figure
+    weights = weights.detach().float().cpu()
+    axes.imshow(weights, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(
+        range(len(keys)), keys, rotation=45 if len(keys) > 4 else 0, ha="right" if len(keys) > 4 else "center"
+    )
+    axes.set_yticks(range(len(queries)), queries)
+    axes.set(xlabel="key: looked at", ylabel="query: who looks")
+    _title(axes, title)
+    axes.tick_params(length=0)
+    for side_name in ("left", "bottom"):
+        axes.spines[side_name].set_visible(False)
+    if len(keys) <= 8:
+        for row, column in np.ndindex(*weights.shape):
+            weight = float(weights[row, column])
+            axes.text(
+                column,
+                row,
+                f"{weight:.2f}",
+                ha="center",
+                va="center",
+                fontsize=11,
+                color=INK if weight > 0.5 else "white",
+            )
+    return figure
+
+
+def masks(named: Mapping[str, Tensor], queries: Sequence[str], keys: Sequence[str]) -> Figure:
+    """Draw boolean masks (T, S) side by side: bright = may attend, dark = hidden."""
+    figure, all_axes = panels(len(named), width=3.4 * len(named) + 0.6, height=3.9)
+    for axes, (name, mask) in zip(all_axes, named.items()):
+        shape = (len(queries), len(keys))
+        seen = mask.expand(shape).cpu()
+        axes.imshow(seen, cmap=ListedColormap(["#444444", "#f0e442"]), vmin=0, vmax=1)
+        axes.set_xticks(range(len(keys)), keys, rotation=45, ha="right")
+        axes.set_yticks(range(len(queries)), queries if axes is all_axes[0] else [""] * len(queries))
+        axes.set_xticks(np.arange(len(keys) - 1) + 0.5, minor=True)
+        axes.set_yticks(np.arange(len(queries) - 1) + 0.5, minor=True)
+        axes.grid(which="minor", color="white", linewidth=2)
+        axes.tick_params(which="both", length=0)
+        for row, column in np.ndindex(*shape):
+            ok = bool(seen[row, column])
+            axes.text(column, row, "✓" if ok else "·", ha="center", va="center", color=INK if ok else "white")
+        axes.set(xlabel="key")
+        _title(axes, name)
+    all_axes[0].set_ylabel("query")
+    return figure
+
+
+def explorer(tokens: Sequence[str], weights: Tensor, layer: int, head: int, query: int) -> Figure:
+    """Draw one head: the whole matrix on the left, one query's weights as bars on the right.
+
+    tokens   T words
+    weights  (L, H, T, T) the weights of every layer and head on these words
+    layer, head, query  which to show, counted from 0
+    """
+    matrix = weights[layer, head].detach().float().cpu()
+    size = len(tokens)
+    figure, (left, right) = panels(2, width=9.6, height=1.7 + 0.27 * max(size, 8))
+    left.imshow(matrix, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
+    left.set_xticks(range(size), tokens, rotation=60, ha="right", fontsize=10)
+    left.set_yticks(range(size), tokens, fontsize=10)
+    left.add_patch(Rectangle((-0.5, query - 0.5), size, 1, fill=False, edgecolor=ORANGE, linewidth=2.5))
+    left.set(xlabel="key: looked at", ylabel="query: who looks")
+    _title(left, f"Layer {layer + 1}, head {head + 1}")
+    colours = [ORANGE if i == query else BLUE for i in range(size)]
+    right.barh(range(size), matrix[query], color=colours, height=0.75)
+    right.set_yticks(range(size), tokens, fontsize=10)
+    right.get_yticklabels()[query].set_fontweight("bold")
+    right.set(xlim=(0, 1), ylim=(size - 0.5, -0.5), xlabel="attention weight")
+    _title(right, f"What “{tokens[query]}” looks at")
+    return figure
+
+
+def recall(facts: Sequence[int], curves: Mapping[str, Sequence[float]], title: str) -> Figure:
+    """Draw the fraction of facts recalled correctly against the number of facts stored, one line per memory."""
+    figure, (axes,) = panels(1, width=8.4, height=3.8)
+    for (name, values), colour, marker in zip(curves.items(), PALETTE, "osD^v"):
+        axes.plot(facts, values, color=colour, marker=marker, label=name)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(facts, [str(n) for n in facts])
+    axes.set(ylim=(0, 1.05), xlabel="facts stored", ylabel="recalled correctly")
+    _title(axes, title)
+    axes.legend(frameon=False, loc="lower left")
+    return figure
+
+
+def score_spread(
+    d_heads: Sequence[int],
+    plain: Sequence[float],
+    scaled: Sequence[float],
+    peaks: Mapping[str, Sequence[float]],
+) -> Figure:
+    """Draw, against d_k: the standard deviation of scores (left) and the mean largest softmax weight (right)."""
+    figure, (left, right) = panels(2, width=9.6, height=3.8)
+    left.plot(d_heads, np.sqrt(d_heads), color=GREY, linestyle="--", label="√d_k")
+    left.plot(d_heads, plain, "o", color=RUST, label="q·k")
+    left.plot(d_heads, scaled, "s", color=BLUE, label="q·k / √d_k")
+    left.set(ylabel="standard deviation of the scores")
+    _title(left, "Unscaled scores spread like √d_k")
+    left.set_yscale("log", base=2)
+    for (name, values), colour, marker in zip(peaks.items(), (RUST, BLUE), "os"):
+        right.plot(d_heads, values, color=colour, marker=marker, label=name)
+    right.set(ylabel="mean largest weight of 16 keys", ylim=(0, 1.05))
+    _title(right, "… until one key takes nearly all")
+    for axes in (left, right):
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(d_heads, [str(d) for d in d_heads], fontsize=11)
+        axes.set_xlabel("d_k, features of a query")
+        axes.legend(frameon=False)
+    return figure
+
+
+def saturation(d_head: int, divide: bool, n_keys: int = 12, seed: int = 0) -> Figure:
+    """Draw one query's softmax weights over random keys, and how strongly each score could still be learned.
+
+    The right panel shows ∂ weight / ∂ score of each key with itself, p (1 − p): where all bars are near 0, no score moves.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    q = torch.randn(d_head, generator=generator)
+    k = torch.randn(n_keys, d_head, generator=generator)
+    scores = k @ q / (d_head**0.5 if divide else 1.0)
+    probs = scores.softmax(-1)
+    figure, (left, right) = panels(2, width=9.6, height=3.4)
+    left.bar(range(1, n_keys + 1), probs, color=BLUE)
+    left.set(
+        title=f"scores spread {float(scores.std()):.1f}: largest weight {float(probs.max()):.2f}",
+        ylabel="attention weight",
+    )
+    slopes = probs * (1 - probs)
+    right.bar(range(1, n_keys + 1), slopes, color=RUST)
+    right.set(ylabel="slope p (1 − p)", ylim=(0, 0.27))
+    _title(right, f"Mean slope left to learn from: {float(slopes.mean()):.1e}")
+    left.set_ylim(0, 1.05)
+    for axes in (left, right):
+        axes.set_xticks(range(1, n_keys + 1))
+        axes.set_xlabel("key")
+    return figure
+
+
+def memory(lengths: Sequence[int], named: Mapping[str, Sequence[float]], title: str) -> Figure:
+    """Draw bytes against sequence length, both logarithmic, one line per implementation; values in MiB."""
+    figure, (axes,) = panels(1, width=8.4, height=4.0)
+    for (name, values), colour, marker in zip(named.items(), (RUST, BLUE, PALETTE[2]), "os^"):
+        axes.plot(lengths, values, color=colour, marker=marker, label=name)
+        axes.annotate(
+            f"{values[-1]:,.1f} MiB",
+            (lengths[-1], values[-1]),
+            (6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=11,
+        )
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log", base=10)
+    axes.set_xticks(lengths, [f"{n:,}" for n in lengths])
+    axes.set_xlim(lengths[0] * 0.9, lengths[-1] * 1.55)
+    axes.set(xlabel="tokens in the sequence, T", ylabel="kept for the backward pass (MiB)")
+    _title(axes, title)
+    axes.legend(frameon=False, loc="upper left")
+    return figure
+
+
+def leak(tokens: Sequence[str], changes: Mapping[str, Tensor], changed: int) -> Figure:
+    """Draw how much each position's output moved when one token was replaced, a panel per mask."""
+    figure, all_axes = panels(len(changes), width=9.6, height=3.4)
+    for axes, (name, values) in zip(all_axes, changes.items()):
+        colours = [ORANGE if i == changed else RUST if i < changed else BLUE for i in range(len(tokens))]
+        axes.bar(range(len(tokens)), values.tolist(), color=colours)
+        axes.set_xticks(range(len(tokens)), tokens, rotation=45, ha="right")
+        axes.set(ylabel="change of the output" if axes is all_axes[0] else "")
+        _title(axes, name)
+        axes.axvspan(-0.5, changed - 0.5, color=PALE, zorder=0)
+        axes.set_xlim(-0.5, len(tokens) - 0.5)
+    return figure
+
+
+def learning_curve(steps: Sequence[int], losses: Sequence[float], levels: Mapping[str, float], title: str) -> Figure:
+    """Draw held-out nats per token against training steps, with the levels of other models as named lines."""
+    figure, (axes,) = panels(1, width=9.0, height=4.2)
+    axes.plot(steps, losses, color=BLUE, label="attention")
+    for name, level in levels.items():
+        axes.axhline(level, color=GREY, linewidth=1.5, linestyle="--")
+        axes.annotate(
+            f"{name} {level:.2f}",
+            (1.0, level),
+            (4, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="center",
+            fontsize=11,
+            annotation_clip=False,
+        )
+    axes.set(xlabel="training step", ylabel="nats per token")
+    _title(axes, title)
+    return figure
+
+
+def agreement(prefixes: Sequence[str], named: Mapping[str, Sequence[float]], title: str) -> Figure:
+    """Draw, for each beginning of a sentence, the share of verb probability that agrees with the subject's number."""
+    figure, (axes,) = panels(1, width=9.6, height=1.4 + 0.62 * len(prefixes))
+    height = 0.8 / len(named)
+    for index, ((name, shares), colour) in enumerate(zip(named.items(), (BLUE, ORANGE, GREY))):
+        places = np.arange(len(prefixes)) + (index - (len(named) - 1) / 2) * height
+        axes.barh(places, shares, height=0.9 * height, color=colour, label=name)
+        for place, share in zip(places, shares):
+            axes.text(share + 0.01, place, f"{share:.2f}", va="center", fontsize=10)
+    axes.set_yticks(range(len(prefixes)), prefixes, fontsize=11)
+    axes.set(xlim=(0, 1.08), ylim=(len(prefixes) - 0.5, -0.5), xlabel="share of verb probability with the right number")
+    _title(axes, title)
+    figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=len(named))
+    return figure

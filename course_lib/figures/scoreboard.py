@@ -1,0 +1,60 @@
+"""The scoreboard as horizontal bars: shorter is better, a line marks what no model can beat, pale bars wait."""
+
+from typing import NotRequired, TypedDict
+
+from matplotlib.figure import Figure
+
+from course_lib.figures.style import BLUE, INK, PALE, RUST, panels
+
+QUIET = "#595959"  # grey that can still be read on PALE (contrast 5.6 : 1)
+
+
+class Entry(TypedDict):
+    """One line of the board; a place that waits for its lesson has only the first two."""
+
+    model: str
+    lesson: str
+    nats_per_token: NotRequired[float]
+    parameters: NotRequired[int]
+    seconds: NotRequired[float]
+
+
+def scoreboard_bars(done: list[Entry], waiting: list[Entry], *, floor: float, ceiling: float) -> Figure:
+    """Draw the board.
+
+    done     results, drawn first, from top to bottom
+    waiting  places without a result, drawn below them
+    floor    the entropy rate of the language, nats per token
+    ceiling  nats per token of a model that knows nothing: log of the vocabulary's size
+    """
+    lines = len(done) + len(waiting)
+    figure, (axes,) = panels(height=1.7 + 0.36 * lines)
+    wide = max([ceiling] + [row["nats_per_token"] for row in done])
+    values = [row["nats_per_token"] for row in done]
+    axes.barh(range(len(done)), values, color=BLUE, height=0.7)
+    axes.barh(range(len(done), lines), [ceiling] * len(waiting), color=PALE, height=0.7)
+    for place, value in enumerate(values):
+        axes.text(value + 0.01 * wide, place, f"{value:.3f}", va="center", color=INK, fontsize=12)
+    for place, row in enumerate(waiting, start=len(done)):
+        number = int(row["lesson"].split("_")[0])
+        words = f"lesson {number} will measure this"
+        axes.text(floor + 0.02 * wide, place, words, va="center", color=QUIET, fontsize=12)
+    axes.axvline(floor, color=RUST)
+    axes.annotate(
+        f"{floor:.3f}: the entropy rate of the language",
+        (floor, -0.75),
+        xytext=(6, 0),
+        textcoords="offset points",
+        color=RUST,
+        va="center",
+        fontsize=12,
+    )
+    axes.set_yticks(range(lines), [row["model"] for row in done + waiting])
+    for label in axes.get_yticklabels()[len(done) :]:
+        label.set_color(QUIET)
+    axes.set_ylim(lines - 0.4, -1.2)
+    axes.set_xlim(0, 1.08 * wide)
+    axes.set_xlabel("cross-entropy on held-out text (nats per token; less is better)")
+    axes.set_title("Which model comes closest to the line?", loc="left", fontweight="bold", fontsize=14)
+    axes.tick_params(axis="y", length=0)
+    return figure
