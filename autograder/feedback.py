@@ -3,13 +3,14 @@
 from functools import lru_cache
 
 import jinja2
+from markupsafe import Markup
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from autograder.grade import GradedLesson, Grading
 from course_lib.checks import verdict as verdicts
-from course_lib.checks.render import case_label, difference
+from course_lib.checks.render import case_label, difference, prose_html
 from course_lib.checks.verdict import Verdict, smallest_failure
 
 _TONES = {verdicts.PASSED: "good", verdicts.BY_HAND: "wait", verdicts.NOT_STARTED: "quiet"}
@@ -58,10 +59,12 @@ def _exercise(graded: GradedLesson, grading: Grading, verdict: Verdict) -> dict:
         "tone": _TONES.get(verdict.verdict, "bad"),
         "points": verdict.points,
         "max_points": verdict.max_points,
-        "message": "" if verdict.verdict == verdicts.PASSED and not verdict.judged else verdict.message,
+        "message": "" if verdict.verdict == verdicts.PASSED else _prose(verdict.message),
         "cases": [(case_label(j, i), not j.reason) for i, j in enumerate(verdict.judged)] if tried else [],
+        "failing": case_label(failed, verdict.judged.index(failed)) if failed and verdict.mistake else "",
+        "reason": failed.reason if failed else "",
         "difference": difference(failed) if failed else [],
-        "hints": exercise.hints if tried else (),
+        "hints": [_prose(hint) for hint in exercise.hints] if tried else [],
         "sources": [_source(text, exercise.kind == "text") for text in grading.submission.sources(verdict.id)],
     }
 
@@ -70,8 +73,11 @@ def _words(verdict: Verdict) -> str:
     return f"mistake: {verdict.mistake.replace('_', ' ')}" if verdict.verdict == verdicts.MISTAKE else verdict.verdict
 
 
-def _source(text: str, prose: bool) -> jinja2.utils.markupsafe.Markup:
-    markup = jinja2.utils.markupsafe.Markup
+def _prose(text: str) -> Markup:
+    return Markup(prose_html(text))
+
+
+def _source(text: str, prose: bool) -> Markup:
     if prose:
-        return markup("<pre>{}</pre>").format(text)
-    return markup(highlight(text[:50_000], PythonLexer(), _FORMATTER))
+        return Markup('<pre class="prose">{}</pre>').format(text)
+    return Markup(highlight(text[:50_000], PythonLexer(), _FORMATTER))

@@ -19,7 +19,7 @@ from course_lib.checks import verdict as verdicts
 from course_lib.checks.case import CaseSet, Outcome
 from course_lib.checks.check import is_unchanged, same_code
 from course_lib.checks.exercise import Exercise, PublicLesson
-from course_lib.checks.forbidden import forbidden_in
+from course_lib.checks.forbidden import forbidden_in, forbidden_sentence
 from course_lib.checks.verdict import Verdict, judge_exercise, zero
 
 HIDDEN_SEEDS = 2
@@ -146,8 +146,7 @@ class _Run:
             return zero(check, verdicts.NOT_STARTED, "Not started yet.")
         for source in sources:
             if name := forbidden_in(source, check.withheld):
-                sentence = f"`{name}` is what you are asked to write here, so calling it is not allowed."
-                return zero(check, verdicts.FORBIDDEN, sentence)
+                return zero(check, verdicts.FORBIDDEN, forbidden_sentence(name))
         return None
 
     # ---- the session
@@ -241,9 +240,12 @@ class _Run:
             if any(judged.reason for judged in public):
                 smallest = verdicts.smallest_failure(public)
                 label = smallest.case.note or f"case {public.index(smallest) + 1}"
-                message = f"On the public case “{label}”: {smallest.reason}"
+                message = f"Not right on the public case “{label}”. {smallest.reason}"
             else:
                 message = _about_hidden(verdict, graded.public)
+        if verdict.verdict == verdicts.FORBIDDEN:  # its words came from the student's process
+            called = next((name for name in sorted(self.withheld) if f"`{name}`" in message), "")
+            message = forbidden_sentence(called)
         if graded.check.kind in ("choice", "number"):
             public = ()  # its only case is its answer
             message = "This is not the answer." if verdict.verdict == verdicts.WRONG else message
@@ -258,8 +260,8 @@ class _Run:
         for exercise in self.graded.lesson.exercises.values():
             check, verdict = exercise.check, found[exercise.check.id]
             failed_needs = [need for need in check.needs if found[f"{check.lesson}.{need}"].verdict != verdicts.PASSED]
-            retry = (verdicts.MISTAKE, verdicts.WRONG, verdicts.ERROR, verdicts.TIMEOUT)
-            if verdict.verdict not in retry or not failed_needs:
+            lost = verdict.points < verdict.max_points
+            if not (lost and failed_needs) or self.without_running(check) is not None:
                 continue
             again = self.judge_with_tested(check, failed_needs)
             if again.points > verdict.points:

@@ -157,16 +157,16 @@ class CheckView:
             parts.append(self._difference_html())
         if self.advice:
             parts.append(
-                f'<div style="margin-top:.5em"><b>This may be it:</b> {_prose(self.advice)}</div>'
+                f'<div style="margin-top:.5em"><b>This may be it:</b> {prose_html(self.advice)}</div>'
                 if kind == MISTAKE
-                else f'<div style="margin-top:.5em">{_prose(self.advice)}</div>'
+                else f'<div style="margin-top:.5em">{prose_html(self.advice)}</div>'
             )
         if self.note:
-            parts.append(f'<div style="margin-top:.5em;opacity:.8">{_prose(self.note)}</div>')
+            parts.append(f'<div style="margin-top:.5em;opacity:.8">{prose_html(self.note)}</div>')
         for number, hint in enumerate(self.hints, 1):
             parts.append(
                 f'<details style="margin-top:.3em"><summary style="cursor:pointer">Hint {number}</summary>'
-                f'<div style="margin:.2em 0 0 1.1em">{_prose(hint)}</div></details>'
+                f'<div style="margin:.2em 0 0 1.1em">{prose_html(hint)}</div></details>'
             )
         if self.last_hint:
             parts.append(
@@ -200,7 +200,7 @@ class CheckView:
         )
         label = case_label(smallest, self.verdict.judged.index(smallest))
         return (
-            f"<div>The smallest case that fails is <b>{html.escape(label)}</b>. {_prose(smallest.reason)}</div>"
+            f"<div>The smallest case that fails is <b>{html.escape(label)}</b>. {prose_html(smallest.reason)}</div>"
             f'<table style="border-collapse:collapse;margin:.3em 0;text-align:left">{rows}</table>'
         )
 
@@ -229,14 +229,14 @@ class AnswerView:
         title = "A model answer (write yours first)" if is_text else f"A solution of {self.exercise.id}"
         body = html.escape(self.text)
         style = "white-space:pre-wrap;margin:.4em 0" + ("" if is_text else ";font-family:monospace")
-        inner = _prose(self.text) if is_text else body
+        inner = prose_html(self.text) if is_text else body
         return (
             f'<details style="margin:.3em 0"><summary style="cursor:pointer">{html.escape(title)}</summary>'
             f'<div style="{style}">{inner}</div></details>'
         )
 
 
-def _prose(text: str) -> str:
+def prose_html(text: str) -> str:
     """Return text as HTML with `code` set as code."""
     pieces = html.escape(text).split("`")
     if len(pieces) % 2 == 0:  # an odd backtick: leave the text as it is

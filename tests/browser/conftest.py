@@ -118,6 +118,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     settings.mkdir(parents=True)
     # every cell in the page, so that a test can see it without scrolling
     (settings / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))
+    quiet = home / "settings" / "@jupyterlab" / "apputils-extension"
+    quiet.mkdir()
+    (quiet / "notification.jupyterlab-settings").write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -132,7 +135,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.port={port}",
         "--ServerApp.ip=127.0.0.1", "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True",
-        "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None", "--LabApp.collaborative=False",
+        "--LabApp.expose_app_in_browser=True", "--LabApp.collaborative=False",
         f"--LabApp.user_settings_dir={home / 'settings'}", f"--ServerApp.root_dir={folder}",
     ]  # fmt: skip
     with open(home / "lab.log", "w") as log:
