@@ -61,7 +61,7 @@ def _verify_exercise(reference: Reference, exercise: AuthoredExercise) -> Iterat
     yield _trial(id, "reference", "", judge_exercise(check, everything, again), PASSED, check.points)
 
     stub = judge_exercise(check, everything, _stub_outcomes(reference, exercise, everything))
-    yield _trial(id, "stub", "", stub, None, 0.0)
+    yield _trial(id, "stub", "", stub, None, 0.0, stub.mistake)  # broken starter code may well be a known mistake
 
     if check.kind == "function":
         enough = len(exercise.mistakes) >= 2

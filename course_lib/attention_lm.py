@@ -1,7 +1,7 @@
 """A language model with nothing but attention: embeddings, a few attention layers, and a projection to the vocabulary.
 
-Each layer adds what it gathered to what was there (x + attention(norm(x)), He et al. 2016, Xiong et al. 2020). There is no
-feed-forward network: the Transformer of lesson 14 adds it. Such models were studied by Elhage et al. (2021,
+Each layer adds what it gathered to what was there (x + attention(norm(x)); He et al. 2016, Xiong et al. 2020). There
+is no feed-forward network: the Transformer of lesson 14 adds it. Such models were studied by Elhage et al. (2021,
 "A Mathematical Framework for Transformer Circuits"). Positions are learned vectors; lesson 13 is about them.
 """
 

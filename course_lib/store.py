@@ -42,11 +42,11 @@ def load(name: str) -> dict:
 
 def save(name: str, content: dict) -> None:
     """Save a dict of JSON values under this name. On a read-only disk it warns: a lesson must not stop for that."""
-    home = folder()
+    home, text = folder(), json.dumps(content, indent=1, ensure_ascii=False)
     try:
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=home, suffix=".part", delete=False) as part:
-            json.dump(content, part, indent=1, ensure_ascii=False)
+            part.write(text)
         os.replace(part.name, home / f"{name}.json")
     except OSError as problem:
         warnings.warn(f"Your progress could not be saved in {home}: {problem}", stacklevel=2)

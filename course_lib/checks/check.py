@@ -7,9 +7,9 @@ import sys
 from typing import Any, TypeVar
 
 from course_lib.checks import progress, public, verdict
-from course_lib.checks.case import Case, Outcome
+from course_lib.checks.case import Outcome
 from course_lib.checks.exercise import Exercise, PublicExercise, read_cases
-from course_lib.checks.forbidden import UNREADABLE, forbidden_in
+from course_lib.checks.forbidden import UNREADABLE, forbidden_in, forbidden_sentence
 from course_lib.checks.probe import run_probe
 from course_lib.checks.render import AnswerView, CheckView, put
 from course_lib.checks.verdict import FORBIDDEN, MISSING, NOT_STARTED, PASSED, Verdict, judge_exercise, zero
@@ -76,7 +76,7 @@ def _find(id: str) -> PublicExercise:
 def _judge_in(entry: PublicExercise, names: dict[str, Any]) -> tuple[Verdict, str]:
     """Return the verdict on what stands in a notebook's names, and a note when tested prerequisites had to help."""
     result = _judge(entry, names)
-    if result.verdict in (PASSED, NOT_STARTED, MISSING, FORBIDDEN) or not entry.exercise.needs:
+    if result.verdict in (PASSED, NOT_STARTED, MISSING) or not entry.exercise.needs:
         return result, ""
     replaced = {}
     for need in entry.exercise.needs:
@@ -115,16 +115,17 @@ def _judge(entry: PublicExercise, names: dict[str, Any]) -> Verdict:
     if exercise.kind in ("choice", "number"):
         return _judge_answer(exercise, student)
     if name := forbidden_in(source, exercise.withheld) or _is_withheld(exercise, student):
-        message = f"`{name}` is what you are asked to write here, so calling it is not allowed."
-        return zero(exercise, FORBIDDEN, message)
+        return zero(exercise, FORBIDDEN, forbidden_sentence(name))
     if entry.cases is None:
         raise ValueError(f"{exercise.id} has no public cases; the case file is damaged.")
     got = [run_probe(student, exercise.probe, case.arguments, exercise.withheld) for case in entry.cases.cases]
+    if not source and all("is not started yet" in outcome.complaint for outcome in got):
+        return zero(exercise, NOT_STARTED, "Not started yet.")
     return judge_exercise(exercise, entry.cases, got)
 
 
 def _judge_answer(exercise: Exercise, student: Any) -> Verdict:
-    if exercise.kind == "choice" and student not in exercise.choices:
+    if exercise.kind == "choice" and not (isinstance(student, str) and student in exercise.choices):
         options = ", ".join(f'"{choice}"' for choice in exercise.choices)
         return zero(exercise, verdict.WRONG, f"The answer is one of {options}; yours is {student!r}.")
     if exercise.kind == "number" and (isinstance(student, bool) or not isinstance(student, (int, float))):
@@ -139,16 +140,11 @@ def _judge_answer(exercise: Exercise, student: Any) -> Verdict:
 def is_unchanged(exercise: Exercise, student: Any, source: str) -> bool:
     """Whether the cell is still as the student received it.
 
-    source  the cell's text; "" where it is not known, and then the stub's own message decides
+    source  the cell's text; "" where it is not known, and then only an answer's None tells
     """
     if exercise.kind in ("choice", "number") and student is None:
         return True
-    if source:
-        return same_code(source, exercise.stub)
-    if exercise.kind != "function" or not callable(student):
-        return False
-    outcome = run_probe(student, None, Case({}).arguments)
-    return "NotImplementedError" in outcome.raised and "not started" in outcome.complaint
+    return bool(source) and same_code(source, exercise.stub)
 
 
 def same_code(a: str, b: str) -> bool:

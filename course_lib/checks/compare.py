@@ -94,7 +94,9 @@ def _digits(number: float) -> str:
     return _short(number) if isinstance(number, int) else f"{number:.6g}"
 
 
-def _sequences(expected: list | tuple, got: Any, rtol: float | None, atol: float | None, where: str) -> Literal[True] | str:
+def _sequences(
+    expected: list | tuple, got: Any, rtol: float | None, atol: float | None, where: str
+) -> Literal[True] | str:
     if not isinstance(got, (list, tuple)):
         return f"{_subject(where)} is {describe(got)}; {describe(expected)} was expected."
     if len(expected) != len(got):

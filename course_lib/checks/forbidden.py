@@ -17,11 +17,17 @@ from torch.overrides import TorchFunctionMode
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
+def forbidden_sentence(name: str) -> str:
+    """Return what is said to whoever called a withheld name; "" when it is not known which."""
+    called = f"`{name}`" if name else "A function that was called"
+    return f"{called} is what you are asked to write here, so calling it is not allowed."
+
+
 class ForbiddenCall(Exception):
     """The function that was called is the one that this exercise asks for."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"`{name}` is what you are asked to write here, so calling it is not allowed.")
+        super().__init__(forbidden_sentence(name))
         self.name = name
 
 

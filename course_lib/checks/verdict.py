@@ -9,6 +9,7 @@ from torch import Tensor
 from course_lib.checks.case import Case, CaseSet, Judge, Mistake, Outcome, judge_outcome
 from course_lib.checks.compare import compare
 from course_lib.checks.exercise import Exercise
+from course_lib.checks.forbidden import forbidden_sentence
 
 PASSED, MISTAKE, WRONG, ERROR = "passed", "mistake", "wrong", "error"
 TIMEOUT, MEMORY, FORBIDDEN, MISSING, NOT_STARTED = (
@@ -76,8 +77,7 @@ def judge_exercise(exercise: Exercise, cases: CaseSet, got: Sequence[Outcome]) -
         # the complaint comes from the student's process: take a name of ours from it, and none of its words
         said = " ".join(one.got.complaint for one in failed)
         name = next((name for name in exercise.withheld if f"`{name}`" in said), "")
-        message = f"`{name or 'what you called'}` is what you are asked to write here, so calling it is not allowed."
-        return Verdict(exercise.id, 0.0, exercise.points, FORBIDDEN, message, "", judged)
+        return Verdict(exercise.id, 0.0, exercise.points, FORBIDDEN, forbidden_sentence(name), "", judged)
     if mistake := _recognise(exercise, cases, got):
         return Verdict(exercise.id, points, exercise.points, MISTAKE, mistake.hint, mistake.name, judged)
     smallest = smallest_failure(judged)

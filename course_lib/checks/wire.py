@@ -7,6 +7,7 @@ checked, nothing is ever unpickled, and the only exception that leaves it is `Wi
 import base64
 import binascii
 import math
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ MAX_DEPTH = 40
 MAX_RANK = 8
 MAX_NODES = 2_000_000
 MAX_INTEGER_BITS = 4096
+MAX_SAME_HASH = 100
 
 
 class WireError(ValueError):
@@ -128,6 +130,8 @@ class _Decoder:
         if kind in ("tuple", "set", "dict") and isinstance(content, list):
             items = [self.value(item, depth + 1) for item in content]
             try:
+                if kind != "tuple":
+                    _refuse_collisions([item if kind == "set" else item[0] for item in items])
                 if kind == "tuple":
                     return tuple(items)
                 if kind == "set":
@@ -136,6 +140,13 @@ class _Decoder:
             except (TypeError, ValueError):
                 raise WireError(f"not the content of a {kind}") from None
         raise WireError(f"unknown kind {str(kind)[:40]!r}")
+
+
+def _refuse_collisions(keys: list) -> None:
+    """Refuse keys that were chosen to have the same hash: n of them cost n² steps to enter."""
+    counts = Counter(hash(key) for key in keys)
+    if counts and max(counts.values()) > MAX_SAME_HASH:
+        raise WireError("too many keys with the same hash")
 
 
 def _base64(text: Any) -> bytes:

@@ -13,11 +13,19 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from course_lib.figures.style import BLUE, GREY, INK, ORANGE, PALE, PALETTE, RUST, SEQUENTIAL, panels
-
-
-def _title(axes: Axes, text: str) -> None:
-    axes.set_title(text, loc="left", fontweight="bold", fontsize=14)
+from course_lib.figures.style import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PALE,
+    PALETTE,
+    RUST,
+    SEQUENTIAL,
+    figure_title,
+    panel_title,
+    panels,
+)
 
 
 def look_back(tokens: Sequence[str], weights: Tensor, title: str, ylabel: str = "attention weight") -> Figure:
@@ -42,7 +50,7 @@ def look_back(tokens: Sequence[str], weights: Tensor, title: str, ylabel: str = 
             )
             arcs.plot(position, 0, marker="v", markersize=9, clip_on=False, **style)
     arcs.set(xlim=(-0.6, last + 0.6), ylim=(0, last / 2 + 0.3))
-    _title(arcs, title)
+    panel_title(arcs, title)
     arcs.axis("off")
     colours = [ORANGE if i == last else BLUE for i in range(len(tokens))]
     bars.bar(range(len(tokens)), weights.tolist(), color=colours, width=0.7)
@@ -59,18 +67,18 @@ def weight_map(
 ) -> Figure:
     """Draw a matrix of attention weights (T, S) as a heat map; with at most 8 keys the numbers stand in the cells."""
     if axes is None:
-        side = 1.6 + 0.5 * max(len(queries), len(keys) - 2, 4)
-        figure, (axes,) = panels(1, width=side + 1.8, height=side)
+        width, height = 3.4 + 0.55 * max(len(keys), 6), 1.5 + 0.5 * max(len(queries), 1.4)
+        figure, (axes,) = panels(1, width=width, height=height)
     else:
         figure = axes.figure
-    weights = weights.detach().float().cpu()
+    weights = weights.detach().float().cpu().numpy()
     axes.imshow(weights, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(
         range(len(keys)), keys, rotation=45 if len(keys) > 4 else 0, ha="right" if len(keys) > 4 else "center"
     )
     axes.set_yticks(range(len(queries)), queries)
     axes.set(xlabel="key: looked at", ylabel="query: who looks")
-    _title(axes, title)
+    panel_title(axes, title)
     axes.tick_params(length=0)
     for side_name in ("left", "bottom"):
         axes.spines[side_name].set_visible(False)
@@ -94,7 +102,7 @@ def masks(named: Mapping[str, Tensor], queries: Sequence[str], keys: Sequence[st
     figure, all_axes = panels(len(named), width=3.4 * len(named) + 0.6, height=3.9)
     for axes, (name, mask) in zip(all_axes, named.items()):
         shape = (len(queries), len(keys))
-        seen = mask.expand(shape).cpu()
+        seen = mask.expand(shape).cpu().numpy()
         axes.imshow(seen, cmap=ListedColormap(["#444444", "#f0e442"]), vmin=0, vmax=1)
         axes.set_xticks(range(len(keys)), keys, rotation=45, ha="right")
         axes.set_yticks(range(len(queries)), queries if axes is all_axes[0] else [""] * len(queries))
@@ -106,7 +114,7 @@ def masks(named: Mapping[str, Tensor], queries: Sequence[str], keys: Sequence[st
             ok = bool(seen[row, column])
             axes.text(column, row, "✓" if ok else "·", ha="center", va="center", color=INK if ok else "white")
         axes.set(xlabel="key")
-        _title(axes, name)
+        panel_title(axes, name)
     all_axes[0].set_ylabel("query")
     return figure
 
@@ -118,7 +126,7 @@ def explorer(tokens: Sequence[str], weights: Tensor, layer: int, head: int, quer
     weights  (L, H, T, T) the weights of every layer and head on these words
     layer, head, query  which to show, counted from 0
     """
-    matrix = weights[layer, head].detach().float().cpu()
+    matrix = weights[layer, head].detach().float().cpu().numpy()
     size = len(tokens)
     figure, (left, right) = panels(2, width=9.6, height=1.7 + 0.27 * max(size, 8))
     left.imshow(matrix, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
@@ -126,13 +134,13 @@ def explorer(tokens: Sequence[str], weights: Tensor, layer: int, head: int, quer
     left.set_yticks(range(size), tokens, fontsize=10)
     left.add_patch(Rectangle((-0.5, query - 0.5), size, 1, fill=False, edgecolor=ORANGE, linewidth=2.5))
     left.set(xlabel="key: looked at", ylabel="query: who looks")
-    _title(left, f"Layer {layer + 1}, head {head + 1}")
+    panel_title(left, f"Layer {layer + 1}, head {head + 1}")
     colours = [ORANGE if i == query else BLUE for i in range(size)]
     right.barh(range(size), matrix[query], color=colours, height=0.75)
     right.set_yticks(range(size), tokens, fontsize=10)
     right.get_yticklabels()[query].set_fontweight("bold")
     right.set(xlim=(0, 1), ylim=(size - 0.5, -0.5), xlabel="attention weight")
-    _title(right, f"What “{tokens[query]}” looks at")
+    panel_title(right, f"What “{tokens[query]}” looks at")
     return figure
 
 
@@ -144,7 +152,7 @@ def recall(facts: Sequence[int], curves: Mapping[str, Sequence[float]], title: s
     axes.set_xscale("log", base=2)
     axes.set_xticks(facts, [str(n) for n in facts])
     axes.set(ylim=(0, 1.05), xlabel="facts stored", ylabel="recalled correctly")
-    _title(axes, title)
+    panel_title(axes, title)
     axes.legend(frameon=False, loc="lower left")
     return figure
 
@@ -161,12 +169,12 @@ def score_spread(
     left.plot(d_heads, plain, "o", color=RUST, label="q·k")
     left.plot(d_heads, scaled, "s", color=BLUE, label="q·k / √d_k")
     left.set(ylabel="standard deviation of the scores")
-    _title(left, "Unscaled scores spread like √d_k")
+    panel_title(left, "Unscaled scores spread like √d_k")
     left.set_yscale("log", base=2)
     for (name, values), colour, marker in zip(peaks.items(), (RUST, BLUE), "os"):
         right.plot(d_heads, values, color=colour, marker=marker, label=name)
     right.set(ylabel="mean largest weight of 16 keys", ylim=(0, 1.05))
-    _title(right, "… until one key takes nearly all")
+    panel_title(right, "… until one key takes nearly all")
     for axes in (left, right):
         axes.set_xscale("log", base=2)
         axes.set_xticks(d_heads, [str(d) for d in d_heads], fontsize=11)
@@ -178,23 +186,21 @@ def score_spread(
 def saturation(d_head: int, divide: bool, n_keys: int = 12, seed: int = 0) -> Figure:
     """Draw one query's softmax weights over random keys, and how strongly each score could still be learned.
 
-    The right panel shows ∂ weight / ∂ score of each key with itself, p (1 − p): where all bars are near 0, no score moves.
+    The right panel shows p (1 − p), the slope of each weight in its own score; where all are near 0, nothing learns.
     """
     generator = torch.Generator().manual_seed(seed)
     q = torch.randn(d_head, generator=generator)
     k = torch.randn(n_keys, d_head, generator=generator)
     scores = k @ q / (d_head**0.5 if divide else 1.0)
-    probs = scores.softmax(-1)
+    probs = scores.softmax(-1).numpy()
     figure, (left, right) = panels(2, width=9.6, height=3.4)
     left.bar(range(1, n_keys + 1), probs, color=BLUE)
-    left.set(
-        title=f"scores spread {float(scores.std()):.1f}: largest weight {float(probs.max()):.2f}",
-        ylabel="attention weight",
-    )
+    left.set(ylabel="attention weight")
+    panel_title(left, f"Scores spread {float(scores.std()):.1f}: largest weight {float(probs.max()):.2f}")
     slopes = probs * (1 - probs)
     right.bar(range(1, n_keys + 1), slopes, color=RUST)
     right.set(ylabel="slope p (1 − p)", ylim=(0, 0.27))
-    _title(right, f"Mean slope left to learn from: {float(slopes.mean()):.1e}")
+    panel_title(right, f"Mean slope left: {float(slopes.mean()):.1e}")
     left.set_ylim(0, 1.05)
     for axes in (left, right):
         axes.set_xticks(range(1, n_keys + 1))
@@ -220,7 +226,7 @@ def memory(lengths: Sequence[int], named: Mapping[str, Sequence[float]], title: 
     axes.set_xticks(lengths, [f"{n:,}" for n in lengths])
     axes.set_xlim(lengths[0] * 0.9, lengths[-1] * 1.55)
     axes.set(xlabel="tokens in the sequence, T", ylabel="kept for the backward pass (MiB)")
-    _title(axes, title)
+    panel_title(axes, title)
     axes.legend(frameon=False, loc="upper left")
     return figure
 
@@ -233,7 +239,7 @@ def leak(tokens: Sequence[str], changes: Mapping[str, Tensor], changed: int) -> 
         axes.bar(range(len(tokens)), values.tolist(), color=colours)
         axes.set_xticks(range(len(tokens)), tokens, rotation=45, ha="right")
         axes.set(ylabel="change of the output" if axes is all_axes[0] else "")
-        _title(axes, name)
+        panel_title(axes, name)
         axes.axvspan(-0.5, changed - 0.5, color=PALE, zorder=0)
         axes.set_xlim(-0.5, len(tokens) - 0.5)
     return figure
@@ -256,7 +262,7 @@ def learning_curve(steps: Sequence[int], losses: Sequence[float], levels: Mappin
             annotation_clip=False,
         )
     axes.set(xlabel="training step", ylabel="nats per token")
-    _title(axes, title)
+    panel_title(axes, title)
     return figure
 
 
@@ -271,6 +277,6 @@ def agreement(prefixes: Sequence[str], named: Mapping[str, Sequence[float]], tit
             axes.text(share + 0.01, place, f"{share:.2f}", va="center", fontsize=10)
     axes.set_yticks(range(len(prefixes)), prefixes, fontsize=11)
     axes.set(xlim=(0, 1.08), ylim=(len(prefixes) - 0.5, -0.5), xlabel="share of verb probability with the right number")
-    _title(axes, title)
+    figure_title(figure, title)
     figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=len(named))
     return figure

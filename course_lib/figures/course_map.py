@@ -6,7 +6,7 @@ from collections.abc import Collection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from course_lib.figures.style import BLUE, INK, PALE, panels
+from course_lib.figures.style import BLUE, INK, PALE, panel_title, panels
 
 #: part → {lesson's file name: its question}
 PARTS = {
@@ -66,5 +66,5 @@ def course_map(here: Collection[str]) -> Figure:
     axes.set_xlim(-0.02, 5)
     axes.set_ylim(len(PARTS) - 0.5, -0.5)
     axes.axis("off")
-    axes.set_title("Twenty-two lessons, each a question", loc="left", fontweight="bold", fontsize=14)
+    panel_title(axes, "Twenty-two lessons, each a question")
     return figure

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from course_lib.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PALE, PALETTE, PINK, panels
+from course_lib.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PALE, PINK, figure_title, panel_title, panels
 from course_lib.information import entropy, kl_divergence, softmax
 
 LN2 = math.log(2)
@@ -34,8 +34,9 @@ def surprise_by_token(tokens: Sequence[str], surprises: Mapping[str, Sequence[fl
         axis.bar(left, values, width * 0.92, color=(GREY, BLUE, ORANGE)[i % 3], label=f"{name}: mean {mean:.2f}")
     axis.set_xticks(range(len(tokens)), tokens)
     axis.tick_params(axis="x", length=0)
-    axis.set(ylabel="surprise (nats)", title="How surprised is each model at each word?")
-    figure.legend(loc="outside lower center", ncols=len(surprises), frameon=False)
+    axis.set(ylabel="surprise (nats)")
+    panel_title(axis, "How surprised is each model at each word?")
+    figure.legend(loc="outside lower center", ncols=len(surprises), frameon=False, fontsize=13)
     return figure
 
 
@@ -44,14 +45,17 @@ def coin(p: float) -> Figure:
     if not 0 <= p <= 1:
         raise ValueError(f"p must be a probability, got {p}")
     figure, (left, right) = panels(2, height=3.6)
+    _still(figure, bottom=0.2, wspace=0.22)
     surprises = [math.log(1 / x) if x > 0 else math.inf for x in (p, 1 - p)]
     top = 5.5
-    left.bar([0, 1], [min(s, top) for s in surprises], 0.6, color=(BLUE, ORANGE))
+    left.bar([0, 1], [min(s, top - 0.6) for s in surprises], 0.6, color=(BLUE, ORANGE))
     for i, s in enumerate(surprises):
-        left.text(i, min(s, top - 0.6) + 0.1, "∞" if s == math.inf else f"{s:.2f}", ha="center", va="bottom")
+        label = "∞" if s == math.inf else f"{s:.2f}"
+        left.text(i, min(s, top - 0.6) + 0.1, label, ha="center", va="bottom", fontsize=13)
     left.set_xticks([0, 1], [f"heads\nprobability {p:.2f}", f"tails\nprobability {1 - p:.2f}"])
     left.tick_params(axis="x", length=0)
-    left.set(ylim=(0, top), ylabel="surprise (nats)", title="What is rare surprises")
+    left.set(ylim=(0, top), ylabel="surprise (nats)")
+    panel_title(left, "What is rare surprises")
     grid = torch.linspace(0, 1, 201, dtype=torch.float64)
     right.plot(grid.tolist(), entropy(torch.stack([grid, 1 - grid], -1)).tolist(), color=GREY)
     height = entropy(torch.tensor([p, 1 - p], dtype=torch.float64)).item()
@@ -59,9 +63,9 @@ def coin(p: float) -> Figure:
     right.plot([p], [height], "o", markersize=11, color=BLUE)
     right.set(
         xlabel="probability of heads", ylabel="entropy (nats)", ylim=(0, 0.86), xlim=(-0.02, 1.02),
-        title="Entropy: the mean surprise",
     )  # fmt: skip
-    right.text(0.5, 0.80, f"{height:.3f} nats = {height / LN2:.3f} bits", ha="center", va="center")
+    panel_title(right, "Entropy: the mean surprise")
+    right.text(0.5, 0.80, f"{height:.3f} nats = {height / LN2:.3f} bits", ha="center", va="center", fontsize=13)
     return figure
 
 
@@ -76,11 +80,10 @@ def bits_per_symbol(lengths: Mapping[int, float], entropy_in_bits: float) -> Fig
         axis.text(n, bits + 0.015, f"{bits:.3f}", ha="center", va="bottom", fontsize=12)
     axis.axhline(entropy_in_bits, color=ORANGE)
     right = max(lengths) + 0.45
-    axis.text(right, entropy_in_bits, f" entropy\n {entropy_in_bits:.3f}", va="center", color=INK)
-    axis.set(
-        xlabel="symbols coded together", ylabel="bits per symbol", xlim=(min(lengths) - 0.5, right),
-        ylim=(0, 1.15), title="Coding in blocks comes down to the entropy, and never below",
-    )  # fmt: skip
+    axis.text(right, entropy_in_bits, f" entropy\n {entropy_in_bits:.3f}", va="center", color=INK, fontsize=12)
+    axis.set(xlabel="symbols coded together", ylabel="bits per symbol", ylim=(0, 1.15))
+    axis.set_xlim(min(lengths) - 0.5, right)
+    panel_title(axis, "Coding in blocks comes down to the entropy, and never below")
     axis.set_xticks(list(lengths))
     return figure
 
@@ -101,11 +104,13 @@ def two_directions(p: Tensor, words: Sequence[str], peak: int, weight: float) ->
     p = p.double()
     q = peaked(size, peak, torch.tensor(weight, dtype=torch.float64))
     figure, (left, right) = panels(2, height=4.0, width=10.0)
+    _still(figure, bottom=0.22, wspace=0.2)
     left.bar([i - 0.2 for i in range(size)], p.tolist(), 0.38, color=GREY, label="p, the world")
     left.bar([i + 0.2 for i in range(size)], q.tolist(), 0.38, color=BLUE, label="q, the model")
     left.set_xticks(range(size), words, rotation=35, ha="right", rotation_mode="anchor", fontsize=12)
-    left.set(ylim=(0, 1.02), ylabel="probability", title="One peak for a world with two")
-    left.legend(loc="upper right", fontsize=12)
+    left.set(ylim=(0, 1.02), ylabel="probability")
+    panel_title(left, "One peak for a world with two")
+    left.legend(loc="upper right", fontsize=12, frameon=False)
     top = 2.5
     for name, values, now, color in (
         ("KL(p ‖ q)", kl_divergence(p, models), kl_divergence(p, q), ORANGE),
@@ -119,9 +124,9 @@ def two_directions(p: Tensor, words: Sequence[str], peak: int, weight: float) ->
     right.axvline(weight, color=PALE, zorder=0)
     right.set(
         ylim=(0, top), xlim=(0, 1), xlabel=f"q({words[peak]})", ylabel="divergence (nats)",
-        title="Two divergences, two best models (▼)",
     )  # fmt: skip
-    right.legend(loc="upper center", fontsize=12)
+    panel_title(right, "Two divergences, two best models (▼)")
+    right.legend(loc="upper center", fontsize=12, frameon=False)
     return figure
 
 
@@ -140,41 +145,43 @@ def temperature(words: Sequence[str], logits: Tensor, t: float) -> Figure:
     t       temperature, 0 or more
     """
     figure, (axis,) = panels(height=3.9)
+    _still(figure, bottom=0.22)
     _temperature_bars(axis, words, logits, t)
     h = entropy(softmax(logits.double(), t)).item()
     axis.set(
         ylabel="probability",
-        title=f"Temperature {t:g}: entropy {h:.2f} nats, as unsure as {math.exp(h):.1f} equal choices",
     )
+    panel_title(axis, f"Temperature {t:g}: entropy {h:.2f} nats, as unsure as {math.exp(h):.1f} equal choices")
     return figure
 
 
 def temperatures(words: Sequence[str], logits: Tensor, ts: Sequence[float]) -> Figure:
     """Return one panel of bars per temperature (three in a row)."""
     rows = -(-len(ts) // 3)
-    figure, axes = panels(3, rows, width=10.0, height=2.6 * rows + 0.4)
+    figure, axes = panels(3, rows, width=10.0, height=2.6 * rows + 0.7)
     for i, (axis, t) in enumerate(zip(axes, ts)):
         _temperature_bars(axis, words, logits, t, reference=False)
-        axis.set_title(f"T = {t:g}", pad=4)
+        axis.set_title(f"T = {t:g}", loc="left", pad=4)
         if i // 3 < rows - 1:
             axis.set_xticklabels([])
         else:
             axis.tick_params(axis="x", labelsize=10, rotation=60)
         axis.set_ylabel("probability" if i % 3 == 0 else "")
+    figure_title(figure, f"The same {len(words)} logits at {len(ts)} temperatures")
     for axis in axes[len(ts) :]:
         axis.set_visible(False)
     return figure
 
 
 def _temperature_bars(axis: Axes, words: Sequence[str], logits: Tensor, t: float, reference: bool = True) -> None:
-    if reference:
+    if reference and t != 1:
         axis.bar(range(len(words)), softmax(logits.double()).tolist(), 0.9, color=PALE, label="T = 1")
     axis.bar(range(len(words)), softmax(logits.double(), t).tolist(), 0.6, color=BLUE, label=f"T = {t:g}")
     axis.set_xticks(range(len(words)), words, rotation=35, ha="right", rotation_mode="anchor")
     axis.tick_params(axis="x", length=0)
     axis.set_ylim(0, 1.02)
     if reference:
-        axis.legend(loc="upper left")
+        axis.legend(loc="upper left", fontsize=12, frameon=False)
 
 
 def gradient_of_the_logit(logits: Tensor, gradients: Mapping[str, Tensor]) -> Figure:
@@ -188,9 +195,10 @@ def gradient_of_the_logit(logits: Tensor, gradients: Mapping[str, Tensor]) -> Fi
         axis.plot(logits.tolist(), values.tolist(), color=color, linestyle=style, linewidth=width, label=name)
     axis.set(
         xlabel="logit z (the label is 0, so larger is more wrong)", ylabel="gradient of the loss by z",
-        ylim=(-0.1, 1.15), title="The more wrong, the less corrected: the gradient of a loss that takes log(1 − σ)",
+        ylim=(-0.1, 1.15),
     )  # fmt: skip
-    axis.legend(loc="center right")
+    panel_title(axis, "Sigmoid, then log: the worst errors are not corrected")
+    axis.legend(loc="center right", fontsize=12, frameon=False)
     return figure
 
 
@@ -208,25 +216,28 @@ def descent_to_the_counts(
     figure, (left, right) = panels(2, width=10.0, height=3.8)
     left.plot(range(len(losses)), losses, color=BLUE)
     left.axhline(floor, color=ORANGE)
-    left.text(len(losses) - 1, floor - 0.02 * (losses[0] - floor), "entropy of the counts", ha="right", va="top")
+    left.text(
+        len(losses) - 1, floor - 0.02 * (losses[0] - floor), "entropy of the counts", ha="right", va="top", fontsize=12
+    )
     margin = 0.14 * (losses[0] - floor)
     left.set(
         xlabel="steps of gradient descent", ylabel="cross-entropy (nats)", ylim=(floor - margin, losses[0] + margin),
-        title="The loss falls to a floor",
     )  # fmt: skip
+    panel_title(left, "The loss falls to a floor")
     place = range(len(words))
     right.bar([i - 0.2 for i in place], empirical.tolist(), 0.38, color=GREY, label="counted")
     right.bar([i + 0.2 for i in place], fitted.tolist(), 0.38, color=BLUE, label="fitted by descent")
     right.set_xticks(range(len(words)), words, rotation=35, ha="right", rotation_mode="anchor")
-    right.set(ylabel="probability", title="At the floor, the model is the counts")
-    right.legend()
+    right.set(ylabel="probability")
+    panel_title(right, "At the floor, the model is the counts")
+    right.legend(fontsize=12, frameon=False)
     return figure
 
 
 def train_and_held_out(
     sizes: Sequence[int], curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], floor: float
 ) -> Figure:
-    """Return loss against the number of training tokens: training solid-light, held-out strong, and the true entropy.
+    """Return loss against the number of training tokens, on training and held-out text.
 
     sizes   training tokens, increasing
     curves  model name → (training loss per size, held-out loss per size), nats per token
@@ -242,27 +253,19 @@ def train_and_held_out(
         outside = [n for n, x in zip(sizes, held_out) if not math.isfinite(x)]
         if outside:
             axis.plot(outside, [0.95 * top] * len(outside), "^", color=BLUE, markersize=10)
-            axis.text(outside[0], 0.86 * top, "held-out: infinite", color=INK, fontsize=12)
+            axis.text(outside[0], 0.83 * top, "held-out: infinite", color=INK, fontsize=12)
         axis.axhline(floor, color=INK, linewidth=1.5, linestyle=":")
         axis.text(sizes[-1], floor + 0.01 * top, "entropy rate", ha="right", va="bottom", fontsize=12)
-        axis.set(xscale="log", ylim=(0, top), xlabel="training tokens", title=name)
+        axis.set(xscale="log", ylim=(0, top), xlabel="training tokens")
+        axis.set_title(name, loc="left", fontsize=13)
+    figure_title(figure, "A training loss below the entropy rate is memory")
     axes[0].set_ylabel("cross-entropy (nats per token)")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=13)
     return figure
 
 
-def words_after(prompts: Mapping[str, Mapping[str, float]]) -> Figure:
-    """Return horizontal bars of the likeliest next words after each prompt.
-
-    prompts  prompt → {word: probability}, shown in the given order
-    """
-    figure, axes = panels(len(prompts), width=10.0, height=3.2)
-    for axis, (prompt, words), color in zip(axes, prompts.items(), PALETTE):
-        axis.barh(range(len(words)), list(words.values()), 0.65, color=color)
-        axis.set_yticks(range(len(words)), list(words))
-        axis.tick_params(axis="y", length=0)
-        axis.invert_yaxis()
-        axis.set(xlim=(0, 1), xlabel="probability")
-        axis.set_title(f"{prompt} …", fontsize=12)
-    return figure
+def _still(figure: Figure, **margins: float) -> None:
+    """Fix the axes' places: a live picture must not wobble, and it is drawn in half the time."""
+    figure.set_layout_engine(None)
+    figure.subplots_adjust(**({"left": 0.08, "right": 0.98, "top": 0.9} | margins))

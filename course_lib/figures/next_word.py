@@ -5,7 +5,7 @@ import math
 from matplotlib.figure import Figure
 
 from course_lib.data.grammar import Grammar
-from course_lib.figures.style import BLUE, INK, ORANGE, PALE, panels
+from course_lib.figures.style import BLUE, INK, ORANGE, PALE, panel_title, panels
 
 
 def next_word_bars(language: Grammar, sentence: str, words: int, *, bars: int = 8) -> Figure:
@@ -24,7 +24,7 @@ def next_word_bars(language: Grammar, sentence: str, words: int, *, bars: int = 
         raise ValueError(f"words must be between 0 and {len(ids)}, got {words}")
     read = " ".join(sentence.split()[:words]) or "(nothing yet)"
     figure, (axes,) = panels(height=4.2)
-    axes.set_title(f"{read} …", loc="left", fontweight="bold", fontsize=14)
+    panel_title(axes, f"{read} …")
     axes.set_xlabel("probability of the next word (orange: the word that came)")
     axes.set_xlim(0, 1.12)
     axes.set_ylim(bars + 0.6, -0.6)

@@ -4,7 +4,7 @@ from typing import NotRequired, TypedDict
 
 from matplotlib.figure import Figure
 
-from course_lib.figures.style import BLUE, INK, PALE, RUST, panels
+from course_lib.figures.style import BLUE, INK, PALE, RUST, panel_title, panels
 
 QUIET = "#595959"  # grey that can still be read on PALE (contrast 5.6 : 1)
 
@@ -55,6 +55,6 @@ def scoreboard_bars(done: list[Entry], waiting: list[Entry], *, floor: float, ce
     axes.set_ylim(lines - 0.4, -1.2)
     axes.set_xlim(0, 1.08 * wide)
     axes.set_xlabel("cross-entropy on held-out text (nats per token; less is better)")
-    axes.set_title("Which model comes closest to the line?", loc="left", fontweight="bold", fontsize=14)
+    panel_title(axes, "Which model comes closest to the line?")
     axes.tick_params(axis="y", length=0)
     return figure

@@ -23,9 +23,6 @@ SEQUENTIAL = "cividis"  # for heat maps: even in lightness, the same to every ki
 
 _RC = {
     "font.size": 13,
-    "axes.titlesize": 14,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
     "axes.labelsize": 13,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -34,7 +31,6 @@ _RC = {
     "text.color": INK,
     "axes.prop_cycle": matplotlib.cycler(color=PALETTE),
     "lines.linewidth": 2.5,
-    "legend.frameon": False,
     "figure.constrained_layout.use": True,
 }
 
@@ -46,6 +42,16 @@ def panels(columns: int = 1, rows: int = 1, *, width: float = 9.0, height: float
         FigureCanvasAgg(figure)
         axes = figure.subplots(rows, columns, squeeze=False)
     return figure, list(axes.flat)
+
+
+def panel_title(axes: Axes, text: str) -> None:
+    """Set the title of one panel: what to see there, in bold, at the left."""
+    axes.set_title(text, loc="left", fontweight="bold", fontsize=14)
+
+
+def figure_title(figure: Figure, text: str) -> None:
+    """Set the title above all panels."""
+    figure.suptitle(text, x=0.01, ha="left", fontweight="bold", fontsize=14)
 
 
 class _Picture:

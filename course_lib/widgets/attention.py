@@ -42,7 +42,7 @@ def scaling_explorer() -> widgets.Widget:
     """Return a widget that shows how the softmax saturates as d_k grows, with and without the division by √d_k."""
     return live(
         lambda log2_d, divide: figures.saturation(2**log2_d, divide),
-        alt="Softmax weights of one query over twelve random keys: unscaled with 256 features, one key takes everything.",
+        alt="Softmax weights of one query over twelve random keys: unscaled, with 256 features, one key takes all.",
         log2_d=widgets.IntSlider(8, min=0, max=11, description="log₂ d_k"),
         divide=widgets.Checkbox(False, description="divide by √d_k"),
     )

@@ -52,6 +52,12 @@ def test_a_cell_fits_on_a_projector(path: Path):
     assert long == []
 
 
+@every_lesson
+def test_links_to_other_lessons_lead_somewhere(path: Path):
+    linked = re.findall(r"\]\((\d\d_\w+\.ipynb)\)", path.read_text(encoding="utf-8"))
+    assert [name for name in linked if not (ROOT / "notebooks" / name).is_file()] == []
+
+
 def _run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_references: bool):
     monkeypatch.setenv("COURSE_HOME", str(tmp_path))
     monkeypatch.setenv("COURSE_BUDGET", "full" if FULL else "short")

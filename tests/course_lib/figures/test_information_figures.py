@@ -77,7 +77,6 @@ def test_every_other_figure_can_be_drawn():
         figures.bits_per_symbol({1: 1.0, 2: 0.7}, 0.6),
         figures.gradient_of_the_logit(torch.arange(3), {"a": p, "b": p}),
         figures.descent_to_the_counts([3.0, 2.0, 1.5], 1.4, WORDS, p, p),
-        figures.words_after({"the mouse ate the": {"cheese": 0.7, "bread": 0.2}}),
     ):
         assert png(figure).startswith(b"\x89PNG")
         assert all(axis.get_title() or axis.get_title("left") for axis in figure.axes)

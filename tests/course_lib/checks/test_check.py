@@ -1,0 +1,377 @@
+"""`check`, `show_answer` and `yours` as a learner meets them in a notebook."""
+
+import ast
+import json
+import sys
+
+import pytest
+import torch
+
+from course_lib.checks import check, progress, show_answer, yours
+from course_lib.checks.check import CheckFailed, defined_names, same_code
+from course_lib.checks.exercise import read_public
+from course_lib.checks.public import lessons
+from course_lib.checks.render import AnswerView, show_value
+
+RIGHT = "import torch\ndef entropy(p):\n    return -torch.where(p > 0, p * p.log(), 0).sum(-1)"
+BITS = "def entropy(p):\n    return -(p * p.log2()).nansum(-1)"
+WRONG = "import torch\ndef entropy(p):\n    return torch.zeros(p.shape[:-1])"
+
+
+class Notebook:
+    """A notebook's kernel: cells run one after another, and what a check shows is kept."""
+
+    def __init__(self, shown):
+        self.names, self.shown = {"In": [""], "check": check, "yours": yours, "show_answer": show_answer}, shown
+
+    def run(self, source):
+        """Run a cell; return the view that it showed last, or None."""
+        del self.shown[:]
+        self.names["In"].append(source)
+        exec(compile(source, "<ipython-input>", "exec"), self.names)
+        return self.shown[-1] if self.shown else None
+
+    def check(self, name, source=""):
+        if source:
+            self.run(source)
+        return self.run(f'check("sample.{name}")')
+
+
+@pytest.fixture
+def notebook(built, monkeypatch):
+    shown = []
+    monkeypatch.setenv("COURSE_NOTEBOOKS", str(built))
+    monkeypatch.setattr(sys.modules["course_lib.checks.check"], "put", shown.append)
+    return Notebook(shown)
+
+
+@pytest.fixture
+def in_class(notebook, monkeypatch, tmp_path, built):
+    """The same notebook in a copy of the course that comes without answers."""
+    (tmp_path / "cases").mkdir()
+    case_file = built / "cases" / "90_sample.json"
+    (tmp_path / "cases" / case_file.name).write_bytes(case_file.read_bytes())
+    monkeypatch.setenv("COURSE_NOTEBOOKS", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return notebook
+
+
+def texts(view):
+    """Return the view as text and as HTML."""
+    return repr(view), view._repr_html_()
+
+
+# ---- what a check shows
+
+
+def test_before_the_cell_has_run_the_check_says_so(notebook):
+    text, page = texts(notebook.check("entropy"))
+    assert text == "✗ sample.entropy – There is no `entropy` yet: run the cell above first."
+    assert "run the cell above first" in page
+    assert progress.load() == {}
+
+
+@pytest.mark.parametrize("name", ["entropy", "Affine", "count", "which_log", "nats_in_a_bit"])
+def test_an_untouched_cell_is_not_started_whatever_its_kind(notebook, sample, name):
+    notebook.run(sample.setup)
+    text, page = texts(notebook.check(name, "# my comment\n" + sample.exercises[name].check.stub))
+    assert text == f"○ sample.{name} – not started yet"
+    assert 'data-verdict="not started"' in page
+    assert progress.load() == {}
+
+
+def test_an_untouched_stub_is_known_outside_ipython_too(notebook, sample):
+    del notebook.names["In"][:]
+    notebook.names["In"] = []
+    exec(sample.setup + "\n" + sample.exercises["entropy"].check.stub, notebook.names)
+    exec('check("sample.entropy")', notebook.names)
+    assert "not started" in repr(notebook.shown[-1])
+
+
+def test_a_right_solution_passes_and_is_recorded(notebook):
+    text, page = texts(notebook.check("entropy", RIGHT))
+    assert text.splitlines() == [
+        "✓ sample.entropy – all 3 cases are right (2 points)",
+        "  ✓ a fair coin",
+        "  ✓ certainty",
+        "  ✓ case 3",
+    ]
+    assert 'data-verdict="passed"' in page and "Hint" not in page
+    entry = progress.load()["sample.entropy"]
+    assert (entry["passed"], entry["tries"], entry["points"], entry["answer_shown"]) == (True, 1, 2.0, False)
+
+
+def test_a_wrong_solution_sees_the_smallest_case_that_fails_and_hints(notebook):
+    text, page = texts(notebook.check("entropy", WRONG))
+    assert text.splitlines() == [
+        "✗ sample.entropy – 1 of 3 cases are right",
+        "  ✗ a fair coin",
+        "  ✓ certainty",
+        "  ✗ case 3",
+        "The smallest case that fails: The result is 0; 0.693147 was expected.",
+        "     input  p: tensor([0.5, 0.5])",
+        "  expected  tensor(0.6931)",
+        "     yours  tensor(0.)",
+        "Hint 1: What does `0 * log(0)` give, and what should it count as?",
+        'Still stuck? show_answer("sample.entropy") shows a solution; it is noted that you looked.',
+    ]
+    assert page.count("<details") == 2 and "<code>0 * log(0)</code>" in page
+    assert progress.load()["sample.entropy"]["passed"] is False
+
+
+def test_without_answers_none_is_offered(in_class):
+    text, page = texts(in_class.check("entropy", WRONG))
+    assert "show_answer" not in text + page
+    assert "Hint 1" in text
+
+
+def test_a_known_mistake_is_said_in_a_sentence(notebook):
+    text, page = texts(notebook.check("entropy", BITS))
+    assert "You measured in bits; measure in `nats`." in text
+    assert "This may be it:" in page and "measure in <code>nats</code>" in page
+
+
+def test_an_error_shows_the_students_own_words(notebook):
+    text, page = texts(notebook.check("entropy", "def entropy(p):\n    raise KeyError('<b>bold</b>')"))
+    assert "KeyError was raised." in text
+    assert "&lt;b&gt;bold" in page and "<b>bold" not in page
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import torch\ndef entropy(p):\n    return torch.special.entr(p).sum(-1)",
+        "import torch\ndef entropy(p):\n    return getattr(torch.special, 'en' + 'tr')(p).sum(-1)",
+        "from course_lib.information import entropy",
+        "import course_lib.information\nentropy = getattr(course_lib.information, 'entropy')",
+    ],
+)
+def test_a_withheld_call_is_refused_by_name(notebook, source):
+    text, page = texts(notebook.check("entropy", source))
+    assert "is what you are asked to write here, so calling it is not allowed." in text
+    assert 'data-verdict="forbidden call"' in page
+
+
+def test_what_a_student_writes_is_escaped_in_html(notebook):
+    evil = '<script>alert(1)</script><img src=x onerror="alert(2)">'
+    pages = [
+        notebook.check("entropy", f"def entropy(p):\n    return {evil!r}")._repr_html_(),
+        notebook.check("entropy", f"def entropy(p):\n    return {{{evil!r}: 1}}")._repr_html_(),
+        notebook.check("entropy", f"def entropy(p):\n    raise ValueError({evil!r})")._repr_html_(),
+        notebook.check("entropy", f"Evil = type({evil!r}, (Exception,), {{}})\ndef entropy(p):\n    raise Evil")._repr_html_(),
+        notebook.check("which_log", f"which_log = {evil!r}")._repr_html_(),
+    ]
+    for page in pages:
+        assert "<script" not in page and "<img" not in page
+
+
+def test_parts_earn_their_own_points(notebook, sample):
+    notebook.run(sample.setup)
+    source = sample.exercises["Affine"].reference
+    assert "(3 points)" in repr(notebook.check("Affine", source))
+    view = notebook.check("Affine", source.replace("self.weight.T", "self.weight.T.detach()"))
+    assert (view.verdict.points, view.verdict.mistake) == (2.0, "detached")
+    assert progress.load()["sample.Affine"]["points"] == 3.0
+
+
+def test_an_exercise_that_builds_on_a_wrong_one_is_checked_with_the_tested_one(notebook):
+    notebook.run(WRONG)
+    text, page = texts(notebook.check("perplexity", "def perplexity(p):\n    return entropy(p).exp()"))
+    assert text.splitlines()[0].startswith("✓ sample.perplexity")
+    assert "Checked with the course's own `entropy`, since yours does not pass yet." in text
+    assert "course&#x27;s own <code>entropy</code>" in page
+    assert notebook.run("assert float(entropy(torch.tensor([.5, .5]))) == 0.0") is None  # their own is back
+
+
+def test_the_tested_one_does_not_help_what_is_wrong_itself(notebook):
+    notebook.run(WRONG)
+    assert "That is the entropy itself." not in repr(notebook.check("perplexity", "def perplexity(p):\n    return p.sum(-1)"))
+    assert notebook.shown[-1].verdict.points == 0
+
+
+def test_a_forbidden_prerequisite_is_not_paid_for_twice(notebook):
+    notebook.run("import torch\ndef entropy(p):\n    return getattr(torch.special, 'en' + 'tr')(p).sum(-1)")
+    view = notebook.check("perplexity", "def perplexity(p):\n    return entropy(p).exp()")
+    assert view.verdict.verdict == "passed"
+
+
+# ---- questions
+
+
+def test_in_class_an_answer_is_recorded_and_not_judged(in_class):
+    for name, answer in (("which_log", '"a"'), ("nats_in_a_bit", "0.1")):
+        text, page = texts(in_class.check(name, f"{name} = {answer}"))
+        assert text == f"● sample.{name} – recorded; it is graded with your submission"
+        assert 'data-verdict="recorded"' in page
+
+
+def test_in_self_study_an_answer_is_right_or_helped(notebook):
+    assert repr(notebook.check("which_log", 'which_log = "b"')) == "✓ sample.which_log – right (1 point)"
+    text, page = texts(notebook.check("which_log", 'which_log = "a"'))
+    assert text.splitlines()[0] == "✗ sample.which_log – not this one"
+    assert "That gives bits." in text
+    assert '"b"' not in text and "&#x27;b&#x27;" not in page
+    assert repr(notebook.check("nats_in_a_bit", "nats_in_a_bit = 0.69")).startswith("✓")
+    wrong = repr(notebook.check("nats_in_a_bit", "nats_in_a_bit = 0.5"))
+    assert wrong.splitlines()[0] == "✗ sample.nats_in_a_bit – not this number"
+    assert "0.69" not in wrong
+
+
+@pytest.mark.parametrize("answer", ['"d"', "3", "['b']", "torch.tensor([1, 2])", '("b",)'])
+def test_an_answer_that_is_none_of_the_choices_is_wrong(notebook, answer):
+    notebook.run("import torch")
+    assert notebook.check("which_log", f"which_log = {answer}").verdict.verdict == "wrong"
+
+
+@pytest.mark.parametrize("answer", ['"0.69"', "True", "None or 'x'", "[0.69]"])
+def test_an_answer_that_is_no_number_is_wrong(notebook, answer):
+    assert notebook.check("nats_in_a_bit", f"nats_in_a_bit = {answer}").verdict.verdict == "wrong"
+
+
+# ---- answers, yours, names
+
+
+def test_a_solution_is_shown_folded_up_and_it_is_noted(notebook):
+    view = notebook.run('show_answer("sample.entropy")')
+    assert "reference_word" in repr(view)
+    assert view._repr_html_().startswith("<details")
+    assert progress.load()["sample.entropy"]["answer_shown"] is True
+    notebook.check("entropy", RIGHT)
+    assert progress.load()["sample.entropy"]["answer_shown"] is True
+
+
+def test_a_model_answer_is_shown_without_a_note(notebook):
+    assert "no odd factor" in repr(notebook.run('show_answer("sample.why_nats")'))
+    assert progress.load() == {}
+
+
+def test_where_there_are_no_answers_it_says_so(in_class):
+    view = in_class.run('show_answer("sample.entropy")')
+    assert "comes without answers" in repr(view) and "comes without answers" in view._repr_html_()
+    assert progress.load() == {}
+
+
+def test_a_solution_is_escaped_where_it_is_shown(sample):
+    page = AnswerView(sample.exercises["entropy"].check, {"answer": "a < b > <script>"})._repr_html_()
+    assert "<script>" not in page and "&lt;script&gt;" in page
+
+
+def test_yours_is_your_own_function_once_it_passes(notebook, capsys):
+    notebook.run(RIGHT)
+    notebook.run('mine = yours("sample.entropy", "tested")')
+    assert notebook.names["mine"] is notebook.names["entropy"]
+    assert capsys.readouterr().out == "Using your own entropy.\n"
+
+
+@pytest.mark.parametrize("source", ["", BITS, "def entropy(p):\n    raise SystemExit"])
+def test_yours_falls_back_to_the_tested_one_and_says_so(notebook, capsys, source):
+    notebook.run(source)
+    notebook.run('mine = yours("sample.entropy", "tested")')
+    assert notebook.names["mine"] == "tested"
+    assert capsys.readouterr().out == "Using the course's entropy until yours passes its check.\n"
+
+
+def test_what_once_passed_stays_passed_and_every_try_counts(notebook):
+    for source in (WRONG, RIGHT, WRONG):
+        notebook.check("entropy", source)
+    entry = progress.load()["sample.entropy"]
+    assert (entry["passed"], entry["tries"], entry["points"]) == (True, 3, 2.0)
+
+
+@pytest.mark.parametrize(("id", "sentence"), [("entropy", "lesson.name"), ("sample.nothing", "This lesson has: sample.entropy")])
+def test_a_wrong_name_is_answered_with_the_right_ones(notebook, id, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        notebook.run(f"check({id!r})")
+
+
+def test_a_missing_case_file_is_answered_with_where_it_must_lie(notebook):
+    with pytest.raises(FileNotFoundError, match="beside the notebook"):
+        notebook.run('check("marzipan.entropy")')
+
+
+def test_a_damaged_case_file_is_named(tmp_path):
+    for text in ("", "{}", "[]", '{"exercises": []}', '{"exercises": {"a.b": {"cases": {}}}}', '{"exercises": {"a.b": 3}}'):
+        path = tmp_path / "91_broken.json"
+        path.write_text(text)
+        with pytest.raises(ValueError, match="91_broken"):
+            read_public(path)
+
+
+def test_the_lessons_beside_the_notebook_are_listed(notebook):
+    assert {name: lesson.title for name, lesson in lessons().items()} == {"90_sample": "Does the engine work?"}
+
+
+# ---- under plain nbgrader
+
+
+@pytest.mark.parametrize("source", ["", WRONG, BITS, "from course_lib.information import entropy"])
+def test_under_plain_nbgrader_a_failing_check_raises(notebook, monkeypatch, source):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    notebook.run(source)
+    with pytest.raises(CheckFailed, match="sample.entropy"):
+        notebook.check("entropy")
+
+
+def test_under_plain_nbgrader_a_recorded_answer_earns_nothing_by_accident(in_class, monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    with pytest.raises(CheckFailed):
+        in_class.check("which_log", 'which_log = "b"')
+
+
+def test_under_plain_nbgrader_a_right_solution_does_not_raise(notebook, monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    notebook.check("entropy", RIGHT)
+
+
+# ---- looking at code
+
+
+def test_code_is_the_same_but_for_comments_and_layout():
+    assert same_code("x = 1  # one", "x=1\n\n# two")
+    assert not same_code("x = 1", "x = 2")
+    assert same_code("no Python ", "no Python") and not same_code("no Python", "x = 1")
+
+
+@pytest.mark.parametrize("source", ["x = " + "-" * 100_000 + "1", "x = " + "+".join("1" * 3000), "x\0", "(" * 1000])
+def test_code_too_deep_to_look_at_is_compared_as_text(source):
+    assert same_code(source, source + " ")
+    assert not same_code(source, "x = 1")
+
+
+def test_names_are_those_bound_at_the_top_level():
+    source = """
+import a.b, c as d
+from e import f as g
+def h(x): i = 1
+class J: k = 2
+l, (m, *n) = 1, (2, 3)
+for o in []: p = 1
+with q as r: pass
+[s for s in []]
+t = lambda u: u
+if (v := 1): pass
+"""
+    assert defined_names(ast.parse(source)) == set("adghJlmnoprtv")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (torch.tensor([0.5, 1.0]), "tensor([0.5, 1. ])"),
+        (torch.zeros(2, 2), "tensor of shape (2, 2):\n[[0., 0.],\n [0., 0.]]"),
+        (torch.tensor(True), "tensor(True)"),
+        (torch.tensor([1.0], dtype=torch.bfloat16), "tensor([1.])"),
+        ("x" * 400, "'" + "x" * 296 + "…"),
+        ([torch.tensor(1), "a"], "item 0: tensor(1)\nitem 1: 'a'"),
+        ({"a": [1, 2]}, "a: [1, 2]"),
+    ],
+)
+def test_a_value_is_shown_briefly(value, text):
+    assert show_value(value) == text
+
+
+def test_the_progress_file_is_plain_json(notebook, tmp_path):
+    from course_lib import store
+
+    notebook.check("entropy", RIGHT)
+    assert json.loads((store.folder() / "progress.json").read_text())["sample.entropy"]["passed"] is True
