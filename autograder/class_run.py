@@ -12,19 +12,20 @@ import random
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from nbgrader.utils import parse_utc
+from sqlalchemy.exc import SQLAlchemyError
 
 from autograder.executor import make_executor
 from autograder.feedback import feedback_page, refusal_page
-from autograder.grade import GradedLesson, Grading, grade_submission, prepare
+from autograder.grade import GradedLesson, Grading, Limits, grade_submission, prepare
 from autograder.gradebook import MarksBook, publish, write_notebook
 from autograder.lesson import find_lessons, read_lesson
 from autograder.sandbox.session import Session, withheld_names
-from autograder.submission import MAX_BYTES, NotGradable, autograded_notebook, read_submission
+from autograder.submission import MAX_BYTES, NotGradable, autograded_notebook, printable, read_submission
 from course_lib.checks.verdict import BY_HAND
 
 GRADED, PARTLY, NOT_GRADABLE = "graded", "partly graded", "not gradable"
@@ -51,16 +52,22 @@ class ClassRun:
     seed: int | None = None
     jobs: int | None = None
     sandbox: str = "auto"
+    limits: Limits = field(default_factory=Limits)
 
 
 def find_submissions(submitted: Path, lessons: tuple[str, ...]) -> list[Place]:
     """Return the submissions in nbgrader's layout STUDENT/LESSON/, ordered by student and lesson."""
     places = []
-    for student in sorted(path for path in submitted.iterdir() if path.is_dir()):
-        for folder in sorted(path for path in student.iterdir() if path.is_dir()):
+    for student in _folders(submitted):
+        for folder in _folders(student):
             if not lessons or folder.name in lessons:
-                places.append(Place(student.name, folder.name, folder))
+                places.append(Place(printable(student.name), printable(folder.name), folder))
     return places
+
+
+def _folders(place: Path) -> list[Path]:
+    """Return the folders in a folder, in order, but for hidden ones, which tools leave behind."""
+    return sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def grade_class(run: ClassRun, progress: Callable[[int, int], None] = lambda done, total: None) -> list[dict]:
@@ -78,7 +85,7 @@ def grade_class(run: ClassRun, progress: Callable[[int, int], None] = lambda don
     seed = _seed(run)
     lessons: dict[str, GradedLesson] = {}
     for name in sorted({place.lesson for place in places} & known.keys()):
-        lessons[name] = prepare(read_lesson(known[name]), seed)
+        lessons[name] = prepare(read_lesson(known[name]), seed, run.limits)
         publish(lessons[name].release, name, run.out, run.db_url)
     for graded in lessons.values():
         with Session(withheld_names(graded.lesson), run.sandbox):  # refused now rather than in the middle
@@ -95,10 +102,15 @@ def grade_class(run: ClassRun, progress: Callable[[int, int], None] = lambda don
                     results.append(file.write(earlier[key]))
                 else:
                     waiting[executor.submit(_grade, place, lessons.get(place.lesson), run.sandbox)] = (place, key)
-            for future in as_completed(waiting):
-                place, key = waiting.pop(future)
-                results.append(file.write(_record(run, book, place, lessons.get(place.lesson), key, future)))
-                progress(len(results), len(places))
+            try:
+                for future in as_completed(tuple(waiting)):
+                    place, key = waiting.pop(future)
+                    results.append(file.write(_record(run, book, place, lessons.get(place.lesson), key, future)))
+                    progress(len(results), len(places))
+            except BaseException:  # the gradebook is gone, or the run was interrupted: what is not begun is left
+                for future in waiting:
+                    future.cancel()
+                raise
     finally:
         book.close()
     results.sort(key=lambda result: (result["student"], result["lesson"]))
@@ -128,17 +140,16 @@ def _record(
     result = {"student": place.student, "lesson": place.lesson, "score": 0.0, "max_score": 0.0, "status": NOT_GRADABLE}
     result |= {"reason": "", "notes": [], "exercises": [], "feedback": str(page), "sandbox": run.sandbox, "key": key}
     try:
-        grading = future.result()
+        return _record_grading(run, book, graded, future.result(), submitted, result)
     except NotGradable as refusal:
-        result["reason"] = str(refusal)
+        result["reason"] = printable(str(refusal))
+    except SQLAlchemyError:  # the gradebook is down or full: every further mark would be lost
+        raise
     except Exception as problem:  # a fault of ours: say so, keep the trace, go on with the class
-        result["reason"] = f"The grader failed on this submission ({type(problem).__name__}: {problem})."
+        result["reason"] = printable(f"The grader failed on this submission ({type(problem).__name__}: {problem}).")
         result["key"] = ""  # so that the next run tries again
-        trace = run.out / ".grading" / f"{place.student}-{place.lesson}.txt"
-        trace.parent.mkdir(parents=True, exist_ok=True)
-        trace.write_text("".join(traceback.format_exception(problem)), encoding="utf-8")
-    else:
-        return _record_grading(run, book, graded, grading, submitted, result)
+        trace = "".join(traceback.format_exception(problem))
+        _write(run.out / ".grading" / f"{place.student}-{place.lesson}.txt", trace)
     if graded is not None:
         result["max_score"] = sum(exercise.check.points for exercise in graded.lesson.exercises.values())
         book.refuse(place.student, place.lesson, result["reason"], submitted)
@@ -209,9 +220,12 @@ def _key(place: Place, graded: GradedLesson | None, seed: int) -> str:
 
 def _timestamp(folder: Path) -> datetime | None:
     """Return the time of submission from nbgrader's `timestamp.txt`, in UTC without a zone as nbgrader keeps it."""
+    path = folder / "timestamp.txt"
     try:
-        return parse_utc((folder / "timestamp.txt").read_text(encoding="utf-8").strip())
-    except (OSError, ValueError):
+        if not path.is_file() or path.stat().st_size > 100:  # a named pipe would never end
+            return None
+        return parse_utc(path.read_text(encoding="utf-8").strip())
+    except (OSError, ValueError, OverflowError):
         return None
 
 
@@ -239,7 +253,7 @@ class _Results:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(self.part.read_text(encoding="utf-8") + "\n")
             self.part.unlink()
-        self.file = self.part.open("w", encoding="utf-8")
+        self.file = self.part.open("w", encoding="utf-8", errors="backslashreplace")
         return self
 
     def write(self, result: dict) -> dict:
@@ -255,11 +269,11 @@ class _Results:
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", errors="xmlcharrefreplace")
 
 
 def _write_csv(path: Path, results: list[dict]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["student", "lesson", "status", "score", "max_score", "by_hand", "reason", "graded"])
         now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -43,16 +43,19 @@ def _print_lesson(console: Console, lesson: str, results: list[dict]) -> None:
     table.add_column("score", justify="right", no_wrap=True)
     for number in range(1, len(ids) + 1):
         table.add_column(str(number), justify="center")
-    table.add_column("mistakes recognised", ratio=1)
     for result in results[:_MOST_STUDENTS]:
         signs = [_sign(exercise) for exercise in result["exercises"]] or [Text("–", style="dim")] * len(ids)
         score = f"{result['score']:g}/{result['max_score']:g}" if not result["reason"] else "not graded"
-        table.add_row(Text(result["student"][:24]), score, *signs, _mistakes(result["exercises"]))
+        table.add_row(Text(result["student"][:24]), score, *signs)
     console.print(table)
     if len(results) > _MOST_STUDENTS:
         console.print(f"… and {len(results) - _MOST_STUDENTS} more, in grades.csv")
     names = "  ".join(f"{number} {exercise['id'].split('.', 1)[1]}" for number, exercise in enumerate(ids, 1))
     console.print(Text(names, style="dim"))
+    for result in results[:_MOST_STUDENTS]:
+        for exercise in result["exercises"]:
+            if exercise["mistake"]:
+                console.print(_mistake(result["student"], exercise))
     console.print()
 
 
@@ -63,6 +66,10 @@ def _sign(exercise: dict) -> Text:
     return Text(sign, style=style)
 
 
-def _mistakes(exercises: list[dict]) -> Text:
-    found = [f"{e['id'].split('.', 1)[1]}: {e['mistake'].replace('_', ' ')}" for e in exercises if e["mistake"]]
-    return Text("; ".join(found), overflow="fold")
+def _mistake(student: str, exercise: dict) -> Text:
+    """Return one line: who made which mistake, and the sentence that the student reads."""
+    name = exercise["id"].split(".", 1)[1]
+    line = Text("m ", style="yellow", no_wrap=True, overflow="ellipsis")
+    line.append(f"{student[:24]}, {name}: ", style="default")
+    line.append(exercise["mistake"].replace("_", " "), style="bold default")
+    return line.append(f" – {exercise['message']}", style="dim")

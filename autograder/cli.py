@@ -193,6 +193,7 @@ def _grade(options: argparse.Namespace) -> int:
     from autograder.class_run import NOT_GRADABLE, ClassRun, grade_class
     from autograder.class_table import print_tables
     from autograder.lesson import AuthoringError
+    from sqlalchemy.exc import SQLAlchemyError
 
     if not options.submitted.is_dir():
         raise ValueError(f"{options.submitted} is not a folder.")
@@ -217,6 +218,10 @@ def _grade(options: argparse.Namespace) -> int:
             results = grade_class(run, lambda d, n: bar.update(task, description="grading", completed=d, total=n))
     except (AuthoringError, RuntimeError) as problem:
         print(problem, file=sys.stderr)
+        return 1
+    except SQLAlchemyError as problem:
+        print(f"The gradebook {run.db_url} cannot be used: {problem}", file=sys.stderr)
+        print("What was graded so far is kept; run the same command again to go on.", file=sys.stderr)
         return 1
     print_tables(console, results, out)
     return 1 if any(result["status"] == NOT_GRADABLE for result in results) else 0

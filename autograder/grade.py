@@ -4,6 +4,7 @@ Everything that decides about marks happens in this process. The student's proce
 """
 
 import builtins
+import json
 import random
 import time
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from nbformat.notebooknode import NotebookNode
 from autograder.build import public_lesson, student_notebook
 from autograder.lesson import Lesson
 from autograder.reference import PUBLIC_SEED, Reference
-from autograder.sandbox.session import NOT_DEFINED, START_SECONDS, Session, SessionEnded, withheld_names
+from autograder.sandbox.session import CELL_SECONDS, NOT_DEFINED, START_SECONDS, Session, SessionEnded, withheld_names
 from autograder.submission import Submission, SubmittedCell
 from course_lib.checks import verdict as verdicts
 from course_lib.checks.case import CaseSet, Outcome
@@ -23,18 +24,32 @@ from course_lib.checks.forbidden import forbidden_in, forbidden_sentence
 from course_lib.checks.verdict import Verdict, judge_exercise, zero
 
 HIDDEN_SEEDS = 2
-MOST_SECONDS = 300.0  # for all of a notebook, with everything that has to be run again
-LEAST_SECONDS = 5.0  # the first call of a torch function may load libraries
+MAX_OUTPUT = 8 * 2**20  # characters of a notebook's outputs that are kept
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds that a student's code may take.
+
+    cell      one cell
+    case      one case of an exercise, at least: the first call of a torch function may load libraries
+    notebook  all of a notebook, with everything that has to be run again
+    """
+
+    cell: float = CELL_SECONDS
+    case: float = 5.0
+    notebook: float = 300.0
 
 
 @dataclass(frozen=True)
 class GradedExercise:
-    """An exercise with its public and hidden cases, in this order, and the time that one case may take."""
+    """An exercise with its public and hidden cases, in this order, and what one case may take: seconds, bytes of reply."""
 
     check: Exercise
     cases: CaseSet
     public: int
     seconds: float
+    most: int
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,7 @@ class GradedLesson:
     release: NotebookNode
     public: PublicLesson
     exercises: dict[str, GradedExercise]
+    limits: Limits = Limits()
 
 
 @dataclass
@@ -62,10 +78,11 @@ class Grading:
         return sum(verdict.points for verdict in self.verdicts)
 
 
-def prepare(lesson: Lesson, seed: int) -> GradedLesson:
+def prepare(lesson: Lesson, seed: int, limits: Limits = Limits()) -> GradedLesson:
     """Return a lesson ready for grading, with hidden cases drawn from the run's seed.
 
-    seed  of the grading run; the same seed draws the same hidden cases
+    seed    of the grading run; the same seed draws the same hidden cases
+    limits  on the time of a student's code
     """
     reference = Reference(lesson)
     exercises = {}
@@ -81,9 +98,11 @@ def prepare(lesson: Lesson, seed: int) -> GradedLesson:
                 cases = cases + reference.case_set(exercise, draw.randrange(1, 2**31))
         runs = max(1, len(cases.cases) * (1 + len(cases.mistakes)))
         per_case = (time.perf_counter() - started) / runs
-        seconds = max(LEAST_SECONDS, exercise.check.slowdown * per_case)
-        exercises[exercise.check.id] = GradedExercise(exercise.check, cases, len(public.cases), seconds)
-    return GradedLesson(lesson, student_notebook(lesson), public_lesson(reference), exercises)
+        seconds = max(limits.case, exercise.check.slowdown * per_case)
+        largest = max(len(json.dumps(outcome.to_document())) for outcome in cases.expected)
+        most = 2**20 + 8 * largest  # all replies are kept until they are judged
+        exercises[exercise.check.id] = GradedExercise(exercise.check, cases, len(public.cases), seconds, most)
+    return GradedLesson(lesson, student_notebook(lesson), public_lesson(reference), exercises, limits)
 
 
 def grade_submission(graded: GradedLesson, submission: Submission, sandbox: str = "auto") -> Grading:
@@ -108,7 +127,8 @@ class _Run:
         self.errors: dict[int, str] = {}
         self.fatal: dict[int, SessionEnded] = {}  # cells that end the process: not run again
         self.session: Session | None = None
-        self.deadline = time.monotonic() + MOST_SECONDS
+        self.room = MAX_OUTPUT
+        self.deadline = time.monotonic() + graded.limits.notebook
 
     def verdicts(self) -> list[Verdict]:
         checks = [exercise.check for exercise in self.graded.lesson.exercises.values()]
@@ -152,16 +172,27 @@ class _Run:
     # ---- the session
 
     def start(self, withheld: frozenset[str] | None = None) -> None:
-        """Start a session and run the student's cells in it; a cell that ends the process is left out and noted."""
+        """Start a session and run the student's cells in it; a cell that ends the process is left out and noted.
+
+        Raises SessionEnded when the time for the whole notebook is over.
+        """
         while self.session is None:
+            self.check_time()
             self.session = Session(self.withheld if withheld is None else withheld, self.sandbox)
             self.session.run(self.graded.lesson.setup, seconds=START_SECONDS)
+            self.room = MAX_OUTPUT
             try:
                 for index, cell in enumerate(self.submission.cells):
                     if self.runs(index):
+                        self.check_time()
                         self.run_cell(index, cell.source)
             except SessionEnded:
                 self.stop()
+
+    def check_time(self) -> None:
+        if time.monotonic() > self.deadline:
+            most = self.graded.limits.notebook
+            raise SessionEnded("timeout", f"The whole notebook took more than {most:.0f} seconds.")
 
     def runs(self, index: int) -> bool:
         cell = self.submission.cells[index]
@@ -177,13 +208,23 @@ class _Run:
 
     def run_cell(self, index: int, source: str) -> None:
         try:
-            ran = self.session.run(source)
+            ran = self.session.run(source, self.graded.limits.cell)
         except SessionEnded as end:
             self.fatal[index] = end
             self.outputs[index] = ({"output_type": "stream", "name": "stderr", "text": end.sentence},)
             raise
-        self.outputs[index] = ran.outputs
+        self.outputs[index] = self.with_room(ran.outputs)
         self.errors[index] = ran.error
+
+    def with_room(self, outputs: tuple[dict, ...]) -> tuple[dict, ...]:
+        """Return the outputs for which there is room in the notebook that the grader keeps."""
+        kept = []
+        for output in outputs:
+            self.room -= len(json.dumps(output))
+            if self.room < 0:
+                return (*kept, {"output_type": "stream", "name": "stderr", "text": "Further output was left out."})
+            kept.append(output)
+        return tuple(kept)
 
     def stop(self) -> None:
         if self.session is not None:
@@ -193,24 +234,32 @@ class _Run:
     # ---- judging
 
     def probe(self, check: Exercise, hidden: bool, outcomes: list[Outcome]) -> Verdict | None:
-        """Probe the public or the hidden cases and append their outcomes; return a verdict if that decides it already."""
+        """Probe the public or the hidden cases and append their outcomes; return a verdict if one is certain already."""
         graded = self.graded.exercises[check.id]
         for case in graded.cases.cases[graded.public :] if hidden else graded.cases.cases[: graded.public]:
-            if self.session is None:
-                self.start()
-            for index, cell in enumerate(self.submission.cells):
-                if cell.exercise == check.id and index in self.fatal:
-                    return self.ended(check, self.fatal[index])
-            if time.monotonic() > self.deadline:
-                return zero(check, verdicts.TIMEOUT, f"The whole notebook took more than {MOST_SECONDS:.0f} seconds.")
             try:
+                if self.session is None:
+                    self.start()
+                for index, cell in enumerate(self.submission.cells):
+                    if cell.exercise == check.id and index in self.fatal:
+                        return self.ended(check, self.fatal[index])
+                self.check_time()
                 outcome = self.session.probe(
-                    check.name, check.setup, check.probe_source, case.arguments, check.withheld, graded.seconds
+                    check.name,
+                    check.setup,
+                    check.probe_source,
+                    case.arguments,
+                    check.withheld,
+                    graded.seconds,
+                    graded.most,
                 )
             except SessionEnded as end:
                 self.stop()
+                if hidden and end.why == "died":  # the exit code could tell of the hidden input
+                    end = SessionEnded("died", "It ended the Python process.")
                 return self.ended(check, end)
-            if "MemoryError" in outcome.raised or "not enough memory" in outcome.complaint:
+            if "MemoryError" in outcome.raised or "DefaultCPUAllocator" in outcome.complaint:  # torch's own words
+                self.stop()  # what it holds on to would be lacking for the next exercise
                 return zero(check, verdicts.MEMORY, "It asked for more memory than there is.")
             if outcome.complaint == NOT_DEFINED.format(check.name):
                 return self.undefined(check)
@@ -243,9 +292,6 @@ class _Run:
                 message = f"Not right on the public case “{label}”. {smallest.reason}"
             else:
                 message = _about_hidden(verdict, graded.public)
-        if verdict.verdict == verdicts.FORBIDDEN:  # its words came from the student's process
-            called = next((name for name in sorted(self.withheld) if f"`{name}`" in message), "")
-            message = forbidden_sentence(called)
         if graded.check.kind in ("choice", "number"):
             public = ()  # its only case is its answer
             message = "This is not the answer." if verdict.verdict == verdicts.WRONG else message
@@ -257,28 +303,32 @@ class _Run:
 
     def help_with_prerequisites(self, found: dict[str, Verdict | None]) -> None:
         """Probe once more, with the tested version of what failed before, so that nobody loses marks twice."""
-        for exercise in self.graded.lesson.exercises.values():
-            check, verdict = exercise.check, found[exercise.check.id]
-            failed_needs = [need for need in check.needs if found[f"{check.lesson}.{need}"].verdict != verdicts.PASSED]
+        helped: dict[str, set[str]] = {}  # exercise → prerequisites that it passed with
+        for name, exercise in self.graded.lesson.exercises.items():
+            check, verdict, tested = exercise.check, found[exercise.check.id], set()
+            for need in check.needs:
+                passed = found[f"{check.lesson}.{need}"].verdict == verdicts.PASSED
+                tested |= helped.get(need, set()) if passed else {need}
             lost = verdict.points < verdict.max_points
-            if not (lost and failed_needs) or self.without_running(check) is not None:
+            if not (lost and tested) or self.without_running(check) is not None:
                 continue
-            again = self.judge_with_tested(check, failed_needs)
-            if again.points > verdict.points:
-                helped = ", ".join(f"`{need}`" for need in failed_needs)
-                message = f"{again.message} (Judged with the course's own {helped}, since yours does not pass.)"
+            again = self.judge_with_tested(check, tested)
+            named = again.points == verdict.points and again.mistake and not verdict.mistake
+            if again.points > verdict.points or named:
+                helped[name] = tested
+                names = ", ".join(f"`{need}`" for need in sorted(tested))
+                message = f"{again.message} (Judged with the course's own {names}, since yours does not pass.)"
                 found[check.id] = Verdict(
                     again.id, again.points, again.max_points, again.verdict, message, again.mistake, again.judged
                 )
 
-    def judge_with_tested(self, check: Exercise, needs: list[str]) -> Verdict:
-        exercises = self.graded.lesson.exercises
-        tested = {n: next(w for w in exercises[n].check.withheld if w.startswith("course_lib.")) for n in needs}
+    def judge_with_tested(self, check: Exercise, needs: set[str]) -> Verdict:
         outputs, errors = dict(self.outputs), dict(self.errors)
         try:
-            self.start(self.withheld - set(tested.values()))
-            for name, dotted in tested.items():
-                self.session.bind(name, dotted)
+            # what answers this exercise stays absent; the tested versions may lean on the rest of the library
+            self.start(frozenset(check.withheld))
+            for need in sorted(needs):
+                self.session.bind(need, self.graded.lesson.exercises[need].tested)
             outcomes: list[Outcome] = []
             for hidden in (False, True):
                 if ended := self.probe(check, hidden, outcomes):

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SAWarning
 
 from autograder.build import grade_id
 from autograder.grade import Grading
+from autograder.submission import printable
 from course_lib.checks.verdict import BY_HAND
 
 # nbgrader starts `alembic` from the PATH to look at a database's version; it is installed beside this Python.
@@ -55,7 +56,7 @@ def publish(release: NotebookNode, lesson: str, course: Path, db_url: str) -> No
 def write_notebook(notebook: NotebookNode, path: Path) -> None:
     """Write a notebook, making its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(nbformat.writes(notebook), encoding="utf-8")
+    path.write_text(nbformat.writes(notebook), encoding="utf-8", errors="backslashreplace")
 
 
 class MarksBook:
@@ -115,7 +116,7 @@ class MarksBook:
     def _comment(self, name: str, lesson: str, student: str, text: str) -> None:
         for cell in (f"{name}-answer", name):
             try:
-                self.gradebook.find_comment(cell, lesson, lesson, student).auto_comment = text
+                self.gradebook.find_comment(cell, lesson, lesson, student).auto_comment = printable(text)
                 return
             except MissingEntry:
                 continue

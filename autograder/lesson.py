@@ -69,6 +69,11 @@ class AuthoredExercise:
     probe_line: int = 0
     judge_line: int = 0
 
+    @property
+    def tested(self) -> str:
+        """The tested version in `course_lib`, dotted; "" when there is none."""
+        return next((name for name in self.check.withheld if name.startswith("course_lib.")), "")
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -290,21 +295,23 @@ class _Reader:
     def check_names(self, cells: list[Cell], exercises: dict[str, AuthoredExercise]) -> None:
         """Look for names where they must not be: demos that define an exercise, probes that mention the reference."""
         for cell in cells:
-            if cell.kind in ("demo", "setup") and not cell.markdown:
-                for name in sorted(defined_names(ast.parse(_without_magics(cell.source))) & exercises.keys()):
+            if cell.markdown or (tree := _parsed(cell.source)) is None:
+                continue
+            if cell.kind in ("demo", "setup"):
+                for name in sorted(defined_names(tree) & exercises.keys()):
                     self.error(
                         cell.line, f"this {cell.kind} cell defines `{name}`, which is an exercise; use another name."
                     )
             if cell.kind in ("probe", "judge"):
-                mentioned = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
-                own = {node.arg for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.arg)}
+                mentioned = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+                own = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
                 for name in sorted((mentioned - own) & exercises.keys()):
                     self.error(cell.line, f"a {cell.kind} is shipped to students; it must not mention `{name}`.")
         for name, exercise in exercises.items():
             for need in exercise.check.needs:
                 if need not in exercises:
                     self.error(exercise.cell.line, f"`{name}` needs `{need}`, which is no exercise of this lesson.")
-                elif not any(n.startswith("course_lib.") for n in exercises[need].check.withheld):
+                elif not exercises[need].tested:
                     self.error(
                         exercise.cell.line, f"`{name}` needs `{need}`, so that one must withhold its tested version."
                     )
@@ -312,6 +319,14 @@ class _Reader:
 
 def _without_magics(source: str) -> str:
     return re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", source)
+
+
+def _parsed(source: str) -> ast.Module | None:
+    """Return the tree of a cell, or None when it is not Python, which was reported already."""
+    try:
+        return ast.parse(_without_magics(source))
+    except SyntaxError:
+        return None
 
 
 def _defines(source: str, name: str) -> bool:

@@ -3,7 +3,6 @@
 `python -m autograder.simulate DIR LESSON …` writes them in nbgrader's layout. `make demo` grades them.
 """
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -81,15 +80,25 @@ def _dmitri(lesson: Lesson, notebook: NotebookNode) -> None:
 
 
 def _emma(lesson: Lesson, notebook: NotebookNode) -> None:
-    """All right, but for a syntax error in the first exercise."""
-    _fill(lesson, notebook, lambda n, e: e.reference if n else e.reference.replace("):", ")", 1).replace(":", "", 1))
+    """All right, but for a syntax error in the first function."""
+    first, _ = _first_functions(lesson)
+    _fill(
+        lesson,
+        notebook,
+        lambda n, e: e.reference.replace("):", ")", 1).replace(") ->", " ->") if e is first else e.reference,
+    )
 
 
 def _farid(lesson: Lesson, notebook: NotebookNode) -> None:
-    """All right, but for a loop without end in the second exercise."""
-    name = list(lesson.exercises.values())[1].check.name
-    endless = f"def {name}(*args, **kwargs):\n    while True:\n        pass"
-    _fill(lesson, notebook, lambda n, e: endless if n == 1 else e.reference)
+    """All right, but for a loop without end in the second function."""
+    _, second = _first_functions(lesson)
+    endless = f"def {second.check.name}(*args, **kwargs):\n    while True:\n        pass"
+    _fill(lesson, notebook, lambda n, e: endless if e is second else e.reference)
+
+
+def _first_functions(lesson: Lesson) -> tuple[AuthoredExercise, AuthoredExercise]:
+    functions = [exercise for exercise in lesson.exercises.values() if exercise.check.kind == "function"]
+    return functions[0], functions[1]
 
 
 def _grace(lesson: Lesson, notebook: NotebookNode) -> None:
@@ -101,8 +110,7 @@ def _hiro(lesson: Lesson, notebook: NotebookNode) -> None:
     """All right, but a check was deleted and another copied."""
     _fill(lesson, notebook, _right)
     checks = [i for i, cell in enumerate(notebook.cells) if cell.metadata.get("course", {}).get("role") == "check"]
-    copy = nbformat.from_dict(json.loads(json.dumps(notebook.cells[checks[1]])))
-    notebook.cells.append({**copy, "id": "copied"})
+    notebook.cells.append(nbformat.from_dict({**notebook.cells[checks[1]], "id": "copied"}))
     del notebook.cells[checks[0]]
 
 

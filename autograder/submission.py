@@ -14,8 +14,10 @@ import nbformat
 from nbformat.notebooknode import NotebookNode
 
 from course_lib.checks.check import defined_names, same_code
+from course_lib.checks.forbidden import UNREADABLE
 
 MAX_BYTES = 20 * 2**20
+MAX_CELLS = 2000
 
 
 class NotGradable(Exception):
@@ -46,10 +48,15 @@ class Submission:
         return [cell.source for cell in self.cells if cell.exercise == exercise and cell.role in ("exercise", "answer")]
 
 
+def printable(text: str) -> str:
+    """Return text that can be written as UTF-8: half characters, as `"\\ud800"` in JSON gives them, are spelled out."""
+    return text.encode("utf-8", errors="backslashreplace").decode()
+
+
 def find_notebook(folder: Path, lesson: str) -> tuple[Path, list[str]]:
     """Return the notebook in a submission's folder, and notes. Raises NotGradable when there is none to take."""
     wanted = folder / f"{lesson}.ipynb"
-    if wanted.is_symlink() or folder.is_symlink():
+    if wanted.is_symlink() or folder.is_symlink() or folder.parent.is_symlink():
         raise NotGradable("The submitted file is a link to another place, not a notebook.")
     if wanted.is_file():
         return wanted, []
@@ -57,7 +64,9 @@ def find_notebook(folder: Path, lesson: str) -> tuple[Path, list[str]]:
         raise NotGradable(f"{wanted.name} is a folder, not a notebook.")
     found = [path for path in sorted(folder.glob("*.ipynb")) if path.is_file() and not path.is_symlink()]
     if len(found) == 1:
-        return found[0], [f"The notebook is called {found[0].name}, not {wanted.name}; it was graded all the same."]
+        return found[0], [
+            f"The notebook is called {printable(found[0].name)}, not {wanted.name}; it was graded all the same."
+        ]
     if found:
         raise NotGradable(f"There is no {wanted.name}, and more than one other notebook to choose from.")
     raise NotGradable(f"There is no notebook {wanted.name} in the submission.")
@@ -113,6 +122,8 @@ def _parse(text: str) -> list[dict]:
     cells = document.get("cells")
     if not isinstance(cells, list):
         raise NotGradable("The file has no list of cells, so it is not a notebook.")
+    if len(cells) > MAX_CELLS:
+        raise NotGradable(f"The notebook has {len(cells)} cells; at most {MAX_CELLS} are accepted.")
     return [clean for cell in cells if (clean := _clean_cell(cell))]
 
 
@@ -122,6 +133,7 @@ def _clean_cell(cell: object) -> dict | None:
     source = cell.get("source", "")
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
+    source = printable(source) if isinstance(source, str) else ""
     metadata = cell.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     marks = metadata.get("nbgrader")
@@ -129,7 +141,7 @@ def _clean_cell(cell: object) -> dict | None:
     id = cell.get("id")
     return {
         "kind": cell["cell_type"],
-        "source": str(source).replace("\r\n", "\n").replace("\r", "\n"),
+        "source": source.replace("\r\n", "\n").replace("\r", "\n"),
         "grade_id": grade_id if isinstance(grade_id, str) else "",
         "id": id if isinstance(id, str) else "",
     }
@@ -142,6 +154,8 @@ class _Recogniser:
         self.by_id: dict[str, tuple[str, str]] = {}
         self.by_text: dict[str, tuple[str, str]] = {}
         self.by_name: dict[str, str] = {}
+        self.after_question: dict[str, tuple[str, str]] = {}
+        previous = ""
         for cell in release.cells:
             course = cell.metadata.get("course", {})
             place = (course.get("role", "prose"), course.get("exercise", ""))
@@ -149,16 +163,26 @@ class _Recogniser:
             if grade_id := cell.metadata.get("nbgrader", {}).get("grade_id"):
                 self.by_id[grade_id] = place
             self.by_text.setdefault(cell.source.strip(), place)
+            if place[0] == "answer":
+                self.after_question[previous] = place
+            previous = cell.source.strip()
             if place[0] == "exercise":
                 self.by_name[place[1].split(".", 1)[1]] = place[1]
 
     def cells(self, cells: Iterable[dict]) -> list[SubmittedCell]:
-        return [SubmittedCell(*self.place(cell), cell["source"], cell["kind"] != "code") for cell in cells]
+        found, previous = [], ""
+        for cell in cells:
+            place = self.place(cell, previous)
+            found.append(SubmittedCell(*place, cell["source"], cell["kind"] != "code"))
+            previous = cell["source"].strip()
+        return found
 
-    def place(self, cell: dict) -> tuple[str, str]:
-        """Return the role and the exercise of a submitted cell."""
+    def place(self, cell: dict, previous: str) -> tuple[str, str]:
+        """Return the role and the exercise of a submitted cell; `previous` is the text of the one above it."""
         role, exercise = self.by_id.get(cell["grade_id"]) or self.by_id.get(cell["id"]) or ("", "")
         if cell["kind"] != "code":
+            if role == "" and cell["source"].strip() not in self.by_text:
+                role, exercise = self.after_question.get(previous, ("", ""))
             return (role, exercise) if role == "answer" else ("prose", "")
         if role in ("setup", "check", "exercise"):
             return role, exercise
@@ -172,7 +196,7 @@ class _Recogniser:
 def _defined(source: str) -> set[str]:
     try:
         return defined_names(ast.parse(source))
-    except (SyntaxError, ValueError, RecursionError):
+    except UNREADABLE:
         return set()
 
 
@@ -194,6 +218,17 @@ def _note_repairs(submission: Submission, release: NotebookNode) -> None:
                 submission.notes.append("A setup cell was edited or missing; the original was used.")
 
 
+def is_released(cell: SubmittedCell, release: NotebookNode) -> bool:
+    """Whether a submitted cell is, comments and layout aside, as the student received it."""
+    place = (cell.role, cell.exercise)
+    originals = [
+        original.source
+        for original in release.cells
+        if (original.metadata.get("course", {}).get("role"), original.metadata["course"].get("exercise")) == place
+    ]
+    return any(same_code(cell.source, original) for original in originals)
+
+
 def autograded_notebook(submission: Submission, release: NotebookNode, outputs: dict[int, tuple]) -> NotebookNode:
     """Return the notebook for the grader's eyes: locked cells restored, the student's cells where they stood.
 
@@ -205,7 +240,8 @@ def autograded_notebook(submission: Submission, release: NotebookNode, outputs: 
     for index, cell in enumerate(submission.cells):
         shown = [nbformat.from_dict(output) for output in outputs.get(index, ())]
         if cell.role in ("exercise", "answer"):
-            own[cell.exercise] = nbformat.from_dict({"source": cell.source, "outputs": shown})
+            if cell.exercise not in own or not is_released(cell, release):  # an untouched copy hides nothing
+                own[cell.exercise] = nbformat.from_dict({"source": cell.source, "outputs": shown})
         elif cell.role == "added":
             made = nbformat.v4.new_code_cell(cell.source, outputs=shown, metadata={"course": {"role": "added"}})
             added.setdefault(anchor, []).append(made)

@@ -1,12 +1,13 @@
 """Are the checks any good? For every exercise: who must pass does, who must not does not, and every mistake is called by its name.
 
-This is the course's mutation test. Five trials an exercise:
+This is the course's mutation test. Six trials an exercise:
   reference   earns all points, on the public cases and on hidden ones
   stub        the untouched cell earns nothing
   mistakes    each earns less than all points and is recognised by name, on the public cases alone and with hidden ones;
               no two give the same outcomes
   forwarding  calling what is withheld is refused, however it is imported
   lookup      a table of the public cases earns nothing
+  needs       the reference earns all points beside the tested versions of what it builds on
 """
 
 from collections.abc import Iterator
@@ -48,6 +49,7 @@ def verify(lesson: Lesson) -> list[Trial]:
             continue
         trials += _verify_exercise(reference, exercise)
     trials += _forwarding(lesson)
+    trials += [_with_tested_needs(reference, e) for e in lesson.exercises.values() if e.check.needs]
     return trials
 
 
@@ -77,6 +79,22 @@ def _verify_exercise(reference: Reference, exercise: AuthoredExercise) -> Iterat
         yield _trial(id, "mistake", f"{mistake.name}, public", seen, MISTAKE, None, mistake.name, check.points)
         graded = judge_exercise(check, everything, everything.mistakes[index].outcomes)
         yield _trial(id, "mistake", f"{mistake.name}, graded", graded, MISTAKE, None, mistake.name, check.points)
+
+
+def _with_tested_needs(reference: Reference, exercise: AuthoredExercise) -> Trial:
+    """Run the reference beside the tested versions of what it needs, as for a student whose own ones fail."""
+    check, public = exercise.check, reference.case_set(exercise, PUBLIC_SEED)
+    with Session(frozenset(check.withheld), sandbox="none") as session:
+        for source in (check.setup, exercise.reference):
+            session.run(source)
+        for need in check.needs:
+            session.bind(need, reference.lesson.exercises[need].tested)
+        outcomes = [
+            session.probe(check.name, check.setup, check.probe_source, case.arguments, check.withheld)
+            for case in public.cases
+        ]
+    verdict = judge_exercise(check, public, outcomes)
+    return _trial(check.id, "needs", ", ".join(check.needs), verdict, PASSED, check.points)
 
 
 def _trial(

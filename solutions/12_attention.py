@@ -106,7 +106,7 @@ answers with the value of the best one.
 
 
 # %%
-def recalled(n_facts, d, keep_all, n_values=256, trials=40):
+def recalled(n_facts, d, keep_all, n_values=256, trials=20):
     """The fraction of facts that come back right."""
     generator, right = torch.Generator().manual_seed(n_facts), 0
     sign = lambda *shape: torch.randint(0, 2, shape, generator=generator).float() * 2 - 1
@@ -656,11 +656,15 @@ except RuntimeError as error:
     print("-1e9 in float16:", error)
 print("the lowest float16 is", torch.finfo(torch.float16).min)
 
+late = torch.ones(3, 1, requires_grad=True)  # values; the nan in the output is replaced, too late
+(scores.masked_fill(~allowed, -math.inf).softmax(-1) @ late).nan_to_num().sum().backward()
+print("gradients of the values:", late.grad.flatten())
+
 # %% [markdown]
 r"""
 - $-10^9$ does not fit into float16, in which most models run. The lowest number *of the scores' own type*, `torch.finfo(scores.dtype).min`, always does.
 - A query that may see **nothing** (left padding under a causal mask, an empty source) gets a *uniform* look at exactly what it must not see, or with $-\infty$ the quotient $0/0$: a nan that spreads through every later layer. We define: nothing to see, nothing gathered. Set hidden weights to 0 **after** the softmax, and the row is zeros.
-- Replacing the nan in the output afterwards is not enough: the backward pass still meets $0/0$, and the gradients are nan.
+- Replacing the nan in the output afterwards is not enough: the backward pass multiplies the nan weights by 0, which is nan, and so are the gradients of all values.
 """
 
 # %% [markdown]
@@ -760,7 +764,12 @@ def probe(student, case):
         factor = (output[kept] / weights[kept]).mean()
         return {"weights": weights.detach(), "some dropped": bool((~kept).any()), "survivors grew by": factor.detach()}
     output.float().square().sum().backward()
-    return {"output": output.detach(), "weights": weights.detach(), "gradient of q": inputs["q"].grad}
+    return {
+        "output": output.detach(),
+        "weights": weights.detach(),
+        "gradient of q": inputs["q"].grad,
+        "gradient of v": inputs["v"].grad,
+    }
 
 
 # %% mistake="scaled_dot_product_attention" name="no_scale" hint="The scores are not divided by √D." active="py"
@@ -1152,7 +1161,6 @@ class MultiHeadAttention(nn.Module):
 
     def forward(self, x: Tensor, memory=None, mask=None, need_weights: bool = True) -> tuple[Tensor, Tensor | None]:
         """Return what the tokens of x gathered, and the weights of every head.
-
         x             (B, T, d_model) the queries are made from it
         memory        (B, S, d_model) keys and values are made from it; None: from x (self-attention)
         mask          broadcastable to (B, H, T, S), boolean, True = may attend
@@ -1440,9 +1448,11 @@ beginnings = [
 
 
 def agreeing(probs):
+    """The share of verb probability (V,) that goes to plural forms."""
     return (probs[many].sum() / (probs[one].sum() + probs[many].sum())).item()
 
 
+# %%
 shares = {"exact": [], "attention": [], "bigram": []}
 eos = language.encode("<eos>")
 for text in beginnings:

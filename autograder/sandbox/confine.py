@@ -270,8 +270,14 @@ _DENIED = {
     "setdomainname": (171, 162), "iopl": (172, None), "ioperm": (173, None), "modify_ldt": (154, None),
     "vhangup": (153, 58), "nfsservctl": (180, 42), "lookup_dcookie": (212, 18), "mknod": (133, None),
     "mknodat": (259, 33), "setpgid": (109, 154), "setsid": (112, 157), "fanotify_init": (300, 262),
-    "inotify_init": (253, None), "inotify_init1": (294, 26), "seccomp": (317, 277),
+    "inotify_init": (253, None), "inotify_init1": (294, 26), "seccomp": (317, 277), "io_setup": (206, 0),
+    "sync": (162, 81), "syncfs": (306, 267), "quotactl_fd": (443, 443), "process_mrelease": (448, 448),
 }  # fmt: skip
+# Refused with one value of an argument: (numbers of the call, which argument, value).
+_DENIED_ARGUMENTS = (
+    ((157, 167), 0, PR_SET_PDEATHSIG),  # prctl: to outlive a grader that is killed
+    ((72, 25), 1, 1024),  # fcntl(F_SETLEASE): a lease on a file of the library holds up whoever opens it next
+)
 _CLONE, _CLONE3 = (56, 220), (435, 435)
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _LOAD, _EQUAL, _GREATER_EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -300,6 +306,14 @@ def _filter_system_calls() -> None:
     for number in numbers:
         program += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, deny)]
     program += [(_EQUAL, 0, 1, _CLONE3[column]), (_RETURN, 0, 0, no_such_call)]  # glibc then takes clone
+    for calls, argument, value in _DENIED_ARGUMENTS:
+        program += [
+            (_EQUAL, 0, 4, calls[column]),
+            (_LOAD, 0, 0, 16 + 8 * argument),
+            (_EQUAL, 0, 1, value),
+            (_RETURN, 0, 0, deny),
+            (_RETURN, 0, 0, _ALLOW),
+        ]
     program += [
         (_EQUAL, 0, 3, _CLONE[column]),
         (_LOAD, 0, 0, 16),  # the flags of clone: only a thread may be made

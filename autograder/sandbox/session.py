@@ -24,6 +24,7 @@ from course_lib.checks.case import Outcome
 START_SECONDS = 60.0
 CELL_SECONDS = 20.0
 MAX_REPLY = 64 * 2**20
+MAX_MARKS = 6_000_000  # commas and brackets in a reply: each may become an object of the grader's
 NOT_DEFINED = "NameError: `{}` is not defined."
 
 
@@ -106,21 +107,22 @@ class Session:
         arguments: dict[str, Any],
         withheld: tuple[str, ...],
         seconds: float = CELL_SECONDS,
+        most: int = MAX_REPLY,
     ) -> Outcome:
         """Return the outcome of one probe. What is not a valid reply counts as raised, under the name "WireError".
+
+        most  bytes of the reply; a longer one ends the session
 
         Raises SessionEnded like `run`.
         """
         request = {"do": "probe", "name": name, "setup": setup, "probe": probe_source, "withheld": list(withheld)}
-        reply = self._ask({**request, "arguments": wire.encode(arguments)}, seconds)
+        reply = self._ask({**request, "arguments": wire.encode(arguments)}, seconds, most)
         if reply.get("missing") is True:
             return Outcome(raised=("NameError", "Exception"), complaint=NOT_DEFINED.format(name))
         try:
             return Outcome.from_document(reply)
         except wire.WireError as problem:
-            return Outcome(
-                raised=("WireError", "ValueError", "Exception"), complaint=f"The result is not usable: {problem}."
-            )
+            return Outcome(raised=("WireError",), complaint=f"The result is not usable: {problem}.")
 
     def bind(self, name: str, tested: str) -> None:
         """Bind the tested function `tested` (dotted, in course_lib, not withheld in this session) to a name."""
@@ -150,7 +152,7 @@ class Session:
 
     # ---- messages
 
-    def _ask(self, request: dict, seconds: float) -> dict:
+    def _ask(self, request: dict, seconds: float, most: int = MAX_REPLY) -> dict:
         deadline = time.monotonic() + seconds
         body = json.dumps(request).encode()
         data = memoryview(struct.pack(">Q", len(body)) + body)
@@ -162,17 +164,19 @@ class Session:
                 continue
             except BrokenPipeError:
                 raise SessionEnded("died", self._obituary()) from None
-        return self._receive(seconds, deadline)
+        return self._receive(seconds, deadline, most)
 
-    def _receive(self, seconds: float, deadline: float | None = None) -> dict:
+    def _receive(self, seconds: float, deadline: float | None = None, most: int = MAX_REPLY) -> dict:
         deadline = deadline or time.monotonic() + seconds
         (length,) = struct.unpack(">Q", self._read(8, deadline, seconds))
-        if length > MAX_REPLY:
-            raise SessionEnded("died", f"It returned more than {MAX_REPLY >> 20} MB.")
+        if length > most:
+            raise SessionEnded("died", f"It returned more than {most / 2**20:.0f} MB.")
         body = self._read(length, deadline, seconds)
+        if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_MARKS:
+            return {}
         try:
             reply = json.loads(body)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, MemoryError):
             reply = None
         return reply if isinstance(reply, dict) else {}
 
@@ -200,7 +204,8 @@ class Session:
         time.sleep(0.05)
         code = self._end()
         if code < 0:
-            return f"It ended the Python process (signal {signal.Signals(-code).name})."
+            named = -code in set(signal.Signals)  # a real-time signal has no name
+            return f"It ended the Python process (signal {signal.Signals(-code).name if named else -code})."
         return f"It ended the Python process (exit code {code})."
 
 
@@ -217,11 +222,12 @@ def _clean(output: Any) -> dict | None:
         kept = {k: data[k][:2_000_000] for k in ("text/plain", "image/png") if isinstance(data.get(k), str)}
         return {"output_type": "display_data", "data": kept, "metadata": {}}
     if kind == "error":
-        text = (
-            [str(line)[:500] for line in output.get("traceback", [])[:20]]
-            if isinstance(output.get("traceback"), list)
-            else []
-        )
-        names = {key: str(output.get(key, ""))[:500] for key in ("ename", "evalue")}
-        return {"output_type": "error", **names, "traceback": text}
+        lines = output.get("traceback")
+        lines = lines[:20] if isinstance(lines, list) else []
+        names = {key: _text(output.get(key)) for key in ("ename", "evalue")}
+        return {"output_type": "error", **names, "traceback": [_text(line) for line in lines]}
     return None
+
+
+def _text(value: Any) -> str:
+    return value[:500] if isinstance(value, str) else ""

@@ -46,7 +46,8 @@ class WarmParent:
                 env=environment,
                 start_new_session=True,
             )
-        self.control, self.lock, self.children = ours, threading.Lock(), 0
+        self.control, self.lock = ours, threading.Lock()
+        self.children, self._counting = 0, threading.Lock()
         ours.settimeout(START_SECONDS)
         if not ours.recv(100):
             _, complaint = self.process.communicate()
@@ -56,10 +57,13 @@ class WarmParent:
     def fork(self, requests: int, replies: int, folder: str, sandbox: str) -> int:
         """Fork a child that reads requests from one descriptor and writes replies to the other; return its id."""
         message = json.dumps({"fork": folder, "sandbox": sandbox}).encode()
-        with self.lock:
-            socket.send_fds(self.control, [message], [requests, replies])
-            self.children += 1
-            return json.loads(self.control.recv(65536))["child"]
+        try:
+            with self.lock:
+                socket.send_fds(self.control, [message], [requests, replies])
+                return json.loads(self.control.recv(65536))["child"]
+        except BaseException:
+            self.count(-1)
+            raise
 
     def end(self, child: int) -> int:
         """Kill a child with everything in its process group; return its exit code, negative for a signal."""
@@ -70,10 +74,17 @@ class WarmParent:
                 os.kill(child, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        with self.lock:
-            self.control.send(json.dumps({"end": child}).encode())
-            self.children -= 1
-            return json.loads(self.control.recv(65536))["code"]
+        try:
+            with self.lock:
+                self.control.send(json.dumps({"end": child}).encode())
+                return json.loads(self.control.recv(65536))["code"]
+        finally:
+            self.count(-1)
+
+    def count(self, change: int) -> None:
+        """Note that there is one child more, or one less."""
+        with self._counting:
+            self.children += change
 
     def close(self) -> None:
         """End the parent; its children die with it."""
@@ -91,12 +102,16 @@ _parents_lock = threading.Lock()
 
 
 def parent_for(withheld: frozenset[str]) -> WarmParent:
-    """Return the warm parent for these withheld names, starting it if there is none."""
+    """Return the warm parent for these withheld names, starting it if there is none.
+
+    It counts as having a child from now on, so that nobody closes it before `fork` is called.
+    """
     with _parents_lock:
         parent = _parents.get(withheld)
         if parent is None or parent.process.poll() is not None:
             parent = _parents[withheld] = WarmParent(withheld)
         _parents.move_to_end(withheld)
+        parent.count(+1)
         for key in [key for key, other in _parents.items() if other.children == 0 and other is not parent]:
             if len(_parents) <= MOST_PARENTS:
                 break

@@ -11,7 +11,7 @@ Judge = Callable[[Any, Any, Any], Any]
 Probe = Callable[[Any, dict], Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """One set of inputs: the arguments by name; a note of a few words; the part that it belongs to, if there are parts."""
 
@@ -29,7 +29,7 @@ class Case:
         return cls(wire.decode(document["arguments"]), document["note"], document["part"])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Outcome:
     """What a probe returned, or the type of what it raised, and which arguments were different after the call.
 
@@ -70,7 +70,7 @@ class Outcome:
         return cls(value, tuple(names[0]), tuple(names[1]), document["complaint"][:8000])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mistake:
     """A named, plausible wrong solution: what it gives on each case, and a sentence that helps whoever made it."""
 
@@ -79,7 +79,7 @@ class Mistake:
     outcomes: tuple[Outcome, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CaseSet:
     """The cases of one exercise for one seed, with the reference's outcomes and those of each mistake, in the same order."""
 

@@ -22,7 +22,7 @@ TIMEOUT, MEMORY, FORBIDDEN, MISSING, NOT_STARTED = (
 BY_HAND = "to be graded by hand"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Judged:
     """One case with what was expected and what came; `reason` is "" when it is right."""
 
@@ -32,7 +32,7 @@ class Judged:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Verdict:
     """What an exercise earned, and one sentence that a beginner understands.
 

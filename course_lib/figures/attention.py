@@ -28,6 +28,13 @@ from course_lib.figures.style import (
 )
 
 
+def _place(axes: Axes, left: float, bottom: float, width: float, height: float) -> None:
+    """Put axes where they belong, in inches: the automatic layout takes a third of a redraw's time."""
+    axes.figure.set_layout_engine("none")
+    across, up = axes.figure.get_size_inches()
+    axes.set_position((left / across, bottom / up, width / across, height / up))
+
+
 def look_back(tokens: Sequence[str], weights: Tensor, title: str, ylabel: str = "attention weight") -> Figure:
     """Draw one query's view: arcs from the last token back to the others, as wide as their weights, and bars below.
 
@@ -127,8 +134,11 @@ def explorer(tokens: Sequence[str], weights: Tensor, layer: int, head: int, quer
     layer, head, query  which to show, counted from 0
     """
     matrix = weights[layer, head].detach().float().cpu().numpy()
-    size = len(tokens)
-    figure, (left, right) = panels(2, width=9.6, height=1.7 + 0.27 * max(size, 8))
+    size, longest = len(tokens), 0.085 * max(len(token) for token in tokens)  # inches
+    height = 1.7 + 0.27 * max(size, 8)
+    figure, (left, right) = panels(2, width=9.6, height=height)
+    _place(left, 0.65 + longest, 0.75 + 0.87 * longest, 3.9 - longest, height - 1.1 - 0.87 * longest)
+    _place(right, 5.0 + longest, 0.75 + 0.87 * longest, 4.4 - longest, height - 1.1 - 0.87 * longest)
     left.imshow(matrix, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
     left.set_xticks(range(size), tokens, rotation=60, ha="right", fontsize=10)
     left.set_yticks(range(size), tokens, fontsize=10)
@@ -194,6 +204,8 @@ def saturation(d_head: int, divide: bool, n_keys: int = 12, seed: int = 0) -> Fi
     scores = k @ q / (d_head**0.5 if divide else 1.0)
     probs = scores.softmax(-1).numpy()
     figure, (left, right) = panels(2, width=9.6, height=3.4)
+    _place(left, 0.75, 0.65, 3.9, 2.35)
+    _place(right, 5.6, 0.65, 3.9, 2.35)
     left.bar(range(1, n_keys + 1), probs, color=BLUE)
     left.set(ylabel="attention weight")
     panel_title(left, f"Scores spread {float(scores.std()):.1f}: largest weight {float(probs.max()):.2f}")
@@ -203,7 +215,7 @@ def saturation(d_head: int, divide: bool, n_keys: int = 12, seed: int = 0) -> Fi
     panel_title(right, f"Mean slope left: {float(slopes.mean()):.1e}")
     left.set_ylim(0, 1.05)
     for axes in (left, right):
-        axes.set_xticks(range(1, n_keys + 1))
+        axes.set_xticks(range(2, n_keys + 1, 2))
         axes.set_xlabel("key")
     return figure
 

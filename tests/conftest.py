@@ -1,0 +1,110 @@
+"""What every test gets: a home of its own and the short budget; and a small lesson with one exercise of each kind."""
+
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from hypothesis import settings
+
+SAMPLE = Path(__file__).parent / "lessons" / "90_sample.py"
+
+# The same examples in every run, however slow the machine is.
+settings.register_profile("course", derandomize=True, deadline=None, database=None)
+settings.load_profile("course")
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path_factory, monkeypatch):
+    """No test sees what another, or the person at this machine, has done in the course."""
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.setenv("COURSE_BUDGET", "short")
+    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
+    monkeypatch.delenv("COURSE_NOTEBOOKS", raising=False)
+
+
+@pytest.fixture(scope="session")
+def sample_path() -> Path:
+    """The lesson file `90_sample.py`, which the tests of the engine share."""
+    return SAMPLE
+
+
+@pytest.fixture(scope="session")
+def sample():
+    """The sample lesson, read."""
+    from autograder.lesson import read_lesson
+
+    return read_lesson(SAMPLE)
+
+
+@pytest.fixture(scope="session")
+def reference(sample):
+    """The sample lesson's references, executed."""
+    from autograder.reference import Reference
+
+    return Reference(sample)
+
+
+@pytest.fixture(scope="session")
+def graded(sample):
+    """The sample lesson, ready for grading with seed 1."""
+    from autograder.grade import prepare
+
+    return prepare(sample, 1)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> Path:
+    """A folder like `notebooks/`, to which the sample lesson was built."""
+    from autograder.build import build
+
+    folder = tmp_path_factory.mktemp("notebooks")
+    for path, text in build(SAMPLE, folder).items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def solved(sample):
+    """A function that returns the sample notebook as a student hands it in: solved, but for the exercises named.
+
+    solved(entropy="def entropy(p): ...", draw=None): None leaves a stub
+    """
+    from autograder.build import student_notebook
+
+    def fill(**instead: str | None) -> nbformat.NotebookNode:
+        notebook = student_notebook(sample)
+        for cell in notebook.cells:
+            course = cell.metadata.get("course", {})
+            if course.get("role") in ("exercise", "answer"):
+                exercise = sample.exercises[course["exercise"].split(".", 1)[1]]
+                source = instead.get(exercise.check.name, exercise.reference)
+                cell.source = cell.source if source is None else source
+        return notebook
+
+    return fill
+
+
+@pytest.fixture
+def solutions(tmp_path) -> Path:
+    """A folder like `solutions/` with the sample lesson in it."""
+    folder = tmp_path / "solutions"
+    folder.mkdir()
+    shutil.copy(SAMPLE, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hand_in():
+    """A function that writes a notebook, text or bytes where a student's submission lies; returns the file's path."""
+
+    def write(submitted: Path, student: str, content, lesson: str = "90_sample", name: str = "") -> Path:
+        path = submitted / student / lesson / (name or f"{lesson}.ipynb")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, nbformat.NotebookNode):
+            content = nbformat.writes(content)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
