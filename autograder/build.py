@@ -1,8 +1,8 @@
 """Building a lesson: from the author's text notebook to what students open.
 
 For each lesson three files, all generated, all committed:
-`notebooks/NN_name.ipynb`, `notebooks/cases/NN_name.json` (public cases), `notebooks/answers/NN_name.json` (references, model
-answers and rubrics; `autograder release` leaves it out).
+`notebooks/NN_name.ipynb`, `notebooks/cases/NN_name.json` (public cases), `notebooks/answers/NN_name.json`
+(references, model answers and rubrics; `autograder release` leaves it out).
 """
 
 import hashlib
@@ -39,7 +39,7 @@ def build(path: Path, notebooks: Path) -> dict[Path, str]:
 
 
 def public_lesson(reference: Reference) -> PublicLesson:
-    """Return what students may know of a lesson's checks: inputs, outcomes and hints of seed 0, never code that answers."""
+    """Return what students may know of a lesson's checks: inputs, outcomes and hints of seed 0, and no answers."""
     lesson, exercises = reference.lesson, {}
     for exercise in lesson.exercises.values():
         graded = exercise.check.kind == "function"

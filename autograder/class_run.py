@@ -1,7 +1,8 @@
-"""Grading a whole class: find the submissions, grade each one, write the gradebook, pages, `grades.csv` and `results.jsonl`.
+"""Grading a whole class: from submissions to the gradebook, feedback pages, `grades.csv` and `results.jsonl`.
 
-One bad submission never stops the others. Each ends in one recorded state: graded, partly graded, or not gradable with the
-reason. A run that was interrupted goes on where it stopped: what has the same content, lesson version and seed is not graded again.
+One bad submission never stops the others. Each ends in one recorded state: graded, partly graded, or not gradable with
+the reason. A run that was interrupted goes on where it stopped: what has the same content, lesson version and seed is
+not graded again.
 """
 
 import csv
@@ -191,7 +192,7 @@ def _record_grading(
 
 
 def _seed(run: ClassRun) -> int:
-    """Return the run's seed: the one asked for, the one kept from an interrupted run, or a new one. Only the grader can read it."""
+    """Return the run's seed: the one asked for, the one kept in this folder, or a new one. Only the grader reads it."""
     path = run.out / ".grading" / "seed"
     if run.seed is not None:
         seed = run.seed

@@ -85,8 +85,8 @@ def _verify_command(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "verify",
         help="can the checks tell right from wrong?",
-        description="For each exercise: the reference earns full marks; the stub, a lookup table of the public cases and calls of "
-        "withheld functions earn nothing; every mistake is caught and named.",
+        description="For each exercise: the reference earns full marks; the stub, a lookup table of the public cases "
+        "and calls of withheld functions earn nothing; every mistake is caught and named.",
     )
     _lesson_arguments(parser)
     parser.add_argument("--all", action="store_true", help="list every trial, not only those that fail")
@@ -138,7 +138,8 @@ def _release_command(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "release",
         help="what a student gets, nothing that answers",
-        description="Copy notebooks, public cases and course_lib to a folder for students; answers and solutions stay here.",
+        description="Copy notebooks, public cases and course_lib to a folder for students; answers and solutions stay "
+        "here.",
     )
     parser.add_argument("lessons", nargs="+", metavar="LESSON", help="for instance 01_information")
     parser.add_argument(
@@ -162,8 +163,8 @@ def _grade_command(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "grade",
         help="submissions in, marks and feedback out",
-        description="Grade every submission in DIR (layout STUDENT/LESSON/LESSON.ipynb). Writes nbgrader's gradebook, autograded/, "
-        "feedback/, grades.csv and results.jsonl, and goes on where an earlier run stopped.",
+        description="Grade every submission in DIR (layout STUDENT/LESSON/LESSON.ipynb). Writes nbgrader's gradebook, "
+        "autograded/, feedback/, grades.csv and results.jsonl, and goes on where an earlier run stopped.",
         epilog="Exit code 1: at least one submission could not be graded; the table says which and why.",
     )
     parser.add_argument("submitted", type=Path, metavar="DIR", help="folder of submissions")
@@ -189,11 +190,11 @@ def _grade_command(commands: argparse._SubParsersAction) -> None:
 def _grade(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import Progress
+    from sqlalchemy.exc import SQLAlchemyError
 
     from autograder.class_run import NOT_GRADABLE, ClassRun, grade_class
     from autograder.class_table import print_tables
     from autograder.lesson import AuthoringError
-    from sqlalchemy.exc import SQLAlchemyError
 
     if not options.submitted.is_dir():
         raise ValueError(f"{options.submitted} is not a folder.")

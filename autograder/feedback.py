@@ -1,4 +1,4 @@
-"""One page per submission: the student's code, the verdicts, what helps. Nothing hidden is in it, and no script runs in it."""
+"""One page per submission: the student's code, the verdicts, what helps. Nothing hidden is in it, and no script."""
 
 from functools import lru_cache
 

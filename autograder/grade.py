@@ -43,7 +43,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class GradedExercise:
-    """An exercise with its public and hidden cases, in this order, and what one case may take: seconds, bytes of reply."""
+    """An exercise with its public, then hidden cases, and what one case may take: seconds, bytes of reply."""
 
     check: Exercise
     cases: CaseSet
@@ -234,7 +234,7 @@ class _Run:
     # ---- judging
 
     def probe(self, check: Exercise, hidden: bool, outcomes: list[Outcome]) -> Verdict | None:
-        """Probe the public or the hidden cases and append their outcomes; return a verdict if one is certain already."""
+        """Probe the public or hidden cases and append their outcomes; return a verdict if one is certain already."""
         graded = self.graded.exercises[check.id]
         for case in graded.cases.cases[graded.public :] if hidden else graded.cases.cases[: graded.public]:
             try:

@@ -70,7 +70,10 @@ class MarksBook:
         self.gradebook.close()
 
     def enter(self, grading: Grading, submitted: datetime | None) -> None:
-        """Enter the marks and remarks of a grading. A hand-given mark stays; if the automatic one changed, it asks for a look."""
+        """Enter the marks and remarks of a grading.
+
+        A hand-given mark stays; if the automatic one changed, a person is asked to look.
+        """
         student, lesson = grading.submission.student, grading.submission.lesson
         self._submission(student, lesson, submitted)
         for verdict in grading.verdicts:

@@ -36,7 +36,12 @@ class AuthoringError(Exception):
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of the lesson file. kind: one of KINDS or "demo"; target: the exercise it belongs to; line: where its text begins."""
+    """A cell of the lesson file.
+
+    kind    one of KINDS, or "demo"
+    target  the exercise that it belongs to
+    line    where its text begins
+    """
 
     kind: str
     target: str
@@ -77,7 +82,7 @@ class AuthoredExercise:
 
 @dataclass(frozen=True)
 class Lesson:
-    """One lesson, read and checked. name: "01_information"; short: "information"; version: changes when the file does."""
+    """One lesson, read and checked. name: "01_information"; short: "information"; version: changes with the file."""
 
     path: Path
     name: str
@@ -352,7 +357,7 @@ def _reference(source: str) -> str:
 
 
 def _stub(source: str, name: str) -> str:
-    """Return the cell with each solution replaced: by the starter that follows it, or by a line that says “not started”."""
+    """Return the cell with each solution replaced: by the starter after it, or by a line that says “not started”."""
     starter = rf"(?:\s*{BEGIN_STARTER}[ \t]*\n(?P<starter>.*?)^[ \t]*{END_STARTER})?"
 
     def replace(match: re.Match) -> str:

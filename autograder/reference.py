@@ -67,8 +67,8 @@ class Reference:
         for case, outcome in zip(cases, expected):
             if "NotImplementedError" in outcome.raised or "WireError" in outcome.raised:
                 raise AuthoringError(
-                    f"{self.lesson.path}:{exercise.cell.line}: the reference of `{exercise.check.name}` gives no outcome "
-                    f"on the case “{case.note or cases.index(case)}”: {outcome.complaint}"
+                    f"{self.lesson.path}:{exercise.cell.line}: the reference of `{exercise.check.name}` gives no "
+                    f"outcome on the case “{case.note or cases.index(case)}”: {outcome.complaint}"
                 )
         mistakes = tuple(
             Mistake(m.name, m.hint, self.outcomes(exercise, self.mistaken(exercise, m.name), cases))

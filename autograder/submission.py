@@ -1,7 +1,8 @@
 """Reading a submission: what can be repaired is repaired with a note, what cannot is refused with the reason.
 
-A submission is one student's notebook for one lesson. Cells are recognised by nbgrader's id, then by their text, then by the
-name they define, so that stripped metadata, moved, duplicated, deleted or edited check cells cost nobody a mark.
+A submission is one student's notebook for one lesson. Cells are recognised by nbgrader's id, then by their text, then
+by the name they define, so that stripped metadata, moved, duplicated, deleted or edited check cells cost nobody a
+mark.
 """
 
 import ast

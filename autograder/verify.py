@@ -1,4 +1,4 @@
-"""Are the checks any good? For every exercise: who must pass does, who must not does not, and every mistake is called by its name.
+"""Are the checks any good? Who must pass does, who must not does not, and every mistake is called by its name.
 
 This is the course's mutation test. Six trials an exercise:
   reference   earns all points, on the public cases and on hidden ones

@@ -1,7 +1,7 @@
 """What the course remembers between sessions on this computer: small JSON files in one folder.
 
-The folder is `$COURSE_HOME`, or `~/.language-model-course`. Writing is atomic; a file that cannot be read is set aside, never
-overwritten, and the course goes on with an empty one.
+The folder is `$COURSE_HOME`, or `~/.language-model-course`. Writing is atomic; a file that cannot be read is set aside,
+never overwritten, and the course goes on with an empty one.
 """
 
 import json

@@ -48,9 +48,9 @@ def reference(sample):
 @pytest.fixture(scope="session")
 def graded(sample):
     """The sample lesson, ready for grading with seed 1."""
-    from autograder.grade import prepare
+    from autograder.grade import Limits, prepare
 
-    return prepare(sample, 1)
+    return prepare(sample, 1, Limits(case=3.0))
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +84,18 @@ def solved(sample):
         return notebook
 
     return fill
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> str:
+    """What this machine can shut a student's process in with: "auto", or "none"."""
+    from autograder.sandbox.session import SandboxUnavailable, Session
+
+    try:
+        with Session(frozenset(), "auto"):
+            return "auto"
+    except SandboxUnavailable:
+        return "none"
 
 
 @pytest.fixture

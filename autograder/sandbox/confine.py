@@ -105,7 +105,7 @@ def _enter_namespaces() -> None:
 
 
 def _supervise(child: int) -> None:
-    """Wait for the first process inside, and end as it ended. When the supervisor is killed, everything inside is too."""
+    """Wait for the first process inside, and end as it ended. If the supervisor is killed, everything inside is too."""
     os.closerange(3, 65536)
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)

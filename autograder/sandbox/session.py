@@ -67,7 +67,7 @@ class Session:
         """Start a process.
 
         withheld  names that are absent from its `course_lib`
-        sandbox   "strict" demands every layer of isolation, "auto" at least no files, no network and no forks, "none" none
+        sandbox   "strict" demands every layer of isolation, "auto" at least no files, network and forks, "none" none
 
         Raises SandboxUnavailable when this machine cannot give what `sandbox` demands.
         """

@@ -1,9 +1,9 @@
 """The student's side: a warm parent that has imported torch, and for each submission a fork of it that runs and probes.
 
 It knows neither expected outcomes nor marks, and it must not import `autograder`. It is started by path with two
-arguments: the descriptor of a Unix socket to the grader, and the folder of the student's `course_lib`. On the socket the
-grader asks to fork (and sends the child's two pipes along) or to end a child; on its pipes a child answers the grader's
-messages: eight bytes of length and a JSON document, each way.
+arguments: the descriptor of a Unix socket to the grader, and the folder of the student's `course_lib`. On the socket
+the grader asks to fork (and sends the child's two pipes along) or to end a child; on its pipes a child answers the
+grader's messages: eight bytes of length and a JSON document, each way.
 """
 
 import ctypes
@@ -77,6 +77,7 @@ class Student:
         config.HistoryManager.enabled = False
         config.InteractiveShell.colors = "nocolor"
         self.shell = InteractiveShell.instance(config=config)
+        self.path = tuple(sys.path)
 
     def run(self, source: str) -> dict:
         """Run one cell; return its outputs in nbformat's form and its error."""
@@ -114,6 +115,7 @@ class Student:
 
         if name not in self.shell.user_ns:
             return {"missing": True}
+        sys.path += [place for place in self.path if place not in sys.path]  # setup and probe may import
         exercise = Exercise("lesson.probe", "function", 0, "", setup=setup, probe_source=probe)
         student = self.shell.user_ns[name]
         with torch.device("cpu"):  # whatever default the student's cells have set
@@ -165,9 +167,8 @@ def _fork(library: str, requests: int, replies: int, folder: str, sandbox: str) 
     code = 1
     try:
         os.setsid()
-        _lead_nowhere(
-            0, 1, 2
-        )  # standard error was the parent's: whoever filled it would stop the next who writes there
+        # standard error was the parent's: whoever filled it would stop the next who writes there
+        _lead_nowhere(0, 1, 2)
         _close_all_but(requests, replies)
         if sys.platform == "linux":  # never outlive the parent, which ends with the grader
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -13,7 +13,7 @@ Probe = Callable[[Any, dict], Any]
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One set of inputs: the arguments by name; a note of a few words; the part that it belongs to, if there are parts."""
+    """One set of inputs: the arguments by name; a note of a few words; the part that it belongs to, if any."""
 
     arguments: dict[str, Any]
     note: str = ""
@@ -81,7 +81,7 @@ class Mistake:
 
 @dataclass(frozen=True, eq=False)
 class CaseSet:
-    """The cases of one exercise for one seed, with the reference's outcomes and those of each mistake, in the same order."""
+    """The cases of one exercise for one seed, and in the same order the reference's outcomes and each mistake's."""
 
     cases: tuple[Case, ...]
     expected: tuple[Outcome, ...]

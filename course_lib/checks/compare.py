@@ -1,4 +1,4 @@
-"""The default judge: same structure, same shape, same kind of numbers, close values; and if not, a sentence that says what differs."""
+"""The default judge: same structure, shape and kind of numbers, close values; if not, a sentence says what differs."""
 
 import math
 from typing import Any, Literal

@@ -1,4 +1,4 @@
-"""An exercise as a check sees it: points, stub, hints, probe and judge; and the public case file that carries it to the student."""
+"""An exercise as a check sees it, and the public case file that carries it to the student."""
 
 import json
 from dataclasses import asdict, dataclass, field

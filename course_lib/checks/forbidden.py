@@ -1,8 +1,8 @@
 """Withheld names: what an exercise asks you to write may not be called instead of written.
 
-In a graded run the `course_lib` functions that would answer a lesson are absent. For torch's own functions there is this
-tripwire: a look at the source and a `TorchFunctionMode` while the probe runs. It stops an honest shortcut, not a determined
-person: `torch.ops` and a call from inside another torch function get past it.
+In a graded run the `course_lib` functions that would answer a lesson are absent. For torch's own functions there is
+this tripwire: a look at the source and a `TorchFunctionMode` while the probe runs. It stops an honest shortcut, not a
+determined person: torch's private names, a scripted function and another thread get past it.
 """
 
 import ast
@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any
 
 from torch.overrides import TorchFunctionMode
-
 
 # What `ast` raises on text that is no program, or one too deep to look at.
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)

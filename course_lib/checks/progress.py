@@ -1,4 +1,4 @@
-"""What this learner has done so far: per exercise whether it passed, how often it was tried, whether the answer was shown."""
+"""What this learner has done so far: which exercises passed, after how many tries, and whether the answer was shown."""
 
 from datetime import datetime
 from typing import TypedDict

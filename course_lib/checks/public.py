@@ -1,4 +1,4 @@
-"""Finding the public case files that lie beside the notebooks, and the answers file where this copy of the course has one."""
+"""Finding the public case files beside the notebooks, and the answers where this copy of the course has them."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def lessons() -> dict[str, PublicLesson]:
 
 
 def find(lesson: str) -> PublicLesson:
-    """Return the lesson called `information`. Raises FileNotFoundError with what to do when its case file is not here."""
+    """Return the lesson called `information`. Raises FileNotFoundError, with what to do, when it is not here."""
     found = _files("cases", f"[0-9][0-9]_{lesson}.json")
     if not found:
         looked = ", ".join(str(folder / "cases") for folder in folders())

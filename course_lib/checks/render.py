@@ -1,4 +1,4 @@
-"""How a check looks: one line per case, the smallest failing one in full, then what may help. HTML in Jupyter, text elsewhere."""
+"""How a check looks: a line per case, the smallest failing one in full, what may help. HTML in Jupyter, else text."""
 
 import html
 from dataclasses import dataclass
@@ -82,7 +82,11 @@ def difference(judged: Judged) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class CheckView:
-    """The result of one check. note: a remark about how it was checked; shown_answers: whether answers can be shown here."""
+    """The result of one check.
+
+    note           a remark about how it was checked
+    shown_answers  whether answers can be shown here
+    """
 
     exercise: Exercise
     verdict: Verdict
@@ -185,7 +189,8 @@ class CheckView:
             sign, colour = ("✗", _RED) if judged.reason else ("✓", _COLOURS[PASSED])
             label = html.escape(case_label(judged, index))
             rows.append(
-                f'<span style="white-space:nowrap;margin-right:1.2em"><b style="color:{colour}">{sign}</b> {label}</span>'
+                f'<span style="white-space:nowrap;margin-right:1.2em">'
+                f'<b style="color:{colour}">{sign}</b> {label}</span>'
             )
         return f'<div style="margin:.3em 0">{" ".join(rows)}</div>'
 

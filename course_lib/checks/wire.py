@@ -1,7 +1,8 @@
 """Plain data, written as JSON: the only thing that crosses between a student's process and the grader's.
 
-`encode` turns a value into a JSON document, `decode` turns a document back and believes nothing: every type, size and depth is
-checked, nothing is ever unpickled, and the only exception that leaves it is `WireError`. Public case files use the same form.
+`encode` turns a value into a JSON document, `decode` turns a document back and believes nothing: every type, size and
+depth is checked, nothing is ever unpickled, and the only exception that leaves it is `WireError`. Public case files use
+the same form.
 """
 
 import base64

@@ -71,7 +71,12 @@ def test_the_public_case_file_holds_outcomes_and_hints_and_no_code(built, sample
     cases = public.exercises["sample.entropy"].cases
     assert [mistake.name for mistake in cases.mistakes] == ["bits", "nan_at_zero"]
     assert len(cases.cases) == len(cases.expected) == len(cases.mistakes[0].outcomes) == 3
-    every = [o for e in public.exercises.values() if e.cases for o in e.cases.expected + sum((m.outcomes for m in e.cases.mistakes), ())]
+    every = [
+        o
+        for e in public.exercises.values()
+        if e.cases
+        for o in e.cases.expected + sum((m.outcomes for m in e.cases.mistakes), ())
+    ]
     assert all(outcome.complaint == "" for outcome in every)
     for name in ("which_log", "nats_in_a_bit", "why_nats"):
         assert public.exercises[f"sample.{name}"].cases is None

@@ -8,20 +8,14 @@ import torch
 
 from autograder.feedback import feedback_page
 from autograder.grade import grade_submission, prepare
-from autograder.sandbox.session import SandboxUnavailable, Session
 from autograder.submission import read_submission
 
 TOTAL = 13.0  # what the sample gives without its free text
 
 
 @pytest.fixture(scope="module")
-def grade(graded, hand_in, tmp_path_factory):
+def grade(graded, hand_in, tmp_path_factory, sandbox):
     """A function that grades a notebook; returns the grading."""
-    try:
-        with Session(frozenset(), "auto"):
-            sandbox = "auto"
-    except SandboxUnavailable:
-        sandbox = "none"
 
     def grades(notebook):
         path = hand_in(tmp_path_factory.mktemp("submitted"), "ada", notebook)
@@ -72,7 +66,13 @@ def test_an_empty_notebook_misses_everything(grade):
 
 
 def test_every_mistake_is_named_and_keeps_only_what_its_parts_earn(grade, solved, sample):
-    chosen = {"entropy": "nan_at_zero", "Affine": "detached", "draw": "greedy", "mean": "other_error", "count": "as_floats"}
+    chosen = {
+        "entropy": "nan_at_zero",
+        "Affine": "detached",
+        "draw": "greedy",
+        "mean": "other_error",
+        "count": "as_floats",
+    }
     chosen |= {"clip_": "one_side", "which_log": "c", "nats_in_a_bit": "inverse"}
     sources = {}
     for name, mistake in chosen.items():
@@ -105,10 +105,20 @@ ACCIDENTS = {
     "nothing": ("  \n", "not started"),
     "no plain data": ("def count(ids, vocab_size):\n    return object()", "error"),
     "a string": ("def count(ids, vocab_size):\n    return 'count'", "wrong"),
-    "a changed argument": ("def count(ids, vocab_size):\n    counts = torch.stack([(ids == i).sum() for i in range(vocab_size)])\n    ids += 1\n    return counts", "wrong"),
+    "a changed argument": (
+        "def count(ids, vocab_size):\n    counts = torch.stack([(ids == i).sum() for i in range(vocab_size)])\n"
+        "    ids += 1\n    return counts",
+        "wrong",
+    ),
     "half a character": ("def count(ids, vocab_size):\n    raise KeyError('\\ud800')", "error"),
-    "an unprintable error": ("class E(Exception):\n    def __str__(s): raise s\ndef count(ids, vocab_size):\n    raise E", "error"),
-    "a real-time signal": ("import os\ndef count(ids, vocab_size):\n    os.kill(os.getpid(), 35); os._exit(3)", "error"),
+    "an unprintable error": (
+        "class E(Exception):\n    def __str__(s): raise s\ndef count(ids, vocab_size):\n    raise E",
+        "error",
+    ),
+    "a real-time signal": (
+        "import os\ndef count(ids, vocab_size):\n    os.kill(os.getpid(), 35); os._exit(3)",
+        "error",
+    ),
     "deep source": ("def count(ids, vocab_size):\n    return " + "-" * 3000 + "1", None),
 }  # fmt: skip
 
@@ -124,20 +134,26 @@ def test_an_accident_costs_the_exercise_in_which_it_happens_and_no_other(grade, 
 
 
 HARMLESS = {
-    "prints and warnings": "import warnings, sys\nwarnings.warn('careful')\nprint('x' * 10**6)\nprint('e', file=sys.stderr)",
+    "prints and warnings": (
+        "import warnings, sys\nwarnings.warn('careful')\nprint('x' * 10**6)\nprint('e', file=sys.stderr)"
+    ),
     "an error in a cell of one's own": "1 / 0",
     "a cell of one's own that ends the process": "import os\nos._exit(0)",
     "a changed seed, dtype, device and grad mode": (
         "torch.manual_seed(3)\ntorch.set_default_dtype(torch.float64)\ntorch.set_grad_enabled(False)\n"
         "torch.set_default_device('meta')\nimport warnings\nwarnings.simplefilter('error')"
     ),
-    "a thread that never ends": "import threading\nthreading.Thread(target=lambda: [None for _ in iter(int, 1)], daemon=True).start()",
+    "a thread that never ends": (
+        "import threading\nthreading.Thread(target=lambda: [None for _ in iter(int, 1)], daemon=True).start()"
+    ),
     "changed modules": "import math, torch\nmath.isclose = torch.allclose = torch.isclose = lambda *a, **k: True",
     "magics": "%time 1\n!ls\n%%time",
     "a redefined check": "def check(id): raise SystemExit\ncheck('sample.mean')",
     "an interrupted cell": "raise KeyboardInterrupt",
     "an atexit hook": "import atexit, os\natexit.register(os._exit, 1)",
-    "hooks of the shell": "ip = get_ipython()\nfor e in ('pre_run_cell', 'post_run_cell'): ip.events.register(e, lambda *a: 1 / 0)",
+    "hooks of the shell": (
+        "ip = get_ipython()\nfor e in ('pre_run_cell', 'post_run_cell'): ip.events.register(e, lambda *a: 1 / 0)"
+    ),
 }  # fmt: skip
 
 
@@ -163,14 +179,19 @@ def test_a_spare_copy_of_the_stub_does_not_overwrite_the_work(grade, solved, gra
 
 def test_the_last_of_several_solutions_counts(grade, solved):
     notebook = solved(mean="def mean(x):\n    return x")
-    notebook.cells.append(nbformat.v4.new_code_cell("def mean(x):\n    if len(x) == 0: raise ValueError\n    return x.sum() / len(x)"))
+    notebook.cells.append(
+        nbformat.v4.new_code_cell("def mean(x):\n    if len(x) == 0: raise ValueError\n    return x.sum() / len(x)")
+    )
     assert grade(notebook).score == TOTAL
 
 
 def test_results_of_another_kind_are_judged_kindly(grade, solved):
     grading = grade(
         solved(
-            entropy="import numpy as np\ndef entropy(p):\n    p = p.double().numpy()\n    return -np.where(p > 0, p * np.log(np.where(p > 0, p, 1)), 0).sum(-1)",
+            entropy=(
+                "import numpy as np\ndef entropy(p):\n    p = p.double().numpy()\n"
+                "    return -np.where(p > 0, p * np.log(np.where(p > 0, p, 1)), 0).sum(-1)"
+            ),
             mean="def mean(x):\n    if len(x) == 0: raise ValueError\n    return float(sum(x.tolist()) / len(x))",
             perplexity="def perplexity(p):\n    return torch.as_tensor(entropy(p)).exp()",
         )
@@ -219,8 +240,13 @@ def mean(x):
 CHEATS = {
     "an import": "from torch import mean",
     "an attribute": "def mean(x):\n    if len(x) == 0: raise ValueError\n    return x.mean()",
-    "a name put together": "def mean(x):\n    if len(x) == 0: raise ValueError\n    return getattr(torch, 'me' + 'an')(x)",
-    "a float that equals everything": "class F(float):\n    __eq__ = __sub__ = lambda a, b: True\ndef mean(x):\n    if len(x) == 0: raise ValueError\n    return F(3)",
+    "a name put together": (
+        "def mean(x):\n    if len(x) == 0: raise ValueError\n    return getattr(torch, 'me' + 'an')(x)"
+    ),
+    "a float that equals everything": (
+        "class F(float):\n    __eq__ = __sub__ = lambda a, b: True\n"
+        "def mean(x):\n    if len(x) == 0: raise ValueError\n    return F(3)"
+    ),
     "a tensor that lies": (
         "class T(torch.Tensor):\n    @classmethod\n    def __torch_function__(c, f, t, a=(), k=None): return True\n"
         "    shape = property(lambda s: ())\n"
@@ -242,7 +268,8 @@ CHEATS = {
     ),
     "a reply of its own": (
         "import course_lib.checks.case as k\n"
-        "k.Outcome.to_document = lambda s: {'verdict': 'passed', 'points': 1, 'value': None, 'raised': [], 'changed': [], 'complaint': ''}\n"
+        "k.Outcome.to_document = lambda s: {'verdict': 'passed', 'points': 1, 'value': None, 'raised': [],\n"
+        "                                   'changed': [], 'complaint': ''}\n"
         "def mean(x): return 0"
     ),
 }  # fmt: skip
@@ -268,13 +295,20 @@ def test_an_answer_taken_from_the_library_in_another_cell_is_refused(grade, solv
 def test_hidden_inputs_cannot_be_kept_for_what_is_shown(grade, solved, graded):
     """Each function of this notebook keeps what it saw and gives it out wherever it can."""
     keep = "import builtins\nbuiltins.seen = getattr(builtins, 'seen', [])\n"
-    leak = "def {0}(*a, **k):\n    builtins.seen.append([getattr(v, 'tolist', lambda: v)() for v in k.values()])\n    print(builtins.seen)\n    raise {1}(str(builtins.seen))"
+    leak = (
+        "def {0}(*a, **k):\n    builtins.seen.append([getattr(v, 'tolist', lambda: v)() for v in k.values()])\n"
+        "    print(builtins.seen)\n    raise {1}(str(builtins.seen))"
+    )
     names = ["entropy", "perplexity", "draw", "mean", "count"]
     sources = {name: keep + leak.format(name, "ValueError" if name != "draw" else "ForbiddenCall") for name in names}
     sources["draw"] = "class ForbiddenCall(Exception): pass\n" + sources["draw"]
     grading = grade(solved(**sources))
     page = feedback_page(graded, grading)
-    told = page + json.dumps([verdict.message for verdict in grading.verdicts]) + json.dumps(list(grading.outputs.values()))
+    told = (
+        page
+        + json.dumps([verdict.message for verdict in grading.verdicts])
+        + json.dumps(list(grading.outputs.values()))
+    )
     hidden = numbers_of_hidden_cases(graded, names)
     assert len(hidden) > 50 and [number for number in hidden if number in told] == []
     own = numbers_in(graded.exercises["sample.entropy"].cases.cases[2].arguments["p"])

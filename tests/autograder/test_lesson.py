@@ -122,7 +122,7 @@ WRONG = {
     "a mistake twice": (
         GOOD + 2 * '\n# %% mistake="f" name="m" hint="No." active="py"\ndef f(x): return x\n', None, "`m` already"
     ),
-    "the reference raises at once": (GOOD.replace("points=1\n", "points=1\nraise KeyError(3)\n"), "KeyError", "KeyError: 3"),
+    "the reference raises": (GOOD.replace("points=1\n", "points=1\nraise KeyError(3)\n"), "KeyError", "KeyError: 3"),
     "the setup raises": (GOOD + "\n# %% setup=true\n\nimport torch\n1 / 0\n", "1 / 0", "division by zero"),
 }  # fmt: skip
 

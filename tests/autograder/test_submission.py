@@ -142,7 +142,9 @@ def test_reordered_cells_are_recognised(read, solved, sample, expected):
 
 
 def test_all_in_one_cell_is_recognised_by_the_names(read, sample):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("def draw(probs, n, generator):\n    return 1")])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("def draw(probs, n, generator):\n    return 1")]
+    )
     submission = read(notebook)
     assert work(submission, sample)["draw"] == ["def draw(probs, n, generator):\n    return 1"]
 
@@ -193,7 +195,9 @@ def test_half_characters_are_spelled_out(read):
     assert submission.cells[0].source == "entropy = '\\ud800'"
 
 
-@pytest.mark.parametrize("source", ["x = " + "-" * 100_000 + "1", "entropy = " + "+".join("1" * 3000), "x\0y", "(" * 5000])
+@pytest.mark.parametrize(
+    "source", ["x = " + "-" * 100_000 + "1", "entropy = " + "+".join("1" * 3000), "x\0y", "(" * 5000]
+)
 def test_source_that_python_cannot_look_at_stops_nothing(read, solved, sample, expected, source):
     notebook = solved()
     notebook.cells.append(nbformat.v4.new_code_cell(source))
@@ -274,7 +278,9 @@ def test_a_mutated_notebook_is_read_or_refused_and_nothing_else(tmp_path_factory
     folder.mkdir()
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(len(text), start + 30)))
-    (folder / "90_sample.ipynb").write_text(text[:start] + data.draw(st.text("[]{}\",:01null\\u", max_size=6)) + text[end:])
+    (folder / "90_sample.ipynb").write_text(
+        text[:start] + data.draw(st.text('[]{}",:01null\\u', max_size=6)) + text[end:]
+    )
     try:
         submission = read_submission("ada", "90_sample", folder, release)
     except NotGradable as refusal:

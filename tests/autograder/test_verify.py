@@ -63,6 +63,17 @@ def share(x):
 def cases(seed):
     yield Case({"x": seed}, part="a")
 
+# %% exercise="beyond" points=1 needs="share" withheld="course_lib.information.perplexity"
+def beyond(x):
+    """Builds on one whose tested version is another function altogether."""
+    ### BEGIN SOLUTION
+    return share(x) + 1
+    ### END SOLUTION
+
+# %% cases="beyond" active="py"
+def cases(seed):
+    yield {"x": seed}
+
 # %% [markdown] exercise="why" points=1
 r"""
 Why?
@@ -87,7 +98,8 @@ def test_every_trial_of_the_sample_holds(sample):
     assert [trial for trial in trials if not trial.holds] == []
     kinds = {trial.trial for trial in trials}
     assert kinds == {
-        "reference", "stub", "lookup table", "mistake", "forwarding", "rubric", "hints", "at least two mistakes"
+        "reference", "stub", "lookup table", "mistake", "forwarding", "rubric", "hints", "at least two mistakes",
+        "needs",
     }  # fmt: skip
     assert len([trial for trial in trials if trial.trial == "mistake"]) == 2 * sum(
         len(exercise.mistakes) for exercise in sample.exercises.values()
@@ -118,6 +130,10 @@ def test_an_exercise_that_withholds_nothing_is_found(bad):
 
 def test_a_part_that_no_case_checks_is_found(bad):
     assert "it earns 1 points, not 0" in bad["share", "stub", ""]
+
+
+def test_a_tested_version_that_does_something_else_is_found(bad):
+    assert "the verdict is “error”" in bad["beyond", "needs", "share"]
 
 
 def test_a_question_without_rubric_and_model_answer_is_found(bad):

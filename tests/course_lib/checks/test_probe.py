@@ -130,7 +130,9 @@ def test_an_answer_is_taken_as_it_is():
 
 
 def test_a_probe_of_the_exercise_may_do_anything_with_the_student_and_the_case():
-    outcome = run_probe(torch.nn.Linear, lambda student, case: student(2, 3)(case["x"]).shape[-1], {"x": torch.ones(1, 2)})
+    outcome = run_probe(
+        torch.nn.Linear, lambda student, case: student(2, 3)(case["x"]).shape[-1], {"x": torch.ones(1, 2)}
+    )
     assert outcome.value == 3
 
 
@@ -193,7 +195,16 @@ class Group(BaseException):
 
 @pytest.mark.parametrize(
     "error",
-    [ValueError("x"), SystemExit(3), GeneratorExit(), MemoryError(), RecursionError(), StopIteration(), Unprintable(), Group()],
+    [
+        ValueError("x"),
+        SystemExit(3),
+        GeneratorExit(),
+        MemoryError(),
+        RecursionError(),
+        StopIteration(),
+        Unprintable(),
+        Group(),
+    ],
     ids=lambda error: type(error).__name__,
 )
 def test_whatever_is_raised_becomes_an_outcome(error):
@@ -222,7 +233,9 @@ def test_an_interrupt_by_the_person_at_the_keyboard_stops_the_check():
         run_probe(student, None, {})
 
 
-@pytest.mark.parametrize("value", [object(), (i for i in range(3)), torch.nn.Linear(1, 1), 2**5000], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "value", [object(), (i for i in range(3)), torch.nn.Linear(1, 1), 2**5000], ids=lambda value: type(value).__name__
+)
 def test_a_result_that_is_no_plain_data_is_no_value_error_of_the_students(value):
     outcome = run_probe(lambda: value, None, {})
     assert outcome.raised == ("WireError",)
@@ -233,7 +246,12 @@ def test_the_complaint_shows_the_students_lines_and_not_ours():
     exec(compile("def student():\n    raise KeyError('k')\n", "<ipython-input-1>", "exec"), names)
     import linecache
 
-    linecache.cache["<ipython-input-1>"] = (0, None, ["def student():\n", "    raise KeyError('k')\n"], "<ipython-input-1>")
+    linecache.cache["<ipython-input-1>"] = (
+        0,
+        None,
+        ["def student():\n", "    raise KeyError('k')\n"],
+        "<ipython-input-1>",
+    )
     complaint = run_probe(names["student"], None, {}).complaint
     assert complaint == "  line 2, in student:  raise KeyError('k')\nKeyError: 'k'"
 
