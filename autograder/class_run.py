@@ -27,7 +27,7 @@ from autograder.gradebook import MarksBook, publish, write_notebook
 from autograder.lesson import find_lessons, read_lesson
 from autograder.sandbox.session import Session, withheld_names
 from autograder.submission import MAX_BYTES, NotGradable, autograded_notebook, printable, read_submission
-from course_lib.checks.verdict import BY_HAND
+from course_lib.checks.verdict import BY_HAND, ERROR, MEMORY, TIMEOUT, Verdict
 
 GRADED, PARTLY, NOT_GRADABLE = "graded", "partly graded", "not gradable"
 
@@ -171,7 +171,7 @@ def _record_grading(
     return result | {
         "score": book.score(submission.student, submission.lesson),
         "max_score": sum(verdict.max_points for verdict in grading.verdicts),
-        "status": GRADED,
+        "status": PARTLY if any(_is_unjudged(verdict) for verdict in grading.verdicts) else GRADED,
         "notes": submission.notes,
         "by_hand": sum(v.max_points for v in grading.verdicts if v.verdict == BY_HAND),
         "exercises": [
@@ -186,6 +186,11 @@ def _record_grading(
             for verdict in grading.verdicts
         ],
     }
+
+
+def _is_unjudged(verdict: Verdict) -> bool:
+    """Whether an exercise could not be judged on its outcomes: its code did not run, or did not end."""
+    return verdict.verdict in (TIMEOUT, MEMORY) or (verdict.verdict == ERROR and not verdict.judged)
 
 
 # ---- files

@@ -14,7 +14,15 @@ from nbformat.notebooknode import NotebookNode
 from autograder.build import public_lesson, student_notebook
 from autograder.lesson import Lesson
 from autograder.reference import PUBLIC_SEED, Reference
-from autograder.sandbox.session import CELL_SECONDS, NOT_DEFINED, START_SECONDS, Session, SessionEnded, withheld_names
+from autograder.sandbox.session import (
+    CELL_SECONDS,
+    NOT_DEFINED,
+    START_SECONDS,
+    Session,
+    SessionEnded,
+    withheld_beside,
+    withheld_names,
+)
 from autograder.submission import Submission, SubmittedCell
 from course_lib.checks import verdict as verdicts
 from course_lib.checks.case import CaseSet, Outcome
@@ -325,8 +333,8 @@ class _Run:
     def judge_with_tested(self, check: Exercise, needs: set[str]) -> Verdict:
         outputs, errors = dict(self.outputs), dict(self.errors)
         try:
-            # what answers this exercise stays absent; the tested versions may lean on the rest of the library
-            self.start(frozenset(check.withheld))
+            lesson = self.graded.lesson
+            self.start(withheld_beside(lesson, lesson.exercises[check.name], needs))
             for need in sorted(needs):
                 self.session.bind(need, self.graded.lesson.exercises[need].tested)
             outcomes: list[Outcome] = []

@@ -7,6 +7,7 @@ mark.
 
 import ast
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -230,6 +231,17 @@ def is_released(cell: SubmittedCell, release: NotebookNode) -> bool:
     return any(same_code(cell.source, original) for original in originals)
 
 
+def inert(markdown: str) -> str:
+    """Return Markdown that does nothing where it is shown: Formgrader would run a student's scripts with your rights.
+
+    A space after `<` makes text of HTML and leaves formulas as they are; a link leads to http, https or mail.
+    """
+    text = re.sub(r"<(?=[A-Za-z/!?])", "< ", markdown)
+    text = re.sub(r"\](?=\(\s*(?!https?://|mailto:)[^)]*[:&])", r"]\\", text)
+    text = re.sub(r"(?m)^([ >]*)\[(?=[^\]]*\]:\s*(?!https?://|mailto:))", r"\1\\[", text)
+    return re.sub(r"\\(href|csname|require)\b", r"\\text", text)
+
+
 def autograded_notebook(submission: Submission, release: NotebookNode, outputs: dict[int, tuple]) -> NotebookNode:
     """Return the notebook for the grader's eyes: locked cells restored, the student's cells where they stood.
 
@@ -242,7 +254,8 @@ def autograded_notebook(submission: Submission, release: NotebookNode, outputs: 
         shown = [nbformat.from_dict(output) for output in outputs.get(index, ())]
         if cell.role in ("exercise", "answer"):
             if cell.exercise not in own or not is_released(cell, release):  # an untouched copy hides nothing
-                own[cell.exercise] = nbformat.from_dict({"source": cell.source, "outputs": shown})
+                source = inert(cell.source) if cell.markdown else cell.source
+                own[cell.exercise] = nbformat.from_dict({"source": source, "outputs": shown})
         elif cell.role == "added":
             made = nbformat.v4.new_code_cell(cell.source, outputs=shown, metadata={"course": {"role": "added"}})
             added.setdefault(anchor, []).append(made)

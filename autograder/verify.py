@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from autograder.build import public_lesson
 from autograder.lesson import AuthoredExercise, Lesson
 from autograder.reference import PUBLIC_SEED, Reference
-from autograder.sandbox.session import Session, withheld_names
+from autograder.sandbox.session import Session, withheld_beside, withheld_names
 from course_lib.checks import wire
 from course_lib.checks.case import CaseSet, Outcome
 from course_lib.checks.forbidden import forbidden_in
@@ -84,7 +84,8 @@ def _verify_exercise(reference: Reference, exercise: AuthoredExercise) -> Iterat
 def _with_tested_needs(reference: Reference, exercise: AuthoredExercise) -> Trial:
     """Run the reference beside the tested versions of what it needs, as for a student whose own ones fail."""
     check, public = exercise.check, reference.case_set(exercise, PUBLIC_SEED)
-    with Session(frozenset(check.withheld), sandbox="none") as session:
+    withheld = withheld_beside(reference.lesson, exercise, check.needs)
+    with Session(withheld, sandbox="none") as session:
         for source in (check.setup, exercise.reference):
             session.run(source)
         for need in check.needs:

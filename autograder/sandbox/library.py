@@ -40,6 +40,21 @@ def copy_without(names: frozenset[str]) -> Path:
     return folder
 
 
+@lru_cache(maxsize=256)
+def leans_on(name: str) -> frozenset[str]:
+    """Return a name of `course_lib` with every name of its own module that it uses, directly or through others."""
+    module, _, attribute = name.rpartition(".")
+    tree = ast.parse(_file(SOURCE.parent, module, name).read_text(encoding="utf-8"))
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    definitions = {node.name: node for node in tree.body if isinstance(node, kinds)}
+    found, waiting = set(), [attribute]
+    while waiting:
+        found.add(used := waiting.pop())
+        mentioned = {node.id for node in ast.walk(definitions[used]) if isinstance(node, ast.Name)}
+        waiting += (mentioned & definitions.keys()) - found
+    return frozenset(f"{module}.{used}" for used in found)
+
+
 def _file(folder: Path, module: str, name: str) -> Path:
     path = folder.joinpath(*module.split("."))
     for candidate in (path.with_suffix(".py"), path / "__init__.py"):

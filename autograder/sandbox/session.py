@@ -12,11 +12,13 @@ import signal
 import struct
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from autograder.lesson import Lesson
+from autograder.lesson import AuthoredExercise, Lesson
+from autograder.sandbox.library import leans_on
 from autograder.sandbox.warm import parent_for
 from course_lib.checks import wire
 from course_lib.checks.case import Outcome
@@ -58,6 +60,16 @@ class Ran:
 def withheld_names(lesson: Lesson) -> frozenset[str]:
     """Return every name that a lesson withholds."""
     return frozenset(name for exercise in lesson.exercises.values() for name in exercise.check.withheld)
+
+
+def withheld_beside(lesson: Lesson, exercise: AuthoredExercise, needs: Iterable[str]) -> frozenset[str]:
+    """Return what is withheld when an exercise is probed beside the tested versions of some it needs.
+
+    Those, and what they lean on, must be there; all else that the lesson withholds stays absent, and so does what
+    answers the exercise itself.
+    """
+    there = frozenset().union(*(leans_on(lesson.exercises[need].tested) for need in needs))
+    return (withheld_names(lesson) - there) | frozenset(exercise.check.withheld)
 
 
 class Session:
