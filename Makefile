@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SHELL := /bin/sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test lint notebooks verify full clean
+.PHONY: help demo lab test lint notebooks verify arena full clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -26,8 +26,10 @@ demo: $(VENV)/ready  ## grade a small simulated class and show the marks
 lab: $(VENV)/ready  ## open the first lesson in JupyterLab
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
 
+# The arena and the browser look at a clock: they get the machine for themselves.
 test: $(VENV)/ready lint  ## the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/arena --ignore tests/browser
+	$(BIN)/python -m pytest tests/browser tests/arena
 
 lint: $(VENV)/ready  ## ruff
 	$(BIN)/ruff check .
@@ -38,6 +40,9 @@ notebooks: $(VENV)/ready  ## build notebooks/ from solutions/
 
 verify: $(VENV)/ready  ## can the checks tell right from wrong?
 	$(BIN)/autograder verify
+
+arena: $(VENV)/ready  ## every cheat and accident against the grader, as a table
+	$(BIN)/python -m tests.arena
 
 full: $(VENV)/ready  ## run every lesson with its solutions at full length
 	COURSE_FULL=1 $(BIN)/python -m pytest -n 1 tests/notebooks -k "reference"

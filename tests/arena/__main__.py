@@ -1,0 +1,94 @@
+"""`make arena`: every cheat and every accident against the grader, as a table. Exit code 1: something does not hold."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tests.arena.attacks import CASES
+from tests.arena.contest import Contest, controls, hold, killed, ordinary_user, remove
+from tests.arena.run import EVERY
+
+
+def main() -> int:
+    """Hold the contests and print what came of them; return the exit code."""
+    console, folder = _console(), Path(tempfile.mkdtemp(prefix="contest-"))
+    folder.chmod(0o755)
+    user, reason = ordinary_user()
+    try:
+        contests, ends = [], {}
+        for name in ["", user] if user else [""]:
+            with console.status(f"grading {len(CASES)} cases {f'as {name}' if name else 'as you'} …"):
+                contests.append(hold(folder / (name or "self"), name))
+                ends[contests[-1].user] = killed(folder / f"killed-{name or 'self'}", name)
+        with console.status("controls …"):
+            without = controls(folder / "self")
+    finally:
+        remove(folder)
+    console.print(_table(contests, without, console.width))
+    problems = [problem for contest in contests for problem in _problems(contest)]
+    problems += [f"a killed grader ({name}): {problem}" for name, problem in ends.items() if problem]
+    problems += [f"control {name}: {problem}" for name, problem in without.items() if problem]
+    for problem in problems:
+        console.print(f"[red]✗[/red] {escape(problem)}", highlight=False)
+    if not user:
+        console.print(f"Not graded as a second, ordinary user: {reason}.")
+    for contest in contests:
+        held, lost = sum(not problem for problem in contest.cases.values()), sum(contest.bystanders.values())
+        known = sum(case.kind == "open" for case in CASES.values())
+        console.print(
+            f"as {contest.user}: {len(contest.cases)} cases tried, {held} as they must be ({known} are known to get "
+            f"through, see docs/arena.md); {len(contest.bystanders)} bystanders lost {lost:g} marks; "
+            f"{contest.seconds:.0f} s",
+            highlight=False,
+        )
+    console.print(f"{len(without)} controls: {sum(not p for p in without.values())} succeed where nothing holds them")
+    return 1 if problems else 0
+
+
+def _console() -> Console:
+    """Return a console that is wide enough for the table, also where its output goes to a file."""
+    console = Console()
+    return console if console.width >= 120 else Console(width=120)
+
+
+def _table(contests: list[Contest], without: dict[str, str], width: int) -> Table:
+    users = [contest.user for contest in contests]
+    table = Table(
+        "theme", "case", "kind", "tried", *users, "control", "beside", title="the arena: what was held, and for whom"
+    )
+    table.caption = "control: the same without a sandbox; beside: marks lost by the honest student graded next"
+    for column in table.columns:
+        column.no_wrap = True
+    room = max(24, width - 78 - 8 * len(users))
+    for number, case in enumerate(CASES.values()):
+        signs = ["[green]yes[/green]" if not c.cases[case.name] else "[red]NO[/red]" for c in contests]
+        if case.kind == "open":
+            signs = ["[yellow]known[/yellow]" if sign.startswith("[g") else sign for sign in signs]
+        control = "" if case.name not in without else "gets out" if not without[case.name] else "[red]?[/red]"
+        beside = f"{sum(lost for c in contests for lost in [_lost_beside(c, number)]):g}"
+        what = case.what if len(case.what) <= room else f"{case.what[: room - 1]}…"
+        table.add_row(case.theme, case.name, case.kind, escape(what), *signs, control, beside)
+    return table
+
+
+def _lost_beside(contest: Contest, number: int) -> float:
+    """Return the marks lost by the honest student who was graded next after a case."""
+    following = f"{(number // EVERY + 1) * EVERY:03d}-"
+    return sum(lost for student, lost in contest.bystanders.items() if student.startswith(following))
+
+
+def _problems(contest: Contest) -> list[str]:
+    found = {
+        **contest.cases,
+        **contest.outside,
+        **{s: f"lost {lost:g} marks" for s, lost in contest.bystanders.items() if lost},
+    }
+    return [f"as {contest.user}: {name}: {problem}" for name, problem in found.items() if problem]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
