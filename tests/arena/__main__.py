@@ -1,4 +1,7 @@
-"""`make arena`: every cheat and every accident against the grader, as a table. Exit code 1: something does not hold."""
+"""`make arena`: every cheat and every accident against the grader, as a table. Exit code 1: something does not hold.
+
+`--all` lists every case with what it tries.
+"""
 
 import sys
 import tempfile
@@ -55,23 +58,19 @@ def _console() -> Console:
     return console if console.width >= 120 else Console(width=120)
 
 
-def _table(contests: list[Contest], without: dict[str, str], width: int) -> Table:
-    users = [contest.user for contest in contests]
-    table = Table(
-        "theme", "case", "kind", "tried", *users, "control", "beside", title="the arena: what was held, and for whom"
-    )
-    table.caption = "control: the same without a sandbox; beside: marks lost by the honest student graded next"
-    for column in table.columns:
-        column.no_wrap = True
-    room = max(24, width - 78 - 8 * len(users))
-    for number, case in enumerate(CASES.values()):
-        signs = ["[green]yes[/green]" if not c.cases[case.name] else "[red]NO[/red]" for c in contests]
-        if case.kind == "open":
-            signs = ["[yellow]known[/yellow]" if sign.startswith("[g") else sign for sign in signs]
-        control = "" if case.name not in without else "gets out" if not without[case.name] else "[red]?[/red]"
-        beside = f"{sum(lost for c in contests for lost in [_lost_beside(c, number)]):g}"
-        what = case.what if len(case.what) <= room else f"{case.what[: room - 1]}…"
-        table.add_row(case.theme, case.name, case.kind, escape(what), *signs, control, beside)
+def _table(contests: list[Contest], without: dict[str, str]) -> Table:
+    """Return one row for each theme and kind: how many were tried, how many held, what bystanders lost."""
+    table = Table("theme", "kind", "tried", *(f"held as {c.user}" for c in contests), "controls", "marks lost beside")
+    numbers = {case.name: number for number, case in enumerate(CASES.values())}
+    for theme, kind in dict.fromkeys((case.theme, case.kind) for case in CASES.values()):
+        names = [case.name for case in CASES.values() if (case.theme, case.kind) == (theme, kind)]
+        held = [str(sum(not c.cases[name] for name in names)) for c in contests]
+        if kind == "open":
+            held = ["known"] * len(contests)
+        controls = sum(name in without and not without[name] for name in names)
+        following = {(number // EVERY + 1) * EVERY: number for number in (numbers[name] for name in names)}
+        lost = sum(_lost_beside(contest, number) for contest in contests for number in following.values())
+        table.add_row(theme, kind, str(len(names)), *held, str(controls or ""), f"{lost:g}")
     return table
 
 

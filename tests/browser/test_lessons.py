@@ -21,7 +21,8 @@ def test_a_lesson_runs_from_top_to_bottom_and_shows_its_first_picture(lab: Lab, 
     page.locator(".jp-Notebook img").first.scroll_into_view_if_needed()
     screenshot(page, f"{lesson}-first-screen")
     assert page.locator(".jp-Notebook img").count() >= 2
-    assert all(page.locator(".jp-Notebook .jp-RenderedHTMLCommon img").evaluate_all("all => all.map(i => Boolean(i.alt))"))
+    pictures = page.locator(".jp-Notebook .jp-RenderedHTMLCommon img")
+    assert all(pictures.evaluate_all("all => all.map(i => Boolean(i.alt))"))
     assert page.locator(".jp-Notebook .course-check").count() >= 3
     assert set(page.locator(".course-check").evaluate_all("all => all.map(c => c.dataset.verdict)")) == {"not started"}
     unrendered = page.locator(".jp-MarkdownOutput").evaluate_all(
@@ -70,7 +71,8 @@ def test_a_check_names_the_mistake_and_then_passes_and_the_board_remembers(lab: 
     box.locator("summary").first.click()
     screenshot(box, "check-mistake")
 
-    lab.set_cell(page, stub, "def entropy(p):\n    return torch.where(p > 0, -p * p.clamp_min(1e-30).log(), 0.0).sum(-1)")
+    right = "    return torch.where(p > 0, -p * p.clamp_min(1e-30).log(), 0.0).sum(-1)"
+    lab.set_cell(page, stub, f"def entropy(p):\n{right}")
     lab.run_cell(page, stub)
     assert _verdict(lab, page, check) == "passed"
     screenshot(lab.output_of(page, check), "check-passed")
@@ -88,7 +90,8 @@ def test_a_failing_check_fits_a_narrow_window_and_a_dark_theme(lab: Lab, page: A
     lab.open(page, "01_information.ipynb")
     page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
     lab.run_cell(page, "import")
-    lab.set_cell(page, "def softmax(", "def softmax(logits, temperature=1.0):\n    return logits / logits.sum(-1, keepdim=True)")
+    wrong = "def softmax(logits, temperature=1.0):\n    return logits / logits.sum(-1, keepdim=True)"
+    lab.set_cell(page, "def softmax(", wrong)
     lab.run_cell(page, "def softmax(")
     assert _verdict(lab, page, 'check("information.softmax")') in ("wrong", "mistake", "error")
     box = lab.output_of(page, 'check("information.softmax")')

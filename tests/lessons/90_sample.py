@@ -39,6 +39,7 @@ r"""
 ### Exercise · entropy
 """
 
+
 # %% exercise="entropy" points=2 withheld="course_lib.information.entropy torch.special.entr torch.distributions"
 def entropy(p: Tensor) -> Tensor:
     """Entropy in nats of each distribution in the last dimension.
@@ -51,6 +52,7 @@ def entropy(p: Tensor) -> Tensor:
     return -reference_word.sum(-1)
     ### END SOLUTION
 
+
 # %% [markdown] hints="entropy"
 r"""
 1. What does `0 * log(0)` give, and what should it count as?
@@ -58,20 +60,24 @@ r"""
    sum over the last dimension, change the sign.
 """
 
+
 # %% cases="entropy" active="py"
 def cases(seed):
     yield Case({"p": torch.tensor([0.5, 0.5])}, note="a fair coin")
     yield Case({"p": torch.tensor([1.0, 0.0])}, note="certainty")
     yield {"p": random_distributions(seed, 4, 7)}
 
+
 # %% mistake="entropy" name="bits" hint="You measured in bits; measure in `nats`." active="py"
 def entropy(p):
     mistaken_word = p * p.log2()
     return -mistaken_word.nansum(-1)
 
+
 # %% mistake="entropy" name="nan_at_zero" hint="0·log 0 came out as nan; it counts as 0." active="py"
 def entropy(p):
     return -(p * p.log()).sum(-1)
+
 
 # %% exercise="perplexity" points=1 needs="entropy" withheld="course_lib.information.perplexity"
 def perplexity(p: Tensor) -> Tensor:
@@ -84,29 +90,35 @@ def perplexity(p: Tensor) -> Tensor:
     return entropy(p).exp()
     ### END SOLUTION
 
+
 # %% [markdown] hints="perplexity"
 r"""
 1. You have `entropy` already.
 2. Take its exponential.
 """
 
+
 # %% cases="perplexity" active="py"
 def cases(seed):
     yield Case({"p": torch.tensor([0.5, 0.5])}, note="a fair coin")
     yield {"p": random_distributions(seed, 3, 5)}
 
+
 # %% mistake="perplexity" name="no_exp" hint="That is the entropy itself." active="py"
 def perplexity(p):
     return entropy(p)
+
 
 # %% mistake="perplexity" name="power_of_two" hint="The entropy is in nats, so the base is e." active="py"
 def perplexity(p):
     return 2 ** entropy(p)
 
+
 # %% [markdown]
 r"""
 ### Exercise · Affine
 """
+
 
 # %% exercise="Affine" points=3 parts={"values": 2, "gradient": 1} withheld="torch.nn.functional.linear"
 class Affine(nn.Module):
@@ -127,11 +139,13 @@ class Affine(nn.Module):
         return x @ self.weight.T + self.bias
         ### END SOLUTION
 
+
 # %% [markdown] hints="Affine"
 r"""
 1. Which shapes must `weight` and `bias` have?
 2. Multiply by the transposed weight and add the bias.
 """
+
 
 # %% cases="Affine" active="py"
 def cases(seed):
@@ -148,6 +162,7 @@ def cases(seed):
                 part=part,
             )
 
+
 # %% probe="Affine" active="py"
 def probe(student, case):
     weight = case["weight"]
@@ -157,15 +172,18 @@ def probe(student, case):
     y.sum().backward()
     return y if case["of"] == "values" else layer.weight.grad
 
+
 # %% mistake="Affine" name="no_bias" hint="The bias is not added." active="py"
 class Affine(Affine):
     def forward(self, x):
         return x @ self.weight.T
 
+
 # %% mistake="Affine" name="detached" hint="No gradient reaches the weight." active="py"
 class Affine(Affine):
     def forward(self, x):
         return x @ self.weight.detach().T + self.bias
+
 
 # %% exercise="draw" points=2 withheld="torch.multinomial torch.distributions"
 def draw(probs: Tensor, n: int, generator: torch.Generator) -> Tensor:
@@ -180,20 +198,24 @@ def draw(probs: Tensor, n: int, generator: torch.Generator) -> Tensor:
     return places.clamp_max(len(probs) - 1)
     ### END SOLUTION
 
+
 # %% [markdown] hints="draw"
 r"""
 1. Where does a uniform number fall among the cumulative sums?
 2. `cumsum`, then `searchsorted`.
 """
 
+
 # %% cases="draw" active="py"
 def cases(seed):
     yield Case({"probs": torch.tensor([0.9, 0.1]), "n": 4000, "seed": seed + 1}, note="a loaded coin")
     yield {"probs": random_distributions(seed, 5), "n": 4000, "seed": seed}
 
+
 # %% probe="draw" active="py"
 def probe(student, case):
     return student(case["probs"], case["n"], generator(case["seed"]))
+
 
 # %% judge="draw" active="py"
 def judge(case, expected, got):
@@ -204,13 +226,16 @@ def judge(case, expected, got):
     off = (share[: len(case["probs"])] - case["probs"]).abs().max().item()
     return True if off < 0.06 else f"A share of the draws is off by {off:.2f}."
 
+
 # %% mistake="draw" name="uniform" hint="Every outcome came equally often." active="py"
 def draw(probs, n, generator):
     return torch.randint(0, len(probs), (n,), generator=generator)
 
+
 # %% mistake="draw" name="greedy" hint="Only the likeliest outcome came." active="py"
 def draw(probs, n, generator):
     return probs.argmax().expand(n)
+
 
 # %% exercise="mean" points=1 withheld="torch.mean"
 def mean(x: Tensor) -> Tensor:
@@ -227,26 +252,31 @@ def mean(x: Tensor) -> Tensor:
     return x.sum() / x.numel()
     ### END SOLUTION
 
+
 # %% [markdown] hints="mean"
 r"""
 1. What is the sum of nothing?
 2. Look at `numel` first.
 """
 
+
 # %% cases="mean" active="py"
 def cases(seed):
     yield Case({"x": torch.zeros(0)}, note="nothing")
     yield {"x": random_tensor(seed, 6)}
 
+
 # %% mistake="mean" name="no_error" hint="An empty vector has no mean: raise ValueError." active="py"
 def mean(x):
     return x.sum() / x.numel()
+
 
 # %% mistake="mean" name="other_error" hint="The error should be a ValueError." active="py"
 def mean(x):
     if x.numel() == 0:
         raise TypeError("x is empty")
     return x.sum() / x.numel()
+
 
 # %% exercise="count" points=1 withheld="torch.bincount"
 def count(ids: Tensor, vocab_size: int) -> Tensor:
@@ -268,24 +298,29 @@ def count(ids: Tensor, vocab_size: int) -> Tensor:
     # return counts
     ### END STARTER
 
+
 # %% [markdown] hints="count"
 r"""
 1. What happens when a token occurs twice?
 2. Add 1 instead of setting 1.
 """
 
+
 # %% cases="count" active="py"
 def cases(seed):
     yield Case({"ids": torch.tensor([0, 2, 2]), "vocab_size": 3}, note="a token twice")
     yield {"ids": random_integers(seed, 0, 9, 30), "vocab_size": 9}
 
+
 # %% mistake="count" name="as_floats" hint="Counts are integers." active="py"
 def count(ids, vocab_size):
     return torch.stack([(ids == token).sum() for token in range(vocab_size)]).float()
 
+
 # %% mistake="count" name="starts_at_one" hint="A token that does not occur has count 0." active="py"
 def count(ids, vocab_size):
     return torch.stack([(ids == token).sum() + 1 for token in range(vocab_size)])
+
 
 # %% exercise="clip_" points=1 mutates=true withheld="torch.clamp torch.clip torch.Tensor.clamp_"
 def clip_(x: Tensor, limit: float) -> Tensor:
@@ -300,30 +335,36 @@ def clip_(x: Tensor, limit: float) -> Tensor:
     return x
     ### END SOLUTION
 
+
 # %% [markdown] hints="clip_"
 r"""
 1. Two sides.
 2. Assign where `x > limit`, and where `x < -limit`.
 """
 
+
 # %% cases="clip_" active="py"
 def cases(seed):
     yield Case({"x": torch.tensor([-2.0, 0.5, 3.0]), "limit": 1.0}, note="both sides")
     yield {"x": random_tensor(seed, 20), "limit": 0.5}
+
 
 # %% probe="clip_" active="py"
 def probe(student, case):
     student(**case)
     return case["x"]
 
+
 # %% mistake="clip_" name="one_side" hint="Negative values have a limit too." active="py"
 def clip_(x, limit):
     x[x > limit] = limit
     return x
 
+
 # %% mistake="clip_" name="a_copy" hint="x itself did not change." active="py"
 def clip_(x, limit):
     return x.clamp(-limit, limit)
+
 
 # %% [markdown]
 r"""
