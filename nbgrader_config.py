@@ -12,6 +12,6 @@ c = get_config()  # noqa: F821 - traitlets hands it to this file
 c.CourseDirectory.root = str(Path(__file__).resolve().parent)
 c.CourseDirectory.db_url = f"sqlite:///{Path(__file__).resolve().parent / 'gradebook.db'}"
 
-# `source/` holds what `autograder build` made. No solution and no hidden test is in it, so nothing is to be cleared, and
-# nbgrader's ClearSolutions would empty cells that have no solution markers.
+# `source/` holds what `autograder build` made: no solutions, no hidden tests, and so nothing to clear. (nbgrader's own
+# ClearSolutions would empty every cell that has no solution markers.)
 c.GenerateAssignment.preprocessors = [LockCells, ClearOutput, CheckCellMetadata, ComputeChecksums, SaveCells]
