@@ -27,6 +27,7 @@ from autograder.gradebook import MarksBook, publish, write_notebook
 from autograder.lesson import find_lessons, read_lesson
 from autograder.sandbox.session import Session, withheld_names
 from autograder.submission import MAX_BYTES, NotGradable, autograded_notebook, printable, read_submission
+from course_lib.checks.exercise import write_public
 from course_lib.checks.verdict import BY_HAND, ERROR, MEMORY, TIMEOUT, Verdict
 
 GRADED, PARTLY, NOT_GRADABLE = "graded", "partly graded", "not gradable"
@@ -87,7 +88,7 @@ def grade_class(run: ClassRun, progress: Callable[[int, int], None] = lambda don
     lessons: dict[str, GradedLesson] = {}
     for name in sorted({place.lesson for place in places} & known.keys()):
         lessons[name] = prepare(read_lesson(known[name]), seed, run.limits)
-        publish(lessons[name].release, name, run.out, run.db_url)
+        publish(lessons[name].release, name, write_public(lessons[name].public), run.out, run.db_url)
     for graded in lessons.values():
         with Session(withheld_names(graded.lesson), run.sandbox):  # refused now rather than in the middle
             pass

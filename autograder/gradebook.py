@@ -28,9 +28,10 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader.api")
 
 
-def publish(release: NotebookNode, lesson: str, course: Path, db_url: str) -> NotebookNode:
+def publish(release: NotebookNode, lesson: str, cases: str, course: Path, db_url: str) -> NotebookNode:
     """Enter a lesson into the gradebook and lay it into nbgrader's `source/` and `release/`; return it with checksums.
 
+    cases   the text of its public case file, which lies beside it
     course  the folder that holds nbgrader's folders
 
     Raises RuntimeError when the gradebook has submissions for another set of exercises.
@@ -49,7 +50,10 @@ def publish(release: NotebookNode, lesson: str, course: Path, db_url: str) -> No
             f"Use a new gradebook (--db), or remove that assignment from this one. ({problem})"
         ) from problem
     for folder in ("source", "release"):
-        write_notebook(notebook, course / folder / lesson / f"{lesson}.ipynb")
+        place = course / folder / lesson
+        write_notebook(notebook, place / f"{lesson}.ipynb")
+        (place / "cases").mkdir(exist_ok=True)
+        (place / "cases" / f"{lesson}.json").write_text(cases, encoding="utf-8")
     return notebook
 
 
