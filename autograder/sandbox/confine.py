@@ -100,7 +100,7 @@ def _enter_namespaces() -> None:
     child = os.fork()
     if child:
         _supervise(child)
-    _die_with_parent()
+    die_with_parent()
     socket.sethostname("sandbox")
 
 
@@ -116,7 +116,8 @@ def _supervise(child: int) -> None:
     os._exit(code if code >= 0 else 1)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent ends. Raises ConfineError."""
     _call("namespaces", "prctl(PDEATHSIG)", _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
 
 
@@ -213,7 +214,7 @@ def _drop_privileges(user: int) -> None:
     header = struct.pack("Ii", 0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
     _call("privileges", "capset", _libc.capset(header, struct.pack("IIIIII", 0, 0, 0, 0, 0, 0)))
     _call("privileges", "no_new_privs", _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    _die_with_parent()  # a change of user had cleared it
+    die_with_parent()  # a change of user had cleared it
 
 
 # ---- Landlock

@@ -6,12 +6,10 @@ the grader asks to fork (and sends the child's two pipes along) or to end a chil
 grader's messages: eight bytes of length and a JSON document, each way.
 """
 
-import ctypes
 import gc
 import importlib
 import json
 import os
-import signal
 import socket
 import struct
 import sys
@@ -25,7 +23,6 @@ if sys.platform == "linux":
     del sys.path[0]
 
 MEMORY_GIGABYTES = 6.0
-PR_SET_PDEATHSIG = 1
 
 
 def _receive(descriptor: int) -> dict | None:
@@ -171,7 +168,7 @@ def _fork(library: str, requests: int, replies: int, folder: str, sandbox: str) 
         _lead_nowhere(0, 1, 2)
         _close_all_but(requests, replies)
         if sys.platform == "linux":  # never outlive the parent, which ends with the grader
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            confine.die_with_parent()
             if os.getppid() != parent:
                 os._exit(1)
         home, layers = folder, []
