@@ -18,7 +18,7 @@ from tests.arena.run import EVERY
 
 def main() -> int:
     """Hold the contests and print what came of them; return the exit code."""
-    console, folder = _console(), Path(tempfile.mkdtemp(prefix="contest-"))
+    console, folder = Console(), Path(tempfile.mkdtemp(prefix="contest-"))
     folder.chmod(0o755)
     user, reason = ordinary_user()
     try:
@@ -31,7 +31,11 @@ def main() -> int:
             without = controls(folder / "self")
     finally:
         remove(folder)
-    console.print(_table(contests, without, console.width))
+    if "--all" in sys.argv:
+        for case in CASES.values():
+            signs = " ".join("✗" if contest.cases[case.name] else "✓" for contest in contests)
+            console.print(f"{signs} {case.theme}/{case.name} ({case.kind}): {case.what}", markup=False, highlight=False)
+    console.print(_table(contests, without))
     problems = [problem for contest in contests for problem in _problems(contest)]
     problems += [f"a killed grader ({name}): {problem}" for name, problem in ends.items() if problem]
     problems += [f"control {name}: {problem}" for name, problem in without.items() if problem]
@@ -50,12 +54,6 @@ def main() -> int:
         )
     console.print(f"{len(without)} controls: {sum(not p for p in without.values())} succeed where nothing holds them")
     return 1 if problems else 0
-
-
-def _console() -> Console:
-    """Return a console that is wide enough for the table, also where its output goes to a file."""
-    console = Console()
-    return console if console.width >= 120 else Console(width=120)
 
 
 def _table(contests: list[Contest], without: dict[str, str]) -> Table:
