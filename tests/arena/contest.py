@@ -51,7 +51,10 @@ def ordinary_user() -> tuple[str, str]:
     except KeyError:
         return "", "there is no user nobody"
     trial = "import ctypes, nbgrader; raise SystemExit(ctypes.CDLL(None).unshare(0x10000000) and 3)"
-    done = subprocess.run([sys.executable, "-c", trial], cwd="/", capture_output=True, **_as(user))
+    try:
+        done = subprocess.run([sys.executable, "-c", trial], cwd="/", capture_output=True, **_as(user))
+    except OSError:
+        return "", "nobody may not start this Python"
     if done.returncode == 0:
         return "nobody", ""
     return "", "user namespaces are forbidden to nobody" if done.returncode == 3 else "nobody cannot read this Python"
