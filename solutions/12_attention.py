@@ -1373,9 +1373,11 @@ The data are the toy language's: its exact entropy rate is the floor under every
 
 # %%
 from course_lib import scoreboard
-from course_lib.attention_lm import AttentionLM, nats_per_token, train
+from course_lib.attention_lm import AttentionLM
 from course_lib.budget import budget
-from course_lib.widgets.progress import progress
+from course_lib.language_model import count_parameters, draw_windows, nats_per_token, next_token_loss
+from course_lib.train import Trainer
+from course_lib.widgets.training import watch
 
 train_tokens, test_tokens = scoreboard.training(300_000), scoreboard.held_out()
 vocab_size = len(language.vocabulary)
@@ -1396,32 +1398,26 @@ for name, nats in levels.items():
     print(f"{name:20} {nats:.3f} nats a token")
 
 # %%
-import time
-
 torch.set_num_threads(1)  # matrices this small are faster on one core
 torch.manual_seed(0)
 model = AttentionLM(vocab_size, seq_len=32, d_model=64, n_heads=4, n_layers=2, attention=Layer)
-steps = budget(full=1200, short=30)
-
-start, curve = time.monotonic(), []
-for step, _ in enumerate(progress(train(model, train_tokens, steps, lr=0.01), steps)):
-    if step % max(steps // 12, 1) == 0:
-        curve.append((step, nats_per_token(model, test_tokens[:4000])))
-seconds = time.monotonic() - start
-
-reached = nats_per_token(model, test_tokens)
-curve.append((steps, reached))
-parameters = sum(p.numel() for p in model.parameters())
-scoreboard.record("attention", reached, parameters, seconds, "12_attention")
-print(f"{reached:.3f} nats a token on held-out text, {reached - language.entropy_rate:.3f} above the floor")
-print(f"{parameters:,} parameters; the bigram keeps {vocab_size**2:,} counts")
+trainer = Trainer(
+    model,
+    draw_windows(train_tokens, batch_size=32, length=32),
+    next_token_loss,
+    steps=budget(full=1200, short=30),
+    lr=0.01,
+    evaluate=lambda model: nats_per_token(model, test_tokens[:4000]),
+    evaluate_every=budget(full=100, short=10),
+)
+lines = {name: level for name, level in reversed(levels.items()) if name != "uniform"}
+history = list(watch(trainer, "attention", lines))
 
 # %%
-lines = {name: level for name, level in levels.items() if name != "uniform"}
-figure = figures.learning_curve(*zip(*curve), lines, "How far below the bigram does attention get?")
-show(
-    figure, alt="Held-out loss falls from near uniform past the unigram and the bigram towards the exact entropy rate."
-)
+reached, parameters = nats_per_token(model, test_tokens), count_parameters(model)
+scoreboard.record("attention", reached, parameters, trainer.seconds, "12_attention")
+print(f"{reached:.3f} nats a token on held-out text, {reached - language.entropy_rate:.3f} above the floor")
+print(f"{parameters:,} parameters; the bigram keeps {vocab_size**2:,} counts")
 scoreboard.show_scoreboard()
 
 # %% [markdown]
@@ -1458,7 +1454,7 @@ eos = language.encode("<eos>")
 for text in beginnings:
     ids = torch.tensor([eos + language.encode(text)])  # training windows, too, begin after the end of a sentence
     shares["exact"].append(agreeing(language.next_token_probs(ids[0, 1:].tolist())))
-    shares["attention"].append(agreeing(model(ids)[0][0, -1].softmax(-1).detach()))
+    shares["attention"].append(agreeing(model(ids)[0, -1].softmax(-1).detach()))
     shares["bigram"].append(agreeing(bigram[ids[0, -1]]))
 show(
     figures.agreement(beginnings, shares, "Who still knows that it was mice?"),
@@ -1478,7 +1474,7 @@ Choose a layer, a head and a word. The last word is where the verb must be predi
 text = "the mice that the cat behind the old house chases"
 ids = torch.tensor([eos + language.encode(text)])
 with torch.no_grad():
-    weights = model(ids, need_weights=True)[1][0]  # (L, H, T, T)
+    weights = torch.cat(model.attention_maps(ids))  # (L, H, T, T)
 shown = language.decode(ids[0].tolist()).split()
 subject = shown.index("mice")
 layer, head = divmod(int(weights[:, :, -1, subject].argmax()), weights.size(1))

@@ -257,27 +257,6 @@ def leak(tokens: Sequence[str], changes: Mapping[str, Tensor], changed: int) -> 
     return figure
 
 
-def learning_curve(steps: Sequence[int], losses: Sequence[float], levels: Mapping[str, float], title: str) -> Figure:
-    """Draw held-out nats per token against training steps, with the levels of other models as named lines."""
-    figure, (axes,) = panels(1, width=9.0, height=4.2)
-    axes.plot(steps, losses, color=BLUE, label="attention")
-    for name, level in levels.items():
-        axes.axhline(level, color=GREY, linewidth=1.5, linestyle="--")
-        axes.annotate(
-            f"{name} {level:.2f}",
-            (1.0, level),
-            (4, 0),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            va="center",
-            fontsize=11,
-            annotation_clip=False,
-        )
-    axes.set(xlabel="training step", ylabel="nats per token")
-    panel_title(axes, title)
-    return figure
-
-
 def agreement(prefixes: Sequence[str], named: Mapping[str, Sequence[float]], title: str) -> Figure:
     """Draw, for each beginning of a sentence, the share of verb probability that agrees with the subject's number."""
     figure, (axes,) = panels(1, width=9.6, height=1.4 + 0.62 * len(prefixes))

@@ -54,10 +54,9 @@ def test_saturation_is_the_softmax_and_its_slope():
         figures.score_spread([1, 4], [1.0, 2.0], [1.0, 1.0], {"a": [0.2, 0.4], "b": [0.2, 0.2]}),
         figures.memory([128, 256], {"naive": [1.0, 4.0], "fused": [1.0, 2.0]}, "title"),
         figures.leak(TOKENS, {"mask": torch.tensor([0.0, 1.0, 0.5])}, changed=1),
-        figures.learning_curve([0, 10], [3.0, 2.0], {"floor": 1.7}, "title"),
         figures.agreement(TOKENS, {"exact": [1.0, 1.0, 1.0], "bigram": [1.0, 0.5, 0.3]}, "title"),
     ],
-    ids=["recall", "score_spread", "memory", "leak", "learning_curve", "agreement"],
+    ids=["recall", "score_spread", "memory", "leak", "agreement"],
 )
 def test_every_figure_says_what_it_shows_and_labels_its_axes(figure):
     titles = [axes.get_title(loc="left") for axes in figure.axes] + [figure.get_suptitle()]

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from course_lib.widgets.attention import attention_explorer, scaling_explorer
-from course_lib.widgets.progress import progress
 
 TOKENS = ["the", "mouse", "sleeps"]
 
@@ -43,8 +42,3 @@ def test_the_scaling_explorer_redraws_when_the_box_is_ticked():
     before = picture(widget).value
     controls(widget)["divide by √d_k"].value = True
     assert picture(widget).value != before
-
-
-def test_progress_passes_every_loss_on_and_reports_the_last(capsys):
-    assert list(progress(iter([3.0, 2.0, 1.5]), total=3)) == [3.0, 2.0, 1.5]
-    assert "3 steps" in capsys.readouterr().out

@@ -1,0 +1,239 @@
+"""The course's training loop: one class, used by every lesson that trains.
+
+    trainer = Trainer(model, draw_windows(tokens, 32, 64), next_token_loss, steps=1000)
+    for step in trainer: ...                  # or: for step in watch(trainer), which draws the curve meanwhile
+
+- AdamW (Loshchilov and Hutter 2019), β = 0.9 and 0.98; only matrices are decayed, not biases and norms.
+- Gradients are clipped by their global norm (Pascanu et al. 2013) and may be accumulated over several batches.
+- The learning rate follows a schedule: warm-up and cosine by default.
+- bfloat16 or float16 arithmetic by autocast (Micikevicius et al. 2018), torch.compile where it pays.
+- `save` and `resume` continue exactly: on the CPU, bit for bit, as if there had been no interruption.
+- With `evaluate` and `patience` it stops when held-out loss no longer falls, and goes back to the best weights.
+
+Everything random is seeded: batches come from a generator of their own, dropout from torch's global one.
+"""
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Schedule = Callable[[int], float]  #: step (from 0) → factor of the learning rate
+
+_PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one update did. Losses are in the unit that the loss function returns."""
+
+    number: int  #: 1 for the first update
+    loss: float  #: before the update, the mean over accumulated batches
+    lr: float  #: learning rate of the update
+    grad_norm: float  #: global norm of the gradient, before clipping
+    held_out: float | None  #: what `evaluate` returned after the update, where it was due
+    seconds: float  #: training time so far, without evaluation and what the caller does between steps
+
+
+def warmup_cosine(steps: int, warmup: float = 0.05, final: float = 0.05) -> Schedule:
+    """Return the schedule that rises linearly and then falls along half a cosine (Loshchilov and Hutter 2017).
+
+    steps   number of updates in all
+    warmup  share of the steps that rise
+    final   factor at the last step
+    """
+    rising = max(1, round(warmup * steps))
+
+    def factor(step: int) -> float:
+        if step < rising:
+            return (step + 1) / rising
+        done = (step + 1 - rising) / max(1, steps - rising)
+        return final + (1 - final) * (1 + math.cos(math.pi * min(done, 1.0))) / 2
+
+    return factor
+
+
+def inverse_sqrt(warmup: int) -> Schedule:
+    """Return the schedule of Vaswani et al. 2017 (§5.3), scaled to be 1 at its peak.
+
+    warmup  number of updates that rise linearly; after them the factor falls with 1 / √step
+    """
+    if warmup < 1:
+        raise ValueError(f"warmup must be at least 1 step, got {warmup}")
+    return lambda step: min((step + 1) / warmup, math.sqrt(warmup / (step + 1)))
+
+
+class Trainer:
+    """Train a model; iterate over it to do so. It can be left and entered again, and goes on where it was.
+
+    model           stays on its device
+    draw            draw(generator) → a batch, of whatever kind the loss takes
+    loss            loss(model, batch) → a scalar, the mean over the batch
+    steps           number of updates
+    lr              the highest learning rate
+    schedule        factor of lr at each step; `warmup_cosine(steps)` by default
+    weight_decay    decoupled decay of matrices
+    clip            largest global norm of the gradient; None: no limit
+    accumulate      batches per update
+    precision       "float32", or "bfloat16" or "float16" for autocast (weights stay float32)
+    compile         whether to run the model through torch.compile (CUDA; it takes a minute to start)
+    seed            of the batches and, through torch's global generator, of dropout
+    evaluate        evaluate(model) → held-out loss, called every `evaluate_every` steps and after the last
+    evaluate_every  steps between evaluations
+    patience        stop after so many evaluations without a new best, and restore the best weights; None: never
+
+    Raises ValueError for settings that make no sense, and FloatingPointError when the loss is no longer finite.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        draw: Callable[[torch.Generator], Any],
+        loss: Callable[[nn.Module, Any], Tensor],
+        *,
+        steps: int,
+        lr: float = 3e-3,
+        schedule: Schedule | None = None,
+        weight_decay: float = 0.0,
+        clip: float | None = 1.0,
+        accumulate: int = 1,
+        precision: str = "float32",
+        compile: bool = False,
+        seed: int = 0,
+        evaluate: Callable[[nn.Module], float] | None = None,
+        evaluate_every: int = 100,
+        patience: int | None = None,
+    ) -> None:
+        _require_at_least_one(steps=steps, accumulate=accumulate, evaluate_every=evaluate_every, patience=patience)
+        if precision not in _PRECISIONS:
+            raise ValueError(f"precision must be one of {', '.join(_PRECISIONS)}, got {precision!r}")
+        if patience is not None and evaluate is None:
+            raise ValueError(f"patience = {patience} needs evaluate, a function that measures held-out loss")
+        self.model, self.draw, self.loss, self.evaluate = model, draw, loss, evaluate
+        self.settings = {
+            "steps": steps, "lr": lr, "weight_decay": weight_decay, "clip": clip, "accumulate": accumulate,
+            "precision": precision, "seed": seed, "evaluate_every": evaluate_every, "patience": patience,
+        }  # fmt: skip
+        self.steps, self.lr, self.clip, self.accumulate = steps, lr, clip, accumulate
+        self.evaluate_every, self.patience = evaluate_every, patience
+        self.schedule = schedule or warmup_cosine(steps)
+        self.device = next(model.parameters()).device
+        self.dtype = _PRECISIONS[precision]
+        self._forward = torch.compile(model) if compile else model
+        self.optimizer = torch.optim.AdamW(_decay_groups(model, weight_decay), lr=lr, betas=(0.9, 0.98), fused=True)
+        # float16 gradients underflow: the loss is scaled up, and the gradients down again before the update
+        self._scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
+        self.generator = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed)
+        self.number, self.seconds = 0, 0.0
+        self.best, self.best_number, self._best_weights = math.inf, 0, None
+        self.stopped = False
+
+    def __iter__(self) -> Iterator[Step]:
+        while self.number < self.steps and not self.stopped:
+            yield self._step()
+
+    def _step(self) -> Step:
+        start = time.perf_counter()
+        lr = self.lr * self.schedule(self.number)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = sum(self._backward() for _ in range(self.accumulate)) / self.accumulate
+        self._scaler.unscale_(self.optimizer)
+        grad_norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.clip or math.inf)
+        self._scaler.step(self.optimizer)
+        self._scaler.update()
+        self.number += 1
+        grad_norm = grad_norm.item()
+        self.seconds += time.perf_counter() - start
+        held_out = self._evaluate()
+        return Step(self.number, loss, lr, grad_norm, held_out, self.seconds)
+
+    def _backward(self) -> float:
+        """Add the gradient of one batch; return its loss."""
+        batch = self.draw(self.generator)
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
+            loss = self.loss(self._forward, batch)
+        self._scaler.scale(loss / self.accumulate).backward()
+        value = loss.item()
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"the loss is {value} at step {self.number + 1}; try a lower learning rate than lr = {self.lr}, "
+                "or look for a logarithm of 0 or a division by 0 in the model"
+            )
+        return value
+
+    def _evaluate(self) -> float | None:
+        """Measure held-out loss where it is due, remember the best weights, and stop when patience is at its end."""
+        if self.evaluate is None or (self.number % self.evaluate_every and self.number < self.steps):
+            return None
+        self.model.eval()
+        held_out = float(self.evaluate(self.model))
+        self.model.train()
+        if self.patience is not None:
+            if held_out < self.best:
+                self.best, self.best_number = held_out, self.number
+                self._best_weights = {name: value.clone() for name, value in self.model.state_dict().items()}
+            self.stopped = self.number - self.best_number >= self.patience * self.evaluate_every
+            if self._best_weights is not None and (self.stopped or self.number == self.steps):
+                self.model.load_state_dict(self._best_weights)
+        return held_out
+
+    def save(self, path: str | Path) -> None:
+        """Write everything that `resume` needs to a file. An interrupted save leaves the earlier file as it was."""
+        state = {
+            "settings": self.settings,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self._scaler.state_dict(),
+            "batches": self.generator.get_state(),
+            "dropout": torch.get_rng_state(),
+            "dropout on the device": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            "progress": (self.number, self.seconds, self.best, self.best_number, self.stopped),
+            "best weights": self._best_weights,
+        }
+        part = Path(f"{path}.part")
+        torch.save(state, part)
+        os.replace(part, path)
+
+    def resume(self, path: str | Path) -> None:
+        """Go on from a file that `save` wrote, exactly as if training had not been interrupted.
+
+        Raises ValueError when the file was written by a Trainer with other settings.
+        """
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        for name, value in self.settings.items():
+            if state["settings"][name] != value:
+                raise ValueError(f"{name} must be {state['settings'][name]} as in {path}, got {value}")
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
+        self.generator.set_state(state["batches"].cpu())
+        torch.set_rng_state(state["dropout"].cpu())
+        if self.device.type == "cuda" and state["dropout on the device"] is not None:
+            torch.cuda.set_rng_state(state["dropout on the device"].cpu(), self.device)
+        self.number, self.seconds, self.best, self.best_number, self.stopped = state["progress"]
+        self._best_weights = state["best weights"]
+
+
+def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+    """Split the parameters: matrices are decayed; biases, norms and other vectors are not."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+    ]
+
+
+def _require_at_least_one(**counts: int | None) -> None:
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise ValueError(f"{name} must be at least 1, got {count}")
