@@ -9,7 +9,8 @@ as an option (Ainslie et al. 2023). Lesson 12 builds each of these step by step.
 - The returned weights are the probabilities, before dropout.
 - Where nobody asks for the weights, PyTorch's fused kernel computes the same output without a T × S matrix.
 
-Not here: positions (lesson 13), caches for generation (lesson 15), tiled attention written out (lesson 19).
+Positions enter through the q and k, or as the `bias`: `course_lib.positions` (lesson 13).
+Not here: caches for generation (lesson 15), tiled attention written out (lesson 19).
 """
 
 import math
@@ -95,7 +96,7 @@ def combine_masks(*masks: Tensor | None) -> Tensor | None:
 
 
 def scaled_dot_product_attention(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, dropout: float = 0.0
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, dropout: float = 0.0, bias: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Return the attended values and the attention weights.
 
@@ -105,11 +106,13 @@ def scaled_dot_product_attention(
     mask     broadcastable to (..., T, S), boolean, True = may attend; None allows everything
     dropout  probability of dropping a weight on its way to the values; pass 0 outside training. Drawn from
              torch's global generator
+    bias     broadcastable to (..., T, S), added to the scaled scores before the softmax; for instance from
+             `course_lib.positions`: (H, T, S)
     returns  output (..., T, E) and weights (..., T, S). A row of weights sums to 1, or to 0 where the query
              may attend to nothing; dropout never touches the returned weights
 
     Raises ValueError for sizes that do not fit and for a dropout outside [0, 1], TypeError for a mask that is
-    not boolean.
+    not boolean or a bias that is not floating point.
     Eq. 1 of Vaswani et al. 2017.
 
     >>> k = torch.tensor([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], [-1.0, 0.0, -1.0, 0.0]])
@@ -117,8 +120,10 @@ def scaled_dot_product_attention(
     >>> weights
     tensor([[0.6652, 0.2447, 0.0900]])
     """
-    _require_fitting(q, k, v, mask, dropout)
+    _require_fitting(q, k, v, mask, dropout, bias)
     scores = attention_scores(q, k)  # (..., T, S)
+    if bias is not None:
+        scores = scores + bias.to(scores.dtype)
     if mask is not None:
         scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
     weights = scores.softmax(dim=-1)
@@ -127,18 +132,24 @@ def scaled_dot_product_attention(
     return F.dropout(weights, dropout) @ v, weights
 
 
-def fused_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, dropout: float = 0.0) -> Tensor:
+def fused_attention(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, dropout: float = 0.0, bias: Tensor | None = None
+) -> Tensor:
     """Return the output of `scaled_dot_product_attention` alone, computed by PyTorch's fused kernel.
 
     Arguments, errors and rows with nothing to attend to are the same. The weights never exist as a matrix, so
-    the memory is linear in T, not quadratic (FlashAttention, Dao et al. 2022); a mask still costs its size.
+    the memory is linear in T, not quadratic (FlashAttention, Dao et al. 2022); a mask or a bias still costs its size.
     """
-    _require_fitting(q, k, v, mask, dropout)
+    _require_fitting(q, k, v, mask, dropout, bias)
+    bias = None if bias is None else bias.to(q.dtype)
     if mask is None:
-        return F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
     # what a row without an open key gives depends on the kernel: open the row, then blank its output
     nothing = ~mask.any(dim=-1, keepdim=True)  # (..., T, 1)
-    output = F.scaled_dot_product_attention(q, k, v, attn_mask=mask | nothing, dropout_p=dropout)
+    opened = mask | nothing
+    if bias is not None:  # the kernel takes one of the two: fold the mask into the bias
+        opened = torch.where(opened, bias, -math.inf)
+    output = F.scaled_dot_product_attention(q, k, v, attn_mask=opened, dropout_p=dropout)
     return output.masked_fill(nothing, 0.0)
 
 
@@ -311,7 +322,7 @@ def _require_same_features(q: Tensor, k: Tensor) -> None:
         )
 
 
-def _require_fitting(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float) -> None:
+def _require_fitting(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float, bias: Tensor | None) -> None:
     _require_same_features(q, k)
     if k.size(-2) != v.size(-2):
         raise ValueError(
@@ -320,7 +331,10 @@ def _require_fitting(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropo
         )
     if mask is not None:
         _require_boolean(mask)
-        wanted = (q.size(-2), k.size(-2))
-        if any(size not in (1, want) for size, want in zip(reversed(mask.shape), reversed(wanted))):
-            raise ValueError(f"mask must broadcast to (..., {wanted[0]}, {wanted[1]}), got {tuple(mask.shape)}")
+    if bias is not None and not bias.is_floating_point():
+        raise TypeError(f"bias must hold floating-point numbers to add to the scores, got dtype {bias.dtype}")
+    wanted = (q.size(-2), k.size(-2))
+    for name, added in (("mask", mask), ("bias", bias)):
+        if added is not None and any(s not in (1, want) for s, want in zip(reversed(added.shape), reversed(wanted))):
+            raise ValueError(f"{name} must broadcast to (..., {wanted[0]}, {wanted[1]}), got {tuple(added.shape)}")
     _require_probability(dropout)

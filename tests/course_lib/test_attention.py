@@ -82,6 +82,29 @@ def test_gradients_agree_with_finite_differences_under_a_mask_with_an_empty_row(
         assert torch.autograd.gradcheck(attend, (q, k, v))
 
 
+def test_a_bias_is_added_to_the_scaled_scores_as_torchs_kernel_adds_it():
+    q, k, v, bias = normal(0, 2, 3, 4, 8), normal(1, 2, 3, 5, 8), normal(2, 2, 3, 5, 7), normal(3, 3, 4, 5)
+    mask = random_mask(4, 2, 1, 4, 5)
+    mask[..., 0] = True
+    for seen in (None, mask):
+        added = bias if seen is None else bias.masked_fill(~seen, float("-inf"))
+        expected = F.scaled_dot_product_attention(q, k, v, attn_mask=added)
+        torch.testing.assert_close(scaled_dot_product_attention(q, k, v, seen, bias=bias)[0], expected)
+        torch.testing.assert_close(fused_attention(q, k, v, seen, bias=bias), expected)
+
+
+def test_gradients_reach_the_bias_even_where_a_row_is_empty():
+    q, k, v = (normal(i, 2, 3, 4, dtype=torch.float64).requires_grad_() for i in range(3))
+    bias = normal(3, 2, 3, 3, dtype=torch.float64).requires_grad_()
+    mask = torch.tensor([[True, False, True], [False, False, False], [True, True, True]])
+    for attend in (
+        lambda q, k, v, bias: scaled_dot_product_attention(q, k, v, mask, bias=bias)[0],
+        lambda q, k, v, bias: fused_attention(q, k, v, mask, bias=bias),
+    ):
+        assert torch.autograd.gradcheck(attend, (q, k, v, bias))
+        assert attend(q, k, v, bias)[:, 1].eq(0).all()
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_masks_without_overflow(dtype):
     q, k, v = (normal(i, 1, 2, 5, 64, dtype=dtype) for i in range(3))
@@ -254,6 +277,8 @@ def test_cross_attention_equals_one_head_of_torchs_module():
         (lambda x: scaled_dot_product_attention(x, x, x, dropout=1.5), ValueError, "got 1.5"),
         (lambda x: fused_attention(x, x, x, torch.zeros(3, 3)), TypeError, "write ~mask"),
         (lambda x: fused_attention(x, x[..., :3], x), ValueError, "4 in q"),
+        (lambda x: scaled_dot_product_attention(x, x, x, bias=causal_mask(3)), TypeError, "bias .* torch.bool"),
+        (lambda x: fused_attention(x, x, x, bias=torch.zeros(3, 2)), ValueError, r"bias must broadcast .* \(3, 2\)"),
         (lambda x: MultiHeadAttention(4, 3), ValueError, "d_model = 4, got n_heads = 3"),
         (lambda x: MultiHeadAttention(4, 4, n_kv_heads=3), ValueError, "got n_kv_heads = 3"),
         (lambda x: MultiHeadAttention(4, 2, dropout=-0.1), ValueError, "got -0.1"),

@@ -1,0 +1,40 @@
+"""Letters to be copied, reversed or sorted: the smallest tasks on which a sequence model can succeed or fail."""
+
+import random
+import string
+
+from course_lib.data.tasks.task import Task
+
+_ORDERS = {"copy": lambda text: text, "reverse": lambda text: text[::-1], "sort": lambda text: "".join(sorted(text))}
+
+
+class Rearranged(Task):
+    """Source: random letters. Target: the same letters, as they are, reversed, or in alphabetical order.
+
+    order              "copy", "reverse" or "sort"
+    shortest, longest  lengths; every length from the one to the other is equally likely
+    n_letters          size of the alphabet, 1 to 26
+
+    The meaning is the source. To train on short strings and test on longer ones, make two tasks of different lengths.
+
+    >>> import torch
+    >>> Rearranged("sort").sample(1, torch.Generator().manual_seed(0))
+    [('gaac', 'aacg')]
+    """
+
+    def __init__(self, order: str, shortest: int = 1, longest: int = 12, n_letters: int = 8) -> None:
+        if order not in _ORDERS:
+            raise ValueError(f"order must be one of {', '.join(_ORDERS)}, got {order!r}")
+        if not 1 <= shortest <= longest:
+            raise ValueError(f"lengths must satisfy 1 ≤ shortest ≤ longest, got {shortest} and {longest}")
+        if not 1 <= n_letters <= 26:
+            raise ValueError(f"n_letters must be from 1 to 26, got {n_letters}")
+        super().__init__(string.ascii_lowercase[:n_letters])
+        self.order, self.shortest, self.longest = order, shortest, longest
+
+    def pair(self, rng: random.Random) -> tuple[str, str]:
+        source = "".join(rng.choices(self.characters, k=rng.randint(self.shortest, self.longest)))
+        return source, _ORDERS[self.order](source)
+
+    def meaning(self, source: str, target: str) -> str:
+        return source

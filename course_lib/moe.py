@@ -1,0 +1,293 @@
+"""Mixture of experts: many feed-forward networks, of which each token uses a few.
+
+A router gives every token a probability for each expert; the token goes to its top_k experts, and what they return is
+added up, weighted by the gates. Parameters grow with the number of experts, arithmetic with top_k (Shazeer et al. 2017;
+GShard, Lepikhin et al. 2021; Switch Transformer, Fedus et al. 2022; ST-MoE, Zoph et al. 2022).
+
+- Tokens are sorted by expert, each expert works on one contiguous slice, and the results are added back: no loop over
+  tokens, no buffer of tokens × experts.
+- With a capacity, an expert that is full drops assignments, in training only. Each sequence is counted for itself, in
+  the order of its tokens: no token is dropped because of a later one, or because of another sequence of the batch.
+- A dropped token gets zeros here; the residual connection around the layer carries it on.
+- The router works in float32 at least, whatever the precision of the rest.
+- Every expert gets a gradient, a zero one where no token came (DistributedDataParallel asks for that).
+
+`MoE` takes the place of any feed-forward network (B, T, d_model) → (B, T, d_model). Lesson 17 builds each part.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_lib.language_model import count_parameters
+
+
+def route_top_k(logits: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
+    """Choose each token's experts, and how much each of them counts.
+
+    logits   (..., E) the router's score of every expert
+    top_k    k, experts per token
+    returns  experts (..., k) int64, the likeliest first, and gates (..., k): their probabilities (softmax over all E
+             experts), divided by their sum where k > 1. For k = 1 that would be p / p = 1, a constant that teaches
+             the router nothing; so the one gate stays the probability itself (Switch Transformer)
+
+    Raises ValueError when top_k is not in 1 … E.
+
+    >>> route_top_k(torch.tensor([2.0, 0.0, 1.0]), 2)
+    (tensor([0, 2]), tensor([0.7311, 0.2689]))
+    """
+    if not 1 <= top_k <= logits.size(-1):
+        raise ValueError(f"top_k must be between 1 and the number of experts, {logits.size(-1)}, got {top_k}")
+    gates, experts = logits.softmax(-1).topk(top_k, dim=-1)
+    if top_k > 1:
+        gates = gates / gates.sum(-1, keepdim=True)
+    return experts, gates
+
+
+def expert_capacity(n_tokens: int, n_experts: int, top_k: int, capacity_factor: float) -> int:
+    """Return how many assignments an expert takes from n_tokens tokens: ⌈factor · tokens · k / experts⌉, at least 1.
+
+    capacity_factor  1: exactly enough if all experts were equally popular; 1.25: a quarter more
+
+    Raises ValueError when an argument is not positive.  Eq. 3 of Fedus et al. 2022, rounded up.
+
+    >>> expert_capacity(64, 8, 2, 1.25), expert_capacity(1, 8, 2, 1.0)
+    (20, 1)
+    """
+    _require_positive(n_tokens=n_tokens, n_experts=n_experts, top_k=top_k, capacity_factor=capacity_factor)
+    return max(1, math.ceil(capacity_factor * n_tokens * top_k / n_experts))
+
+
+def within_capacity(experts: Tensor, n_experts: int, capacity: int) -> Tensor:
+    """Say which assignments find room: in every sequence, each expert takes the first `capacity` that come.
+
+    experts    (B, T, k) int64, the choices of each token
+    n_experts  E
+    capacity   assignments that an expert takes from one sequence
+    returns    (B, T, k) boolean, True = has room. Tokens come in order, a token's first choice before its second, so
+               the answer for a token never depends on later tokens or on other sequences
+
+    >>> within_capacity(torch.tensor([[[0], [0], [1], [0]]]), 2, 2).flatten()
+    tensor([ True,  True,  True, False])
+    """
+    batch = experts.size(0)
+    sequence = torch.arange(batch, device=experts.device)[:, None, None]
+    queue = (sequence * n_experts + experts).flatten()  # one queue for each expert of each sequence
+    order = queue.argsort(stable=True)
+    starts = torch.bincount(queue, minlength=batch * n_experts).cumsum(0).roll(1)
+    starts[0] = 0
+    place = torch.empty_like(queue)
+    place[order] = torch.arange(len(queue), device=queue.device) - starts[queue[order]]
+    return (place < capacity).view_as(experts)
+
+
+def dispatch(experts: Tensor, n_experts: int, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Sort the assignments by expert, so that each expert finds its own in one slice.
+
+    experts    (..., k) int64, the choices of each token
+    n_experts  E
+    kept       (..., k) boolean, False = dropped; None: all are kept
+    returns    order (A,) int64, the kept assignments as indices into experts.flatten(), those of expert 0 first, each
+               expert's in the order of the tokens; and counts (E,) int64, how many each expert has. The token of
+               assignment a is a // k
+
+    >>> dispatch(torch.tensor([[1, 0], [1, 2], [0, 1]]), 3)
+    (tensor([1, 4, 0, 2, 5, 3]), tensor([2, 3, 1]))
+    """
+    chosen = experts.flatten()
+    if kept is not None:
+        chosen = chosen.masked_fill(~kept.flatten(), n_experts)  # the dropped are sorted behind the last expert
+    counts = torch.bincount(chosen, minlength=n_experts)[:n_experts]
+    order = chosen.argsort(stable=True)
+    return order if kept is None else order[: int(counts.sum())], counts
+
+
+def load_balancing_loss(probs: Tensor, experts: Tensor) -> Tensor:
+    """Return E · Σ_e f_e · P_e, which is 1 when all experts are used alike and up to E when one does all the work.
+
+    probs    (..., E) the router's probabilities; P_e is their mean over the tokens
+    experts  (..., k) int64, the choices; f_e is the share of all assignments that chose e, before any is dropped
+    returns  a scalar. Gradients flow through P alone: f counts
+
+    Eq. 4–6 of Fedus et al. 2022, where k = 1. `transformers` does not divide f by k: its value is k times ours.
+
+    >>> load_balancing_loss(torch.tensor([[0.75, 0.25], [0.75, 0.25]]), torch.tensor([[0], [0]]))
+    tensor(1.5000)
+    """
+    n_experts = probs.size(-1)
+    counts = torch.bincount(experts.flatten(), minlength=n_experts)
+    return n_experts * (counts / experts.numel() * probs.flatten(0, -2).mean(0)).sum()
+
+
+def router_z_loss(logits: Tensor) -> Tensor:
+    """Return the mean square of log Σ_e exp(logit_e): small while the router's logits are small.  (ST-MoE, eq. 5)
+
+    logits   (..., E)
+    returns  a scalar
+
+    >>> router_z_loss(torch.zeros(3, 4))  # (ln 4)²
+    tensor(1.9218)
+    """
+    return logits.logsumexp(-1).square().mean()
+
+
+@dataclass(frozen=True)
+class Routing:
+    """Who went where in the last call of a `MoE`; nothing here carries gradients.
+
+    probs    (B, T, E) the router's probabilities
+    experts  (B, T, k) int64 choices, the likeliest first
+    gates    (B, T, k) their weights
+    kept     (B, T, k) boolean, False = dropped; None: nothing could be dropped
+    """
+
+    probs: Tensor
+    experts: Tensor
+    gates: Tensor
+    kept: Tensor | None
+
+    @property
+    def loads(self) -> Tensor:
+        """Each expert's share of the assignments, dropped ones included: (E,), sums to 1."""
+        return torch.bincount(self.experts.flatten(), minlength=self.probs.size(-1)) / self.experts.numel()
+
+    @property
+    def dropped(self) -> float:
+        """Share of the assignments that were dropped."""
+        return 0.0 if self.kept is None else 1.0 - self.kept.float().mean().item()
+
+
+class Expert(nn.Module):
+    """One feed-forward network, down(gelu(up(x))), as in GPT-2 but without biases. Parameters: `up` and `down`."""
+
+    def __init__(self, d_model: int, d_ff: int) -> None:
+        super().__init__()
+        self.up = nn.Linear(d_model, d_ff, bias=False)
+        self.down = nn.Linear(d_ff, d_model, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the transformed tokens, (..., d_model) → (..., d_model)."""
+        return self.down(F.gelu(self.up(x), approximate="tanh"))
+
+
+class MoE(nn.Module):
+    """A layer of experts and the router that sends each token to top_k of them.
+
+    d_model          features of a token, in and out
+    d_ff             hidden features of one expert
+    n_experts        E
+    top_k            experts per token
+    capacity_factor  room of an expert in training, see `expert_capacity`; None: no limit. In evaluation mode nothing
+                     is ever dropped
+    balance, z       weights of the two auxiliary losses, `load_balancing_loss` and `router_z_loss`
+    expert           makes one expert from d_model and d_ff
+    generator        of the initial weights (standard deviation 0.02); None: torch's global one
+
+    Parts: `router`, an nn.Linear without bias, and `experts`.
+    After a call, `aux_loss` holds the weighted auxiliary losses, a scalar to add to the training loss (see
+    `auxiliary_loss`), and `routing` says who went where.
+
+    Raises ValueError when a size is not positive, or top_k is not in 1 … E.
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        d_ff: int,
+        n_experts: int,
+        top_k: int,
+        capacity_factor: float | None = None,
+        *,
+        balance: float = 0.01,
+        z: float = 0.001,
+        expert: Callable[[int, int], nn.Module] = Expert,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        _require_positive(d_model=d_model, d_ff=d_ff, n_experts=n_experts)
+        if capacity_factor is not None:
+            _require_positive(capacity_factor=capacity_factor)
+        if not 1 <= top_k <= n_experts:
+            raise ValueError(f"top_k must be between 1 and n_experts = {n_experts}, got {top_k}")
+        self.d_model, self.n_experts, self.top_k, self.capacity_factor = d_model, n_experts, top_k, capacity_factor
+        self.balance, self.z = balance, z
+        self.router = nn.Linear(d_model, n_experts, bias=False)
+        self.experts = nn.ModuleList(expert(d_model, d_ff) for _ in range(n_experts))
+        for weight in self.parameters():
+            if weight.dim() > 1:
+                nn.init.normal_(weight, std=0.02, generator=generator)
+        self.aux_loss: Tensor | None = None
+        self.routing: Routing | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what the experts made of the tokens, (B, T, d_model) → (B, T, d_model); zeros where all dropped it."""
+        if x.dim() != 3 or x.size(-1) != self.d_model:
+            raise ValueError(f"x must have the shape (batch, tokens, {self.d_model}), got {tuple(x.shape)}")
+        logits = self.router(x)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # (B, T, E)
+        experts, gates = route_top_k(logits, self.top_k)  # (B, T, k) each
+        kept = None
+        if self.training and self.capacity_factor is not None:
+            capacity = expert_capacity(x.size(1), self.n_experts, self.top_k, self.capacity_factor)
+            kept = within_capacity(experts, self.n_experts, capacity)
+        probs = logits.softmax(-1)
+        self.aux_loss = self.balance * load_balancing_loss(probs, experts) + self.z * router_z_loss(logits)
+        self.routing = Routing(probs.detach(), experts, gates.detach(), kept)
+        return self._combine(x, experts, gates, kept)
+
+    def _combine(self, x: Tensor, experts: Tensor, gates: Tensor, kept: Tensor | None) -> Tensor:
+        """Send the tokens to their experts and add up, weighted by the gates, what comes back."""
+        order, counts = dispatch(experts, self.n_experts, kept)
+        tokens, flat = order // self.top_k, x.flatten(0, 1)  # (A,) and (B·T, d_model)
+        slices = flat.index_select(0, tokens).split(counts.tolist())
+        results = torch.cat([expert(rows) for expert, rows in zip(self.experts, slices)])  # (A, d_model)
+        weighted = results * gates.flatten()[order, None].to(results.dtype)
+        return torch.zeros_like(flat, dtype=weighted.dtype).index_add(0, tokens, weighted).view_as(x)
+
+    def __getstate__(self) -> dict:
+        """Leave what the last call left behind out of copies and files."""
+        return self.__dict__ | {"aux_loss": None, "routing": None}
+
+
+def auxiliary_loss(model: nn.Module) -> Tensor:
+    """Return the sum of the auxiliary losses of all MoE layers of the model, from its last call: a scalar.
+
+    Add it to the training loss. Raises ValueError when the model has no MoE layer, or has not been called.
+    """
+    losses = [layer.aux_loss for layer in _layers(model)]
+    if any(loss is None for loss in losses):
+        raise ValueError("the model must have been called before its auxiliary loss can be asked for")
+    return torch.stack(losses).sum()
+
+
+def routings(model: nn.Module) -> list[Routing]:
+    """Return where the tokens of the model's last call went, one `Routing` for each MoE layer. Raises as above."""
+    found = [layer.routing for layer in _layers(model)]
+    if any(routing is None for routing in found):
+        raise ValueError("the model must have been called before its routing can be shown")
+    return found
+
+
+def active_parameters(model: nn.Module) -> int:
+    """Return how many of the model's parameters one token meets: all, but of each MoE layer only top_k experts."""
+    idle = 0
+    for layer in _layers(model):
+        idle += (layer.n_experts - layer.top_k) * count_parameters(layer.experts[0])
+    return count_parameters(model) - idle
+
+
+def _layers(model: nn.Module) -> list[MoE]:
+    layers = [module for module in model.modules() if isinstance(module, MoE)]
+    if not layers:
+        raise ValueError(f"the model must have a MoE layer, got {type(model).__name__} without one")
+    return layers
+
+
+def _require_positive(**numbers: float) -> None:
+    for name, number in numbers.items():
+        if not number > 0:
+            raise ValueError(f"{name} must be positive, got {number}")

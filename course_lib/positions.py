@@ -1,0 +1,249 @@
+"""Positions: how a set of vectors becomes a sequence.
+
+Attention alone does not see order: permute its inputs and its outputs are permuted with them. Three places to tell it:
+
+- added to the embeddings: `LearnedPositions`, `sinusoidal` (Vaswani et al. 2017, §3.5) with its `shift_matrix`
+- turned into the queries and keys: `rope` (Su et al. 2021)
+- added to the scores, as the `bias` of `course_lib.attention`: `alibi_bias` (Press et al. 2022),
+  `RelativePositionBias` (Raffel et al. 2020)
+
+`local_window_mask` is no position encoding: it says which keys are seen, not where they stand.
+Only `LearnedPositions` and `RelativePositionBias` have parameters. Wherever there are fewer queries than keys, the
+queries are the *last* positions, as when text is generated with a cache. Lesson 13 builds each of these.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class LearnedPositions(nn.Module):
+    """One learned vector for each position, to be added to the embeddings.
+
+    seq_len  number of positions; there is no vector for later ones
+    d_model  features of a token
+
+    Parameter: `weight` (seq_len, d_model), drawn with a standard deviation of 0.02 (GPT-2, Radford et al. 2019).
+    """
+
+    def __init__(self, seq_len: int, d_model: int) -> None:
+        super().__init__()
+        _require_positive(seq_len=seq_len, d_model=d_model)
+        self.weight = nn.Parameter(torch.empty(seq_len, d_model))
+        nn.init.normal_(self.weight, std=0.02)
+
+    def forward(self, n_positions: int, start: int = 0) -> Tensor:
+        """Return the vectors of the positions start … start + n_positions − 1: (n_positions, d_model).
+
+        Raises ValueError when the table ends before the last of them.
+        """
+        end, seq_len = start + n_positions, self.weight.size(0)
+        if start < 0 or n_positions < 0 or end > seq_len:
+            raise ValueError(
+                f"learned positions exist for 0 … {seq_len - 1} only, "
+                f"got start = {start} and n_positions = {n_positions}"
+            )
+        return self.weight[start:end]
+
+
+def sinusoidal(n_positions: int, d_model: int, device: torch.device | str | None = None) -> Tensor:
+    """Return sines and cosines of every position, in wavelengths from 2π to almost 10000·2π positions.
+
+    n_positions  T; any number, there is no table that could end
+    d_model      features; pair i (i = 0, 1, …) fills the features 2i (sine) and 2i + 1 (cosine). With an odd
+                 d_model the last pair has a sine only
+    returns      (T, d_model) float32; PE(t, 2i) = sin(t / 10000^(2i/d_model)), PE(t, 2i + 1) the cosine
+
+    Raises ValueError for a d_model below 1 or a negative n_positions.  §3.5 of Vaswani et al. 2017.
+
+    >>> sinusoidal(2, 4)
+    tensor([[0.0000, 1.0000, 0.0000, 1.0000],
+            [0.8415, 0.5403, 0.0100, 0.9999]])
+    """
+    if n_positions < 0:
+        raise ValueError(f"n_positions must be at least 0, got {n_positions}")
+    angles = torch.arange(n_positions, device=device)[:, None] * _frequencies(d_model, 10000.0, device)  # (T, pairs)
+    pairs = torch.stack([angles.sin(), angles.cos()], dim=-1)  # (T, pairs, 2)
+    return pairs.flatten(start_dim=1)[:, :d_model]
+
+
+def shift_matrix(offset: int, d_model: int, device: torch.device | str | None = None) -> Tensor:
+    """Return the matrix that moves every sinusoidal position by the same offset.
+
+    offset   positions to move by; may be negative
+    d_model  features; even, because a sine without its cosine cannot be shifted
+    returns  M (d_model, d_model) float32 with M @ PE(t) = PE(t + offset) for all t: a rotation in each pair
+
+    Raises ValueError for an odd d_model.
+    """
+    if d_model % 2:
+        raise ValueError(f"d_model must be even, got {d_model}")
+    angles = offset * _frequencies(d_model, 10000.0, device)
+    cos, sin = angles.cos(), angles.sin()
+    # sin(a + b) = cos b · sin a + sin b · cos a, and cos(a + b) = −sin b · sin a + cos b · cos a
+    rotations = torch.stack([torch.stack([cos, sin], -1), torch.stack([-sin, cos], -1)], dim=-2)  # (pairs, 2, 2)
+    return torch.block_diag(*rotations)
+
+
+def rope(x: Tensor, positions: Tensor, theta: float = 10000.0) -> Tensor:
+    """Rotate queries or keys by angles proportional to their positions (rotary position embedding).
+
+    x          (..., T, D) queries or keys, D even
+    positions  (T,), or any shape that broadcasts to (..., T): where each vector stands. With a cache they start
+               at the number of tokens seen; fractions are allowed (position interpolation, Chen et al. 2023)
+    theta      the base: pair i turns by position / theta^(2i/D) radians
+    returns    the rotated x, same shape and dtype; lengths do not change, and the dot product of a rotated query
+               and a rotated key depends on their positions through the difference only
+
+    Pair i is made of the features i and i + D/2 ("rotate half", as in Llama's weights for `transformers`);
+    the paper pairs 2i and 2i + 1, the same up to a permutation of the features. Angles and rotation are computed
+    in float32 at least: in bfloat16 the position 257 does not exist.
+
+    Raises ValueError when D is odd.  Eq. 34 of Su et al. 2021.
+
+    >>> rope(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([0, 1]))
+    tensor([[1.0000, 0.0000],
+            [0.5403, 0.8415]])
+    """
+    d_head = x.size(-1)
+    if d_head % 2:
+        raise ValueError(f"the last dimension of x must be even, got {d_head} in x {tuple(x.shape)}")
+    angles = positions.to(x.device)[..., None] * _frequencies(d_head, theta, x.device)  # (..., T, D/2)
+    cos, sin = angles.cos(), angles.sin()
+    first, second = x.chunk(2, dim=-1)  # products with the float32 tables are float32, whatever x is
+    return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1).to(x.dtype)
+
+
+def alibi_slopes(n_heads: int, device: torch.device | str | None = None) -> Tensor:
+    """Return how steeply each head's scores fall with distance.
+
+    n_heads  H
+    returns  (H,) float32, positive, 2^(−8h/H) for h = 1 … H where H is a power of two. Otherwise, as in the authors'
+             code, those of the next lower power of two, then every other one of twice that power
+
+    Raises ValueError for fewer than one head.  §3 of Press et al. 2022.
+
+    >>> alibi_slopes(4)
+    tensor([0.2500, 0.0625, 0.0156, 0.0039])
+    """
+    _require_positive(n_heads=n_heads)
+    power = 2 ** int(math.log2(n_heads))
+    slopes = [2 ** (-8 * h / power) for h in range(1, power + 1)]
+    between = [2 ** (-4 * h / power) for h in range(1, 2 * power, 2)]  # the odd ones of 2·power heads
+    return torch.tensor(slopes + between[: n_heads - power], device=device)
+
+
+def alibi_bias(
+    n_heads: int, n_queries: int, n_keys: int | None = None, device: torch.device | str | None = None
+) -> Tensor:
+    """Return what ALiBi adds to the scores: minus the slope times the distance between query and key.
+
+    n_heads    H
+    n_queries  T, the last T of the S positions
+    n_keys     S, by default T
+    returns    (H, T, S) float32: 0 where a query looks at itself, more and more negative with distance, to both
+               sides (under a causal mask only the past counts)
+
+    Raises ValueError when there are fewer keys than queries.  §3 of Press et al. 2022.
+
+    >>> alibi_bias(8, 1, 3)[0]  # the last of three tokens, slope 1/2
+    tensor([[-1.0000, -0.5000,  0.0000]])
+    """
+    distance = _relative_positions(n_queries, n_keys, device).abs()
+    return alibi_slopes(n_heads, device)[:, None, None] * -distance
+
+
+def relative_buckets(
+    relative: Tensor, n_buckets: int = 32, max_distance: int = 128, bidirectional: bool = True
+) -> Tensor:
+    """Sort relative positions into buckets: near ones exactly, far ones by the logarithm of their distance (T5).
+
+    relative       any shape, integer: position of the key minus position of the query; negative = the key is earlier
+    n_buckets      number of buckets in all. Half of a direction's buckets hold one distance each, 0, 1, 2, …; the
+                   others share the distances up to max_distance, wider and wider
+    max_distance   all distances from here on fall into the last bucket
+    bidirectional  True: the upper half of the buckets is for later keys. False: later keys count as distance 0
+    returns        same shape, int64 in 0 … n_buckets − 1
+
+    Raises ValueError when there are too few buckets or max_distance does not reach beyond the exact ones.
+    §2.1 of Raffel et al. 2020; the formula is that of their code.
+
+    >>> relative_buckets(torch.tensor([0, -1, -7, -8, -20, -500, 1]))
+    tensor([ 0,  1,  7,  8, 10, 15, 17])
+    """
+    per_side = n_buckets // 2 if bidirectional else n_buckets
+    n_exact = per_side // 2
+    if n_exact < 1:
+        raise ValueError(f"n_buckets must be at least {4 if bidirectional else 2}, got {n_buckets}")
+    if max_distance <= n_exact:
+        raise ValueError(f"max_distance must be more than the {n_exact} exact distances, got {max_distance}")
+    later = (relative > 0) * per_side if bidirectional else 0
+    distance = relative.abs() if bidirectional else (-relative).clamp(min=0)
+    growth = (distance.clamp(min=1).float() / n_exact).log() / math.log(max_distance / n_exact)  # 0 … 1 up to the last
+    far = (n_exact + (growth * (per_side - n_exact)).long()).clamp(max=per_side - 1)
+    return torch.where(distance < n_exact, distance, far) + later
+
+
+class RelativePositionBias(nn.Module):
+    """What T5 adds to the scores: one learned number per head and bucket of relative positions.
+
+    n_heads                                 H
+    n_buckets, max_distance, bidirectional  as for `relative_buckets`
+
+    Parameter: `weight` (n_buckets, H), zero at first: no bias. T5 shares one such module among all its layers.
+    """
+
+    def __init__(self, n_heads: int, n_buckets: int = 32, max_distance: int = 128, bidirectional: bool = True) -> None:
+        super().__init__()
+        _require_positive(n_heads=n_heads)
+        self.n_buckets, self.max_distance, self.bidirectional = n_buckets, max_distance, bidirectional
+        self.weight = nn.Parameter(torch.zeros(n_buckets, n_heads))
+
+    def forward(self, n_queries: int, n_keys: int | None = None) -> Tensor:
+        """Return the bias (H, T, S) of the last T = n_queries of S = n_keys positions (by default T)."""
+        relative = _relative_positions(n_queries, n_keys, self.weight.device)
+        buckets = relative_buckets(relative, self.n_buckets, self.max_distance, self.bidirectional)  # (T, S)
+        return self.weight[buckets].permute(2, 0, 1)  # (T, S, H) → (H, T, S)
+
+
+def local_window_mask(n_queries: int, n_keys: int, window: int, device: torch.device | str | None = None) -> Tensor:
+    """Return the causal mask under which every query sees the last `window` keys up to itself.
+
+    n_queries  T, the last T of the S positions
+    n_keys     S
+    window     keys that a query sees, itself included
+    returns    (T, S) boolean, True = may attend
+
+    Raises ValueError for a window below 1 and when there are fewer keys than queries.
+    Sliding-window attention: Beltagy et al. 2020 (Longformer).
+
+    >>> local_window_mask(3, 3, 2)
+    tensor([[ True, False, False],
+            [ True,  True, False],
+            [False,  True,  True]])
+    """
+    _require_positive(window=window)
+    relative = _relative_positions(n_queries, n_keys, device)
+    return (relative <= 0) & (relative > -window)
+
+
+def _frequencies(features: int, theta: float, device: torch.device | str | None) -> Tensor:
+    """Return theta^(−2i/features) for the pairs i = 0, 1, …: radians per position, (⌈features / 2⌉,) float32."""
+    _require_positive(d_model=features)
+    return 1.0 / theta ** (torch.arange(0, features, 2, dtype=torch.float32, device=device) / features)
+
+
+def _relative_positions(n_queries: int, n_keys: int | None, device: torch.device | str | None) -> Tensor:
+    """Return key position minus query position, (T, S) int64; the queries are the last T positions."""
+    n_keys = n_queries if n_keys is None else n_keys
+    if n_keys < n_queries:
+        raise ValueError(f"n_keys must be at least n_queries = {n_queries}, got {n_keys}")
+    keys = torch.arange(n_keys, device=device)
+    return keys - keys[n_keys - n_queries :, None]
+
+
+def _require_positive(**sizes: int) -> None:
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{name} must be at least 1, got {size}")
