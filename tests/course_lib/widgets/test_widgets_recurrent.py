@@ -1,0 +1,39 @@
+"""The widgets of recurrent networks redraw when a control moves and show a picture where there is no kernel."""
+
+import ipywidgets
+import pytest
+import torch
+
+from course_lib.widgets.recurrent import cliff_explorer, gate_explorer, gradient_explorer, latch_explorer
+
+TOKENS = ["the", "mouse", "sleeps"]
+GATES = {
+    name: torch.rand(3, 30, generator=torch.Generator().manual_seed(i)) for i, name in enumerate(("forget", "input"))
+}
+
+
+@pytest.mark.parametrize(
+    "widget, changes",
+    [
+        (latch_explorer(), {"recurrent weight w_hh": 1.0, "input weight w_ih": 1.0}),
+        (gradient_explorer(), {"spectral radius ρ": 1.2, "skew": 1.0, "strength of the input": 1.0}),
+        (cliff_explorer(), {"learning rate": 5.0, "clip the gradient to 0.05": True}),
+        (gate_explorer(TOKENS, GATES, start="input"), {"gate": "forget", "first unit": 5}),
+    ],
+    ids=["latch", "gradient", "cliff", "gate"],
+)
+def test_every_control_changes_the_picture_which_is_there_without_a_kernel_too(widget, changes):
+    assert '<img style="max-width:100%" alt="' in widget._repr_mimebundle_()["text/html"]
+    picture = next(child for child in widget.children if isinstance(child, ipywidgets.Image))
+    controls = {child.description: child for child in widget.children[0].children}
+    assert set(controls) == set(changes)
+    seen = {picture.value}
+    for name, value in changes.items():
+        controls[name].value = value
+        seen.add(picture.value)
+    assert len(seen) == 1 + len(changes)
+
+
+def test_gates_that_do_not_fit_the_tokens_are_refused():
+    with pytest.raises(ValueError, match=r"gates\['forget'\] must have the shape \(2, H\), got \(3, 30\)"):
+        gate_explorer(TOKENS[:2], GATES)
