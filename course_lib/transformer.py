@@ -14,7 +14,7 @@ Not here: a cache for generation (lesson 15); decoding with beams (`course_lib.d
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -171,54 +171,33 @@ class DecoderLayer(nn.Module):
         return add_and_norm(x, self.feed_forward, self.norm3, dropout, self.pre_norm)
 
 
-class Encoder(nn.Module):
-    """A stack of `EncoderLayer`s; under pre-norm with a norm at its end, since nothing else normalises the sum."""
+class Stack(nn.Module):
+    """Layers one after another; under pre-norm with a norm at the end, since nothing else normalises the sum.
 
-    def __init__(self, config: TransformerConfig) -> None:
+    layers    `EncoderLayer`s: the stack is an encoder; or `DecoderLayer`s: a decoder
+    d_model   features of a token
+    pre_norm  as in the layers
+
+    Parameters: `layers`, and under pre-norm `norm`.
+    """
+
+    def __init__(self, layers: Iterable[nn.Module], d_model: int, pre_norm: bool = False) -> None:
         super().__init__()
-        c = config
-        self.layers = nn.ModuleList(
-            EncoderLayer(c.d_model, c.n_heads, c.d_ff, c.dropout, c.pre_norm) for _ in range(c.n_layers)
-        )
-        self.norm = nn.LayerNorm(c.d_model) if c.pre_norm else nn.Identity()
+        self.layers = nn.ModuleList(layers)
+        self.norm = nn.LayerNorm(d_model) if pre_norm else nn.Identity()
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, maps: Maps | None = None) -> Tensor:
-        """Return the states (B, S, d_model) after all layers. Arguments as for `EncoderLayer.forward`."""
+    def forward(self, x: Tensor, *others: Tensor | Maps | None) -> Tensor:
+        """Return the states after all layers, shaped as x (B, T, d_model); the others go to every layer."""
         for layer in self.layers:
-            x = layer(x, mask, maps)
-        return self.norm(x)
-
-
-class Decoder(nn.Module):
-    """A stack of `DecoderLayer`s; under pre-norm with a norm at its end."""
-
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        c = config
-        self.layers = nn.ModuleList(
-            DecoderLayer(c.d_model, c.n_heads, c.d_ff, c.dropout, c.pre_norm) for _ in range(c.n_layers)
-        )
-        self.norm = nn.LayerNorm(c.d_model) if c.pre_norm else nn.Identity()
-
-    def forward(
-        self,
-        x: Tensor,
-        memory: Tensor,
-        mask: Tensor | None = None,
-        memory_mask: Tensor | None = None,
-        maps: Maps | None = None,
-    ) -> Tensor:
-        """Return the states (B, T, d_model) after all layers. Arguments as for `DecoderLayer.forward`."""
-        for layer in self.layers:
-            x = layer(x, memory, mask, memory_mask, maps)
+            x = layer(x, *others)
         return self.norm(x)
 
 
 class Transformer(nn.Module):
     """Read a source, and predict at every position of a target the token that follows.
 
-    Parameters: `source_embedding`, `target_embedding`, `encoder`, `decoder`, `to_logits` (a matrix without bias), and
-    with learned positions `source_positions` and `target_positions`.
+    Parameters: `source_embedding`, `target_embedding`, `encoder` and `decoder` (each a `Stack`), `to_logits` (a matrix
+    without bias), and with learned positions `source_positions` and `target_positions`.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
@@ -226,7 +205,11 @@ class Transformer(nn.Module):
         self.config = config
         self.source_embedding = nn.Embedding(config.source_vocab_size, config.d_model)
         self.target_embedding = nn.Embedding(config.target_vocab_size, config.d_model)
-        self.encoder, self.decoder = Encoder(config), Decoder(config)
+        sizes = (config.d_model, config.n_heads, config.d_ff, config.dropout, config.pre_norm)
+        encoder_layers = (EncoderLayer(*sizes) for _ in range(config.n_layers))
+        decoder_layers = (DecoderLayer(*sizes) for _ in range(config.n_layers))
+        self.encoder = Stack(encoder_layers, config.d_model, config.pre_norm)
+        self.decoder = Stack(decoder_layers, config.d_model, config.pre_norm)
         self.to_logits = nn.Linear(config.d_model, config.target_vocab_size, bias=False)
         self.source_positions = self.target_positions = None  # sinusoids
         if config.learned_positions is not None:

@@ -1,0 +1,110 @@
+"""Train short, test long: one small decoder with any of the position encodings, and its loss at every position.
+
+The encodings are those of `course_lib.positions`; everything else is the same, so that differences are theirs.
+Press et al. (2022) made this experiment with large models.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_lib.attention import causal_mask, fused_attention, merge_heads, split_heads
+from course_lib.positions import LearnedPositions, RelativePositionBias, alibi_bias, rope, sinusoidal
+
+ENCODINGS = ("none", "learned", "sinusoidal", "rope", "alibi", "relative")
+
+
+class PositionalLM(nn.Module):
+    """A small decoder-only language model (see `course_lib.language_model`) that is told positions in a chosen way.
+
+    vocab_size  V
+    positions   one of ENCODINGS; "relative" is T5's bias, one module for all layers, its last bucket at seq_len
+    seq_len     tokens of a training window. With "learned" no longer text can be read, with the others it can
+    d_model, n_heads, n_layers  sizes
+
+    Raises ValueError for an encoding that is not in ENCODINGS.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        positions: str,
+        seq_len: int = 32,
+        d_model: int = 64,
+        n_heads: int = 4,
+        n_layers: int = 2,
+    ) -> None:
+        super().__init__()
+        if positions not in ENCODINGS:
+            raise ValueError(f"positions must be one of {', '.join(ENCODINGS)}, got {positions!r}")
+        self.vocab_size, self.seq_len, self.positions, self.n_heads = vocab_size, seq_len, positions, n_heads
+        self.tokens = nn.Embedding(vocab_size, d_model)
+        # with a standard deviation of 1 the tokens would drown positions of about 0.7 after scaling by √d_model
+        nn.init.normal_(self.tokens.weight, std=0.5)
+        self.learned = LearnedPositions(seq_len, d_model) if positions == "learned" else None
+        self.relative = None
+        if positions == "relative":  # distances never trained on fall into the last bucket, which was
+            self.relative = RelativePositionBias(n_heads, 16, max_distance=seq_len, bidirectional=False)
+        self.layers = nn.ModuleList(
+            nn.ModuleDict(
+                {
+                    "norm": nn.LayerNorm(d_model),
+                    "qkv": nn.Linear(d_model, 3 * d_model),
+                    "out": nn.Linear(d_model, d_model),
+                    "feed_forward": nn.Sequential(
+                        nn.LayerNorm(d_model),
+                        nn.Linear(d_model, 4 * d_model),
+                        nn.GELU(),
+                        nn.Linear(4 * d_model, d_model),
+                    ),
+                }
+            )
+            for _ in range(n_layers)
+        )
+        self.norm = nn.LayerNorm(d_model)
+        self.head = nn.Linear(d_model, vocab_size)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Return the logits of each next token, ids (B, T) → (B, T, V). ValueError past a table of learned ones."""
+        length, x = ids.size(1), self.tokens(ids)
+        if self.learned is not None:
+            x = x + self.learned(length)
+        if self.positions == "sinusoidal":
+            x = x + sinusoidal(length, x.size(-1), x.device)
+        mask, bias = causal_mask(length, device=x.device), None
+        if self.positions == "alibi":
+            bias = alibi_bias(self.n_heads, length, device=x.device)
+        if self.relative is not None:
+            bias = self.relative(length)
+        at = torch.arange(length, device=x.device)
+        for layer in self.layers:
+            q, k, v = (split_heads(part, self.n_heads) for part in layer["qkv"](layer["norm"](x)).chunk(3, dim=-1))
+            if self.positions == "rope":
+                q, k = rope(q, at), rope(k, at)
+            x = x + layer["out"](merge_heads(fused_attention(q, k, v, mask, bias=bias)))
+            x = x + layer["feed_forward"](x)
+        return self.head(self.norm(x))
+
+
+@torch.no_grad()
+def loss_by_position(model: nn.Module, tokens: Tensor, length: int, batch_size: int = 32) -> Tensor:
+    """Return the mean loss at every position of a window, in nats: (length,).
+
+    tokens      (N,) a stream, cut into N // (length + 1) windows that do not overlap
+    length      T, tokens that the model reads at once; it may be longer than those it was trained on
+    batch_size  windows that are read side by side
+
+    Raises ValueError when the stream holds no window, and what the model raises for too many tokens.
+    """
+    n_windows = len(tokens) // (length + 1)
+    if not n_windows:
+        raise ValueError(f"tokens must hold at least length + 1 = {length + 1} ids, got {len(tokens)}")
+    windows = tokens[: n_windows * (length + 1)].view(n_windows, length + 1)
+    device, training, total = next(model.parameters()).device, model.training, torch.zeros(length)
+    model.eval()
+    for batch in windows.split(batch_size):
+        batch = batch.to(device)
+        losses = F.cross_entropy(model(batch[:, :-1]).transpose(1, 2), batch[:, 1:], reduction="none")  # (B, T)
+        total += losses.sum(0).cpu()
+    model.train(training)
+    return total / n_windows

@@ -1,0 +1,50 @@
+"""The Transformer widgets redraw when a control moves and show a picture where there is no kernel."""
+
+import ipywidgets
+import pytest
+import torch
+
+from course_lib.widgets.transformer import alignment_explorer, mask_explorer, warm_up_explorer
+
+
+def controls(widget):
+    return {child.description: child for child in widget.children[0].children}
+
+
+def picture(widget):
+    return next(child for child in widget.children if isinstance(child, ipywidgets.Image))
+
+
+def test_masks_are_drawn_again_when_a_sequence_gets_shorter():
+    widget = mask_explorer()
+    seen = {picture(widget).value}
+    for name in ("source tokens", "target tokens"):
+        controls(widget)[name].value = 2
+        seen.add(picture(widget).value)
+    assert len(seen) == 3
+
+
+def test_the_learning_rate_is_drawn_again_for_another_warm_up():
+    widget = warm_up_explorer(updates=2000)
+    before = picture(widget).value
+    controls(widget)["warm-up updates"].value = 1000
+    assert picture(widget).value != before
+
+
+def test_a_translation_can_be_replayed_step_by_step_in_every_head():
+    cross = torch.randn(2, 3, 2, 3, generator=torch.Generator().manual_seed(0)).softmax(-1)
+    widget = alignment_explorer("May", "05", cross)
+    options = dict(controls(widget)["who"].options)
+    assert len(options) == 2 * (1 + 3) and options["layer 2, head 1"] == (1, 0)
+    seen = {picture(widget).value}
+    controls(widget)["character"].value = 2
+    seen.add(picture(widget).value)
+    controls(widget)["who"].value = (0, 2)
+    seen.add(picture(widget).value)
+    assert len(seen) == 3
+    assert "<img" in widget._repr_mimebundle_()["text/html"]
+
+
+def test_weights_that_do_not_fit_the_texts_are_refused():
+    with pytest.raises(ValueError, match=r"\(layers, heads, 2, 3\), got \(1, 1, 3, 3\)"):
+        alignment_explorer("May", "05", torch.eye(3).expand(1, 1, 3, 3))
