@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SHELL := /bin/sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test lint notebooks verify arena full clean
+.PHONY: help demo lab test lint notebooks slides verify arena full clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -27,7 +27,7 @@ lab: $(VENV)/ready  ## open the first lesson in JupyterLab
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
 
 # The arena and the browser look at a clock: they get the machine for themselves.
-test: $(VENV)/ready lint  ## the whole test suite
+test: $(VENV)/ready build/slides-parts lint  ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/arena --ignore tests/browser
 	$(BIN)/python -m pytest tests/browser tests/arena
 
@@ -37,6 +37,16 @@ lint: $(VENV)/ready  ## ruff
 
 notebooks: $(VENV)/ready  ## build notebooks/ from solutions/
 	$(BIN)/autograder build
+
+slides: $(VENV)/ready build/slides-parts  ## every lesson as a lecture, in build/slides
+	$(BIN)/python -m autograder.slides
+
+# reveal.js and MathJax, as two Sphinx extensions carry them; Sphinx itself is not needed
+build/slides-parts: constraints.txt | $(VENV)/ready
+	@rm -rf $@
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ -c constraints.txt \
+	  sphinx-revealjs sphinx-mathjax-offline
+	@touch $@
 
 verify: $(VENV)/ready  ## can the checks tell right from wrong?
 	$(BIN)/autograder verify

@@ -72,8 +72,11 @@ def _answers(reference: Reference) -> str:
 # ---- the notebook
 
 
-def student_notebook(lesson: Lesson) -> NotebookNode:
-    """Return the notebook that students open: prose and demos, stubs with a check under each, no outputs."""
+def student_notebook(lesson: Lesson, notes: bool = False) -> NotebookNode:
+    """Return the notebook that students open: prose and demos, stubs with a check under each, no outputs.
+
+    notes  True: keep the lecturer's notes too, for slides
+    """
     cells: list[NotebookNode] = []
     ids: set[str] = set()
     setups = 0
@@ -83,12 +86,13 @@ def student_notebook(lesson: Lesson) -> NotebookNode:
         elif cell.kind == "setup":
             setups += 1
             made = [_graded(_cell(cell), f"{lesson.short}-setup-{setups}", locked=True)]
-        elif cell.kind == "demo":
+        elif cell.kind == "demo" or (notes and cell.kind == "teacher"):
             made = [_cell(cell)]
         else:
             continue
         for one in made:
-            one.metadata["slideshow"] = {"slide_type": cell.options.get("slide") or _slide_type(one)}
+            usual = "notes" if cell.kind == "teacher" else _slide_type(one)
+            one.metadata["slideshow"] = {"slide_type": cell.options.get("slide") or usual}
             one.id = _stable_id(one, ids)
             cells.append(one)
     metadata = {
