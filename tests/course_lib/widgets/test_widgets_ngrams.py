@@ -1,0 +1,59 @@
+"""Lesson 03's widgets follow their controls, and show a picture without a kernel."""
+
+import ipywidgets
+import pytest
+
+from course_lib import scoreboard
+from course_lib.ngrams import count_ngrams, kneser_ney, mle
+from course_lib.widgets.ngrams import add_k_explorer, babbler, next_word_explorer
+
+LANGUAGE = scoreboard.language()
+COUNTS = [count_ngrams(scoreboard.training(3_000), order, 348) for order in (1, 2, 3)]
+
+
+def _find(widget, kind):
+    if isinstance(widget, kind):
+        return widget
+    found = (_find(child, kind) for child in getattr(widget, "children", ()))
+    return next((one for one in found if one is not None), None)
+
+
+def explorer():
+    models = {"relative frequencies": [mle(c) for c in COUNTS], "Kneser–Ney": [kneser_ney(c) for c in COUNTS]}
+    return next_word_explorer(LANGUAGE, models, ["the mice near the house", "Big Ben stands in"])
+
+
+def added():
+    held_out = scoreboard.held_out()[:500]
+    return add_k_explorer({"order 2": COUNTS[1]}, held_out, LANGUAGE.encode("the"), LANGUAGE.vocabulary)
+
+
+def text():
+    return babbler([kneser_ney(c) for c in COUNTS], LANGUAGE.decode, 0, n_tokens=10)
+
+
+@pytest.mark.parametrize(
+    "make, control, values",
+    [
+        (explorer, ipywidgets.IntSlider, (1, 3)),
+        (explorer, ipywidgets.Dropdown, ("Big Ben stands in", "the mice near the house")),
+        (added, ipywidgets.SelectionSlider, (0.0001, 10.0)),
+        (text, ipywidgets.IntSlider, (1, 3)),
+    ],
+)
+def test_moving_a_control_changes_what_is_shown_and_nothing_fails(make, control, values):
+    widget = make()
+    moved, shown = _find(widget, control), _find(widget, (ipywidgets.Image, ipywidgets.HTML))
+    seen = [shown.value]
+    for value in values:
+        moved.value = value
+        seen.append(shown.value)
+    assert seen[-1] != seen[-2]
+    assert widget.children[2].value == ""  # no complaint below the picture
+
+
+@pytest.mark.parametrize("make", [explorer, added, text])
+def test_without_a_kernel_the_page_is_not_empty(make):
+    bundle = make()._repr_mimebundle_()
+    assert "<img" in bundle["text/html"] or "<p" in bundle["text/html"]
+    assert bundle["text/plain"].startswith("[widget: ")
