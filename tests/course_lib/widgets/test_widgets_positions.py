@@ -1,0 +1,33 @@
+"""The widgets of positions redraw when a control moves and show a picture where there is no kernel."""
+
+import ipywidgets
+import pytest
+
+from course_lib.widgets import positions as explorers
+
+
+def controls(widget):
+    return {child.description: child for child in widget.children[0].children}
+
+
+def picture(widget):
+    return next(child for child in widget.children if isinstance(child, ipywidgets.Image)).value
+
+
+@pytest.mark.parametrize(
+    "explorer, moves",
+    [
+        (explorers.sinusoid_explorer, {"positions": 20, "compare with": 3}),
+        (explorers.rotation_explorer, {"query at": 9, "key at": 0, "pair": 2}),
+        (explorers.alibi_explorer, {"heads": 4, "slope · (query − key): the popular wrong sign": True}),
+        (explorers.rope_distance_explorer, {"turn the key in advance by": 50}),
+    ],
+)
+def test_every_control_changes_the_picture(explorer, moves):
+    widget = explorer()
+    seen = {picture(widget)}
+    for name, value in moves.items():
+        controls(widget)[name].value = value
+        seen.add(picture(widget))
+    assert len(seen) == 1 + len(moves)
+    assert "<img" in widget._repr_mimebundle_()["text/html"]
