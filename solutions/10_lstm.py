@@ -383,7 +383,25 @@ $$\frac{\partial c_T}{\partial c_t} = \prod_{s=t+1}^{T} f_s \quad \text{(element
 No matrix, no tanh slope: along this path only the forget gates stand in the way. (There are other paths, through $h$ and the gates; they fade as an RNN's do.)
 
 So an LSTM does **not** abolish vanishing. With $f = 0.9$ at every step a hundred steps leave $0.9^{100} = 0.0000266$. What it gives is a network that can *learn to hold* a gate at 1 where it wants to remember.
+"""
 
+# %%
+import ipywidgets
+
+from course_lib.widgets.live import live
+
+live(
+    lambda gate: figures.reach(
+        {f"forget gate {gate:.3f}": [gate**k for k in range(101)], "the carousel of 1997: 1": [1.0] * 101},
+        f"A gate at {gate:.3f} leaves {gate**100:.0e} after 100 steps",
+        "∂c now / ∂c then",
+    ),
+    alt="The derivative along the cell against distance: a straight fall on a logarithmic scale, flat for a gate at 1.",
+    gate=ipywidgets.FloatSlider(0.9, min=0.5, max=1.0, step=0.005, readout_format=".3f", description="forget gate"),
+)
+
+# %% [markdown]
+r"""
 ### Exercise · cell_path
 """
 
