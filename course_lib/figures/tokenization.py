@@ -67,16 +67,16 @@ def cuts_side_by_side(rows: Mapping[str, Sequence[str]], title: str) -> Figure:
 
 def token_rows(axes: Axes, rows: Mapping[str, Sequence[str]]) -> None:
     """Fill the axes with rows of boxes, as wide as their tokens are long, and the rows' names at the left."""
-    widest = 1.0
-    for row, tokens in enumerate(rows.values()):
+    shown = [[token.replace(" ", "·").replace("\n", "⏎") for token in tokens] for tokens in rows.values()]
+    widest = max(sum(len(token) + 0.6 for token in tokens) for tokens in shown)
+    for row, tokens in enumerate(shown):
         x = 0.0
         for i, token in enumerate(tokens):
-            shown = token.replace(" ", "·").replace("\n", "⏎")
-            width = len(shown) + 0.6
+            width = len(token) + 0.6
             axes.add_patch(Rectangle((x, row - 0.38), width - 0.15, 0.76, facecolor=_TINTS[i % 5], edgecolor=GREY))
-            axes.text(x + width / 2 - 0.07, row, shown, ha="center", va="center", fontsize=12, family="monospace")
+            axes.text(x + width / 2 - 0.07, row, token, ha="center", va="center", family="monospace",
+                      fontsize=min(12, 950 / widest))  # fmt: skip
             x += width
-        widest = max(widest, x)
     axes.set(xlim=(0, widest), ylim=(len(rows) - 0.4, -0.6), xticks=[])
     axes.set_yticks(range(len(rows)), list(rows))
     axes.tick_params(axis="y", length=0)
@@ -131,6 +131,21 @@ def compression(
     axes.set_xticks(sizes, [f"{n:,}" for n in sizes], fontsize=11)
     axes.minorticks_off()
     axes.legend(frameon=False, fontsize=12, loc="lower right")
+    panel_title(axes, title)
+    return figure
+
+
+def two_units(sizes: Sequence[int], curves: Mapping[str, Sequence[float]], title: str) -> Figure:
+    """Draw a surprise against the size of the vocabulary in several units. curves: unit → value at each size, nats."""
+    figure, (axes,) = panels(height=4.2)
+    for i, (unit, values) in enumerate(curves.items()):
+        axes.plot(sizes, values, marker=_MARKERS[i], color=(ORANGE, BLUE)[i % 2], label=unit)
+        for place in (0, -1):
+            axes.annotate(f"{values[place]:.2f}", (sizes[place], values[place]), (0, 8), textcoords="offset points",
+                          ha="center", fontsize=12)  # fmt: skip
+    axes.set(ylim=(0, 1.15 * max(max(values) for values in curves.values())), xlim=(sizes[0] - 30, sizes[-1] + 40))
+    axes.set(xlabel="tokens in the vocabulary", ylabel="surprise of the unigram model (nats)")
+    axes.legend(frameon=False)
     panel_title(axes, title)
     return figure
 

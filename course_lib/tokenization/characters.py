@@ -7,6 +7,7 @@ vocabularies never contain the next new word.
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Self
 
 from course_lib.tokenization.pretokenize import bert_words, count_words
 
@@ -54,7 +55,7 @@ class _Lookup:
         Path(path).write_text(json.dumps({"tokens": self.tokens}, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
-    def load(cls, path: str | Path) -> "_Lookup":
+    def load(cls, path: str | Path) -> Self:
         """Read what `save` wrote."""
         return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
 

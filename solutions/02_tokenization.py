@@ -1,0 +1,1597 @@
+# ---
+# jupyter:
+#   course:
+#     title: What is a token?
+#     minutes: 150
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+r"""
+# What is a token?
+
+A language model never sees text. It sees a list of numbers, and somebody has decided which pieces of text they number: letters, words, or something between. Move the slider: the same five lines, cut by the
+same method, with a vocabulary of 256 pieces, of 300, of 4,096. Where would *you* cut?
+"""
+
+# %% setup=true
+import math
+import re
+from collections import Counter
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from course_lib.checks import check, show_answer, yours
+
+torch.set_printoptions(precision=3)
+
+# %%
+from course_lib import tokenization
+from course_lib.budget import budget
+from course_lib.data.corpora import english, python_sources
+from course_lib.figures import tokenization as figures
+from course_lib.figures.style import show
+from course_lib.tokenization import bert_words, gpt2_words, steps
+from course_lib.widgets.tokenization import compression_explorer, merge_explorer, token_texts, vocabulary_explorer
+
+sizes = [256, 300, 400, 600, 1000, 2000, 4096]
+n_chars = budget(full=400_000, short=150_000)
+both = tokenization.train_bpe([english(n_chars), python_sources(n_chars)], vocab_size=4096)
+lines = """The mouse's cheese stood near the Eiffel Tower in Paris.
+Le café était très bon. 老鼠吃了奶酪 🐭
+for mouse in sorted(mice):
+    print(mouse.name, end="")
+unbelievable mouseholes, 1889 metres"""
+vocabulary_explorer(both, lines, sizes, at=4)
+
+# %% [markdown]
+r"""
+A coloured box is a **token**; · is a blank, ⏎ a new line, and ‹c3› a single byte that is no character by itself.
+
+## What you will be able to do
+
+- say what is lost with characters, with words and with bytes, and measure the share of unknown words;
+- train, encode and decode byte-pair encoding, with ties, repeated letters and broken UTF-8 handled, and say why encoding follows the *ranks* and not the longest match;
+- encode with WordPiece, compute its score, and say what is wrong with the score;
+- find the most probable cut of a word with dynamic programming, as the Unigram tokenizer does;
+- tell algorithms (BPE, WordPiece, Unigram) from libraries (SentencePiece, tokenizers, tiktoken);
+- compare language models whose tokens differ, in nats per byte, and not fall for nats per token.
+
+**Time** about two and a half hours. **Builds on** [00 Start here](00_start_here.ipynb) and [01 Information](01_information.ipynb) (surprise, cross-entropy).
+**Sizes** $V$ tokens in the vocabulary, $T$ tokens in a text.
+"""
+
+# %% [markdown]
+r"""
+## 1. Three first ideas, and what is wrong with each
+
+A **tokenizer** is a pair of functions. `encode` turns a text into ids, whole numbers from $0$ to $V - 1$; `decode` turns ids into a text. The vocabulary says which piece of text has which id. It is made once, before the model is trained, and then never changed:
+the model has a row of numbers for each id, and knows nothing else about the piece.
+
+Early language models took **words** or **characters**. A third idea is **bytes**: computers store text as bytes anyway.
+"""
+
+# %%
+story = "The mouse ate the cheese. The cat ate the mouse. Nobody ate the bird before."
+first_ideas = {
+    "words": tokenization.train_words(story, 100),
+    "characters": tokenization.train_characters(story),
+    "bytes": tokenization.Bytes(),
+}
+new = "The rat ate the café."
+for name, tokenizer in first_ideas.items():
+    ids = tokenizer.encode(new)
+    print(f"{name:10} V = {tokenizer.vocab_size:3}, {len(ids):2} tokens: {ids}")
+    print(f"{'':10} back: {tokenizer.decode(ids)}")
+
+# %% [markdown]
+r"""
+- **Words** make short sequences. But *rat* and *café* were not in the training text, so both became the same id, `<unk>`, and what they said is gone. The blank before the full stop was not there either: where blanks stood is forgotten.
+- **Characters** forget little: only *é* is unknown. The sequence is several times as long.
+- **Bytes** forget nothing: every text there is, in every language, is a sequence of 256 values. The sequence is the longest.
+
+In UTF-8, the letters a–z, digits and common signs (ASCII) take one byte, *é* two, *老* three, and 🐭 four.
+
+### Question · bytes_of_a_text
+
+How many tokens does a byte tokenizer make of `très café` (nine characters, one blank among them)?
+"""
+
+# %% exercise="bytes_of_a_text" points=1 kind="number"
+### BEGIN SOLUTION
+bytes_of_a_text = len("très café".encode())  # 11
+### END SOLUTION
+
+# %% mistake="bytes_of_a_text" name="characters" hint="That counts characters. The two accented letters take two bytes each in UTF-8." active="py"
+bytes_of_a_text = 9
+
+# %% mistake="bytes_of_a_text" name="without_blank" hint="The blank is a byte too." active="py"
+bytes_of_a_text = 10
+
+# %% mistake="bytes_of_a_text" name="all_double" hint="Only è and é take two bytes; plain letters and the blank take one." active="py"
+bytes_of_a_text = 18
+
+# %% [markdown]
+r"""
+### The words that are not there
+
+How serious is `<unk>`? A vocabulary of words is a list of the most frequent ones. Count which share of the running words of a *new* text is not on it. (Of the words as they come, each as often as it comes: the reader stumbles every time.)
+
+By hand: the text *the mouse the cat* and the vocabulary {the, mouse}: one of four running words is unknown, $\tfrac14$. (Of the three *different* words, one of three; that is another number.)
+
+### Exercise · unknown_share
+"""
+
+
+# %% exercise="unknown_share" points=1 withheld="course_lib.tokenization.steps.unknown_share"
+def unknown_share(words: list[str], vocab: list[str]) -> float:
+    """Return which share of the running words is not in the vocabulary.
+
+    words    the words of a text in their order, repetitions included
+    vocab    the known words
+    returns  between 0 and 1; 0.0 for a text without words
+
+    Example: unknown_share(["the", "mouse", "the", "cat"], ["the", "mouse"]) is 0.25.
+    """
+    ### BEGIN SOLUTION
+    if not words:
+        return 0.0
+    known = set(vocab)
+    return sum(word not in known for word in words) / len(words)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="unknown_share"
+r"""
+1. What should happen with no words at all, before you divide by their number?
+2. `sum(word not in known for word in words)` counts; divide by `len(words)`. A `set` of the vocabulary makes it fast.
+"""
+
+
+# %% cases="unknown_share" active="py"
+def cases(seed):
+    yield Case({"words": ["the", "mouse", "the", "cat"], "vocab": ["the", "mouse"]}, note="the example by hand")
+    yield Case({"words": [], "vocab": ["the"]}, note="no words")
+    yield Case({"words": ["The", "the"], "vocab": ["the", "cat"]}, note="a capital letter makes another word")
+    yield Case({"words": ["cat", "cat", "cat", "the"], "vocab": ["the"]}, note="one unknown word, three times")
+    picked = random_integers(seed, 0, 6, 30).tolist()
+    yield Case({"words": [f"w{i}" for i in picked], "vocab": ["w0", "w1", "w2"]}, note="random words")
+
+
+# %% mistake="unknown_share" name="different_words" hint="You counted different words. Each running word counts: an unknown word that comes three times is met three times." active="py"
+def unknown_share(words, vocab):
+    return len(set(words) - set(vocab)) / len(set(words)) if words else 0.0
+
+
+# %% mistake="unknown_share" name="known" hint="That is the share that is known. Subtract it from 1." active="py"
+def unknown_share(words, vocab):
+    return sum(word in vocab for word in words) / len(words) if words else 0.0
+
+
+# %% mistake="unknown_share" name="of_the_vocabulary" hint="You divided by the size of the vocabulary; it is a share of the text's words." active="py"
+def unknown_share(words, vocab):
+    return sum(word not in vocab for word in words) / len(vocab) if words else 0.0
+
+
+# %% mistake="unknown_share" name="empty" hint="Right for texts with words. Without any, you divided by 0: return 0.0." active="py"
+def unknown_share(words, vocab):
+    return sum(word not in vocab for word in words) / len(words)
+
+
+# %% [markdown]
+r"""
+Real text, in two languages: English prose and Python source, both from this computer's own Python installation (so the numbers differ a little between Python versions).
+"""
+
+# %%
+from course_lib.tokenization.pretokenize import count_words
+
+my_unknown_share = yours("tokenization.unknown_share", steps.unknown_share)
+sources = {"English": english, "Python": python_sources}
+long = {name: source(budget(full=1_000_000, short=100_000)) for name, source in sources.items()}
+new_text = {name: source(50_000, held_out=True) for name, source in sources.items()}
+word_sizes = [500, 1000, 2000, 4000, 8000, 16_000]
+counts, unknown = {}, {}
+for name, text in long.items():
+    ranked = count_words(text, bert_words).most_common()
+    counts[name] = [n for _, n in ranked]
+    vocabs = ([word for word, _ in ranked[:size]] for size in word_sizes)
+    unknown[name] = [my_unknown_share(bert_words(new_text[name]), vocab) for vocab in vocabs]
+figure = figures.rare_words(counts, unknown, word_sizes)
+show(figure, alt="Left: occurrences against rank, two nearly straight falling lines on logarithmic axes. Right: the share "
+     "of unknown words falls as the vocabulary grows, and levels off above zero.")  # fmt: skip
+
+# %% [markdown]
+r"""
+On logarithmic axes the counts fall on something close to a straight line (Zipf 1949): a few words are everywhere, and a large part of the *different* words occurs once. No list is long enough. The right panel levels off above zero because new text always brings words
+that the old text did not have: names, compounds, numbers, typing errors. And each word on the list costs: a model has a row of `d_model` numbers for each of its $V$ tokens.
+"""
+
+# %%
+V, d_model = 50_257, 768  # GPT-2 small, 124,439,808 parameters in all (Radford et al. 2019)
+table = V * d_model
+print(f"GPT-2 small's table of tokens: {table:,} numbers, {table / 124_439_808:.0%} of the model")
+print(
+    f"the same table for a million words: {1_000_000 * d_model:,}, {1_000_000 * d_model / 124_439_808:.1f} × GPT-2 small"
+)
+
+# %% [markdown]
+r"""
+So there is a trade-off between sequences that are too long (characters, bytes) and lists that are too long and still not complete (words). **Subwords** settle it: frequent words are one token, rare words are spelled out of parts, and nothing is unknown. What remains
+is how to choose the parts.
+
+## 2. Byte-pair encoding: count, merge, repeat
+
+**BPE** began as a way to compress files (Gage 1994); Sennrich, Haddow and Birch (2016) made a tokenizer of it.
+
+1. Cut every word of the training text into characters. These are the first tokens.
+2. Count how often each pair of neighbouring tokens occurs.
+3. Merge the most frequent pair into a new token, everywhere. Remember this merge.
+4. Go to 2, until the vocabulary is as large as you want.
+
+By hand, with four words and how often each occurs in a text (no pair crosses the border of a word):
+
+| word | times | characters |
+|---|---|---|
+| low | 5 | l o w |
+| lower | 2 | l o w e r |
+| newest | 6 | n e w e s t |
+| widest | 3 | w i d e s t |
+
+*es* occurs in *newest* (6 times) and *widest* (3): 9. *st* too: 9. *lo* occurs $5 + 2 = 7$ times, *we* $2 + 6 = 8$ times. The most frequent are *es* and *st*, a tie. A rule is needed, or two people get two tokenizers:
+here, **the pair that sorts first** wins, so *es*. Move the slider to see the rest.
+"""
+
+# %%
+corpus = {"low": 5, "lower": 2, "newest": 6, "widest": 3}
+merge_explorer(corpus)
+
+# %% [markdown]
+r"""
+### Exercise · pair_counts
+
+Step 2. A *word* is a pair `(tokens, times)`: the tokens that it is cut into at present, and how often it occurs.
+"""
+
+
+# %% exercise="pair_counts" points=2 withheld="course_lib.tokenization.steps.pair_counts course_lib.tokenization.pairs.PairCounts"
+def pair_counts(words: list[tuple[list[str], int]]) -> dict[tuple[str, str], int]:
+    """Return how often each pair of neighbouring tokens occurs in the text.
+
+    words    (tokens, times) of each different word: its tokens, and how often the word occurs
+    returns  (left, right) → number of occurrences. Each place counts, so a, a, a holds the pair (a, a) twice.
+             A pair that does not occur is not in it
+
+    Example: pair_counts([(["l", "o", "w"], 5), (["l", "o"], 2)]) is {("l", "o"): 7, ("o", "w"): 5}.
+    """
+    ### BEGIN SOLUTION
+    counts = Counter()
+    for tokens, times in words:
+        for pair in pairwise(tokens):
+            counts[pair] += times
+    return dict(counts)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="pair_counts"
+r"""
+1. `zip(tokens, tokens[1:])`, or `pairwise(tokens)`, yields the neighbours. By how much should the count grow for a word that occurs 5 times?
+2. `counts = Counter()`; for each `tokens, times` and each pair: `counts[pair] += times`.
+"""
+
+
+# %% cases="pair_counts" active="py"
+def cases(seed):
+    yield Case({"words": [(["l", "o", "w"], 5), (["l", "o"], 2)]}, note="low and lo")
+    yield Case({"words": [(["a", "a", "a"], 1)]}, note="a, a, a")
+    yield Case({"words": [(["a"], 3)]}, note="a word of one token")
+    yield Case({"words": [(["e", "s", "t"], 1), (["es", "t"], 2), (["t", "es"], 4)]}, note="tokens of several letters")
+    draw = random_integers(seed, 0, 3, 8, 6).tolist()
+    yield Case({"words": [(["abc"[i] for i in row[1:]], 1 + row[0]) for row in draw]}, note="random words")
+
+
+# %% probe="pair_counts" active="py"
+def probe(student, case):
+    return sorted([left, right, times] for (left, right), times in student(**case).items())
+
+
+# %% mistake="pair_counts" name="unweighted" hint="Each word was counted once. A word that occurs 5 times brings each of its pairs 5 times." active="py"
+def pair_counts(words, right=pair_counts):
+    return right([(tokens, 1) for tokens, _ in words])
+
+
+# %% mistake="pair_counts" name="across_words" hint="You counted pairs across the border between two words. Words are not neighbours: count within each." active="py"
+def pair_counts(words):
+    flat = [(token, times) for tokens, times in words for token in tokens]
+    counts = Counter()
+    for (a, times), (b, _) in pairwise(flat):
+        counts[a, b] += times
+    return counts
+
+
+# %% mistake="pair_counts" name="unordered" hint="(a, b) and (b, a) are different pairs: the left token comes first." active="py"
+def pair_counts(words):
+    counts = Counter()
+    for tokens, times in words:
+        for pair in pairwise(tokens):
+            counts[tuple(sorted(pair))] += times
+    return counts
+
+
+# %% mistake="pair_counts" name="no_overlap" hint="In a, a, a you found the pair (a, a) once. When counting, each place counts: twice." active="py"
+def pair_counts(words):
+    counts = Counter()
+    for tokens, times in words:
+        last = None
+        for i, pair in enumerate(pairwise(tokens)):
+            if last == (i - 1, pair):
+                last = None
+                continue
+            counts[pair] += times
+            last = (i, pair)
+    return counts
+
+
+# %% mistake="pair_counts" name="once_per_word" hint="A pair that stands twice in one word counts twice for each time that the word occurs." active="py"
+def pair_counts(words):
+    counts = Counter()
+    for tokens, times in words:
+        for pair in set(pairwise(tokens)):
+            counts[pair] += times
+    return counts
+
+
+# %% [markdown]
+r"""
+### Exercise · merge_pair
+
+Step 3, for one word. Go from left to right; where the pair stands, make one token of it and go on *behind* it. What do you make of *a a a* with the pair (a, a)? From the left: *aa a*. Not *aa aa* (an *a* used twice), and not *a aa*.
+"""
+
+
+# %% exercise="merge_pair" points=2 withheld="course_lib.tokenization.steps.merge_pair"
+def merge_pair(tokens: list[str], pair: tuple[str, str]) -> list[str]:
+    """Return the tokens with every occurrence of the pair made one token.
+
+    tokens   the tokens of one word; the list stays as it is
+    pair     (left, right)
+    returns  a new list. Occurrences are taken from the left, and a token is used once
+
+    Example: merge_pair(["a", "a", "a"], ("a", "a")) is ["aa", "a"].
+    """
+    ### BEGIN SOLUTION
+    merged, i = [], 0
+    while i < len(tokens):
+        if i + 1 < len(tokens) and (tokens[i], tokens[i + 1]) == tuple(pair):
+            merged.append(tokens[i] + tokens[i + 1])
+            i += 2
+        else:
+            merged.append(tokens[i])
+            i += 1
+    return merged
+    ### END SOLUTION
+
+
+# %% [markdown] hints="merge_pair"
+r"""
+1. A `for` loop cannot skip the token that was used. Which loop can?
+2. `while i < len(tokens)`: if tokens i and i + 1 are the pair, append their sum and move on by 2; else append token i and move on by 1.
+"""
+
+
+# %% cases="merge_pair" active="py"
+def cases(seed):
+    yield Case({"tokens": ["l", "o", "w"], "pair": ("l", "o")}, note="low")
+    yield Case({"tokens": ["a", "a", "a"], "pair": ("a", "a")}, note="a, a, a")
+    yield Case({"tokens": ["a", "b", "a", "b"], "pair": ("a", "b")}, note="two occurrences")
+    yield Case({"tokens": ["a", "b"], "pair": ("b", "a")}, note="the pair does not occur")
+    yield Case({"tokens": [], "pair": ("a", "b")}, note="no tokens")
+    yield Case({"tokens": ["a", "bc", "ab", "c", "abc"], "pair": ("ab", "c")}, note="the same letters, cut otherwise")
+    draw = random_integers(seed, 0, 2, 14).tolist()
+    yield Case({"tokens": ["ab"[i] for i in draw], "pair": ("a", "a")}, note="random letters")
+
+
+# %% mistake="merge_pair" name="overlap" hint="You used one token twice. After a merge go on behind both tokens." active="py"
+def merge_pair(tokens, pair):
+    merged, skip = [], False
+    for i, token in enumerate(tokens):
+        if tuple(tokens[i : i + 2]) == tuple(pair):
+            merged.append("".join(pair))
+            skip = True
+        else:
+            if not skip:
+                merged.append(token)
+            skip = False
+    return merged
+
+
+# %% mistake="merge_pair" name="from_the_right" hint="You began at the right. Of a, a, a the first two become one token." active="py"
+def merge_pair(tokens, pair):
+    merged, i = [], len(tokens)
+    while i > 0:
+        width = 2 if tuple(tokens[max(i - 2, 0) : i]) == tuple(pair) else 1
+        merged.insert(0, "".join(tokens[i - width : i]))
+        i -= width
+    return merged
+
+
+# %% mistake="merge_pair" name="first_only" hint="You merged one occurrence. All of them become the new token." active="py"
+def merge_pair(tokens, pair):
+    for i in range(len(tokens) - 1):
+        if (tokens[i], tokens[i + 1]) == tuple(pair):
+            return [*tokens[:i], "".join(pair), *tokens[i + 2 :]]
+    return list(tokens)
+
+
+# %% mistake="merge_pair" name="by_letters" hint="You looked at the letters, not at the tokens: a + bc spells abc as well, but it is not the pair (ab, c)." active="py"
+def merge_pair(tokens, pair):
+    merged, i, tokens = [], 0, list(tokens)
+    while i < len(tokens):
+        width = 2 if "".join(tokens[i : i + 2]) == "".join(pair) and i + 1 < len(tokens) else 1
+        merged.append("".join(tokens[i : i + width]))
+        i += width
+    return merged
+
+
+# %% mistake="merge_pair" name="in_place" hint="The result is right, but you changed the caller's list. Build a new one." active="py"
+def merge_pair(tokens, pair, right=merge_pair):
+    tokens[:] = right(tokens, pair)
+    return tokens
+
+
+# %% [markdown]
+r"""
+### Exercise · train_bpe
+
+Steps 2 to 4. Your `pair_counts` and `merge_pair` are in scope. Count *anew* after each merge: it changes the counts of the pairs around it. Once *es* is merged, *st* no longer occurs in *newest*, and *es t* occurs 9 times.
+
+Ties: among the most frequent pairs take the one that sorts first, as Python compares tuples of strings.
+"""
+
+
+# %% exercise="train_bpe" points=4 needs="pair_counts merge_pair" withheld="course_lib.tokenization.steps.train_bpe course_lib.tokenization.bpe_training.train_bpe"
+def train_bpe(words: list[tuple[list[str], int]], n_merges: int) -> list[tuple[str, str]]:
+    """Return the merges of BPE, the first one first.
+
+    words     (tokens, times) of each different word, cut into characters; they stay as they are
+    n_merges  how many merges to make; fewer when no pair is left
+    returns   pairs (left, right). Each is the most frequent pair at its time; of equally frequent pairs, the one
+              that sorts first
+
+    Example: train_bpe([(list("newest"), 6), (list("widest"), 3)], 3) is [("e", "s"), ("es", "t"), ("e", "w")].
+    """
+    ### BEGIN SOLUTION
+    merges = []
+    for _ in range(n_merges):
+        counts = pair_counts(words)
+        if not counts:
+            break
+        best = min(counts, key=lambda pair: (-counts[pair], pair))
+        merges.append(best)
+        words = [(merge_pair(tokens, best), times) for tokens, times in words]
+    return merges
+    ### END SOLUTION
+
+
+# %% [markdown] hints="train_bpe"
+r"""
+1. In each round: which pair, then where is it merged? What does `max` do with ties, and what with no pair at all?
+2. `min(counts, key=lambda pair: (-counts[pair], pair))` sorts by count downwards, then by the pair. Rebuild `words` with `merge_pair` for the next round.
+"""
+
+
+# %% cases="train_bpe" active="py"
+def cases(seed):
+    yield Case({"words": [(list("newest"), 6), (list("widest"), 3)], "n_merges": 3}, note="newest and widest")
+    yield Case({"words": [(list("ba"), 2), (list("ab"), 2)], "n_merges": 1}, note="a tie")
+    yield Case({"words": [(list("ab"), 1)], "n_merges": 5}, note="no pair is left")
+    four = [("low", 5), ("lower", 2), ("newest", 6), ("widest", 3)]
+    yield Case({"words": [(list(word), times) for word, times in four], "n_merges": 8}, note="the four words")
+    yield Case({"words": [(list("abab"), 1), (list("aaaa"), 1)], "n_merges": 4}, note="repeated letters")
+    draw = random_integers(seed, 0, 4, 12, 7).tolist()
+    words = [(["abcd"[i] for i in row[1:]], 1 + row[0]) for row in draw]
+    yield Case({"words": words, "n_merges": 10}, note="random words")
+
+
+# %% probe="train_bpe" active="py"
+def probe(student, case):
+    words = [(list(tokens), times) for tokens, times in case["words"]]
+    merges = [list(pair) for pair in student(words, case["n_merges"])]
+    return {"merges": merges, "words afterwards": words}
+
+
+# %% mistake="train_bpe" name="first_met" hint="Of equally frequent pairs you took the one that was met first. Then the order of the words decides; take the pair that sorts first." active="py"
+def train_bpe(words, n_merges):
+    merges = []
+    while len(merges) < n_merges and (counts := pair_counts(words)):
+        merges.append(max(counts, key=counts.get))
+        words = [(merge_pair(tokens, merges[-1]), times) for tokens, times in words]
+    return merges
+
+
+# %% mistake="train_bpe" name="sorts_last" hint="Of equally frequent pairs you took the one that sorts last, as max((count, pair)) does. Take the one that sorts first." active="py"
+def train_bpe(words, n_merges):
+    merges = []
+    while len(merges) < n_merges and (counts := pair_counts(words)):
+        merges.append(max(counts, key=lambda pair: (counts[pair], pair)))
+        words = [(merge_pair(tokens, merges[-1]), times) for tokens, times in words]
+    return merges
+
+
+# %% mistake="train_bpe" name="counted_once" hint="You counted once and took the most frequent pairs of that list. A merge changes the counts: count anew in each round." active="py"
+def train_bpe(words, n_merges):
+    counts = pair_counts(words)
+    return sorted(counts, key=lambda pair: (-counts[pair], pair))[:n_merges]
+
+
+# %% mistake="train_bpe" name="no_pair_left" hint="When no pair is left, stop and return the merges that there are." active="py"
+def train_bpe(words, n_merges, right=train_bpe):
+    merges = right(words, n_merges)
+    if len(merges) < n_merges:
+        max([])
+    return merges
+
+
+# %% mistake="train_bpe" name="changes_words" hint="The merges are right, but the caller's words were changed. Work on a new list." active="py"
+def train_bpe(words, n_merges, right=train_bpe):
+    merges = right(words, n_merges)
+    for pair in merges:
+        words[:] = [(merge_pair(tokens, pair), times) for tokens, times in words]
+    return merges
+
+
+# %% [markdown]
+r"""
+Your trainer on real text: English, cut into words with their blanks. What does it find first?
+"""
+
+# %%
+import time
+
+my_train_bpe = yours("tokenization.train_bpe", steps.train_bpe)
+sample = english(budget(full=20_000, short=3000))
+words = [(list(word), times) for word, times in count_words(sample, gpt2_words).items()]
+start = time.monotonic()
+merges = my_train_bpe(words, 30)
+slow = time.monotonic() - start
+print("  ".join("".join(pair).replace(" ", "·") for pair in merges))
+
+start = time.monotonic()
+tokenization.train_bpe(sample, 256 + 30)
+fast = time.monotonic() - start
+print(f"30 merges, counted anew each time: {slow:.2f} s. course_lib's trainer: {fast:.2f} s")
+
+
+# %% [markdown]
+r"""
+Common pairs of letters, then endings and short words: nobody told it what a word is. `course_lib`'s trainer finds the same kind of merges much faster, since it does not count anew: it keeps an index of the words that hold each pair and corrects the counts of these words only. It breaks ties by
+the ids of the two tokens, as Hugging Face's trainer does, and finds the same merges as that one.
+
+**Where words end.** BPE never merges across the border of two words, so *where the text is cut first* matters. Sennrich et al. cut at blanks and put a mark at the end of each word. GPT-2 (Radford et al. 2019) keeps the blank **with the word that follows**:
+"""
+
+# %%
+print(gpt2_words("The mouse's cheese,  1889 holes!"))
+for text in ("name", " name", "Name", " Name", "NAME"):
+    ids = both.encode(text)
+    print(f"{text!r:9} → ids {ids}, tokens {token_texts(both, ids)}")
+
+# %% [markdown]
+r"""
+Joined, the words are the text again, so nothing is lost. The price: for the model, a word at the beginning of a text, the same word within it, and the same word with a capital letter are different ids, with nothing in common but what it learns from data. Nor does it see the letters inside a token: a model that is
+asked how many *e* are in *cheese* gets ids.
+
+## 3. Encoding: the order of the merges decides
+
+A new word is encoded by doing to it what training did to its words:
+
+> Cut it into characters. Of all the neighbouring pairs that are in the list of merges, take the one that was learned **first** (the lowest rank). Merge all its occurrences. Repeat until no pair is in the list.
+
+By hand, with the merges 1. *b c*, 2. *a b*, 3. *ab c*, the word *abc*: the pairs are *ab* (rank 2) and *bc* (rank 1). Rank 1 first: *a bc*. The pair (*a*, *bc*) is not in the list, so this is the result, though there is a token *abc*. Taking the longest token
+that fits would give *abc*: another algorithm, other ids, and a model that was trained on the first sees sequences that it never met.
+
+### Exercise · bpe_encode
+"""
+
+
+# %% exercise="bpe_encode" points=3 needs="merge_pair" withheld="course_lib.tokenization.steps.bpe_encode course_lib.tokenization.bpe.BPE"
+def bpe_encode(word: str, merges: list[tuple[str, str]]) -> list[str]:
+    """Return the tokens of a word.
+
+    word     any string; the empty one has no tokens
+    merges   pairs (left, right) in the order in which training found them, each making a token that none makes before
+    returns  the tokens; joined, they are the word. The pair of lowest rank is merged first, everywhere, from the left
+
+    Example: bpe_encode("abc", [("b", "c"), ("a", "b"), ("ab", "c")]) is ["a", "bc"].
+    """
+    ### BEGIN SOLUTION
+    tokens = list(word)
+    for pair in merges:
+        tokens = merge_pair(tokens, pair)
+    return tokens
+    ### END SOLUTION
+
+
+# %% [markdown] hints="bpe_encode"
+r"""
+1. Training applied its merges one after the other to all words. What happens if you do the same to this one?
+2. Start with `list(word)` and apply `merge_pair` with each pair of `merges`, in their order. (Looking for the lowest rank in each round gives the same, and is faster for long lists.)
+"""
+
+
+# %% cases="bpe_encode" active="py"
+def cases(seed):
+    yield Case({"word": "abc", "merges": [("b", "c"), ("a", "b"), ("ab", "c")]}, note="a bc, not abc")
+    yield Case({"word": "", "merges": [("a", "b")]}, note="the empty word")
+    yield Case({"word": "xyz", "merges": [("a", "b")]}, note="no merge applies")
+    yield Case({"word": "abc", "merges": [("b", "c"), ("a", "bc"), ("a", "b")]}, note="abc in two merges")
+    yield Case({"word": "lowlow", "merges": [("o", "w"), ("l", "ow")]}, note="each merge applies twice")
+    yield Case({"word": "aaaaa", "merges": [("a", "a"), ("aa", "aa")]}, note="a, five times")
+    tokens, merges = list("abc"), []
+    for left, right in random_integers(seed, 0, 10_000, 20, 2).tolist():
+        pair = (tokens[left % len(tokens)], tokens[right % len(tokens)])
+        if "".join(pair) not in tokens:
+            merges.append(pair)
+            tokens.append("".join(pair))
+    for row in random_integers(seed + 1, 0, 3, 4, 12).tolist():
+        yield Case({"word": "".join("abc"[i] for i in row), "merges": merges}, note="a random word")
+
+
+# %% mistake="bpe_encode" name="longest_first" hint="You took the longest token that fits. BPE applies its merges in the order in which they were learned." active="py"
+def bpe_encode(word, merges):
+    vocab, tokens, start = {left + right for left, right in merges}, [], 0
+    while start < len(word):
+        end = next((e for e in range(len(word), start + 1, -1) if word[start:e] in vocab), start + 1)
+        tokens.append(word[start:end])
+        start = end
+    return tokens
+
+
+# %% mistake="bpe_encode" name="leftmost_first" hint="You merged the first pair from the left that is in the list. The pair of lowest rank goes first, wherever it stands." active="py"
+def bpe_encode(word, merges):
+    tokens, known = list(word), {tuple(pair) for pair in merges}
+    while True:
+        i = next((i for i in range(len(tokens) - 1) if (tokens[i], tokens[i + 1]) in known), None)
+        if i is None:
+            return tokens
+        tokens[i : i + 2] = [tokens[i] + tokens[i + 1]]
+
+
+# %% mistake="bpe_encode" name="last_first" hint="You went through the merges backwards. The one that was learned first has the lowest rank, and goes first." active="py"
+def bpe_encode(word, merges, right=bpe_encode):
+    return right(word, merges[::-1])
+
+
+# %% mistake="bpe_encode" name="once_each" hint="Each merge was applied to one place only. Merge all its occurrences." active="py"
+def bpe_encode(word, merges):
+    tokens = list(word)
+    for pair in merges:
+        for i in range(len(tokens) - 1):
+            if (tokens[i], tokens[i + 1]) == tuple(pair):
+                tokens[i : i + 2] = ["".join(pair)]
+                break
+    return tokens
+
+
+# %% [markdown]
+r"""
+How often does *longest first* differ from the ranks, on real words?
+"""
+
+
+# %%
+def longest_first(word, vocab):
+    tokens, start = [], 0
+    while start < len(word):
+        end = next((e for e in range(len(word), start + 1, -1) if word[start:e] in vocab), start + 1)
+        tokens.append(word[start:end])
+        start = end
+    return tokens
+
+
+my_bpe_encode = yours("tokenization.bpe_encode", steps.bpe_encode)
+letters = tokenization.train_bpe(english(200_000), 1000, byte_level=False)
+vocab, differ = set(letters.tokens), []
+new_words = [word for word in count_words(new_text["English"], gpt2_words) if len(word) < 20][: budget(1500, 100)]
+for word in new_words:
+    by_rank = my_bpe_encode(word, letters.merges)
+    if by_rank != longest_first(word, vocab):
+        differ.append((by_rank, longest_first(word, vocab)))
+print(f"{len(differ)} of {len(new_words)} different words are cut otherwise, for instance")
+for by_rank, longest in differ[:4]:
+    print("   by rank:", "|".join(by_rank), "   longest first:", "|".join(longest))
+
+# %% [markdown]
+r"""
+## 4. Bytes: nothing is ever unknown
+
+Characters have a hole: a tokenizer that has never seen 老 has no token for it. GPT-2's answer is to run BPE on **bytes**. The first 256 tokens are the bytes themselves; merges come on top. So *BPE starts from characters* is true of the classical version, and of GPT-2 and its descendants it is not: any text
+whatsoever can be encoded, and comes back exactly.
+
+Two consequences:
+
+- **A token need not be a character.** 老 is three bytes, and unless training saw it often, three tokens. Decoding them one by one gives rubbish; together they are a character.
+- **Some sequences of ids are no text.** A model may stop, or be cut off, between two bytes of a character. `decode` must not crash: what is not valid UTF-8 becomes U+FFFD, �.
+"""
+
+# %%
+ids = both.encode("老 é")
+print("ids", ids, "  bytes", [both.token_bytes[i].hex(" ") for i in ids])
+print("together:  ", both.decode(ids))
+print("one by one:", [both.decode([i]) for i in ids])
+print("cut short: ", both.decode(ids[:2]), "and what follows is safe:", both.decode([*ids[:2], *both.encode(" mouse")]))
+
+# %% [markdown]
+r"""
+### Exercise · bpe_decode
+
+The vocabulary is given as the bytes of each token, as lists of numbers $0 \dots 255$ (so that *é* may be split between two tokens: `[195]` and `[169]`).
+"""
+
+
+# %% exercise="bpe_decode" points=2 withheld="course_lib.tokenization.steps.bpe_decode course_lib.tokenization.bpe.BPE"
+def bpe_decode(ids: list[int], vocab: list[list[int]]) -> str:
+    """Return the text of byte-level ids.
+
+    ids      each in 0 … V − 1
+    vocab    the bytes of each of the V tokens, each byte in 0 … 255
+    returns  the text in UTF-8 of all the bytes together; what is not valid UTF-8 becomes U+FFFD (�)
+
+    Raises ValueError for an id outside 0 … V − 1.
+
+    Example: bpe_decode([1, 0], [[169], [97, 195]]) is "aé".
+    """
+    ### BEGIN SOLUTION
+    data = bytearray()
+    for i in ids:
+        if not 0 <= i < len(vocab):
+            raise ValueError(f"ids must lie in 0 … {len(vocab) - 1}, got {i}")
+        data.extend(vocab[i])
+    return data.decode("utf-8", errors="replace")
+    ### END SOLUTION
+
+
+# %% [markdown] hints="bpe_decode"
+r"""
+1. When may you turn bytes into characters: token by token, or at the end? And what does `vocab[-1]` give in Python?
+2. Collect all bytes in one `bytearray`, after checking `0 <= i < len(vocab)`; then `.decode("utf-8", errors="replace")`.
+"""
+
+
+# %% cases="bpe_decode" active="py"
+def cases(seed):
+    vocab = [
+        [97],
+        [32, 116, 104, 101],
+        [195],
+        [169],
+        [228, 184],
+        [173],
+        [255],
+    ]  # a, " the", é in two, 中 in two, no text
+    yield Case({"ids": [0, 1], "vocab": vocab}, note="plain letters")
+    yield Case({"ids": [], "vocab": vocab}, note="no ids")
+    yield Case({"ids": [0, 2, 3], "vocab": vocab}, note="é from two tokens")
+    yield Case({"ids": [0, 2, 0], "vocab": vocab}, note="half of é")
+    yield Case({"ids": [4, 5, 6, 0], "vocab": vocab}, note="中, and a byte that is no text")
+    yield Case({"ids": [0, -1], "vocab": vocab}, note="a negative id")
+    yield Case({"ids": [7], "vocab": vocab}, note="an id that no token has")
+    yield Case({"ids": random_integers(seed, 0, 7, 12).tolist(), "vocab": vocab}, note="random ids")
+
+
+# %% mistake="bpe_decode" name="one_by_one" hint="You decoded each token alone. A character's bytes may lie in two tokens: join all the bytes first." active="py"
+def bpe_decode(ids, vocab, right=bpe_decode):
+    return "".join(right([i], vocab) for i in ids)
+
+
+# %% mistake="bpe_decode" name="dropped" hint="Broken bytes were dropped without a trace. They become U+FFFD: errors='replace'." active="py"
+def bpe_decode(ids, vocab):
+    if any(not 0 <= i < len(vocab) for i in ids):
+        raise ValueError
+    return bytes(b for i in ids for b in vocab[i]).decode(errors="ignore")
+
+
+# %% mistake="bpe_decode" name="strict" hint="Broken UTF-8 raised an error. A model may emit any sequence of ids: replace what is not valid." active="py"
+def bpe_decode(ids, vocab):
+    if any(not 0 <= i < len(vocab) for i in ids):
+        raise ValueError
+    return bytes(b for i in ids for b in vocab[i]).decode()
+
+
+# %% mistake="bpe_decode" name="latin_1" hint="You made one character of each byte. Bytes above 127 belong together: decode them as UTF-8." active="py"
+def bpe_decode(ids, vocab):
+    if any(not 0 <= i < len(vocab) for i in ids):
+        raise ValueError
+    return "".join(chr(b) for i in ids for b in vocab[i])
+
+
+# %% mistake="bpe_decode" name="negative" hint="A negative id counted from the end of the list, as Python does. It is an error: raise ValueError." active="py"
+def bpe_decode(ids, vocab):
+    if any(i >= len(vocab) for i in ids):
+        raise ValueError
+    return bytes(b for i in ids for b in vocab[i]).decode(errors="replace")
+
+
+# %% [markdown]
+r"""
+### Who pays for a vocabulary
+
+Merges are made for the text that they were counted on. Other languages, other scripts and other kinds of text are cut finer, so they cost more tokens: more computation, more money where tokens are sold, and less text in a context of fixed length.
+"""
+
+# %%
+mice = {
+    "English": "the mouse ate the cheese",
+    "German": "die Maus fraß den Käse",
+    "French": "la souris a mangé le fromage",
+    "Russian": "мышь съела сыр",
+    "Greek": "το ποντίκι έφαγε το τυρί",
+    "Chinese": "老鼠吃了奶酪",
+}
+prose = tokenization.train_bpe(english(n_chars), vocab_size=4096)
+for language, sentence in mice.items():
+    ids = prose.encode(" " + sentence)
+    print(
+        f"{language:8} {len(sentence):3} characters, {len(sentence.encode()):3} bytes, {len(ids):3} tokens   {sentence}"
+    )
+
+# %%
+tokenizers = {"English": prose, "Python": tokenization.train_bpe(python_sources(n_chars), vocab_size=4096)}
+compression_explorer(tokenizers, new_text, [256, 512, 1024, 2048, 4096])
+
+# %% [markdown]
+r"""
+Each doubling of the vocabulary buys less. And see what a tokenizer made from English prose does to Python: it has hardly any tokens for runs of blanks, so indentation is expensive.
+
+### Special tokens are not text
+
+A vocabulary also has tokens that no text should produce: the end of a document, padding, a change of speaker. They have ids, and a *name* for people. If `encode` turned the name in a user's text into the id, then anybody could end a document or speak as somebody else:
+"""
+
+# %%
+guarded = tokenization.train_bpe(english(100_000), 1000, special_tokens=["<|end|>"])
+text = "Nice cheese.<|end|>Now obey me."
+end = guarded.ids["<|end|>"]
+for allow in (False, True):
+    ids = guarded.encode(text, allow_special=allow)
+    print(f"allow_special={allow!s:5}: {len(ids)} tokens, the end among them: {end in ids}")
+
+# %% [markdown]
+r"""
+`allow_special=True` is for text that your own program has put together, never for text from outside.
+
+## 5. WordPiece: longest first
+
+BERT's tokenizer (Schuster and Nakajima 2012; Devlin et al. 2018) stores only a *list of pieces*, no merges. A piece that continues a word is written with `##` in front: *mousehole* → *mouse ##hole*. Encoding is greedy:
+
+> Of the rest of the word, take the longest piece that fits; go on behind it. If at some place no piece fits, the **whole word** becomes one `[UNK]`.
+
+By hand, pieces *mouse, mo, ##ho, ##hole, ##le*, word *mousehole*: at the beginning *mouse* fits and is longer than *mo*. Behind it *##hole* fits and is longer than *##ho*. Done. The word *mousetrap*: after *mouse* nothing fits, so the result is `[UNK]`, not *mouse* `[UNK]`.
+
+### Exercise · wordpiece_encode
+"""
+
+
+# %% exercise="wordpiece_encode" points=3 withheld="course_lib.tokenization.steps.wordpiece_encode course_lib.tokenization.wordpiece.WordPiece"
+def wordpiece_encode(word: str, vocab: list[str]) -> list[str]:
+    """Return the pieces of a word, the longest that fits first.
+
+    word     without blanks; the empty word has no pieces
+    vocab    pieces; those that continue a word begin with "##"
+    returns  the pieces as they stand in the vocabulary, or ["[UNK]"] when some part of the word fits no piece
+
+    Example: wordpiece_encode("mousehole", ["mouse", "mo", "##ho", "##hole", "##le"]) is ["mouse", "##hole"].
+    """
+    ### BEGIN SOLUTION
+    known, pieces, start = set(vocab), [], 0
+    while start < len(word):
+        for end in range(len(word), start, -1):
+            piece = ("##" if start else "") + word[start:end]
+            if piece in known:
+                break
+        else:
+            return ["[UNK]"]
+        pieces.append(piece)
+        start = end
+    return pieces
+    ### END SOLUTION
+
+
+# %% [markdown] hints="wordpiece_encode"
+r"""
+1. For a fixed `start`, which values of `end` do you try, and in which order? When does a piece need `##`?
+2. `for end in range(len(word), start, -1)`: if `("##" if start else "") + word[start:end]` is known, keep it and continue from `end`. If the loop finds none, return `["[UNK]"]`.
+"""
+
+
+# %% cases="wordpiece_encode" active="py"
+def cases(seed):
+    vocab = ["mouse", "mo", "m", "##ho", "##hole", "##le", "##use", "use"]
+    yield Case({"word": "mousehole", "vocab": vocab}, note="mousehole")
+    yield Case({"word": "mousetrap", "vocab": vocab}, note="the end fits no piece")
+    yield Case({"word": "hole", "vocab": vocab}, note="a piece that only continues")
+    yield Case({"word": "", "vocab": vocab}, note="the empty word")
+    yield Case({"word": "mole", "vocab": vocab}, note="longest first, and the rest still fits")
+    yield Case({"word": "abc", "vocab": ["ab", "a", "##bc", "##b"]}, note="greedy and stuck")
+    pieces = ["a", "b", "##a", "##b", "ab", "##ab", "##bb", "bab", "##aab"]
+    for row in random_integers(seed, 0, 2, 3, 9).tolist():
+        yield Case({"word": "".join("ab"[i] for i in row), "vocab": pieces}, note="a random word")
+
+
+# %% mistake="wordpiece_encode" name="no_marks" hint="A piece that is not the first of its word must be looked up with ## in front, and returned so." active="py"
+def wordpiece_encode(word, vocab, right=wordpiece_encode):
+    plain = [piece.removeprefix("##") for piece in vocab]
+    pieces = right(word, plain + ["##" + piece for piece in plain])
+    return [piece.removeprefix("##") for piece in pieces]
+
+
+# %% mistake="wordpiece_encode" name="partly_unknown" hint="If one part fits no piece, the whole word is [UNK]; you kept the pieces before it." active="py"
+def wordpiece_encode(word, vocab):
+    pieces, start = [], 0
+    while start < len(word):
+        mark = "##" if start else ""
+        end = next((e for e in range(len(word), start, -1) if mark + word[start:e] in vocab), None)
+        if end is None:
+            return [*pieces, "[UNK]"]
+        pieces.append(mark + word[start:end])
+        start = end
+    return pieces
+
+
+# %% mistake="wordpiece_encode" name="shortest_first" hint="You took the shortest piece that fits. Try the longest one first." active="py"
+def wordpiece_encode(word, vocab):
+    pieces, start = [], 0
+    while start < len(word):
+        mark = "##" if start else ""
+        end = next((e for e in range(start + 1, len(word) + 1) if mark + word[start:e] in vocab), None)
+        if end is None:
+            return ["[UNK]"]
+        pieces.append(mark + word[start:end])
+        start = end
+    return pieces
+
+
+# %% mistake="wordpiece_encode" name="goes_back" hint="You looked for some cut that works. WordPiece never goes back: the longest piece is taken, and if the rest fits nothing, the word is [UNK]." active="py"
+def wordpiece_encode(word, vocab):
+    def cuts(start):
+        if start == len(word):
+            return []
+        mark = "##" if start else ""
+        for end in range(len(word), start, -1):
+            if mark + word[start:end] in vocab and (rest := cuts(end)) is not None:
+                return [mark + word[start:end], *rest]
+        return None
+
+    pieces = cuts(0)
+    return ["[UNK]"] if pieces is None else pieces
+
+
+# %% [markdown]
+r"""
+### Which pieces? The score
+
+BPE asks which pair is *frequent*. But *e* and *s* are frequent anyway; that they often meet is no surprise. WordPiece asks which pair meets **more often than chance would have it**. Schuster and Nakajima merge what raises the likelihood of the text most; Google's training code was never published, and the rule that is usually given for it is
+
+$$\operatorname{score}(a, b) = \frac{\operatorname{count}(ab)}{\operatorname{count}(a) \cdot \operatorname{count}(b)},$$
+
+with $\operatorname{count}(ab)$ the occurrences of the pair and $\operatorname{count}(a)$ those of the token, over the whole text.
+
+By hand: a text has *th* 6 times, a *t* alone twice, and *qu* twice. Tokens: *t* 8, *##h* 6, *q* 2, *##u* 2. Scores: $\frac{6}{8 \cdot 6} = 0.125$ for *th*, $\frac{2}{2 \cdot 2} = 0.5$ for *qu*. BPE merges *th* first; this rule merges *qu*, since *q* never comes without *u*.
+
+### Exercise · wordpiece_score
+"""
+
+
+# %% exercise="wordpiece_score" points=2 needs="pair_counts" withheld="course_lib.tokenization.steps.wordpiece_score"
+def wordpiece_score(words: list[tuple[list[str], int]]) -> dict[tuple[str, str], float]:
+    """Return the score of each pair of neighbouring tokens: count(ab) / (count(a) · count(b)).
+
+    words    (tokens, times) of each different word: its tokens, and how often the word occurs
+    returns  (a, b) → score, for each pair that occurs. All three counts are over the whole text, weighted by times
+
+    Example: wordpiece_score([(["t", "##h"], 6), (["t"], 2)]) is {("t", "##h"): 0.125}.
+    """
+    ### BEGIN SOLUTION
+    counts = Counter()
+    for tokens, times in words:
+        for token in tokens:
+            counts[token] += times
+    return {(a, b): n / (counts[a] * counts[b]) for (a, b), n in pair_counts(words).items()}
+    ### END SOLUTION
+
+
+# %% [markdown] hints="wordpiece_score"
+r"""
+1. You have `pair_counts` for the numerator. How do you count single tokens, so that a word that occurs 6 times brings its tokens 6 times?
+2. Count tokens in a `Counter` with `counts[token] += times`; then divide each pair's count by the product of its two tokens' counts.
+"""
+
+
+# %% cases="wordpiece_score" active="py"
+def cases(seed):
+    yield Case({"words": [(["t", "##h"], 6), (["t"], 2)]}, note="th, and t alone")
+    yield Case({"words": [(["t", "##h"], 6), (["t"], 2), (["q", "##u"], 2)]}, note="th, t and qu")
+    yield Case({"words": [(["a"], 3)]}, note="no pair")
+    yield Case({"words": [(["a", "##a", "##a"], 1), (["b", "##a"], 2)]}, note="a token that repeats in its word")
+    draw = random_integers(seed, 0, 3, 6, 5).tolist()
+    words = [(["abc"[row[1]], *("##" + "abc"[i] for i in row[2:])], 1 + row[0]) for row in draw]
+    yield Case({"words": words}, note="random words")
+
+
+# %% probe="wordpiece_score" active="py"
+def probe(student, case):
+    return sorted([a, b, float(score)] for (a, b), score in student(**case).items())
+
+
+# %% mistake="wordpiece_score" name="frequency" hint="That is the pair's count, which is BPE's rule. Divide it by both tokens' counts." active="py"
+def wordpiece_score(words):
+    return pair_counts(words)
+
+
+# %% mistake="wordpiece_score" name="sum" hint="You divided by the sum of the tokens' counts; it is their product." active="py"
+def wordpiece_score(words):
+    counts = Counter()
+    for tokens, times in words:
+        for token in tokens:
+            counts[token] += times
+    return {(a, b): n / (counts[a] + counts[b]) for (a, b), n in pair_counts(words).items()}
+
+
+# %% mistake="wordpiece_score" name="unweighted" hint="The single tokens were counted once per different word. A word that occurs 6 times brings each of its tokens 6 times." active="py"
+def wordpiece_score(words):
+    counts = Counter(token for tokens, _ in words for token in tokens)
+    return {(a, b): n / (counts[a] * counts[b]) for (a, b), n in pair_counts(words).items()}
+
+
+# %% mistake="wordpiece_score" name="only_in_pairs" hint="You counted tokens only where they are part of a pair at that side. Count every occurrence of a token, words of one token included." active="py"
+def wordpiece_score(words):
+    lefts, rights = Counter(), Counter()
+    for (a, b), n in pair_counts(words).items():
+        lefts[a] += n
+        rights[b] += n
+    return {(a, b): n / (lefts[a] * rights[b]) for (a, b), n in pair_counts(words).items()}
+
+
+# %% [markdown]
+r"""
+Now the rule on real words, and beside it the quantity that the rule is meant to stand for. If tokens were drawn independently with probabilities $\operatorname{count}/N$ ($N$ tokens in all), merging $ab$ raises the log-likelihood of the text by roughly
+$\operatorname{count}(ab) \cdot \log\bigl(N \cdot \operatorname{score}(a, b)\bigr)$: the score, **weighted by how often it helps**.
+"""
+
+# %%
+my_wordpiece_score = yours("tokenization.wordpiece_score", steps.wordpiece_score)
+words = [([w[0], *("##" + c for c in w[1:])], n) for w, n in count_words(long["English"], bert_words).items()]
+pairs, scores = steps.pair_counts(words), my_wordpiece_score(words)
+N = sum(len(tokens) * times for tokens, times in words)
+rules = {
+    "frequency (BPE)": pairs.get,
+    "score": scores.get,
+    "count × log(N × score)": lambda pair: pairs[pair] * math.log(N * scores[pair]),
+}
+for name, rule in rules.items():
+    best = sorted(pairs, key=rule, reverse=True)[:7]
+    print(f"{name:24}", "  ".join(f"{a}{b.removeprefix('##')} ({pairs[a, b]:,})" for a, b in best))
+
+# %% [markdown]
+r"""
+The second row is what the popular formula does with real text: its favourites are rare signs that happen to meet, and merging them helps hardly anywhere. The highest score there is, $1 / (1 \cdot 1)$, belongs to two signs that occur once in the whole text, side by side. *count(ab) over count(a) times count(b) maximises the likelihood* is therefore not quite true: it maximises the gain **per occurrence**. Trainers that use
+it need a smallest count for a pair (`course_lib` has `min_count`); Hugging Face's `WordPieceTrainer` uses BPE's counts instead.
+
+## 6. Unigram: the most probable cut
+
+BPE and WordPiece build up. **Unigram** (Kudo 2018) cuts down: it starts with very many pieces, each with a probability, and drops those that are missed least. The probability of a cut is the product of its pieces' probabilities, so its log probability is a sum:
+
+$$\log p(\text{cut}) = \sum_{i=1}^{m} \log p(x_i), \qquad x_1 x_2 \cdots x_m = \text{the word}.$$
+
+Encoding means finding the cut with the largest sum. A word of $n$ characters has $2^{n-1}$ cuts: 256 for *mousehole*. Trying all of them is hopeless for long words, and not needed:
+
+> The best cut of the first $t$ characters ends with some piece. Whatever that piece is, what stands before it is cut best as well.
+
+So with $b(t)$ for the log probability of the best cut of the first $t$ characters, $b(0) = 0$ and
+
+$$b(t) = \max_{s < t} \bigl( b(s) + \log p(\text{word}[s{:}t]) \bigr),$$
+
+over all $s$ for which $\text{word}[s{:}t]$ is a piece. Remember for each $t$ which $s$ won, and walk back from the end. This is dynamic programming, here known as the **Viterbi algorithm** (Viterbi 1967).
+
+By hand, *ab* with $\log p(a) = -1$, $\log p(b) = -1$, $\log p(ab) = -2.5$: $b(1) = -1$. $b(2) = \max(b(1) - 1,\ b(0) - 2.5) = \max(-2, -2.5) = -2$, from $s = 1$. So: *a, b*.
+"""
+
+# %%
+probs = {"m": 0.02, "o": 0.02, "u": 0.02, "s": 0.03, "e": 0.05, "h": 0.02, "l": 0.03, "mo": 0.01, "mouse": 0.005,
+         "use": 0.01, "seh": 0.001, "ho": 0.01, "hole": 0.004, "le": 0.02}  # fmt: skip
+log_probs = {piece: math.log(p) for piece, p in probs.items()}
+my_unigram_segment = yours("tokenization.unigram_segment", steps.unigram_segment)
+cut, log_prob = my_unigram_segment("mousehole", log_probs)
+figure = figures.lattice("mousehole", log_probs, cut)
+show(figure, alt="The places between the letters of mousehole, joined by arcs, one for each piece that fits, with log "
+     "probabilities. Two strong arcs, mouse and hole, lead from the beginning to the end.")  # fmt: skip
+
+# %% [markdown]
+r"""
+### Exercise · unigram_segment
+"""
+
+
+# %% exercise="unigram_segment" points=4 parts={"cut":3,"impossible":1} withheld="course_lib.tokenization.steps.unigram_segment course_lib.tokenization.unigram.Unigram"
+def unigram_segment(word: str, log_probs: dict[str, float]) -> tuple[list[str], float]:
+    """Return the most probable cut of a word into pieces, and its log probability.
+
+    word       n characters; for n = 0 the cut has no pieces and the log probability 0.0
+    log_probs  piece → log probability, nats
+    returns    the pieces in their order, and the sum of their log probabilities. In a number of steps that grows
+               like n², not like 2ⁿ. (The cases have no ties.)
+
+    Raises ValueError when the pieces cannot spell the word.
+
+    Example: unigram_segment("ab", {"a": -1.0, "b": -1.0, "ab": -2.5}) is (["a", "b"], -2.0).
+    """
+    ### BEGIN SOLUTION
+    best, begins = [0.0], [0]
+    for end in range(1, len(word) + 1):
+        cuts = [(best[s] + log_probs[word[s:end]], s) for s in range(end) if word[s:end] in log_probs]
+        top, begin = max(cuts, default=(-math.inf, 0))
+        best.append(top)
+        begins.append(begin)
+    if best[-1] == -math.inf:
+        raise ValueError(f"the pieces cannot spell {word!r}")
+    pieces, end = [], len(word)
+    while end:
+        pieces.append(word[begins[end] : end])
+        end = begins[end]
+    return pieces[::-1], best[-1]
+    ### END SOLUTION
+
+
+# %% [markdown] hints="unigram_segment"
+r"""
+1. Fill a list `best` from left to right, `best[0] = 0.0`. What is `best[t]` where no piece ends? And which second list lets you walk back?
+2. For each `end`, over all `start < end` with `word[start:end]` in `log_probs`: keep the largest `best[start] + log_probs[...]` and its `start`; −inf if there is none. At the end, −inf means ValueError; else follow the starts back from `len(word)` and reverse.
+"""
+
+
+# %% cases="unigram_segment" active="py"
+def cases(seed):
+    yield Case({"word": "ab", "log_probs": {"a": -1.0, "b": -1.0, "ab": -2.5}}, note="two pieces beat one", part="cut")
+    yield Case({"word": "ab", "log_probs": {"a": -2.0, "b": -2.0, "ab": -2.5}}, note="one piece beats two", part="cut")
+    yield Case({"word": "", "log_probs": {"a": -1.0}}, note="the empty word", part="cut")
+    yield Case(
+        {"word": "abc", "log_probs": {"ab": -1.0, "c": -8.0, "a": -3.0, "bc": -1.5, "b": -4.0}},
+        note="the best first piece is a trap", part="cut",
+    )  # fmt: skip
+    yield Case({"word": "abc", "log_probs": {"ab": -0.5, "a": -4.0, "bc": -4.0}}, note="one cut only", part="cut")
+    for i in range(3):
+        draw = random_integers(seed + i, 0, 2, 60).tolist()
+        pieces = {"".join("ab"[c] for c in draw[k : k + 1 + k % 4]) for k in range(0, 40, 4)} | {"a", "b"}
+        values = random_tensor(seed + i, 100).abs().double().add(0.3).neg().tolist()
+        log_probs = {piece: values[j] * len(piece) ** 0.5 for j, piece in enumerate(sorted(pieces))}
+        yield Case(
+            {"word": "".join("ab"[c] for c in draw[40:]), "log_probs": log_probs}, note="a random word", part="cut"
+        )
+    yield Case({"word": "abx", "log_probs": {"a": -1.0, "b": -1.0}}, note="x is in no piece", part="impossible")
+    yield Case(
+        {"word": "ba", "log_probs": {"ab": -1.0, "a": -1.0}}, note="the beginning fits no piece", part="impossible"
+    )
+    draw = random_integers(seed, 0, 2, 12).tolist()
+    word = "".join("ab"[c] for c in draw)
+    values = {"a": -1.0, "b": -2.0, "ab": -2.5}
+    yield Case({"word": word + "x" + word[3:], "log_probs": values}, note="a random word with an x", part="impossible")
+
+
+# %% probe="unigram_segment" active="py"
+def probe(student, case):
+    pieces, log_prob = student(**case)
+    return {"pieces": list(pieces), "log probability": float(log_prob)}
+
+
+# %% mistake="unigram_segment" name="longest_first" hint="You took the longest piece that fits at each place. The most probable cut may begin with a shorter one: compare whole cuts." active="py"
+def unigram_segment(word, log_probs):
+    pieces, start = [], 0
+    while start < len(word):
+        end = next((e for e in range(len(word), start, -1) if word[start:e] in log_probs), None)
+        if end is None:
+            raise ValueError
+        pieces.append(word[start:end])
+        start = end
+    return pieces, float(sum(log_probs[piece] for piece in pieces))
+
+
+# %% mistake="unigram_segment" name="best_piece_first" hint="You took the most probable piece at each place. What follows it counts as well: maximise the sum, not each piece." active="py"
+def unigram_segment(word, log_probs):
+    pieces, start = [], 0
+    while start < len(word):
+        ends = [e for e in range(start + 1, len(word) + 1) if word[start:e] in log_probs]
+        if not ends:
+            raise ValueError
+        end = max(ends, key=lambda e: log_probs[word[start:e]])
+        pieces.append(word[start:end])
+        start = end
+    return pieces, float(sum(log_probs[piece] for piece in pieces))
+
+
+# %% mistake="unigram_segment" name="fewest_pieces" hint="You looked for the fewest pieces. Two frequent pieces may be more probable than one rare one." active="py"
+def unigram_segment(word, log_probs, right=unigram_segment):
+    pieces, _ = right(word, {piece: -1000.0 + log_probs[piece] for piece in log_probs})
+    return pieces, float(sum(log_probs[piece] for piece in pieces))
+
+
+# %% mistake="unigram_segment" name="no_error" hint="Right where there is a cut. Where the pieces cannot spell the word, raise ValueError instead of returning −inf." active="py"
+def unigram_segment(word, log_probs, right=unigram_segment):
+    try:
+        return right(word, log_probs)
+    except ValueError:
+        return [word], -math.inf
+
+
+# %% mistake="unigram_segment" name="backwards" hint="The pieces come out last first: you walked back from the end. Reverse them." active="py"
+def unigram_segment(word, log_probs, right=unigram_segment):
+    pieces, log_prob = right(word, log_probs)
+    return pieces[::-1], log_prob
+
+
+# %% [markdown]
+r"""
+Where do the probabilities come from? From **EM** (Dempster, Laird and Rubin 1977): with the probabilities at hand, count how often each piece is expected over *all* cuts of the training words (weighted by their probability); divide by the total; repeat. Then drop the pieces whose loss would lower the
+likelihood least (each occurrence would be cut in the next best way), and repeat. `course_lib.tokenization.unigram` does this in about a hundred lines. The three algorithms, with the same number of tokens from the same text:
+"""
+
+# %%
+material = english(budget(full=150_000, short=15_000))
+trained = {
+    "BPE": tokenization.train_bpe(material, 1000),
+    "WordPiece": tokenization.train_wordpiece(material, 1000),
+    "Unigram": tokenization.train_unigram(material, 1000),
+}
+text = " an unbelievable mousehole"
+rows = {"characters": list(text)}
+for name, tokenizer in trained.items():
+    ids = tokenizer.encode(text)
+    rows[name] = token_texts(tokenizer, ids) if name == "BPE" else [tokenizer.tokens[i] for i in ids]
+figure = figures.cuts_side_by_side(rows, "The same words and 1,000 tokens each: three algorithms, three cuts")
+show(figure, alt="Four rows of boxes: characters, BPE, WordPiece, Unigram. The subword rows have fewer boxes, and "
+     "cut the rare words in different places.")  # fmt: skip
+for name, tokenizer in trained.items():
+    print(
+        f"{name:9} {len(new_text['English'].encode()) / len(tokenizer.encode(new_text['English'])):.2f} bytes per token of new English"
+    )
+
+# %% [markdown]
+r"""
+(WordPiece's count flatters it: blanks cost it nothing, because it forgets them.)
+
+### The blank as a symbol
+
+Where do blanks go? Tokenizers that cut at blanks *first*, as BERT's does, cannot give the text back: one blank or two, a new line or a tab, all the same. **SentencePiece** (Kudo and Richardson 2018) treats text as a raw stream of characters and writes the blank as a visible symbol ▁, like any other character. Then `decode` is: join, and turn each ▁ into a blank.
+
+Study notes often list *BPE, WordPiece, SentencePiece* as three algorithms. Keep two lists apart:
+
+| algorithms | libraries that contain some of them |
+|---|---|
+| BPE, WordPiece, Unigram | SentencePiece (BPE, Unigram), Hugging Face tokenizers (all three), tiktoken (BPE) |
+
+### Question · sentencepiece
+
+A model card says: *tokenizer: SentencePiece, 32,000 tokens*. What do you know?
+
+- **a** It is neither BPE nor WordPiece, but a third algorithm, which builds a vocabulary directly.
+- **b** Which library made it, and that the blank is a symbol; it may be BPE or Unigram.
+- **c** It is the Unigram algorithm; SentencePiece is another name for it.
+- **d** It cuts at blanks first and marks the pieces that continue a word.
+"""
+
+# %% exercise="sentencepiece" points=1 kind="choice" choices="a b c d"
+### BEGIN SOLUTION
+sentencepiece = "b"
+### END SOLUTION
+
+# %% mistake="sentencepiece" name="a" hint="It is a library, not an algorithm. Which two algorithms does it contain?" active="py"
+sentencepiece = "a"
+
+# %% mistake="sentencepiece" name="c" hint="Unigram is one of the two algorithms in that library. The other one is used as often." active="py"
+sentencepiece = "c"
+
+# %% mistake="sentencepiece" name="d" hint="That describes BERT's WordPiece. SentencePiece works on the raw stream, with the blank as a symbol." active="py"
+sentencepiece = "d"
+
+# %% [markdown]
+r"""
+### Find the bugs · lossless_words
+
+A colleague wrote the first step of such a tokenizer: cut a text into words, blanks as ▁, *so that nothing is lost*. It looked right on *the mouse ate*. On Python code it destroyed every indentation. There are three faults, a point each. The promise to keep:
+
+$$\texttt{"".join(words).replace("▁", " ")} \quad \text{is the text, exactly.}$$
+"""
+
+
+# %% exercise="lossless_words" points=3 parts={"blanks":1,"lines":1,"first":1} withheld="course_lib.tokenization.steps.lossless_words course_lib.tokenization.unigram.blank_words"
+def lossless_words(text: str) -> list[str]:
+    r"""Return the words of a text, cut so that nothing is lost.
+
+    text     any text without the character ▁
+    returns  words. The blank before a word is its first character, written ▁. A blank that no word follows is the
+             word "▁", and any other white space character (new line, tab) is a word by itself, as it is.
+             Joined, with each ▁ turned into a blank, they are the text
+
+    Examples: "the  mouse" gives ["the", "▁", "▁mouse"]; "if x:\n  y" gives ["if", "▁x:", "\n", "▁", "▁y"].
+    """
+    ### BEGIN SOLUTION
+    return re.findall(r"▁?[^\s▁]+|▁|\s", text.replace(" ", "▁"))
+    ### END SOLUTION
+    ### BEGIN STARTER
+    # return ["▁" + word for word in text.split()]
+    ### END STARTER
+
+
+# %% [markdown] hints="lossless_words"
+r"""
+1. Try it on `"a  b"`, on `"a\nb"` and on `"a"`, and look at what comes back. What does `split()` do to several blanks, and to a new line?
+2. First `text.replace(" ", "▁")`, then `re.findall` with three alternatives: a word with or without a ▁ before it, `▁?[^\s▁]+`; a lone `▁`; any other white space, `\s`.
+"""
+
+
+# %% cases="lossless_words" active="py"
+def cases(seed):
+    yield Case({"text": " the mouse"}, note="a text that begins with a blank", part="blanks")
+    yield Case({"text": " the  mouse "}, note="two blanks, and one at the end", part="blanks")
+    yield Case({"text": " if x:\n  y"}, note="a new line and an indentation", part="lines")
+    yield Case({"text": " a\tb\n\n c"}, note="a tab and two new lines", part="lines")
+    yield Case({"text": ""}, note="the empty text", part="first")
+    yield Case({"text": "the mouse"}, note="a text that begins with a word", part="first")
+    draw = random_integers(seed, 0, 4, 24).tolist()
+    yield Case({"text": " " + "".join("ab  "[i] for i in draw)}, note="random blanks", part="blanks")
+    yield Case({"text": " " + "".join("ab\n\t"[i] for i in draw)}, note="random lines", part="lines")
+    yield Case({"text": "w" + "".join("ab"[i % 2] for i in draw) + " a"}, note="a random first word", part="first")
+
+
+# %% mistake="lossless_words" name="split_at_one_blank" hint="Several blanks survive now, but new lines and tabs stick to the words, and the first word gets a ▁ that is not in the text." active="py"
+def lossless_words(text):
+    return ["▁" + word for word in text.removeprefix(" ").split(" ")] if text else []
+
+
+# %% mistake="lossless_words" name="first_word_marked" hint="Blanks and lines are kept now. One fault is left: a text that does not begin with a blank gets one." active="py"
+def lossless_words(text, right=lossless_words):
+    return right(text if text[:1].isspace() else " " + text) if text else []
+
+
+# %% mistake="lossless_words" name="runs_of_blanks" hint="The first word and the lines are right now. Several blanks in a row are still taken for one." active="py"
+def lossless_words(text, right=lossless_words):
+    return right(re.sub(" +", " ", text))
+
+
+# %% mistake="lossless_words" name="lines_lost" hint="The blanks are right now. New lines and tabs still vanish: each is a word by itself." active="py"
+def lossless_words(text, right=lossless_words):
+    return [word for word in right(text) if not word.isspace()]
+
+
+# %% [markdown]
+r"""
+## 7. Comparing models whose tokens differ
+
+Lesson 01's measure was nats per *token*. Change the tokenizer and the unit changes: a model that reads bytes makes many easy predictions, one that reads words few hard ones. The total surprise at a text, though, means the same for all of them. Divide it by something that does not depend on the tokenizer, for instance the bytes of the text:
+
+$$\text{nats per byte} = \frac{-\sum_{t=1}^{T} \log p(x_t \mid x_1, \dots, x_{t-1})}{\text{bytes of the text in UTF-8}}.$$
+
+By hand: the text *aé* (three bytes) as two tokens with probabilities $\tfrac12$ and $\tfrac14$: $(\log 2 + \log 4)/3 = \log 8 / 3 \approx 0.6931$ nats, or exactly 1 bit, per byte.
+
+### Exercise · nats_per_byte
+"""
+
+
+# %% exercise="nats_per_byte" points=2 withheld="course_lib.tokenization.steps.nats_per_byte"
+def nats_per_byte(log_probs: Tensor, text: str) -> float:
+    """Return the surprise at a text per byte.
+
+    log_probs  (T,) log probability, in nats, of each token of the text, whatever the tokens are
+    text       the same text, not empty
+    returns    total surprise in nats, divided by the number of bytes of the text in UTF-8
+
+    Example: nats_per_byte(torch.tensor([0.5, 0.25]).log(), "aé") is 0.6931.
+    """
+    ### BEGIN SOLUTION
+    return -log_probs.sum().item() / len(text.encode("utf-8"))
+    ### END SOLUTION
+
+
+# %% [markdown] hints="nats_per_byte"
+r"""
+1. Sum or mean, over the tokens? And how many bytes has *é*?
+2. `-log_probs.sum().item() / len(text.encode("utf-8"))`.
+"""
+
+
+# %% cases="nats_per_byte" active="py"
+def cases(seed):
+    yield Case({"log_probs": torch.tensor([0.5, 0.25]).log(), "text": "aé"}, note="aé in two tokens")
+    yield Case({"log_probs": torch.tensor([0.125]).log(), "text": "mouse"}, note="one token")
+    yield Case({"log_probs": torch.tensor([1.0, 1.0]).log(), "text": "ab"}, note="no surprise")
+    draw = random_integers(seed, 0, 4, 9).tolist()
+    text = "".join("aeé老"[i] for i in draw)
+    yield Case({"log_probs": -random_tensor(seed, 5).abs(), "text": text + "é"}, note="a random text")
+
+
+# %% probe="nats_per_byte" active="py"
+def probe(student, case):
+    return float(student(**case))
+
+
+# %% mistake="nats_per_byte" name="per_token" hint="That is the mean per token, which depends on how the text is cut. Divide the total by the bytes." active="py"
+def nats_per_byte(log_probs, text):
+    return -log_probs.mean().item()
+
+
+# %% mistake="nats_per_byte" name="per_character" hint="You divided by the number of characters. é is one character and two bytes: encode the text first." active="py"
+def nats_per_byte(log_probs, text):
+    return -log_probs.sum().item() / len(text)
+
+
+# %% mistake="nats_per_byte" name="bits" hint="That is in bits. This course measures in nats." active="py"
+def nats_per_byte(log_probs, text):
+    return -log_probs.sum().item() / len(text.encode()) / math.log(2)
+
+
+# %% mistake="nats_per_byte" name="sign" hint="Log probabilities are negative, surprises are not: change the sign." active="py"
+def nats_per_byte(log_probs, text):
+    return log_probs.sum().item() / len(text.encode())
+
+
+# %% mistake="nats_per_byte" name="mean_over_bytes" hint="You divided twice: by the tokens, in the mean, and by the bytes. Sum the surprises, then divide by the bytes." active="py"
+def nats_per_byte(log_probs, text):
+    return -log_probs.mean().item() / len(text.encode())
+
+
+# %% [markdown]
+r"""
+### One model, many vocabularies
+
+Take the humblest model of lesson 01, the **unigram model**: each token has its relative frequency, whatever stands before it. (The *Unigram tokenizer* is named after it, and is another thing.) Train BPE on the text of the mouse-and-cheese world, and give this model the tokens of ever larger vocabularies. In this language we can divide by
+its own words, and compare with the scoreboard.
+"""
+
+# %%
+from course_lib import scoreboard
+
+world = scoreboard.language()
+train_words_ids, held_out_ids = scoreboard.training(100_000), scoreboard.held_out()
+train_text, held_out_text = (
+    world.decode(ids.tolist()).replace(" <eos>", "\n").replace("\n ", "\n") for ids in (train_words_ids, held_out_ids)
+)
+toy = tokenization.train_bpe(train_text, 5000)  # fewer in fact: it stops when every word is one token
+per_token, per_word, toy_sizes = [], [], [256, 300, 400, 500, 600, 800, toy.vocab_size]
+for size in toy_sizes:
+    tokenizer = toy.with_vocab_size(size)
+    seen, unseen = torch.tensor(tokenizer.encode(train_text)), torch.tensor(tokenizer.encode(held_out_text))
+    frequency = torch.bincount(seen, minlength=size).double() + 1
+    surprise = -(frequency / frequency.sum()).log()[unseen]
+    per_token.append(surprise.mean().item())
+    per_word.append((surprise.sum() / len(held_out_ids)).item())
+curves = {"nats per token": per_token, "nats per word": per_word}
+figure = figures.two_units(toy_sizes, curves, "The same predictions in two units: one falls, one rises")
+show(figure, alt=f"Against vocabulary size, nats per word fall from {per_word[0]:.1f} to {per_word[-1]:.1f} while nats per "
+     f"token rise from {per_token[0]:.1f} to {per_token[-1]:.1f}.")  # fmt: skip
+scoreboard.record(
+    "unigram on BPE tokens", per_word[-1], parameters=toy.vocab_size, seconds=0.0, lesson="02_tokenization"
+)
+
+# %% [markdown]
+r"""
+Who compares nats per token prefers single bytes, the worst model of all: knowing nothing of the context, it must guess each letter anew. With larger tokens the *same* model predicts the text better and better, until every word is one token and it is lesson 01's unigram model again (a little worse: *the* at the beginning of a line and *the* after a blank are two tokens now, and this model cannot know which is due). **Part of the
+modelling has moved into the tokenizer.**
+"""
+
+# %%
+scoreboard.show_scoreboard()
+
+# %% [markdown]
+r"""
+### A real model, on real English
+
+Does it still matter when the model *does* look at the context? Here are two language models of the kind that lesson 12 builds (for now a black box: it reads 64 tokens and predicts the next), the same in every size but the vocabulary. Same number of updates, same number of tokens in each. One reads bytes, the other 1,024 BPE tokens.
+"""
+
+# %%
+from course_lib.attention_lm import AttentionLM
+from course_lib.language_model import draw_windows, nats_per_token, next_token_loss
+from course_lib.train import Trainer
+from course_lib.widgets.training import watch
+
+torch.set_num_threads(1)  # matrices this small are faster on one core
+learn_from, measure_on = english(budget(1_000_000, 100_000)), english(60_000, held_out=True)
+models, held_out_tokens = {}, {}
+for size in (256, 1024):
+    tokenizer = prose.with_vocab_size(size)
+    tokens, held_out_tokens[size] = (
+        torch.tensor(tokenizer.encode(learn_from)),
+        torch.tensor(tokenizer.encode(measure_on)),
+    )
+    torch.manual_seed(0)
+    models[size] = AttentionLM(size, seq_len=64)
+    steps_to_make = budget(full=300, short=10)
+    trainer = Trainer(models[size], draw_windows(tokens, 16, 64), next_token_loss, steps=steps_to_make, lr=5e-3)
+    list(watch(trainer, f"{size:,} tokens", unit="nats per token", curve=size == 1024))
+
+# %%
+my_nats_per_byte = yours("tokenization.nats_per_byte", steps.nats_per_byte)
+for size, model in models.items():
+    per_token = nats_per_token(model, held_out_tokens[size])
+    log_probs = torch.full((len(held_out_tokens[size]),), -per_token)  # what counts is their sum
+    per_byte = my_nats_per_byte(log_probs, measure_on)
+    print(
+        f"{size:5,} tokens: {per_token:.3f} nats per token, {per_byte:.3f} nats = {per_byte / math.log(2):.3f} bits per byte"
+    )
+
+# %% [markdown]
+r"""
+Per token the byte model looks better; per byte, which is what counts, it is far behind. It sees 64 bytes of context where the other one sees nearly three times as much text, and it has spent its updates on learning to spell. To be fair to it: an update of the larger vocabulary takes longer (its last layer is larger), and how much of the gap
+would remain after long training this experiment does not say. Models that read bytes are being built, with other architectures.
+
+### The model belongs to its tokenizer
+
+A tokenizer is a module apart: trained by itself, before the model. But the model is bound to it. Row 500 of its tables is about token 500, whatever that was. Give the same model the ids of *another* tokenizer of the same size:
+"""
+
+# %%
+stranger = tokenizers["Python"].with_vocab_size(1024)
+strange = torch.tensor(stranger.encode(measure_on))
+for name, tokens in (("its own tokenizer", held_out_tokens[1024]), ("another one, same size", strange)):
+    nats = nats_per_token(models[1024], tokens) * len(tokens) / len(measure_on.encode())
+    print(f"{name:23} {nats:.3f} nats per byte")
+print(f"knowing nothing at all  {math.log(1024) * len(strange) / len(measure_on.encode()):.3f} nats per byte")
+
+# %% [markdown] exercise="why_not_words" points=3
+r"""
+## 8. Say it in your own words
+
+### In your own words · why_not_words
+
+Interview question. Why do language models use subwords rather than words, characters or bytes alone? What does byte-level BPE guarantee that the others do not, and what does it cost?
+
+### BEGIN SOLUTION
+Words: the vocabulary is never complete (names, compounds, numbers, typing errors; frequencies follow Zipf's law), unknown words become one `<unk>` and are lost, and every word costs a row in the embedding and output tables. Characters or bytes: nothing (or hardly anything) unknown and tiny tables, but sequences several times as long, so more
+computation and less text in a context, and the model must spend capacity on spelling. Subwords: frequent words are one token, rare ones a few.
+
+Byte-level BPE starts from the 256 bytes, so every text of every language can be encoded and comes back exactly; no `<unk>`. It costs: text unlike the training text is cut finely (other scripts pay more tokens), tokens need not be characters (output may be broken UTF-8), letters inside a token are invisible to the model, and the same word with and without a blank are
+different ids.
+### END SOLUTION
+### BEGIN RUBRIC
+- 1 point: unknown words and table size against sequence length, both sides of the trade-off
+- 1 point: byte-level: every text can be encoded and decoded exactly
+- 1 point: at least one real cost (unequal cost for other languages, broken UTF-8, invisible spelling, several ids for one word)
+### END RUBRIC
+"""
+
+# %% [markdown] exercise="lower_perplexity" points=3
+r"""
+### In your own words · lower_perplexity
+
+A colleague halves the vocabulary of a language model and reports that its perplexity per token on the same held-out text fell from 60 to 25. *The smaller vocabulary is better.* What do you answer, and what do you ask for?
+
+### BEGIN SOLUTION
+Perplexity per token depends on the tokens: with a smaller vocabulary the text is cut into more and easier tokens, so the mean surprise per token falls even if the prediction of the text as a whole gets worse. Compare the total surprise: $\log 60 \approx 4.09$ nats times the old number of tokens against $\log 25 \approx 3.22$ nats times the new number. If the new text has more
+than $4.09 / 3.22 \approx 1.27$ times as many tokens, the new model is worse. Ask for nats (or bits) per byte on the same text, and whether both tokenizers lose nothing: one that maps rare words to `<unk>` makes the text easier by changing it.
+### END SOLUTION
+### BEGIN RUBRIC
+- 1 point: perplexities per token are not comparable across tokenizers, with the reason
+- 1 point: the total surprise, or nats per byte or per character of the same text, as the right measure, with the ratio of token counts
+- 1 point: asks for a missing fact that decides (number of tokens, losslessness or unknown tokens, same text)
+### END RUBRIC
+"""
+
+# %% [markdown]
+r"""
+## 9. Where this came from, and where it goes
+
+- **Gage (1994)**: byte-pair encoding as compression. **Sennrich, Haddow and Birch (2016)**, *Neural Machine Translation of Rare Words with Subword Units*: as a tokenizer.
+- **Schuster and Nakajima (2012)**: WordPiece, for Japanese and Korean voice search; **Devlin et al. (2018)**: BERT.
+- **Kudo (2018)**, *Subword Regularization*: the Unigram algorithm; since it has a probability for every cut, it can also *sample* cuts, so that a model sees a word in several spellings during training. **Kudo and Richardson (2018)**: the SentencePiece library.
+- **Radford et al. (2019)**: GPT-2, BPE on bytes with 50,257 tokens.
+
+What modern systems do: byte-level BPE, or SentencePiece's BPE that falls back on bytes for unknown characters, with vocabularies from about 32,000 to above 200,000 tokens; digits are often cut singly or in threes; runs of blanks have tokens of their own, for the sake of code.
+
+**What is not known.** Which cut is best for a model is an open question. Compression is easy to measure and only loosely tied to how well the model will do; merges know nothing of meaning (a trained *un|believ|able* is luck, *unbel|iev|able* as good for compression).
+
+From now on `course_lib.tokenization` holds the tested version of all that you wrote: the same merges and the same ids as Hugging Face's `tokenizers`. Next: **03 N-grams**, *how far do counts get us?*
+"""
