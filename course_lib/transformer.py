@@ -6,7 +6,7 @@ has written and across at what the encoder made of the source. Lesson 14 builds 
 - Post-norm as in the paper, or pre-norm (Xiong et al. 2020), which trains without a warm-up; it needs one more norm
   at the end of each stack. The order is in one function, `add_and_norm`.
 - The factor √d_model of the paper belongs to embeddings that start with a standard deviation of 1/√d_model. Here they
-  do: token vectors enter with standard deviation 1, beside positions of 0.7.
+  do: token vectors enter with a root mean square of 1, beside positions of 0.7.
 - There are two masks, not three: the source's hides its padding from the encoder *and* from the decoder's look across.
 - `encode` and `decode` return one tensor; `attention_maps` returns the weights.
 

@@ -17,7 +17,6 @@ from course_lib.figures.style import (
     INK,
     ORANGE,
     PALE,
-    PALETTE,
     RUST,
     SEQUENTIAL,
     SKY,
@@ -159,14 +158,20 @@ def three_masks(source_mask: Tensor, target_mask: Tensor, source: Sequence[str],
     return figure
 
 
-def warm_up(curves: Mapping[str, Sequence[float]], title: str) -> Figure:
-    """Draw learning rates against the number of the update, one line per schedule; all curves start at update 1."""
+def warm_up(rates: Sequence[float], no_warm_up: Sequence[float], highest: float, title: str) -> Figure:
+    """Draw a learning rate against the number of the update, from update 1 on.
+
+    rates       with a warm-up
+    no_warm_up  the falling part alone, dashed
+    highest     where the axis ends; the dashed line goes on above it
+    """
     figure, (axes,) = panels(1, width=9.0, height=3.8)
-    for (name, rates), colour in zip(curves.items(), PALETTE):
-        axes.plot(range(1, len(rates) + 1), rates, color=colour, label=name)
-    axes.set(xlabel="update", ylabel="learning rate")
-    axes.set_ylim(bottom=0)
+    updates = range(1, len(rates) + 1)
+    axes.plot(updates, no_warm_up, color=GREY, linestyle="--", linewidth=1.8, label="no warm-up")
+    axes.plot(updates, rates, color=BLUE, label="with warm-up")
+    axes.set(xlabel="update", ylabel="learning rate", ylim=(0, highest))
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, -3), useMathText=True)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     panel_title(axes, title)
     axes.legend(frameon=False)
     return figure
@@ -184,6 +189,8 @@ def three_maps(source: str, written: str, encoder: Tensor, decoder: Tensor, cros
     encoder        (S, S) weights: source looks at source
     decoder        (T, T): target looks back
     cross          (T, S): target looks at source
+
+    The brightest cell of each panel is its largest weight.
     """
     figure, all_axes = panels(3, width=11.4, height=4.4)
     reads, writes = _letters(source), _letters(written)
@@ -192,7 +199,7 @@ def three_maps(source: str, written: str, encoder: Tensor, decoder: Tensor, cros
         (all_axes[1], decoder, writes, writes, "Decoder: target on itself"),
         (all_axes[2], cross, writes, reads, "Across: target on source"),
     ):
-        axes.imshow(weights.detach().float().cpu().numpy(), cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
+        axes.imshow(weights.detach().float().cpu().numpy(), cmap=SEQUENTIAL, vmin=0, aspect="auto")
         axes.set_xticks(range(len(columns)), columns, fontsize=10, family="monospace")
         axes.set_yticks(range(len(rows)), rows, fontsize=10, family="monospace")
         axes.tick_params(length=0)
@@ -228,17 +235,16 @@ def lines(
     xlabel: str,
     ylabel: str,
     title: str,
-    log: bool = False,
+    level: tuple[str, float] | None = None,
 ) -> Figure:
-    """Draw named curves, each a pair (x values, y values), with a marker at each point."""
+    """Draw named curves, each a pair (x values, y values), and if wanted a dashed level (name, y) to compare with."""
     figure, (axes,) = panels(1, width=9.0, height=4.0)
     for (name, (x, y)), colour, marker in zip(curves.items(), (BLUE, RUST, GREEN, ORANGE), "osD^"):
         axes.plot(x, y, color=colour, marker=marker, label=name)
-    if log:
-        axes.set_yscale("log")
-    else:
-        axes.set_ylim(bottom=0)
+    if level is not None:
+        axes.axhline(level[1], color=GREY, linewidth=1.8, linestyle="--", label=level[0])
     axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.set_ylim(bottom=0)
     panel_title(axes, title)
     axes.legend(frameon=False)
     return figure

@@ -39,9 +39,9 @@ def warm_up_explorer(d_model: int = 512, updates: int = 20_000) -> widgets.Widge
     def draw(warmup: int) -> Figure:
         schedule, peak = inverse_sqrt(warmup), (d_model * warmup) ** -0.5
         rates = [peak * schedule(step) for step in range(updates)]
-        return figures.warm_up(
-            {f"warm-up of {warmup:,} updates": rates}, f"The rate peaks at {peak:.1e} and falls like 1/√step"
-        )
+        falling = [(d_model * step) ** -0.5 for step in range(1, updates + 1)]
+        title = f"After {warmup:,} updates the rate peaks at {peak:.1e}, then falls like 1/√step"
+        return figures.warm_up(rates, falling, 1.05 * (d_model * 500) ** -0.5, title)
 
     return live(
         draw,

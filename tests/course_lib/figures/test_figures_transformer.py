@@ -60,11 +60,11 @@ def test_bars_are_the_changes_of_both_texts_and_the_shares_of_the_parameters():
     [
         figures.architecture("May 5", "▸ 05", "-"),
         figures.averaged_together(),
-        figures.warm_up({"4,000": [0.1, 0.2, 0.15]}, "title"),
+        figures.warm_up([0.1, 0.2, 0.15], [0.3, 0.2, 0.15], 0.25, "title"),
         figures.lines({"a": ([1, 2], [0.1, 0.2])}, "x", "y", "title"),
-        figures.lines({"a": ([1, 2], [0.1, 10.0])}, "x", "y", "title", log=True),
+        figures.lines({"a": ([1, 2], [0.1, 10.0])}, "x", "y", "title", level=("chance", 5.0)),
     ],
-    ids=["architecture", "averaged_together", "warm_up", "lines", "log lines"],
+    ids=["architecture", "averaged_together", "warm_up", "lines", "lines and a level"],
 )
 def test_every_figure_has_a_title_that_says_what_to_see(figure):
     assert figure.axes[0].get_title(loc="left")

@@ -1,0 +1,1993 @@
+# ---
+# jupyter:
+#   course:
+#     title: How do the pieces make a translator?
+#     minutes: 180
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+r"""
+# How do the pieces make a translator?
+
+*March 5th, 2025* → *2025-03-05*
+
+Attention lets tokens look at each other. Alone it does not translate: it must be told the order, something has to work on what was gathered, many layers must be trainable on top of each other, and a
+second stack has to write an output that is not as long as the input.
+
+The **Transformer** (Vaswani et al. 2017) puts these pieces together. The picture is all of it. By the end of this lesson every box is yours, and it reads dates.
+"""
+
+# %% setup=true
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_lib import transformer
+from course_lib.attention import MultiHeadAttention, causal_mask, combine_masks, padding_mask
+from course_lib.checks import check, show_answer, yours
+from course_lib.positions import sinusoidal
+from course_lib.transformer import Stack, TransformerConfig
+
+torch.set_printoptions(precision=3, sci_mode=False)
+
+# %%
+from course_lib.figures import transformer as figures
+from course_lib.figures.style import show
+
+torch.set_num_threads(1)  # matrices this small are faster on one core
+show(
+    figures.architecture("March 5th, 2025", "▸ 2025-0", "3"),
+    alt="An encoder of self-attention and feed-forward blocks reads the source; a decoder with masked self-attention, cross-attention and feed-forward writes the next character. Every block is followed by add and norm.",
+)
+
+# %% [markdown]
+r"""
+## What you will be able to do
+
+- write layer norm, the residual sum in both orders, and the feed-forward network, and say what each is for;
+- write an encoder layer and a decoder layer whose weights are interchangeable with PyTorch's;
+- build the two masks of an encoder–decoder and test that nothing leaks;
+- count the parameters of a Transformer by hand, to the last bias;
+- train one with label smoothing and a warm-up, decode a batch, and read its three attentions.
+
+**Time** about three hours. **Builds on** [12 Attention](12_attention.ipynb) (multi-head attention, masks), **13 Positions**, and **11 Sequence to sequence** (teacher forcing).
+**Sizes** B sequences, S source tokens, T target tokens, H heads, V the size of the vocabulary, `d_model` features of a token, `d_ff` features inside the feed-forward network.
+"""
+
+# %% [markdown]
+r"""
+## 1 · The task, and the parts
+
+A source is a date in one of eleven English notations. The target is the same day as ISO 8601 has it. Both are read and written **character by character**. A tenth of all days is held out: no
+notation of such a day is ever trained on, so nothing can be looked up.
+"""
+
+# %%
+from course_lib.data.tasks import BOS, EOS, PAD, Dates, NumberWords, Rearranged
+
+dates = Dates()
+for source, target in dates.sample(6, torch.Generator().manual_seed(4)):
+    print(f"{source:28} → {target}")
+
+sources, targets = dates.batch(3, torch.Generator().manual_seed(4))
+print("\nsources (B, S) =", tuple(sources.shape), "  targets (B, T) =", tuple(targets.shape), "  V =", dates.vocab_size)
+print("a target begins with", BOS, "and ends with", EOS, ", and", PAD, "fills up:", targets[0].tolist())
+
+# %% [markdown]
+r"""
+What makes a Transformer, and where in this lesson it is built:
+
+| part | what it is for | section |
+|---|---|---|
+| token embedding **plus** position | what the token is, and where it stands; with positions alone all texts of one length would be the same input | 6 |
+| multi-head attention | tokens exchange information; three uses: source on source, target on itself, target on source | lesson 12 |
+| feed-forward network | works on each token alone; two thirds of an encoder layer's weights | 4 |
+| residual sum | what came in is kept, so that deep stacks can be trained | 3 |
+| layer norm | keeps the numbers at one scale | 2 |
+| masks | hide padding, and hide the future from the decoder | 5 |
+| output matrix, softmax | from the state of a position to the next token | 6 |
+
+Lists of “the key components” often stop after attention and positions. The feed-forward networks, the sums and the norms are not details: without the sum a deep stack does not train at all, as you will measure.
+"""
+
+# %% [markdown]
+r"""
+## 2 · Layer norm: one scale for every token
+
+Each layer adds something to each token's vector, so the vectors grow with depth, and some tokens more than others. A softmax or a ReLU fed with them would work in a different regime in each layer. **Layer norm** (Ba et al. 2016) brings
+every token's vector $x$ of $d$ = `d_model` numbers back to mean 0 and variance 1, and then lets the network choose a scale and an offset for each feature:
+
+$$\mu = \frac1d \sum_{i=1}^d x_i, \qquad \sigma^2 = \frac1d \sum_{i=1}^d (x_i - \mu)^2, \qquad y_i = g_i\,\frac{x_i - \mu}{\sqrt{\sigma^2 + \varepsilon}} + b_i .$$
+
+| symbol | shape | is |
+|---|---|---|
+| $\mu, \sigma^2$ | one number **per token** | mean and variance over the features of this token alone |
+| $g, b$ | $d$ numbers, learned | gain (starts at 1) and bias (starts at 0) |
+| $\varepsilon$ | $10^{-5}$ | keeps a constant vector from dividing by 0; it stands **inside** the root |
+
+The variance divides by $d$, not $d - 1$: this is no estimate from a sample, it is the spread of these $d$ numbers.
+
+**By hand.** $x = (2, 4, 4, 6)$: $\mu = 4$, deviations $(-2, 0, 0, 2)$, $\sigma^2 = 8/4 = 2$, $y = (-1.414, 0, 0, 1.414)$.
+
+### Exercise · layer_norm
+"""
+
+
+# %% exercise="layer_norm" points=2 withheld="torch.nn.functional.layer_norm torch.nn.LayerNorm torch.layer_norm torch.native_layer_norm"
+def layer_norm(x: Tensor, gain: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
+    """Normalise every vector in the last dimension to mean 0 and variance 1; then scale and shift each feature.
+
+    x        (..., d_model)
+    gain     (d_model,) factor of each feature
+    bias     (d_model,) what is added to each feature
+    eps      added to the variance, under the root
+    returns  (..., d_model)
+
+    The variance divides by d_model. A constant vector gives the bias.
+
+    Example: x = [2, 4, 4, 6] with gain 1 and bias 0 gives [-1.414, 0, 0, 1.414].
+    """
+    ### BEGIN SOLUTION
+    centred = x - x.mean(-1, keepdim=True)
+    variance = centred.square().mean(-1, keepdim=True)
+    return gain * centred / (variance + eps).sqrt() + bias
+    ### END SOLUTION
+
+
+# %% [markdown] hints="layer_norm"
+r"""
+1. Which dimension holds the features of one token? What does `keepdim=True` do to the shape of a mean?
+2. `centred = x - x.mean(-1, keepdim=True)`; the variance is the mean of its squares, again over the last dimension; divide by `(variance + eps).sqrt()`, times gain, plus bias.
+"""
+
+
+# %% cases="layer_norm" active="py"
+def cases(seed):
+    one, zero = torch.ones(4), torch.zeros(4)
+    yield Case({"x": torch.tensor([2.0, 4.0, 4.0, 6.0]), "gain": one, "bias": zero}, note="the example by hand")
+    yield Case({"x": torch.full((4,), 3.0), "gain": one, "bias": one}, note="a constant vector")
+    yield Case(
+        {"x": 0.003 * random_tensor(seed, 2, 4), "gain": one, "bias": zero}, note="a very small spread: eps matters"
+    )
+    yield Case({"x": 5 + random_tensor(seed, 2, 3, 4), "gain": one, "bias": zero}, note="two texts of three tokens")
+    gain, bias = random_tensor(seed + 1, 6), random_tensor(seed + 2, 6)
+    yield Case({"x": random_tensor(seed + 3, 2, 3, 6, scale=4.0), "gain": gain, "bias": bias}, note="gain and bias")
+    yield Case({"x": random_tensor(seed + 4, 3, 6), "gain": gain, "bias": bias, "eps": 0.5}, note="another eps")
+
+
+# %% mistake="layer_norm" name="divides_by_d_minus_1" hint="Your variance divides by d − 1, torch's default for x.var and x.std. Here it divides by d: take the mean of the squares, or unbiased=False." active="py"
+def layer_norm(x, gain, bias, eps=1e-5):
+    return gain * (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True) + eps).sqrt() + bias
+
+
+# %% mistake="layer_norm" name="eps_outside" hint="Your eps stands outside the root: √σ² + ε. It belongs under it, √(σ² + ε)." active="py"
+def layer_norm(x, gain, bias, eps=1e-5):
+    centred = x - x.mean(-1, keepdim=True)
+    return gain * centred / (centred.square().mean(-1, keepdim=True).sqrt() + eps) + bias
+
+
+# %% mistake="layer_norm" name="batch_norm" hint="You took mean and variance of each feature over all tokens: that is batch norm. Layer norm looks at one token alone, over its features: dim=-1." active="py"
+def layer_norm(x, gain, bias, eps=1e-5):
+    others = tuple(range(x.dim() - 1)) or (0,)
+    centred = x - x.mean(others, keepdim=True)
+    return gain * centred / (centred.square().mean(others, keepdim=True) + eps).sqrt() + bias
+
+
+# %% mistake="layer_norm" name="whole_text" hint="You normalised over positions and features together, so one token's size changes another's. Each token has a mean and a variance of its own: dim=-1 only." active="py"
+def layer_norm(x, gain, bias, eps=1e-5):
+    both = (-2, -1) if x.dim() > 1 else (-1,)
+    centred = x - x.mean(both, keepdim=True)
+    return gain * centred / (centred.square().mean(both, keepdim=True) + eps).sqrt() + bias
+
+
+# %% mistake="layer_norm" name="no_gain_and_bias" hint="The numbers are normalised, but the learned gain and bias are not applied." active="py"
+def layer_norm(x, gain, bias, eps=1e-5, right=layer_norm):
+    return right(x, torch.ones_like(gain), torch.zeros_like(bias), eps)
+
+
+# %% [markdown]
+r"""
+### Why not batch norm?
+
+Some notes write “add & norm (layer norm / batch norm)”, as if they were alternatives. Batch norm takes the mean and variance of **one feature over all tokens of the batch**. The orange numbers share a mean:
+"""
+
+# %%
+show(
+    figures.averaged_together(),
+    alt="Layer norm averages the features of one token; batch norm averages one feature over all positions of all texts, padding included.",
+)
+
+# %% [markdown]
+r"""
+In a decoder this breaks the one promise that makes training honest. Below, the **last** token of text 1 is replaced by another one. Under layer norm only its own output moves. Under batch norm (in training) every position moves: the earlier ones have seen the future, and
+text 2 has seen text 1.
+"""
+
+# %%
+normalise = yours(
+    "transformer.layer_norm", lambda x, gain, bias, eps=1e-5: F.layer_norm(x, x.shape[-1:], gain, bias, eps)
+)
+generator = torch.Generator().manual_seed(0)
+texts = torch.randn(2, 5, 8, generator=generator)  # (B, T, d_model)
+changed = texts.clone()
+changed[0, -1] = 3 * torch.randn(8, generator=generator)
+
+batch_norm = nn.BatchNorm1d(8)  # in training mode; it wants (tokens, features)
+norms = {
+    "layer norm": lambda x: normalise(x, torch.ones(8), torch.zeros(8)),
+    "batch norm, in training": lambda x: batch_norm(x.flatten(0, 1)).view_as(x),
+}
+moved = {name: (norm(changed) - norm(texts)).abs().amax(-1).detach() for name, norm in norms.items()}
+for name, change in moved.items():
+    print(f"{name:24} text 1, positions 0 to 3: {change[0, :4].max():.3f}   text 2: {change[1].max():.3f}")
+show(
+    figures.moved(moved, 5, changed=4, title="Under batch norm a token changes its past and its neighbours"),
+    alt="Layer norm: only the replaced position moves. Batch norm: all positions of both texts move.",
+)
+
+# %% [markdown]
+r"""
+### Question · why_not_batch_norm
+
+A decoder with a correct causal mask uses batch norm in place of layer norm. Its training loss is lower than it should be. Why?
+
+- **a** Batch norm has more parameters.
+- **b** In training, the statistics of a feature come from all positions, so later tokens and other texts of the batch leak into each position.
+- **c** Batch norm divides by the standard deviation, layer norm by the variance.
+- **d** Batch norm cannot be used after attention, because attention weights sum to 1.
+"""
+
+# %% exercise="why_not_batch_norm" points=1 kind="choice" choices="a b c d"
+### BEGIN SOLUTION
+why_not_batch_norm = "b"
+### END SOLUTION
+
+# %% mistake="why_not_batch_norm" name="a" hint="Both have a gain and a bias for each feature. The difference is in what they average over." active="py"
+why_not_batch_norm = "a"
+
+# %% mistake="why_not_batch_norm" name="c" hint="Both divide by a standard deviation. Look at which numbers share it." active="py"
+why_not_batch_norm = "c"
+
+# %% mistake="why_not_batch_norm" name="d" hint="The weights are inside attention; what is normalised is its output. Look at which numbers share a mean." active="py"
+why_not_batch_norm = "d"
+
+# %% [markdown]
+r"""
+## 3 · The sum that keeps what came in
+
+A sublayer $f$ (attention, or the feed-forward network) does not replace $x$. Its output is **added** (He et al. 2016): $x + f(x)$. Then whatever a layer cannot improve it may leave alone, and the gradient has a way
+past $f$: the derivative of $x + f(x)$ with respect to $x$ is $I + f'(x)$ ($I$ the identity matrix), not $f'(x)$ alone.
+
+Where does the norm go? Two answers are in use:
+
+$$\text{post-norm (2017)}\quad y = \operatorname{norm}\bigl(x + f(x)\bigr) \qquad\qquad \text{pre-norm}\quad y = x + f\bigl(\operatorname{norm}(x)\bigr)$$
+
+- In **post-norm** everything that goes up passes through every norm. Deep stacks need a warm-up to start at all (section 7).
+- In **pre-norm** there is a path from the bottom to the top with nothing but sums on it, and $x$ itself is never normalised. So the stack needs one more norm at its very end. GPT-2 and most models since are built like this (Xiong et al. 2020 explain why it trains more easily).
+
+In training, dropout is applied to **what is added**, $\operatorname{dropout}(f(\cdot))$, never to $x$: what came in is kept.
+
+### Exercise · add_and_norm
+
+**By hand**, with $f(x) = 2x$ and $x = (2, 4, 4, 6)$. Post-norm: the norm of $3x$ is $(-1.414, 0, 0, 1.414)$. Pre-norm: $x + 2 \cdot (-1.414, 0, 0, 1.414) = (-0.828, 4, 4, 8.828)$.
+"""
+
+
+# %% exercise="add_and_norm" points=2 withheld="course_lib.transformer.add_and_norm"
+def add_and_norm(x: Tensor, sublayer, norm, dropout: float = 0.0, pre_norm: bool = False) -> Tensor:
+    """Add what a sublayer makes of x to x, and normalise: after the sum, or before the sublayer.
+
+    x         (B, T, d_model)
+    sublayer  a function or module, (B, T, d_model) → the same shape
+    norm      a function or module, the same
+    dropout   probability of dropping a feature of what is added; always applied, the caller passes 0 outside training
+    pre_norm  False: norm(x + dropout(sublayer(x))).  True: x + dropout(sublayer(norm(x)))
+    returns   (B, T, d_model)
+    """
+    ### BEGIN SOLUTION
+    if pre_norm:
+        return x + F.dropout(sublayer(norm(x)), dropout)
+    return norm(x + F.dropout(sublayer(x), dropout))
+    ### END SOLUTION
+
+
+# %% [markdown] hints="add_and_norm"
+r"""
+1. The docstring has both formulas. In which of them does the plain x, unnormalised, stand in the sum?
+2. `x + F.dropout(sublayer(norm(x)), dropout)` when pre_norm, else `norm(x + F.dropout(sublayer(x), dropout))`.
+"""
+
+
+# %% cases="add_and_norm" active="py"
+def cases(seed):
+    x = torch.tensor([[[2.0, 4.0, 4.0, 6.0]]])
+    yield Case({"x": x, "w": 2 * torch.eye(4)}, note="post-norm, the example by hand")
+    yield Case({"x": x, "w": 2 * torch.eye(4), "pre_norm": True}, note="pre-norm, the example by hand")
+    x, w = 1 + random_tensor(seed, 2, 3, 4, scale=2.0), random_tensor(seed + 1, 4, 4)
+    yield Case({"x": x, "w": w}, note="post-norm, random")
+    yield Case({"x": x, "w": w, "pre_norm": True}, note="pre-norm, random")
+    yield Case({"x": random_tensor(seed, 2, 5, 8), "dropout": 0.5, "pre_norm": True}, note="dropout")
+
+
+# %% probe="add_and_norm" active="py"
+def probe(student, case):
+    x = case["x"].clone().requires_grad_()
+    if "dropout" in case:  # the sublayer gives ones: whatever survives of them is doubled, and x stays as it was
+        added = (student(x, torch.ones_like, nn.Identity(), case["dropout"], case["pre_norm"]) - x).detach()
+        survivors = added[added.abs() > 1e-3]
+        return {
+            "some dropped": len(survivors) < added.numel(),
+            "mean survivor": survivors.mean(),
+            "spread": survivors.std(),
+        }
+    output = student(x, lambda t: t @ case["w"], nn.LayerNorm(x.size(-1)), pre_norm=case.get("pre_norm", False))
+    output.pow(3).sum().backward()
+    return {"output": output.detach(), "gradient of x": x.grad}
+
+
+# %% mistake="add_and_norm" name="no_sum" hint="What came in is lost: x must be added to what the sublayer returns." active="py"
+def add_and_norm(x, sublayer, norm, dropout=0.0, pre_norm=False):
+    return F.dropout(sublayer(norm(x)), dropout) if pre_norm else norm(F.dropout(sublayer(x), dropout))
+
+
+# %% mistake="add_and_norm" name="always_post" hint="You normalise after the sum in both cases. With pre_norm the norm stands before the sublayer, and nothing is normalised after the sum." active="py"
+def add_and_norm(x, sublayer, norm, dropout=0.0, pre_norm=False):
+    return norm(x + F.dropout(sublayer(x), dropout))
+
+
+# %% mistake="add_and_norm" name="adds_to_the_normalised" hint="In pre-norm you added to norm(x). The path past the sublayer must carry x itself: x + sublayer(norm(x))." active="py"
+def add_and_norm(x, sublayer, norm, dropout=0.0, pre_norm=False, right=add_and_norm):
+    return norm(x) + F.dropout(sublayer(norm(x)), dropout) if pre_norm else right(x, sublayer, norm, dropout)
+
+
+# %% mistake="add_and_norm" name="normalises_the_branch" hint="In post-norm you normalised what is added only. Normalise the sum: norm(x + …)." active="py"
+def add_and_norm(x, sublayer, norm, dropout=0.0, pre_norm=False, right=add_and_norm):
+    return right(x, sublayer, norm, dropout, True) if pre_norm else x + norm(F.dropout(sublayer(x), dropout))
+
+
+# %% mistake="add_and_norm" name="drops_what_came_in" hint="Your dropout falls on the sum, so parts of x are lost too. Drop only what the sublayer adds." active="py"
+def add_and_norm(x, sublayer, norm, dropout=0.0, pre_norm=False):
+    if pre_norm:
+        return F.dropout(x + sublayer(norm(x)), dropout)
+    return norm(F.dropout(x + sublayer(x), dropout))
+
+
+# %% [markdown]
+r"""
+### Does the sum matter? Stack sublayers and see
+
+A stack of small feed-forward networks learns to tell which of eight directions a random vector points to. Once with $\operatorname{norm}(x + f(x))$, once without the sum: the trick `f(x) - x` in place of `f(x)` makes your `add_and_norm` compute $\operatorname{norm}(f(x))$.
+Guessing costs $\ln 8 \approx 2.079$ nats. With one sublayer the sum is no help yet; look at sixteen.
+"""
+
+# %%
+from course_lib.budget import budget
+
+join = yours("transformer.add_and_norm", transformer.add_and_norm)
+
+
+def trained_loss(depth, with_sum, steps):
+    """Mean loss of the last 20 updates of a stack of `depth` sublayers, in nats."""
+    torch.manual_seed(0)
+    parts = [(transformer.feed_forward(32, 64), nn.LayerNorm(32)) for _ in range(depth)]
+    model, teacher = nn.ModuleList([*sum(parts, ()), nn.Linear(32, 8)]), torch.randn(32, 8)
+    optimizer, losses = torch.optim.Adam(model.parameters(), lr=1e-3), []
+    for _ in range(steps):
+        x = vectors = torch.randn(64, 32)
+        for network, norm in parts:
+            x = join(x, network if with_sum else lambda t, f=network: f(t) - t, norm)
+        loss = F.cross_entropy(model[-1](x), (vectors @ teacher).argmax(-1))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return sum(losses[-20:]) / len(losses[-20:])
+
+
+# %%
+depths, steps = [1, 4, 16], budget(full=150, short=3)
+with_sum = [trained_loss(depth, True, steps) for depth in depths]
+without = [trained_loss(depth, False, steps) for depth in depths]
+show(
+    figures.lines(
+        {"with the sum": (depths, with_sum), "without": (depths, without)}, "sublayers", f"loss after {steps} updates (nats)",
+        "Without the sum, deeper is worse, until nothing is learned", level=("guessing, ln 8", math.log(8)),
+    ),
+    alt="With the residual sum the loss falls with depth; without it, it rises, and with 16 sublayers it stays at ln 8.",
+)  # fmt: skip
+
+# %% [markdown]
+r"""
+## 4 · The feed-forward network, and an encoder layer
+
+Attention mixes tokens, and its output is a weighted mean: with the weights fixed it is linear in the values. What a token *does* with what it has gathered is the work of a small network with a nonlinearity, the same for every position and applied to **each position alone**:
+
+$$\operatorname{FFN}(x) = \max(0,\ x W_1 + b_1)\, W_2 + b_2, \qquad W_1: (d_{model}, d_{ff}), \quad W_2: (d_{ff}, d_{model}).$$
+
+Usually $d_{ff} = 4\, d_{model}$. Then the two matrices hold $8\, d_{model}^2$ weights, the four projections of attention $4\, d_{model}^2$: **two thirds of an encoder layer are here**. (GPT-2 uses GELU in place of the ReLU; many models since use SwiGLU, lesson 15.)
+
+### Exercise · feed_forward
+
+Build it from four modules. In training, dropout falls on the hidden features, after the ReLU.
+"""
+
+
+# %% exercise="feed_forward" points=1 withheld="course_lib.transformer.feed_forward"
+def feed_forward(d_model: int, d_ff: int, dropout: float = 0.0) -> nn.Sequential:
+    """Return the network that works on every position alone: max(0, x W₁ + b₁) W₂ + b₂.
+
+    d_model  features in and out
+    d_ff     features between
+    dropout  probability of dropping a hidden feature, in training mode only
+    returns  an nn.Sequential of nn.Linear, nn.ReLU, nn.Dropout, nn.Linear, in this order:
+             its parameters are called 0.weight, 0.bias, 3.weight, 3.bias
+    """
+    ### BEGIN SOLUTION
+    return nn.Sequential(nn.Linear(d_model, d_ff), nn.ReLU(), nn.Dropout(dropout), nn.Linear(d_ff, d_model))
+    ### END SOLUTION
+
+
+# %% [markdown] hints="feed_forward"
+r"""
+1. `nn.Linear(a, b)` goes from a to b features. Which two sizes has the first, which the second?
+2. `nn.Sequential(nn.Linear(d_model, d_ff), nn.ReLU(), nn.Dropout(dropout), nn.Linear(d_ff, d_model))`.
+"""
+
+
+# %% cases="feed_forward" active="py"
+def cases(seed):
+    def state(d_model, d_ff):
+        shapes = {"0.weight": (d_ff, d_model), "0.bias": (d_ff,), "3.weight": (d_model, d_ff), "3.bias": (d_model,)}
+        return {name: random_tensor(seed + i, *shape) for i, (name, shape) in enumerate(shapes.items())}
+
+    by_hand = {"0.weight": torch.tensor([[1.0], [-1.0]]), "0.bias": torch.zeros(2),
+               "3.weight": torch.tensor([[1.0, 2.0]]), "3.bias": torch.tensor([0.5])}  # fmt: skip
+    x = torch.tensor([[[3.0], [-3.0]]])
+    yield Case({"d_model": 1, "d_ff": 2, "state": by_hand, "x": x}, note="3 → (3, 0) → 3.5 and −3 → (0, 3) → 6.5")
+    x = random_tensor(seed + 9, 2, 3, 4)
+    yield Case({"d_model": 4, "d_ff": 6, "state": state(4, 6), "x": x}, note="random weights")
+    yield Case({"d_model": 4, "d_ff": 6, "state": state(4, 6), "x": x, "dropout": 0.5}, note="dropout in eval mode")
+    eye = {"0.weight": torch.eye(8), "0.bias": torch.ones(8), "3.weight": torch.eye(8), "3.bias": torch.ones(8)}
+    yield Case(
+        {"d_model": 8, "d_ff": 8, "state": eye, "x": torch.zeros(1, 9, 8), "dropout": 0.5, "training": True},
+        note="dropout in training",
+    )
+
+
+# %% probe="feed_forward" active="py"
+def probe(student, case):
+    network = student(case["d_model"], case["d_ff"], case.get("dropout", 0.0))
+    network.load_state_dict(case["state"])
+    network.train(case.get("training", False))
+    if case.get("training"):  # hidden features are 1: 0 or 2 after dropout, and the last bias adds 1
+        return {"values": sorted(set(network(case["x"]).flatten().tolist()))}
+    x = case["x"].clone().requires_grad_()
+    output = network(x)
+    output.square().sum().backward()
+    return {"output": output.detach(), "gradient of x": x.grad}
+
+
+# %% mistake="feed_forward" name="no_nonlinearity" hint="Without the ReLU two matrices are one: nothing is gained by d_ff." active="py"
+def feed_forward(d_model, d_ff, dropout=0.0, right=feed_forward):
+    network = right(d_model, d_ff, dropout)
+    network[1] = nn.Identity()
+    return network
+
+
+# %% mistake="feed_forward" name="gelu" hint="You used GELU, as GPT-2 does. This exercise asks for the ReLU of the paper: max(0, ·)." active="py"
+def feed_forward(d_model, d_ff, dropout=0.0, right=feed_forward):
+    network = right(d_model, d_ff, dropout)
+    network[1] = nn.GELU()
+    return network
+
+
+# %% mistake="feed_forward" name="relu_at_the_end" hint="Your ReLU stands after the second matrix, so the network can only add positive numbers. It belongs between the two." active="py"
+def feed_forward(d_model, d_ff, dropout=0.0, right=feed_forward):
+    network = right(d_model, d_ff, dropout)
+    return nn.Sequential(network[0], nn.Identity(), network[2], network[3], nn.ReLU())
+
+
+# %% mistake="feed_forward" name="dropout_at_the_end" hint="Your dropout falls on the output. It belongs on the hidden features, after the ReLU; what is added to x is dropped by add_and_norm." active="py"
+def feed_forward(d_model, d_ff, dropout=0.0, right=feed_forward):
+    network = right(d_model, d_ff, dropout)
+    return nn.Sequential(network[0], network[1], nn.Identity(), network[3], nn.Dropout(dropout))
+
+
+# %% [markdown]
+r"""
+### Exercise · EncoderLayer
+
+Self-attention, then the feed-forward network; each inside `add_and_norm` with a norm of its own. `MultiHeadAttention` is lesson 12's; it returns a pair, and the output is the first: `attention(x, mask=mask)[0]`. It is imported, not copied: where two blocks of a notebook each define a class of that name, the second replaces the first, and whatever is built afterwards from the first breaks.
+
+The whole layer, with its shapes: $x\,(B, S, d_{model})$ → attention → $(B, S, d_{model})$ → feed-forward, $(B, S, d_{ff})$ inside → $(B, S, d_{model})$. In and out have the same shape, so layers can be stacked.
+"""
+
+
+# %% exercise="EncoderLayer" points=3 needs="add_and_norm feed_forward" withheld="course_lib.transformer.EncoderLayer torch.nn.TransformerEncoderLayer"
+class EncoderLayer(nn.Module):
+    """Self-attention, then a feed-forward network, each with a residual sum and a norm.
+
+    d_model, n_heads, d_ff  sizes
+    dropout                 probability of dropping attention weights, hidden features, and what is added; in training only
+    pre_norm                as in add_and_norm
+
+    Parameters: self_attention = MultiHeadAttention(d_model, n_heads, dropout), feed_forward = feed_forward(d_model, d_ff, dropout),
+    norm1 and norm2 = nn.LayerNorm(d_model), for the attention and for the feed-forward network.
+    """
+
+    def __init__(self, d_model: int, n_heads: int, d_ff: int, dropout: float = 0.0, pre_norm: bool = False) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION
+        self.self_attention = MultiHeadAttention(d_model, n_heads, dropout)
+        self.feed_forward = feed_forward(d_model, d_ff, dropout)
+        self.norm1, self.norm2 = nn.LayerNorm(d_model), nn.LayerNorm(d_model)
+        self.dropout, self.pre_norm = dropout, pre_norm
+        ### END SOLUTION
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the new states of the source, (B, S, d_model).
+
+        x     (B, S, d_model)
+        mask  broadcastable to (B, H, S, S), boolean, True = may attend; None: everything
+        """
+        ### BEGIN SOLUTION
+        dropout = self.dropout if self.training else 0.0
+        x = add_and_norm(x, lambda t: self.self_attention(t, mask=mask)[0], self.norm1, dropout, self.pre_norm)
+        return add_and_norm(x, self.feed_forward, self.norm2, dropout, self.pre_norm)
+        ### END SOLUTION
+
+
+# %% [markdown] hints="EncoderLayer"
+r"""
+1. `add_and_norm` wants a function of one argument. How do you make one from attention, which also needs the mask? (A `lambda` does.)
+2. `add_and_norm(x, lambda t: self.self_attention(t, mask=mask)[0], self.norm1, dropout, self.pre_norm)`, then the same with `self.feed_forward` and `self.norm2`; dropout is `self.dropout if self.training else 0.0`.
+"""
+
+
+# %% cases="EncoderLayer" active="py"
+def cases(seed):
+    def state(*sizes):
+        tensors = transformer.EncoderLayer(*sizes).state_dict()
+        return {name: random_tensor(seed + i, *t.shape, scale=0.5) for i, (name, t) in enumerate(tensors.items())}
+
+    x = random_tensor(seed + 90, 2, 4, 8)
+    padding = (torch.arange(4) < torch.tensor([[4], [2]]))[:, None, None, :]
+    tiny = {"sizes": [2, 1, 3], "state": state(2, 1, 3), "x": x[:1, :2, :2]}
+    base = {"sizes": [8, 2, 12], "state": state(8, 2, 12), "x": x}
+    yield Case(tiny, note="two tokens, one head")
+    yield Case(base, note="post-norm")
+    yield Case(base | {"mask": padding}, note="a padding mask")
+    yield Case(base | {"mask": padding, "pre_norm": True}, note="pre-norm")
+    yield Case(base | {"dropout": 0.5}, note="dropout in eval mode")
+    yield Case(base | {"dropout": 0.5, "training": True}, note="dropout in training")
+
+
+# %% probe="EncoderLayer" active="py"
+def probe(student, case):
+    layer = student(*case["sizes"], case.get("dropout", 0.0), case.get("pre_norm", False))
+    layer.load_state_dict(case["state"])
+    layer.train(case.get("training", False))
+    x = case["x"].clone().requires_grad_()
+    output = layer(x, case.get("mask"))
+    if case.get("training"):
+        return {"two calls differ": not torch.allclose(output, layer(x)), "shape": list(output.shape)}
+    output.pow(3).sum().backward()
+    return {"output": output.detach(), "gradient of x": x.grad}
+
+
+# %% mistake="EncoderLayer" name="mask_ignored" hint="The mask never reaches the attention, so every token also looks at the padding." active="py"
+class EncoderLayer(EncoderLayer):
+    def forward(self, x, mask=None):
+        return super().forward(x)
+
+
+# %% mistake="EncoderLayer" name="pre_norm_ignored" hint="Right in post-norm. Hand pre_norm on to add_and_norm, both times." active="py"
+class EncoderLayer(EncoderLayer):
+    def __init__(self, d_model, n_heads, d_ff, dropout=0.0, pre_norm=False):
+        super().__init__(d_model, n_heads, d_ff, dropout)
+
+
+# %% mistake="EncoderLayer" name="one_norm_twice" hint="norm1 is used for both sums. Each sublayer has a norm of its own: norm2 belongs to the feed-forward network." active="py"
+class EncoderLayer(EncoderLayer):
+    def forward(self, x, mask=None):
+        own, self.norm2 = self.norm2, self.norm1
+        try:
+            return super().forward(x, mask)
+        finally:
+            self.norm2 = own
+
+
+# %% mistake="EncoderLayer" name="no_feed_forward" hint="The layer ends after the attention: the feed-forward network, with its own sum and norm, is missing." active="py"
+class EncoderLayer(EncoderLayer):
+    def forward(self, x, mask=None):
+        dropout = self.dropout if self.training else 0.0
+        return add_and_norm(x, lambda t: self.self_attention(t, mask=mask)[0], self.norm1, dropout, self.pre_norm)
+
+
+# %% mistake="EncoderLayer" name="dropout_in_eval" hint="Dropout is active in eval mode too. Pass it to add_and_norm only while self.training is True." active="py"
+class EncoderLayer(EncoderLayer):
+    def forward(self, x, mask=None):
+        before, self.training = self.training, True
+        try:
+            return super().forward(x, mask)
+        finally:
+            self.training = before
+
+
+# %% [markdown]
+r"""
+Is it PyTorch's? Its layer has the same weights under other names. Its mask is the inverse of ours (True = *ignore*).
+"""
+
+# %%
+Layer = yours("transformer.EncoderLayer", transformer.EncoderLayer)
+torch.manual_seed(0)
+theirs = nn.TransformerEncoderLayer(64, 4, 256, dropout=0.0, batch_first=True)
+ours = Layer(64, 4, 256)
+ours.self_attention = MultiHeadAttention.from_torch(theirs.self_attn)
+for mine, other in {
+    "feed_forward.0": "linear1",
+    "feed_forward.3": "linear2",
+    "norm1": "norm1",
+    "norm2": "norm2",
+}.items():
+    ours.get_submodule(mine).load_state_dict(theirs.get_submodule(other).state_dict())
+
+x, ids = torch.randn(2, 6, 64), torch.tensor([[5, 7, 6, 4, 8, 9], [6, 9, 3, 0, 0, 0]])
+expected = theirs(x, src_key_padding_mask=ids == PAD)
+real = ids != PAD  # what stands at padded positions means nothing
+print(
+    "equal to nn.TransformerEncoderLayer:", torch.allclose(ours(x, padding_mask(ids))[real], expected[real], atol=1e-5)
+)
+
+# %% [markdown]
+r"""
+## 5 · Two masks, used in three places, and a decoder layer
+
+A decoder layer has three sublayers. It **looks back** (masked self-attention), **looks across** (cross-attention: queries from the target, keys and values from the encoder's output, the *memory*), and **thinks** (feed-forward). Together with the encoder that makes three attentions, and two masks:
+
+| attention | queries | keys and values | mask | shape |
+|---|---|---|---|---|
+| encoder, self | source | source | source mask | $(B, 1, 1, S)$ |
+| decoder, self | target | target | target mask: padding **and** future | $(B, 1, T, T)$ |
+| decoder, cross | target | source | source mask, **again** | $(B, 1, 1, S)$ |
+
+The mask belongs to the *keys*. Across, the keys are the source, so it is the source's padding that must be hidden. Tutorials call the third one “target padding mask”; who believes the name and passes the target's gets a shape error, or, when both lengths are equal, a wrong mask and no error.
+
+Shorten the two sequences:
+"""
+
+# %%
+from course_lib.widgets.transformer import alignment_explorer, mask_explorer, warm_up_explorer
+
+mask_explorer()
+
+# %% [markdown]
+r"""
+Look at the *rows* of the padding: they are not dark. A padded position still looks around as a query, and gets an output. That output means nothing; it is the **loss** that must leave it out (section 7).
+
+### Exercise · make_masks
+
+You have `causal_mask`, `padding_mask` and `combine_masks` from lesson 12. One thing is new: the causal mask must be made **on the device of the target**. A mask on the CPU and tokens on a GPU is a crash that a laptop never shows.
+
+Source $[5, 7, 0]$ and target $[1, 4]$ give $[\checkmark, \checkmark, \cdot]$ and the triangle of two rows.
+"""
+
+
+# %% exercise="make_masks" points=3 parts={"source":1,"target":2} withheld="course_lib.transformer.make_masks"
+def make_masks(source: Tensor, target: Tensor, pad_id: int = 0) -> tuple[Tensor, Tensor]:
+    """Return the two masks of an encoder–decoder, both boolean, True = may attend.
+
+    source   (B, S) ids
+    target   (B, T) ids that the decoder reads
+    pad_id   the id that fills short sequences up, in both
+    returns  source mask (B, 1, 1, S): True on real source tokens;
+             target mask (B, 1, T, T): position t may attend to the real target tokens among 0 … t.
+             Both are on the device of their ids
+    """
+    ### BEGIN SOLUTION
+    looking_back = causal_mask(target.size(1), device=target.device)
+    return padding_mask(source, pad_id), combine_masks(looking_back, padding_mask(target, pad_id))
+    ### END SOLUTION
+
+
+# %% [markdown] hints="make_masks"
+r"""
+1. Which of lesson 12's three functions gives each of the two masks? One of them needs two functions and a third to join them.
+2. `padding_mask(source, pad_id)`, and `combine_masks(causal_mask(target.size(1), device=target.device), padding_mask(target, pad_id))`.
+"""
+
+
+# %% cases="make_masks" active="py"
+def cases(seed):
+    small = {"source": torch.tensor([[5, 7, 0]]), "target": torch.tensor([[1, 4]])}
+    equal = {"source": torch.tensor([[5, 7, 6], [4, 0, 0]]), "target": torch.tensor([[1, 4, 0], [1, 3, 8]])}
+    both = {"source": random_integers(seed, 0, 3, 3, 5), "target": random_integers(seed + 1, 0, 3, 3, 4), "pad_id": 2}
+    for part in ("source", "target"):
+        yield Case(small | {"ask": part}, note="one pair", part=part)
+        yield Case(equal | {"ask": part}, note="both of the same length", part=part)
+        yield Case(both | {"ask": part}, note="another pad_id", part=part)
+    meta = {"source": [2, 3], "target": [2, 4], "device": "meta", "ask": "target"}
+    yield Case(meta, note="ids on another device", part="target")
+
+
+# %% probe="make_masks" active="py"
+def probe(student, case):
+    if "device" in case:  # a device without storage: whatever is made elsewhere does not mix with it
+        source, target = (torch.zeros(case[name], dtype=torch.int64, device="meta") for name in ("source", "target"))
+        return [[mask.device.type, list(mask.shape)] for mask in student(source, target)]
+    masks = student(case["source"], case["target"], case.get("pad_id", 0))
+    return masks[0 if case["ask"] == "source" else 1]
+
+
+# %% mistake="make_masks" name="inverted" hint="Inverted: your True marks what must be hidden. True = may attend. (A popular tutorial has exactly this, and its model looks only at the padding.)" active="py"
+def make_masks(source, target, pad_id=0, right=make_masks):
+    return tuple(~mask for mask in right(source, target, pad_id))
+
+
+# %% mistake="make_masks" name="sees_the_future" hint="Your target mask shows each position the later ones: it must keep the lower triangle, with the diagonal." active="py"
+def make_masks(source, target, pad_id=0):
+    later = torch.ones(target.size(1), target.size(1), dtype=torch.bool, device=target.device).triu()
+    return padding_mask(source, pad_id), combine_masks(later, padding_mask(target, pad_id))
+
+
+# %% mistake="make_masks" name="padding_only" hint="Your target mask hides the padding but not the future. Combine it with a causal mask." active="py"
+def make_masks(source, target, pad_id=0, right=make_masks):
+    source_mask, target_mask = right(source, target, pad_id)
+    return source_mask, padding_mask(target, pad_id).expand_as(target_mask).contiguous()
+
+
+# %% mistake="make_masks" name="future_only" hint="Your target mask hides the future but not the target's own padding. Combine it with padding_mask(target, pad_id)." active="py"
+def make_masks(source, target, pad_id=0, right=make_masks):
+    source_mask, target_mask = right(source, target, pad_id)
+    return source_mask, causal_mask(target.size(1), device=target.device).expand_as(target_mask).contiguous()
+
+
+# %% mistake="make_masks" name="cpu" hint="Right on the CPU. The causal mask must be made on target.device, or combining it with the padding mask crashes on any accelerator." active="py"
+def make_masks(source, target, pad_id=0):
+    return padding_mask(source, pad_id), combine_masks(
+        causal_mask(target.size(1), device="cpu"), padding_mask(target, pad_id)
+    )
+
+
+# %% mistake="make_masks" name="always_zero" hint="You compare with 0 somewhere; the padding's id is the argument pad_id." active="py"
+def make_masks(source, target, pad_id=0, right=make_masks):
+    return right(source, target)
+
+
+# %% [markdown]
+r"""
+### Question · across
+
+In cross-attention, target position $t$ asks and the source answers. What must be hidden from it?
+
+- **a** The source tokens after position $t$: they are the future.
+- **b** The padding of the source, and nothing else.
+- **c** The padding of the target.
+- **d** Both the padding of the source and the target tokens after $t$.
+"""
+
+# %% exercise="across" points=1 kind="choice" choices="a b c d"
+### BEGIN SOLUTION
+across = "b"
+### END SOLUTION
+
+# %% mistake="across" name="a" hint="The whole source is known before the first target token is written. Position t of the source is not even about position t of the target." active="py"
+across = "a"
+
+# %% mistake="across" name="c" hint="A mask is about keys. Across, the keys are the source." active="py"
+across = "c"
+
+# %% mistake="across" name="d" hint="Target tokens are no keys here, so there is nothing of theirs to hide; the self-attention of the decoder has seen to that." active="py"
+across = "d"
+
+# %% [markdown]
+r"""
+### Exercise · DecoderLayer
+
+The same pattern with one sublayer more. In the cross-attention, x asks and the memory answers: `attention(x, memory, mask)[0]`.
+"""
+
+
+# %% exercise="DecoderLayer" points=4 needs="add_and_norm feed_forward" withheld="course_lib.transformer.DecoderLayer torch.nn.TransformerDecoderLayer"
+class DecoderLayer(nn.Module):
+    """Self-attention, attention across to the encoder's output, a feed-forward network; each with sum and norm.
+
+    d_model, n_heads, d_ff, dropout, pre_norm  as for EncoderLayer
+
+    Parameters: self_attention and cross_attention = MultiHeadAttention(d_model, n_heads, dropout),
+    feed_forward = feed_forward(d_model, d_ff, dropout), and their norms norm1, norm2, norm3 = nn.LayerNorm(d_model).
+    """
+
+    def __init__(self, d_model: int, n_heads: int, d_ff: int, dropout: float = 0.0, pre_norm: bool = False) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION
+        self.self_attention = MultiHeadAttention(d_model, n_heads, dropout)
+        self.cross_attention = MultiHeadAttention(d_model, n_heads, dropout)
+        self.feed_forward = feed_forward(d_model, d_ff, dropout)
+        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(d_model) for _ in range(3))
+        self.dropout, self.pre_norm = dropout, pre_norm
+        ### END SOLUTION
+
+    def forward(
+        self, x: Tensor, memory: Tensor, mask: Tensor | None = None, memory_mask: Tensor | None = None
+    ) -> Tensor:
+        """Return the new states of the target, (B, T, d_model).
+
+        x            (B, T, d_model)
+        memory       (B, S, d_model) the encoder's output
+        mask         broadcastable to (B, H, T, T), boolean, True = may attend: within the target
+        memory_mask  broadcastable to (B, H, T, S): the source's mask
+        """
+        ### BEGIN SOLUTION
+        dropout = self.dropout if self.training else 0.0
+        look_back = lambda t: self.self_attention(t, mask=mask)[0]
+        look_across = lambda t: self.cross_attention(t, memory, memory_mask)[0]
+        x = add_and_norm(x, look_back, self.norm1, dropout, self.pre_norm)
+        x = add_and_norm(x, look_across, self.norm2, dropout, self.pre_norm)
+        return add_and_norm(x, self.feed_forward, self.norm3, dropout, self.pre_norm)
+        ### END SOLUTION
+
+
+# %% [markdown] hints="DecoderLayer"
+r"""
+1. Three calls of `add_and_norm`, in the order back, across, feed-forward. Which of them gets `mask`, which `memory_mask`?
+2. The middle one is `add_and_norm(x, lambda t: self.cross_attention(t, memory, memory_mask)[0], self.norm2, dropout, self.pre_norm)`: only x is normalised in pre-norm, the memory is not.
+"""
+
+
+# %% cases="DecoderLayer" active="py"
+def cases(seed):
+    def state(*sizes):
+        tensors = transformer.DecoderLayer(*sizes).state_dict()
+        return {name: random_tensor(seed + i, *t.shape, scale=0.5) for i, (name, t) in enumerate(tensors.items())}
+
+    x, memory = random_tensor(seed + 90, 2, 4, 8), random_tensor(seed + 91, 2, 4, 8)
+    seen = torch.ones(4, 4, dtype=torch.bool).tril()
+    real = (torch.arange(4) < torch.tensor([[4], [2]]))[:, None, None, :]
+    tiny = {"sizes": [2, 1, 3], "state": state(2, 1, 3), "x": x[:1, :2, :2], "memory": memory[:1, :2, :2]}
+    base = {"sizes": [8, 2, 12], "state": state(8, 2, 12), "x": x, "memory": memory}
+    yield Case(tiny, note="two tokens, one head, no mask")
+    yield Case(base | {"mask": seen}, note="a causal mask")
+    yield Case(base | {"memory_mask": real}, note="padding in the source")
+    yield Case(base | {"mask": seen, "memory_mask": real, "pre_norm": True}, note="pre-norm, both masks")
+    longer = {"memory": random_tensor(seed + 92, 2, 6, 8), "memory_mask": random_tensor(seed + 93, 2, 1, 1, 6) > -1}
+    yield Case(base | longer | {"mask": seen}, note="a longer source")
+    yield Case(base | {"dropout": 0.5}, note="dropout in eval mode")
+
+
+# %% probe="DecoderLayer" active="py"
+def probe(student, case):
+    layer = student(*case["sizes"], case.get("dropout", 0.0), case.get("pre_norm", False))
+    layer.load_state_dict(case["state"])
+    layer.eval()
+    x, memory = case["x"].clone().requires_grad_(), case["memory"].clone().requires_grad_()
+    output = layer(x, memory, case.get("mask"), case.get("memory_mask"))
+    output.pow(3).sum().backward()
+    return {"output": output.detach(), "gradient of x": x.grad, "gradient of memory": memory.grad}
+
+
+# %% mistake="DecoderLayer" name="memory_ignored" hint="Your cross-attention looks at the target itself; the memory is never read. Its keys and values come from memory." active="py"
+class DecoderLayer(DecoderLayer):
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        return super().forward(x, x + 0 * memory[:, : x.size(1)], mask, memory_mask)
+
+
+# %% mistake="DecoderLayer" name="masks_swapped" hint="The two masks are swapped: mask is for the self-attention, memory_mask (the source's padding) for the cross-attention." active="py"
+class DecoderLayer(DecoderLayer):
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        return super().forward(x, memory, memory_mask, mask)
+
+
+# %% mistake="DecoderLayer" name="padding_seen_across" hint="memory_mask never reaches the cross-attention: the decoder also reads the padding of the source." active="py"
+class DecoderLayer(DecoderLayer):
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        return super().forward(x, memory, mask)
+
+
+# %% mistake="DecoderLayer" name="sees_the_future" hint="mask never reaches the self-attention: every target position sees the later ones, and copies the answer in training." active="py"
+class DecoderLayer(DecoderLayer):
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        return super().forward(x, memory, None, memory_mask)
+
+
+# %% mistake="DecoderLayer" name="across_before_back" hint="The order is: look back (self_attention), then across (cross_attention), then feed-forward. Yours looks across first." active="py"
+class DecoderLayer(DecoderLayer):
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        dropout = self.dropout if self.training else 0.0
+        look_across = lambda t: self.cross_attention(t, memory, memory_mask)[0]
+        x = add_and_norm(x, look_across, self.norm2, dropout, self.pre_norm)
+        x = add_and_norm(x, lambda t: self.self_attention(t, mask=mask)[0], self.norm1, dropout, self.pre_norm)
+        return add_and_norm(x, self.feed_forward, self.norm3, dropout, self.pre_norm)
+
+
+# %% mistake="DecoderLayer" name="norms_mixed_up" hint="norm2 belongs to the cross-attention and norm3 to the feed-forward network; yours are the other way round." active="py"
+class DecoderLayer(DecoderLayer):
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        self.norm2, self.norm3 = self.norm3, self.norm2
+        try:
+            return super().forward(x, memory, mask, memory_mask)
+        finally:
+            self.norm2, self.norm3 = self.norm3, self.norm2
+
+
+# %% [markdown]
+r"""
+## 6 · The whole model
+
+**In.** A token's vector plus its position's: $x_t = \sqrt{d_{model}}\; E[\text{id}_t] + \operatorname{PE}(t)$, with the sinusoids of lesson 13. With positions alone, every text of the same length would look the same.
+
+The factor $\sqrt{d_{model}}$ is in the paper, and it is a trap. It belongs to embeddings that **start with a standard deviation of $1/\sqrt{d_{model}}$**; then tokens enter with a standard deviation of 1, beside sinusoids of about 0.6. `nn.Embedding` starts with 1. Multiply *that* by $\sqrt{512} \approx 22.6$, and the order of the words
+drowns, and scores of the first attention are so large that its softmax is one-hot before training has begun:
+"""
+
+# %%
+generator = torch.Generator().manual_seed(0)
+torch.manual_seed(0)
+attend = MultiHeadAttention(512, 8)
+for name, spread in {"nn.Embedding's own, 1": 1.0, "1/√d_model": 512**-0.5}.items():
+    tokens = math.sqrt(512) * spread * torch.randn(1, 50, 512, generator=generator)
+    places = sinusoidal(50, 512)
+    weights = attend(tokens + places)[1]
+    print(
+        f"start with {name:22} tokens {tokens.std():5.2f}  positions {places.std():.2f}  "
+        f"largest weight {weights.amax(-1).mean():.3f} (even: {1 / 50:.3f})"
+    )
+
+# %% [markdown]
+r"""
+**Up.** $N$ encoder layers, $N$ decoder layers. `Stack`, from `course_lib.transformer`, runs layers one after another and hands the other arguments to each; under pre-norm it adds the norm at the end:
+
+```python
+class Stack(nn.Module):
+    def __init__(self, layers, d_model, pre_norm=False):
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.norm = nn.LayerNorm(d_model) if pre_norm else nn.Identity()
+
+    def forward(self, x, *others):
+        for layer in self.layers:
+            x = layer(x, *others)
+        return self.norm(x)
+```
+
+**Out.** A matrix $(V, d_{model})$ without bias turns each state into the logits of the next token. (The paper uses one matrix for both embeddings and this; `share_embeddings` in the library. Ours are three.)
+
+### Exercise · Transformer
+
+`encode` and `decode` each return **one tensor**. Masks are arguments of both: `forward` makes them, and so will the decoding loop.
+"""
+
+
+# %% exercise="Transformer" points=5 parts={"logits":3,"halves":1,"start":1} needs="make_masks EncoderLayer DecoderLayer" withheld="course_lib.transformer.Transformer torch.nn.Transformer"
+class Transformer(nn.Module):
+    """Read a source, and predict at every position of a target the token that follows.
+
+    config  a TransformerConfig: source_vocab_size, target_vocab_size, d_model, n_heads, n_layers, d_ff, dropout, pre_norm, pad_id
+
+    Parameters: source_embedding and target_embedding (nn.Embedding, which start with a standard deviation of 1/√d_model),
+    encoder and decoder (Stack of n_layers EncoderLayer or DecoderLayer), to_logits (nn.Linear without bias).
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        ### BEGIN SOLUTION
+        c = config
+        self.source_embedding = nn.Embedding(c.source_vocab_size, c.d_model)
+        self.target_embedding = nn.Embedding(c.target_vocab_size, c.d_model)
+        for table in (self.source_embedding, self.target_embedding):
+            nn.init.normal_(table.weight, std=c.d_model**-0.5)
+        sizes = (c.d_model, c.n_heads, c.d_ff, c.dropout, c.pre_norm)
+        self.encoder = Stack((EncoderLayer(*sizes) for _ in range(c.n_layers)), c.d_model, c.pre_norm)
+        self.decoder = Stack((DecoderLayer(*sizes) for _ in range(c.n_layers)), c.d_model, c.pre_norm)
+        self.to_logits = nn.Linear(c.d_model, c.target_vocab_size, bias=False)
+        ### END SOLUTION
+
+    def embed(self, ids: Tensor, embedding: nn.Embedding) -> Tensor:
+        """Return √d_model · token vectors + sinusoidal(…) positions, with dropout in training: (B, T) → (B, T, d_model)."""
+        ### BEGIN SOLUTION
+        positions = sinusoidal(ids.size(1), self.config.d_model, ids.device)
+        x = math.sqrt(self.config.d_model) * embedding(ids) + positions
+        return F.dropout(x, self.config.dropout if self.training else 0.0)
+        ### END SOLUTION
+
+    def encode(self, source: Tensor, source_mask: Tensor) -> Tensor:
+        """Return the memory (B, S, d_model) of a source (B, S), given its mask (B, 1, 1, S)."""
+        ### BEGIN SOLUTION
+        return self.encoder(self.embed(source, self.source_embedding), source_mask)
+        ### END SOLUTION
+
+    def decode(self, target: Tensor, memory: Tensor, target_mask: Tensor, source_mask: Tensor) -> Tensor:
+        """Return the logits (B, T, V) for a target (B, T), given the memory and both masks."""
+        ### BEGIN SOLUTION
+        return self.to_logits(self.decoder(self.embed(target, self.target_embedding), memory, target_mask, source_mask))
+        ### END SOLUTION
+
+    def forward(self, source: Tensor, target: Tensor) -> Tensor:
+        """Return the logits (B, T, V) of the token after each target position: masks, encode, decode."""
+        ### BEGIN SOLUTION
+        source_mask, target_mask = make_masks(source, target, self.config.pad_id)
+        return self.decode(target, self.encode(source, source_mask), target_mask, source_mask)
+        ### END SOLUTION
+
+
+# %% [markdown] hints="Transformer"
+r"""
+1. Follow the picture at the top from the bottom up. `sinusoidal(n_positions, d_model, device)` is imported; `nn.init.normal_(table.weight, std=…)` draws new weights.
+2. `Stack((EncoderLayer(…) for _ in range(n)), d_model, pre_norm)`; encode is `self.encoder(self.embed(source, self.source_embedding), source_mask)`; decode is `self.to_logits(self.decoder(…, memory, target_mask, source_mask))`; forward: `make_masks(source, target, self.config.pad_id)`.
+"""
+
+
+# %% cases="Transformer" active="py"
+def cases(seed):
+    def sizes(**others):
+        return {
+            "source_vocab_size": 9,
+            "target_vocab_size": 8,
+            "d_model": 8,
+            "n_heads": 2,
+            "d_ff": 12,
+            "n_layers": 1,
+            "dropout": 0.0,
+        } | others
+
+    def state(sizes):
+        tensors = transformer.Transformer(TransformerConfig(**sizes)).state_dict()
+        return {name: random_tensor(seed + i, *t.shape, scale=0.4) for i, (name, t) in enumerate(tensors.items())}
+
+    source = torch.tensor([[5, 7, 6, 4], [6, 8, 0, 0]])
+    target = torch.tensor([[1, 4, 5], [1, 3, 0]])
+    one = sizes(d_model=2, n_heads=1, d_ff=2)
+    yield Case(
+        {"sizes": one, "state": state(one), "source": source[:1, :2], "target": target[:1, :2]},
+        note="two tokens each",
+        part="logits",
+    )
+    for note, config in {
+        "padding in both": sizes(),
+        "two layers, pre-norm": sizes(n_layers=2, pre_norm=True),
+        "another pad_id": sizes(pad_id=4),
+        "dropout in eval mode": sizes(dropout=0.5),
+    }.items():
+        yield Case(
+            {"sizes": config, "state": state(config), "source": source, "target": target}, note=note, part="logits"
+        )
+    config = sizes(n_layers=2)
+    ids = {"source": random_integers(seed, 0, 9, 2, 4), "target": random_integers(seed + 1, 1, 8, 2, 3)}
+    yield Case(
+        {"sizes": config, "state": state(config), **ids, "halves": True}, note="encode and decode", part="halves"
+    )
+    big = sizes(source_vocab_size=400, target_vocab_size=300, d_model=64 + 16 * (seed % 3))
+    yield Case({"sizes": big}, note="how the embeddings start", part="start")
+
+
+# %% probe="Transformer" active="py"
+def probe(student, case):
+    model = student(TransformerConfig(**case["sizes"]))
+    if "state" not in case:
+        scale = case["sizes"]["d_model"] ** 0.5
+        return [
+            round(scale * table.weight.std().item(), 1) for table in (model.source_embedding, model.target_embedding)
+        ]
+    model.load_state_dict(case["state"])
+    model.eval()
+    if "halves" in case:
+        source_mask, target_mask = torch.ones(2, 1, 1, 4) == 1, (torch.ones(3, 3) == 1).tril()
+        memory = model.encode(case["source"], source_mask)
+        return [memory.detach(), model.decode(case["target"], memory, target_mask, source_mask).detach()]
+    logits = model(case["source"], case["target"])
+    logits.square().sum().backward()
+    return {"logits": logits.detach(), "gradient of source_embedding": model.source_embedding.weight.grad}
+
+
+# %% mistake="Transformer" name="no_scale" hint="The token vectors are not multiplied by √d_model, so the positions outweigh them at the start." active="py"
+class Transformer(Transformer):
+    def embed(self, ids, embedding):
+        x = embedding(ids) + sinusoidal(ids.size(1), self.config.d_model, ids.device)
+        return F.dropout(x, self.config.dropout if self.training else 0.0)
+
+
+# %% mistake="Transformer" name="no_positions" hint="The positions are missing: without them the encoder cannot tell 12-05 from 05-12." active="py"
+class Transformer(Transformer):
+    def embed(self, ids, embedding):
+        return F.dropout(math.sqrt(self.config.d_model) * embedding(ids), self.config.dropout if self.training else 0.0)
+
+
+# %% mistake="Transformer" name="positions_only" hint="What enters are the positions alone; then all texts of one length are the same. Add them to the token vectors." active="py"
+class Transformer(Transformer):
+    def embed(self, ids, embedding):
+        return 0 * embedding(ids) + sinusoidal(ids.size(1), self.config.d_model, ids.device)
+
+
+# %% mistake="Transformer" name="default_start" hint="Your embeddings start with nn.Embedding's standard deviation of 1; times √d_model they drown the positions. Draw them anew with std = d_model ** -0.5." active="py"
+class Transformer(Transformer):
+    def __init__(self, config):
+        super().__init__(config)
+        for table in (self.source_embedding, self.target_embedding):
+            nn.init.normal_(table.weight)
+
+
+# %% mistake="Transformer" name="one_embedding" hint="Your target is looked up in source_embedding. Each side has a table of its own." active="py"
+class Transformer(Transformer):
+    def decode(self, target, memory, target_mask, source_mask):
+        x = self.embed(target, self.source_embedding)
+        return self.to_logits(self.decoder(x, memory, target_mask, source_mask))
+
+
+# %% mistake="Transformer" name="states_not_logits" hint="decode must end with to_logits: (B, T, V), not the decoder's states (B, T, d_model)." active="py"
+class Transformer(Transformer):
+    def decode(self, target, memory, target_mask, source_mask):
+        return self.decoder(self.embed(target, self.target_embedding), memory, target_mask, source_mask)
+
+
+# %% mistake="Transformer" name="masks_swapped" hint="The decoder layer takes the target's mask first and the source's second; yours arrive the other way round." active="py"
+class Transformer(Transformer):
+    def decode(self, target, memory, target_mask, source_mask):
+        x = self.embed(target, self.target_embedding)
+        return self.to_logits(self.decoder(x, memory, source_mask, target_mask))
+
+
+# %% [markdown]
+r"""
+### Two tests that every encoder–decoder should pass
+
+**No leak**: replacing a target token changes no logits before it. **Padding is nothing**: a longer filling changes nothing at all. Both are exact to rounding, on random weights; no training is needed to run them.
+"""
+
+# %%
+Model = yours("transformer.Transformer", transformer.Transformer)
+torch.manual_seed(0)
+config = TransformerConfig(dates.vocab_size, dates.vocab_size, d_model=64, n_heads=4, n_layers=2, d_ff=256, dropout=0.0)
+model = Model(config).eval()
+with torch.no_grad():
+    logits = model(sources, targets)
+    other = targets.clone()
+    other[:, 6] = targets[:, 7]
+    difference = (model(sources, other) - logits).abs().amax((0, 2))
+    padded = model(F.pad(sources, (0, 5)), F.pad(targets, (0, 2)))[:, : targets.size(1)]
+print("token 6 replaced, change at each position:", difference.numpy().round(2))
+print("with more padding, largest change:", f"{(padded - logits).abs().max():.1e}")
+
+# %% [markdown]
+r"""
+### Every shape, once
+
+What does each part of your model hand to the next, for the three dates above?
+"""
+
+# %%
+shapes = {}
+for name in (
+    "source_embedding",
+    "encoder.layers.0",
+    "encoder",
+    "target_embedding",
+    "decoder.layers.0",
+    "decoder",
+    "to_logits",
+):
+    hook = lambda module, inputs, output, name=name: shapes.update({name: tuple(output.shape)})
+    model.get_submodule(name).register_forward_hook(hook)
+model(sources, targets)
+print(
+    f"source {tuple(sources.shape)}, target {tuple(targets.shape)}, d_model {config.d_model}, V {config.target_vocab_size}\n"
+)
+for name, shape in shapes.items():
+    print(f"{name:18} {shape}")
+print(
+    f"\nscores of each head: encoder {(sources.size(1),) * 2}, decoder {(targets.size(1),) * 2}, across {(targets.size(1), sources.size(1))}"
+)
+
+# %% [markdown]
+r"""
+## 7 · How to train it
+
+### Count first
+
+How many numbers will be learned? Attention: four matrices and four biases, $4(d^2 + d)$ with $d = d_{model}$. Feed-forward: $2\,d\,d_{ff} + d_{ff} + d$. A norm: $2d$. An encoder layer has one attention and two norms, a decoder layer two attentions and three norms.
+
+**By hand**, $d = 4$, $d_{ff} = 16$: attention $4 \cdot 20 = 80$, feed-forward $128 + 16 + 4 = 148$, norms $2 \cdot 8 = 16$: an encoder layer has 244. The number of heads does not occur, nor the length of the texts.
+
+### Exercise · count_parameters
+"""
+
+
+# %% exercise="count_parameters" points=2 withheld="course_lib.language_model.count_parameters"
+def count_parameters(vocab_size: int, d_model: int, d_ff: int, n_layers: int) -> dict[str, int]:
+    """Return how many numbers each part of your Transformer learns (post-norm, no shared matrices).
+
+    vocab_size  V, the same for source and target
+    d_model, d_ff, n_layers  sizes; n_layers in the encoder and as many in the decoder
+    returns     {"embeddings": both tables, "encoder": …, "decoder": …, "output": the matrix to the logits, without bias}
+
+    Example: count_parameters(10, 4, 16, 1) is {"embeddings": 80, "encoder": 244, "decoder": 332, "output": 40}.
+    """
+    ### BEGIN SOLUTION
+    attention = 4 * (d_model**2 + d_model)
+    network = 2 * d_model * d_ff + d_ff + d_model
+    norm = 2 * d_model
+    return {
+        "embeddings": 2 * vocab_size * d_model,
+        "encoder": n_layers * (attention + network + 2 * norm),
+        "decoder": n_layers * (2 * attention + network + 3 * norm),
+        "output": vocab_size * d_model,
+    }
+    ### END SOLUTION
+
+
+# %% [markdown] hints="count_parameters"
+r"""
+1. Give names to the three building blocks (attention, network, norm) and count each; then how many of each does an encoder layer have, and a decoder layer?
+2. `attention = 4 * (d_model**2 + d_model)`, `network = 2 * d_model * d_ff + d_ff + d_model`, `norm = 2 * d_model`; encoder: attention + network + 2 norms a layer, decoder: 2 attentions + network + 3 norms.
+"""
+
+
+# %% cases="count_parameters" active="py"
+def cases(seed):
+    names = ("vocab_size", "d_model", "d_ff", "n_layers")
+    yield Case(dict(zip(names, (10, 4, 16, 1))), note="the example by hand")
+    yield Case(dict(zip(names, (46, 64, 256, 2))), note="ours for dates")
+    yield Case(dict(zip(names, (37_000, 512, 2048, 6))), note="the sizes of the paper's base model")
+    yield Case(dict(zip(names, random_integers(seed, 2, 60, 4).tolist())), note="random sizes")
+
+
+# %% mistake="count_parameters" name="no_biases" hint="The biases are missing: d_model for each of the four projections, d_ff and d_model in the feed-forward network. (Only to_logits has none.)" active="py"
+def count_parameters(vocab_size, d_model, d_ff, n_layers, right=count_parameters):
+    counts = right(vocab_size, d_model, d_ff, n_layers)
+    counts["encoder"] -= n_layers * (5 * d_model + d_ff)
+    counts["decoder"] -= n_layers * (9 * d_model + d_ff)
+    return counts
+
+
+# %% mistake="count_parameters" name="no_norms" hint="The norms are missing: each has a gain and a bias, 2 · d_model; two in an encoder layer, three in a decoder layer." active="py"
+def count_parameters(vocab_size, d_model, d_ff, n_layers, right=count_parameters):
+    counts = right(vocab_size, d_model, d_ff, n_layers)
+    counts["encoder"] -= n_layers * 4 * d_model
+    counts["decoder"] -= n_layers * 6 * d_model
+    return counts
+
+
+# %% mistake="count_parameters" name="no_cross_attention" hint="A decoder layer has two attentions: within the target, and across." active="py"
+def count_parameters(vocab_size, d_model, d_ff, n_layers, right=count_parameters):
+    counts = right(vocab_size, d_model, d_ff, n_layers)
+    counts["decoder"] -= n_layers * 4 * (d_model**2 + d_model)
+    return counts
+
+
+# %% mistake="count_parameters" name="one_embedding" hint="There are two embedding tables, one for the source and one for the target." active="py"
+def count_parameters(vocab_size, d_model, d_ff, n_layers, right=count_parameters):
+    counts = right(vocab_size, d_model, d_ff, n_layers)
+    return counts | {"embeddings": vocab_size * d_model}
+
+
+# %%
+layer = transformer.EncoderLayer(512, 8, 2048)  # one layer of the paper's base model
+parts = {name: sum(p.numel() for p in module.parameters()) for name, module in layer.named_children()}
+show(
+    figures.shares(
+        {"self-attention": parts["self_attention"], "feed-forward": parts["feed_forward"], "two norms": parts["norm1"] + parts["norm2"]},
+        "Two thirds of an encoder layer are its feed-forward network",
+    ),
+    alt=f"Parameters of an encoder layer of 512 features: {parts}.",
+)  # fmt: skip
+print("your model for dates:", f"{sum(p.numel() for p in model.parameters()):,} parameters")
+
+# %% [markdown]
+r"""
+### What is read, what is predicted
+
+In training the whole target is known. The decoder reads it without its last token and predicts it without its first (*teacher forcing*, lesson 11):
+
+| position | 0 | 1 | 2 | … | 10 |
+|---|---|---|---|---|---|
+| reads `target[:, :-1]` | bos | 2 | 0 | … | 5 |
+| predicts `target[:, 1:]` | 2 | 0 | 2 | … | eos |
+
+Thanks to the mask, **one pass** gives all predictions at once, each as if the later tokens did not exist. That is what made Transformers faster to train than recurrent networks. It holds for known sequences only: what is not written yet cannot be read, so *writing* takes one pass per token, as in an RNN (section 8).
+"""
+
+# %%
+with torch.no_grad():
+    together = model(sources, targets)  # one pass over T positions
+    beginnings = [targets[:, : t + 1] for t in range(targets.size(1))]  # what is known after t tokens
+    one_by_one = torch.stack([model(sources, beginning)[:, -1] for beginning in beginnings], dim=1)
+print(f"one pass equals {len(beginnings)} passes:", torch.allclose(together, one_by_one, atol=1e-5))
+
+# %% [markdown]
+r"""
+### Label smoothing
+
+Cross-entropy asks the model to put probability 1 on the label, which takes infinite logits. **Label smoothing** (Szegedy et al. 2016) asks for a little less: the target distribution gives every one of the $V$ classes $\varepsilon / V$, and the label $1 - \varepsilon$ on top.
+
+$$\text{loss} = -(1 - \varepsilon)\,\log p_{\text{label}} \;-\; \frac{\varepsilon}{V} \sum_{v=1}^{V} \log p_v$$
+
+The paper used $\varepsilon = 0.1$: perplexity got worse, translations got better. Note what happens to the floor: the loss cannot reach 0, only the entropy of the smoothed target.
+
+**By hand**, $V = 4$, $\varepsilon = 0.1$, $p = (0.7, 0.1, 0.1, 0.1)$, the label is the first: $-0.9 \ln 0.7 - 0.025\,(\ln 0.7 + 3 \ln 0.1) = 0.321 + 0.182 = 0.503$, against $-\ln 0.7 = 0.357$ without smoothing.
+
+### Exercise · label_smoothing
+
+Mean over the **real** tokens: a padded position has an output and must not count, neither in the sum nor in the number that you divide by.
+"""
+
+
+# %% exercise="label_smoothing" points=3 parts={"smoothing":2,"padding":1} withheld="course_lib.transformer.label_smoothing torch.nn.functional.cross_entropy torch.nn.CrossEntropyLoss torch.nn.functional.kl_div"
+def label_smoothing(logits: Tensor, labels: Tensor, smoothing: float = 0.1, pad_id: int = 0) -> Tensor:
+    """Return the mean smoothed cross-entropy, in nats a token.
+
+    logits     (..., V)
+    labels     (...) ids; where one is pad_id, the position does not count
+    smoothing  ε: the label gets 1 − ε + ε/V, every other class ε/V
+    returns    a scalar; 0 where there is nothing but padding
+
+    Example: for logits = log of [0.7, 0.1, 0.1, 0.1], label 0 (and pad_id = 3) it is 0.503.
+    """
+    ### BEGIN SOLUTION
+    log_probs = logits.log_softmax(-1)
+    of_label = log_probs.gather(-1, labels[..., None]).squeeze(-1)
+    losses = -(1 - smoothing) * of_label - smoothing * log_probs.mean(-1)
+    real = labels != pad_id
+    return losses.masked_fill(~real, 0.0).sum() / real.sum().clamp(min=1)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="label_smoothing"
+r"""
+1. `log_softmax`, then two pieces: the label's own log-probability (`gather`), and the mean of all V of them. Which positions count?
+2. `-(1 - smoothing) * log_probs.gather(-1, labels[..., None]).squeeze(-1) - smoothing * log_probs.mean(-1)`, set to 0 where `labels == pad_id`; the sum divided by `(labels != pad_id).sum().clamp(min=1)`.
+"""
+
+
+# %% cases="label_smoothing" active="py"
+def cases(seed):
+    hand = torch.tensor([[0.7, 0.1, 0.1, 0.1]]).log()
+    yield Case({"logits": hand, "labels": torch.tensor([0]), "pad_id": 3}, note="the example by hand", part="smoothing")
+    yield Case(
+        {"logits": hand, "labels": torch.tensor([0]), "smoothing": 0.0, "pad_id": 3},
+        note="no smoothing",
+        part="smoothing",
+    )
+    yield Case({"logits": 100 * hand, "labels": torch.tensor([1]), "pad_id": 3}, note="large logits", part="smoothing")
+    logits = random_tensor(seed, 2, 4, 7, scale=2.0)
+    labels = random_integers(seed + 1, 1, 7, 2, 4)
+    yield Case({"logits": logits, "labels": labels, "smoothing": 0.3}, note="a batch without padding", part="smoothing")
+    padded = labels * torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
+    yield Case({"logits": logits, "labels": padded}, note="a batch with padding", part="padding")
+    yield Case({"logits": logits, "labels": padded, "pad_id": int(labels[0, 1])}, note="another pad_id", part="padding")
+    yield Case({"logits": logits, "labels": 0 * labels}, note="nothing but padding", part="padding")
+
+
+# %% probe="label_smoothing" active="py"
+def probe(student, case):
+    logits = case["logits"].clone().requires_grad_()
+    options = {name: case[name] for name in ("smoothing", "pad_id") if name in case}
+    loss = student(logits, case["labels"], **options)
+    loss.backward()
+    return {"loss": loss.detach(), "gradient": logits.grad}
+
+
+# %% mistake="label_smoothing" name="not_smoothed" hint="That is the plain cross-entropy: every class must get its share ε/V." active="py"
+def label_smoothing(logits, labels, smoothing=0.1, pad_id=0, right=label_smoothing):
+    return right(logits, labels, 0.0, pad_id)
+
+
+# %% mistake="label_smoothing" name="label_gets_no_share" hint="The ε is spread over all V classes, the label included: it gets 1 − ε + ε/V. You spread it over the V − 1 others." active="py"
+def label_smoothing(logits, labels, smoothing=0.1, pad_id=0, right=label_smoothing):
+    size = logits.size(-1)
+    return right(logits, labels, smoothing * size / (size - 1), pad_id)
+
+
+# %% mistake="label_smoothing" name="padding_counts" hint="The padded positions count too. Leave them out of the sum and out of the number you divide by." active="py"
+def label_smoothing(logits, labels, smoothing=0.1, pad_id=0, right=label_smoothing):
+    return right(logits, labels, smoothing, -1)
+
+
+# %% mistake="label_smoothing" name="divides_by_all" hint="The sum leaves the padding out, but you divide by all positions. Divide by the number of real ones: else a batch with more padding seems to have a lower loss." active="py"
+def label_smoothing(logits, labels, smoothing=0.1, pad_id=0, right=label_smoothing):
+    return right(logits, labels, smoothing, pad_id) * (labels != pad_id).sum() / labels.numel()
+
+
+# %% mistake="label_smoothing" name="sum_over_classes" hint="You subtract ε times the sum of all V log-probabilities. Each class gets ε/V: take their mean." active="py"
+def label_smoothing(logits, labels, smoothing=0.1, pad_id=0, right=label_smoothing):
+    real = labels != pad_id
+    extra = smoothing * (logits.log_softmax(-1).mean(-1) - logits.log_softmax(-1).sum(-1))
+    return right(logits, labels, smoothing, pad_id) + extra.masked_fill(~real, 0.0).sum() / real.sum().clamp(min=1)
+
+
+# %% [markdown]
+r"""
+### Question · smoothing_floor
+
+There are two classes, $\varepsilon = 0.2$. A perfect model outputs exactly the smoothed target. What is its loss, in nats? Write a number with three decimals.
+"""
+
+# %% exercise="smoothing_floor" points=1 kind="number"
+### BEGIN SOLUTION
+smoothing_floor = -(0.9 * math.log(0.9) + 0.1 * math.log(0.1))  # 0.325
+### END SOLUTION
+
+# %% mistake="smoothing_floor" name="zero" hint="Only without smoothing. The best it can do is the entropy of the smoothed target." active="py"
+smoothing_floor = 0.0
+
+# %% mistake="smoothing_floor" name="share_forgotten" hint="You took the entropy of (0.8, 0.2). The label gets 1 − ε + ε/V = 0.8 + 0.1." active="py"
+smoothing_floor = 0.5004
+
+# %% mistake="smoothing_floor" name="bits" hint="That is in bits; this course measures in nats." active="py"
+smoothing_floor = 0.469
+
+# %% [markdown]
+r"""
+### Warm-up, and the inverse square root
+
+At the start Adam's estimate of each gradient's size rests on a handful of steps, and in a post-norm stack the gradients near the output are large (Xiong et al. 2020). A large step then can put a deep stack where it no longer learns. The paper's rate rises in a straight line first, and then falls with the root of the step $t$:
+
+$$\text{lr}(t) = \frac{1}{\sqrt{d_{model}}}\, \min\!\left(\frac{1}{\sqrt t},\ \frac{t}{\text{warm-up}^{1.5}}\right), \qquad \text{highest at } t = \text{warm-up}.$$
+
+Move the warm-up. The falling part is always the same; a longer warm-up only cuts off more of its top.
+"""
+
+# %%
+warm_up_explorer()
+
+# %% [markdown]
+r"""
+### Question · after_the_peak
+
+By which factor is the rate at $t = 4 \cdot \text{warm-up}$ smaller than at its peak? Write lr(4 · warm-up) / lr(warm-up) as a number.
+"""
+
+# %% exercise="after_the_peak" points=1 kind="number"
+### BEGIN SOLUTION
+after_the_peak = 0.5
+### END SOLUTION
+
+# %% mistake="after_the_peak" name="inverse" hint="That would be a rate that falls with 1/t. This one falls with 1/√t." active="py"
+after_the_peak = 0.25
+
+# %% mistake="after_the_peak" name="factor" hint="You wrote how much larger the peak is. Asked is lr(4 · warm-up) / lr(warm-up)." active="py"
+after_the_peak = 2.0
+
+# %% [markdown]
+r"""
+Does it matter at our size? Six layers on each side learn to reverse strings of two to five letters, with a rate of 0.01: post-norm without a warm-up, post-norm with one, pre-norm without.
+"""
+
+# %%
+from functools import partial
+
+from course_lib.train import Trainer
+from course_lib.transformer import translation_loss
+from course_lib.widgets.training import watch
+
+reverse, steps = Rearranged("reverse", shortest=2, longest=5, n_letters=6), budget(full=90, short=3)
+deep = partial(
+    TransformerConfig, reverse.vocab_size, reverse.vocab_size, d_model=32, n_heads=2, n_layers=6, d_ff=64, dropout=0.0
+)
+plain_loss, unit = partial(translation_loss, smoothing=0.0), "nats per character"
+
+
+def learn_to_reverse(name, pre_norm, warmup):
+    """Training loss against updates, each point a mean over a ninth of them."""
+    torch.manual_seed(0)
+    rising = lambda step: min(1.0, (step + 1) / warmup)  # then it stays
+    model, draw = Model(deep(pre_norm=pre_norm)), partial(reverse.batch, 64)
+    trainer = Trainer(model, draw, plain_loss, steps=steps, lr=0.01, schedule=rising, clip=None)
+    losses = [step.loss for step in watch(trainer, name, unit=unit, curve=False)]
+    width = max(steps // 9, 1)
+    starts = range(0, steps, width)
+    return [start + width for start in starts], [sum(losses[i : i + width]) / width for i in starts]
+
+
+# %%
+settings = {"post-norm, no warm-up": (False, 1), "post-norm, warm-up": (False, 30), "pre-norm, no warm-up": (True, 1)}
+curves = {name: learn_to_reverse(name, *setting) for name, setting in settings.items()}
+show(
+    figures.lines(curves, "update", f"training loss ({unit})", "A deep post-norm stack needs its warm-up"),
+    alt="Post-norm without warm-up hardly learns; with a warm-up, or with pre-norm, the loss falls quickly.",
+)
+
+# %% [markdown]
+r"""
+## 8 · Writing a translation
+
+Nothing of the target is known now. Encode the source **once**; begin with bos; ask for the next token, append the likeliest, ask again.
+
+Four things go wrong in popular versions of this loop:
+
+- it tests `if next_token.item() == eos`, which works for a single sentence and crashes for a batch;
+- a row that has ended goes on writing, because others have not ended yet: it must get padding from then on;
+- dropout is still active, so the same source is translated differently each time: the model must be in **eval mode**;
+- the model is *left* in eval mode. Who translates a sample in the middle of training then trains on without dropout, and nothing says so. Put the mode back as it was.
+
+### Exercise · translate
+"""
+
+
+# %% exercise="translate" points=4 needs="make_masks" withheld="course_lib.transformer.translate"
+@torch.no_grad()
+def translate(model, source: Tensor, max_len: int, bos_id: int = 1, eos_id: int = 2, pad_id: int = 0) -> Tensor:
+    """Write the targets of a batch of sources token by token, each time the likeliest one (greedy).
+
+    model    has encode(source, source_mask) and decode(target, memory, target_mask, source_mask), as your Transformer.
+             It is put into eval mode, and back into the mode in which it came
+    source   (B, S) ids
+    max_len  write at most so many tokens; stop earlier once every row has written eos_id
+    returns  (B, T) ids without bos, T ≤ max_len; after its eos a row has nothing but pad_id
+
+    The source is encoded once.
+    """
+    ### BEGIN SOLUTION
+    training = model.training
+    model.eval()
+    written = torch.full((len(source), 1), bos_id, device=source.device)
+    done = torch.zeros(len(source), dtype=torch.bool, device=source.device)
+    source_mask, _ = make_masks(source, written, pad_id)
+    memory = model.encode(source, source_mask)
+    while written.size(1) <= max_len and not done.all():
+        _, target_mask = make_masks(source, written, pad_id)
+        logits = model.decode(written, memory, target_mask, source_mask)[:, -1]
+        token = logits.argmax(-1).masked_fill(done, pad_id)
+        written = torch.cat([written, token[:, None]], dim=1)
+        done |= token == eos_id
+    model.train(training)
+    return written[:, 1:]
+    ### END SOLUTION
+
+
+# %% [markdown] hints="translate"
+r"""
+1. Keep two tensors: what is written so far (B, t), beginning with bos, and a boolean (B,) that says which rows are done. Which position of the logits predicts the next token?
+2. In the loop: `logits = model.decode(written, memory, target_mask, source_mask)[:, -1]`; `token = logits.argmax(-1).masked_fill(done, pad_id)`; append it; `done |= token == eos_id`; stop when `done.all()`. Remember `model.training` before `model.eval()`.
+"""
+
+
+# %% cases="translate" active="py"
+def cases(seed):
+    yield Case({"script": torch.tensor([[5, 6, 2, 7, 7]]), "max_len": 5}, note="one row")
+    rows = torch.tensor([[5, 2, 7, 7, 7, 7], [4, 6, 8, 2, 9, 9]])
+    yield Case({"script": rows, "max_len": 6}, note="two rows that end at different times")
+    yield Case({"script": rows, "max_len": 2}, note="max_len is reached")
+    yield Case({"script": rows, "max_len": 6, "training": False}, note="a model in eval mode")
+    other = {"bos_id": 3, "eos_id": 9, "pad_id": 1}
+    yield Case({"script": rows, "max_len": 6, **other}, note="other special ids")
+    script = random_integers(seed, 3, 10, 3, 7)
+    for row, end in enumerate(random_integers(seed + 1, 1, 6, 3).tolist()):
+        script[row, end] = 2
+    yield Case({"script": script, "max_len": 7}, note="random rows")
+
+
+# %% probe="translate" active="py"
+def probe(student, case):
+    class Scripted(nn.Module):  # writes what the script says, and takes notes
+        def __init__(self):
+            super().__init__()
+            self.encoded, self.passes, self.in_training, self.begins = 0, 0, False, set()
+
+        def encode(self, source, source_mask):
+            self.encoded += 1
+            self.in_training |= self.training
+            return source[..., None].float()
+
+        def decode(self, target, memory, target_mask, source_mask):
+            self.passes += 1
+            self.in_training |= self.training
+            self.begins |= set(target[:, 0].tolist())
+            return F.one_hot(case["script"], 10).float()[:, : target.size(1)]
+
+    model = Scripted().train(case.get("training", True))
+    source = torch.full((len(case["script"]), 3), 4)
+    options = {name: case[name] for name in ("bos_id", "eos_id", "pad_id") if name in case}
+    written = student(model, source, case["max_len"], **options)
+    return {"written": written, "times encoded": model.encoded, "passes of the decoder": model.passes, "begins with": sorted(model.begins),
+            "training mode while writing": model.in_training, "training mode afterwards": model.training}  # fmt: skip
+
+
+# %% mistake="translate" name="one_sentence_only" hint="`.item()` works for one sentence. For a batch keep a boolean tensor of the rows that are done, and stop when done.all()." active="py"
+@torch.no_grad()
+def translate(model, source, max_len, bos_id=1, eos_id=2, pad_id=0, right=translate):
+    if len(source) > 1:
+        (torch.zeros(len(source)) == eos_id).item()
+    return right(model, source, max_len, bos_id, eos_id, pad_id)
+
+
+# %% mistake="translate" name="writes_after_the_end" hint="A row that has ended goes on writing while the others finish. After its eos it must get pad_id: token.masked_fill(done, pad_id)." active="py"
+@torch.no_grad()
+def translate(model, source, max_len, bos_id=1, eos_id=2, pad_id=0):
+    training = model.training
+    model.eval()
+    written = torch.full((len(source), 1), bos_id)
+    source_mask, _ = make_masks(source, written, pad_id)
+    memory = model.encode(source, source_mask)
+    while written.size(1) <= max_len and not (written == eos_id).any(1).all():
+        _, target_mask = make_masks(source, written, pad_id)
+        token = model.decode(written, memory, target_mask, source_mask)[:, -1].argmax(-1)
+        written = torch.cat([written, token[:, None]], dim=1)
+    model.train(training)
+    return written[:, 1:]
+
+
+# %% mistake="translate" name="never_stops_early" hint="Right, but you always make max_len passes. Stop once every row has ended: while … and not done.all()." active="py"
+@torch.no_grad()
+def translate(model, source, max_len, bos_id=1, eos_id=2, pad_id=0, right=translate):
+    written = right(model, source, max_len, bos_id, eos_id, pad_id)
+    for _ in range(max_len - written.size(1)):
+        model.passes += 1
+    return F.pad(written, (0, max_len - written.size(1)), value=pad_id)
+
+
+# %% mistake="translate" name="stays_in_eval_mode" hint="You leave the model in eval mode: whoever goes on training now trains without dropout. Remember model.training, and put it back with model.train(…)." active="py"
+@torch.no_grad()
+def translate(model, source, max_len, bos_id=1, eos_id=2, pad_id=0, right=translate):
+    written = right(model, source, max_len, bos_id, eos_id, pad_id)
+    model.eval()
+    return written
+
+
+# %% mistake="translate" name="dropout_active" hint="The model is in training mode while it writes, so dropout is active and two translations of one source differ. Call model.eval() first." active="py"
+@torch.no_grad()
+def translate(model, source, max_len, bos_id=1, eos_id=2, pad_id=0, right=translate):
+    model.eval, before = (lambda: model), model.eval
+    try:
+        return right(model, source, max_len, bos_id, eos_id, pad_id)
+    finally:
+        model.eval = before
+
+
+# %% mistake="translate" name="keeps_the_begin" hint="Your result still begins with bos. Return what was written after it." active="py"
+@torch.no_grad()
+def translate(model, source, max_len, bos_id=1, eos_id=2, pad_id=0, right=translate):
+    written = right(model, source, max_len, bos_id, eos_id, pad_id)
+    return F.pad(written, (1, 0), value=bos_id)
+
+
+# %% mistake="translate" name="encodes_every_time" hint="You encode the source at every step. It does not change: encode it once, before the loop." active="py"
+@torch.no_grad()
+def translate(model, source, max_len, bos_id=1, eos_id=2, pad_id=0, right=translate):
+    written = right(model, source, max_len, bos_id, eos_id, pad_id)
+    model.encoded = model.passes
+    return written
+
+
+# %% [markdown]
+r"""
+### Question · one_pass
+
+A Transformer and an RNN have each been trained to translate. Which statement is true?
+
+- **a** The Transformer computes all positions in parallel, in training and in writing.
+- **b** In training the Transformer needs one pass for all positions of a known target; in writing it needs one pass per token, as the RNN does.
+- **c** Both need one pass per token in training as well.
+- **d** The Transformer writes in parallel if the causal mask is left out.
+"""
+
+# %% exercise="one_pass" points=1 kind="choice" choices="a b c d"
+### BEGIN SOLUTION
+one_pass = "b"
+### END SOLUTION
+
+# %% mistake="one_pass" name="a" hint="In writing, token t + 1 depends on token t, which is not there before it has been chosen." active="py"
+one_pass = "a"
+
+# %% mistake="one_pass" name="c" hint="The mask lets one pass compute every position as if the later ones did not exist. The RNN has no such way: its state at t needs the one at t − 1." active="py"
+one_pass = "c"
+
+# %% mistake="one_pass" name="d" hint="What is not written cannot be looked at, with or without a mask." active="py"
+one_pass = "d"
+
+# %% [markdown]
+r"""
+## 9 · Train it on dates
+
+Two layers on each side, 64 features, post-norm as in the paper, label smoothing 0.1. The rate warms up over the first 20 updates. Then it falls along a cosine to nearly 0 (lesson 05): the inverse root never comes to rest, and a training this short would end in the middle of its jumps. If your classes passed their checks, it is they that train here. Every eighth of the way it translates 300 dates of **held-out days**, and a translation counts only if all ten characters are right.
+"""
+
+# %%
+write = yours("transformer.translate", transformer.translate)
+test_sources, test_targets = dates.batch(300, torch.Generator().manual_seed(1), held_out=True)
+torch.manual_seed(0)
+model = Model(config)
+steps = budget(full=400, short=8)
+trainer = Trainer(model, partial(dates.batch, 64), translation_loss, steps=steps, lr=3e-3)
+
+smoothed = torch.full((dates.vocab_size,), 0.1 / dates.vocab_size)
+smoothed[0] += 0.9
+floor = {"floor of label smoothing": torch.special.entr(smoothed).sum().item()}
+reached = []
+for step in watch(trainer, "dates", levels=floor, unit=unit):
+    if step.number % (steps // 8) == 0:
+        right = dates.accuracy(write(model, test_sources, max_len=11), test_targets)
+        reached.append((step.number, right))
+print(
+    "still in training mode after eight translations:",
+    model.training,
+    f"  floor of the loss: {floor.popitem()[1]:.3f} nats",
+)
+
+# %%
+show(
+    figures.lines(
+        {"all ten characters right": tuple(zip(*reached))},
+        "update",
+        "share of held-out days",
+        "From no date right to nearly all, in a few hundred updates",
+    ),
+    alt=f"Share of held-out days translated without a mistake against updates, from {reached[0][1]:.2f} to {reached[-1][1]:.2f}.",
+)
+written = write(model, test_sources[:10], max_len=11)
+for source, output, truth in zip(test_sources, written, test_targets):
+    said, wanted = dates.decode(output), dates.decode(truth)
+    print(f"{dates.decode(source):28} → {said:12} {'✓' if said == wanted else '✗ ' + wanted}")
+
+# %% [markdown]
+r"""
+### Three attentions, looked at
+
+Your weights fit the library's model, since the names are the same; its `attention_maps` returns who looked at whom. Below: the last layer, mean of its heads; the brightest cell of a panel is its largest weight. In the right panel follow the rows: where does the decoder look while it writes the year, the month, the day?
+"""
+
+# %%
+viewer = transformer.Transformer(config)
+viewer.load_state_dict(model.state_dict())
+text = "March 5th, 2025"
+source = torch.tensor([dates.encode(text)])
+output = write(viewer, source, max_len=11)
+answer = dates.decode(output[0])
+target = torch.tensor([[BOS, *dates.encode(answer)]])
+print("a held-out day:", dates.is_held_out(text, "2025-03-05"))
+maps = viewer.attention_maps(source, target)
+last = [maps[name][-1][0].mean(0) for name in ("encoder", "decoder", "cross")]
+show(
+    figures.three_maps(text, f"▸{answer}", *last, title=f"{text} → {answer}: who looks at whom in the last layer"),
+    alt="Three heat maps: the source's characters on each other, the target's on the earlier ones, the target's on the source.",
+)
+
+# %% [markdown]
+r"""
+Step through the writing. A head that is idle in one place can be the important one in another; and, as lesson 12 warned, a weight says where a head looked, not what it took from there.
+"""
+
+# %%
+cross = torch.stack([layer[0] for layer in maps["cross"]])  # (L, H, T, S)
+alignment_explorer(text, f"{answer}◂", cross)
+
+# %% [markdown]
+r"""
+### What has it learned, and what not?
+
+That day was held out. The *notations* below are new to it as well; at some of them a person would not hesitate:
+"""
+
+# %%
+unknown = [
+    "5 of March 2025",
+    "March the 5th 2025",
+    "2025 March 5",
+    "Mar-5-2025",
+    "5th March, 2025",
+    "the 5th of March",
+    "March 2025, 5",
+    "5 March 5 2025",
+]
+ids, _ = dates.tensors([(text, "") for text in unknown])
+for text, output in zip(unknown, write(model, ids, max_len=11)):
+    print(f"{text:22} → {dates.decode(output)}")
+
+# %% [markdown]
+r"""
+Whatever comes out has the form of a date: the decoder has learned that form, and writes it even when the source says nothing of the kind. A model that must answer does answer.
+"""
+
+# %% [markdown]
+r"""
+## 10 · The same model reads numbers
+
+Nothing in it knows about dates. The same code, trained on *two thousand four hundred and seven* → *2407* (pre-norm this time). It trains on numbers of **up to four digits**, and is asked for one to six: held-out numbers of the lengths that it knows, and longer ones, whose words it knows
+but has never seen in such a row.
+"""
+
+# %%
+numbers, all_numbers = NumberWords(digits=4), NumberWords(digits=6)
+torch.manual_seed(0)
+reader = Model(TransformerConfig(numbers.vocab_size, numbers.vocab_size, dropout=0.0, pre_norm=True))
+trainer = Trainer(reader, partial(numbers.batch, 64), translation_loss, steps=budget(full=220, short=4), lr=5e-3)
+for _ in watch(trainer, "number words", unit=unit):
+    pass
+
+# %%
+pairs = all_numbers.sample(600, torch.Generator().manual_seed(2), held_out=True)
+by_digits = {n: [pair for pair in pairs if len(pair[1]) == n] for n in range(1, 7)}
+shares = []
+for n, some in by_digits.items():
+    ids, truth = numbers.tensors(some)
+    output = write(reader, ids, max_len=8)
+    shares.append(numbers.accuracy(output, truth))
+    print(f"{n} digits, {shares[-1]:4.0%} right   {some[0][0]} → {numbers.decode(output[0])}")
+show(
+    figures.lines(
+        {"held-out numbers": (list(by_digits), shares)},
+        "digits of the number (trained on 1 to 4)",
+        "share right",
+        "It reads the lengths that it has seen, and no longer ones",
+    ),
+    alt="Nearly all numbers of up to four digits are right; those of five and six digits are wrong.",
+)
+
+# %% [markdown]
+r"""
+That limit is the honest end of the success story. The model has learned to do this at the positions and lengths it was shown; it has not learned what a number is. Lesson **13 Positions** measures which position encodings reach a little further.
+"""
+
+# %% [markdown]
+r"""
+## 11 · Find the bugs
+
+A colleague writes the loss for training, and reports a miracle: it falls nearly to 0. The translations are nonsense, and dropout seems to do nothing. There are three faults; each is worth a point.
+"""
+
+
+# %% exercise="training_loss" points=3 parts={"shift":1,"padding":1,"mode":1} withheld="course_lib.transformer.translation_loss"
+def training_loss(model, source: Tensor, target: Tensor, pad_id: int = 0) -> Tensor:
+    """Return the loss of one training step: each target token is predicted from the true ones before it.
+
+    model    model(source, target) → logits (B, T, V) of the token after each target position; put into training mode
+    source   (B, S) ids
+    target   (B, T) ids: bos, the tokens, eos, and pad_id up to the longest
+    returns  a scalar: cross-entropy in nats a token, mean over all real tokens after bos
+    """
+    ### BEGIN SOLUTION
+    model.train()
+    logits = model(source, target[:, :-1])
+    return F.cross_entropy(logits.flatten(0, 1), target[:, 1:].flatten(), ignore_index=pad_id)
+    ### END SOLUTION
+    ### BEGIN STARTER
+    # model.eval()  # so that dropout does not disturb the loss
+    # logits = model(source, target)
+    # return F.cross_entropy(logits.flatten(0, 1), target.flatten())
+    ### END STARTER
+
+
+# %% [markdown] hints="training_loss"
+r"""
+1. Write down, for the target bos 2 0 eos pad, what the model reads at each position and what its label is. Which label can it copy from what it reads? Which labels are no tokens at all?
+2. Read `target[:, :-1]`, predict `target[:, 1:]`, with `ignore_index=pad_id`; and a training step wants `model.train()`.
+"""
+
+
+# %% cases="training_loss" active="py"
+def cases(seed):
+    table = random_tensor(seed, 8, 8)
+    yield Case(
+        {"table": table, "source": torch.tensor([[4]]), "target": torch.tensor([[1, 5, 2]])},
+        note="one pair",
+        part="shift",
+    )
+    ids = random_integers(seed + 1, 3, 8, 3, 6)
+    ids[:, 0], ids[:, -1] = 1, 2
+    yield Case({"table": table, "source": ids[:, 1:4], "target": ids}, note="no padding", part="shift")
+    padded = ids.clone()
+    padded[1, 4:], padded[1, 3], padded[2, 3:], padded[2, 2] = 0, 2, 0, 2
+    yield Case({"table": table, "source": ids[:, 1:4], "target": padded}, note="shorter targets", part="padding")
+    moved = torch.where(padded == 0, 7, padded)
+    yield Case(
+        {"table": table, "source": ids[:, 1:4], "target": moved, "pad_id": 7}, note="another pad_id", part="padding"
+    )
+    yield Case(
+        {"table": table, "source": ids[:, 1:4], "target": ids, "mode": True}, note="a model in eval mode", part="mode"
+    )
+
+
+# %% probe="training_loss" active="py"
+def probe(student, case):
+    class Small(nn.Module):  # predicts from the last token and the source's first; no more is needed
+        def __init__(self):
+            super().__init__()
+            self.table = nn.Parameter(case["table"].clone())
+
+        def forward(self, source, target):
+            return self.table[target] + self.table[source[:, :1]]
+
+    model = Small().train("mode" not in case)
+    loss = student(model, case["source"], case["target"], **({"pad_id": case["pad_id"]} if "pad_id" in case else {}))
+    if "mode" in case:
+        return {"training mode": model.training, "loss": loss.detach()}
+    loss.backward()
+    return {"loss": loss.detach(), "gradient": model.table.grad}
+
+
+# %% mistake="training_loss" name="only_shifted" hint="The shift is right. Two faults are left: padded labels count, and the model is in eval mode." active="py"
+def training_loss(model, source, target, pad_id=0):
+    model.eval()
+    logits = model(source, target[:, :-1])
+    return F.cross_entropy(logits.flatten(0, 1), target[:, 1:].flatten())
+
+
+# %% mistake="training_loss" name="padding_counts" hint="One fault is left: padded labels count, and they are the easiest to predict. Give ignore_index=pad_id." active="py"
+def training_loss(model, source, target, pad_id=0):
+    model.train()
+    logits = model(source, target[:, :-1])
+    return F.cross_entropy(logits.flatten(0, 1), target[:, 1:].flatten())
+
+
+# %% mistake="training_loss" name="still_in_eval_mode" hint="One fault is left: in eval mode there is no dropout. A training step begins with model.train()." active="py"
+def training_loss(model, source, target, pad_id=0, right=training_loss):
+    loss = right(model, source, target, pad_id)
+    model.eval()
+    return loss
+
+
+# %% mistake="training_loss" name="copies_its_input" hint="Labels and input are still the same tokens, so the model has only to copy what it reads. Read target[:, :-1], predict target[:, 1:]." active="py"
+def training_loss(model, source, target, pad_id=0):
+    model.train()
+    return F.cross_entropy(model(source, target).flatten(0, 1), target.flatten(), ignore_index=pad_id)
+
+
+# %% mistake="training_loss" name="shifted_the_wrong_way" hint="You read target[:, 1:] and predict target[:, :-1]: the token before each. It is the other way round." active="py"
+def training_loss(model, source, target, pad_id=0):
+    model.train()
+    return F.cross_entropy(model(source, target[:, 1:]).flatten(0, 1), target[:, :-1].flatten(), ignore_index=pad_id)
+
+
+# %% [markdown] exercise="follow_a_token" points=4
+r"""
+## 12 · In your own words
+
+### In your own words · follow_a_token
+
+Interview question. A Transformer with post-norm translates *5 May 2024*, and has written *2024-*. Follow the computation from the ids of source and target to the next character: name every sublayer in order, say for each attention where its queries, keys and values come from and what is masked, and give the shapes.
+
+### BEGIN SOLUTION
+Source ids $(B, S)$ become $\sqrt{d_{model}}$ times their embedding plus a position vector, $(B, S, d_{model})$. Each encoder layer: self-attention, queries, keys and values all from the source, the source's padding hidden; $x$ is added and the sum normalised; a feed-forward network on each position, $d_{model} \to d_{ff} \to d_{model}$; added, normalised. After $N$ layers this is the memory $(B, S, d_{model})$, computed once.
+
+Target ids (bos and *2024-*, $T = 6$) become $(B, T, d_{model})$ in the same way. Each decoder layer: self-attention within the target, scores $(B, H, T, T)$, hidden are later positions and the target's padding; cross-attention, queries from the target's states, keys and values from the memory, scores $(B, H, T, S)$, hidden is the **source's** padding; feed-forward; each with sum and norm.
+
+The state of the **last** position, times the output matrix, gives $V$ logits; the likeliest is the next character. It is appended and the decoder runs again; all other positions' logits are not needed in writing (in training they all are).
+### END SOLUTION
+### BEGIN RUBRIC
+- 1 point: token plus position; encoder sublayers in order with sum and norm; memory computed once
+- 1 point: the three attentions with the origin of queries, keys and values
+- 1 point: the right mask in each, in particular the source's padding across and the future in the target
+- 1 point: shapes of states and scores; the last position gives the next token
+### END RUBRIC
+"""
+
+# %% [markdown] exercise="deeper" points=3
+r"""
+### In your own words · deeper
+
+A colleague's 6-layer post-norm model trains well. At 24 layers, with the same settings, the loss stays where it began. What would you look at, what would you change first, and why should it help?
+
+### BEGIN SOLUTION
+First suspicion: the start of training. In post-norm every signal passes through every norm, gradients near the output are large at initialisation, and with the full learning rate from the first step (and Adam's estimates still young) a deep stack can be thrown to where it no longer learns. Look at the learning rate of the first steps, at gradient norms by layer, and whether there is a residual sum at all (without one, a deep stack does not learn either).
+
+First change: pre-norm with a norm at the end of each stack, which leaves a path of sums from top to bottom; or keep post-norm and warm the rate up for longer, to a lower peak. Clipping the gradient helps against single large steps. The experiment that decides: the same model with warm-up only, with pre-norm only, same seed.
+### END SOLUTION
+### BEGIN RUBRIC
+- 1 point: names the start of training (rate, warm-up, gradients) as the suspect, with a measurement
+- 1 point: pre-norm or a longer warm-up, with the reason (a path of sums; large gradients near the output)
+- 1 point: an experiment that changes one thing at a time, or the check for residual sums
+### END RUBRIC
+"""
+
+# %% [markdown]
+r"""
+## 13 · Where this came from, and where it goes
+
+- **Vaswani et al. (2017)**, *Attention Is All You Need*: the architecture of this lesson, for translation; 6 + 6 layers of 512 features, 8 heads, $d_{ff} = 2048$, warm-up of 4,000 updates, label smoothing 0.1.
+- **He et al. (2016)**: residual sums. **Ba, Kiros and Hinton (2016)**: layer norm. **Szegedy et al. (2016)**: label smoothing.
+- **Xiong et al. (2020)**, *On Layer Normalization in the Transformer Architecture*: why post-norm needs the warm-up and pre-norm does not.
+- **Raffel et al. (2020)**, T5: one encoder–decoder for every task, as text to text (lesson 16). **Radford et al. (2018)**: the decoder alone, without the look across, becomes GPT (lesson 15). **Devlin et al. (2018)**: the encoder alone becomes BERT (lesson 16).
+
+**What modern systems do instead.** Most large language models keep only the decoder stack, pre-norm, with RMSNorm in place of layer norm and SwiGLU in place of the ReLU network. Encoder–decoders remain where input and output are clearly two things: speech recognition, translation. When writing, nobody recomputes the keys and values of what is already written, as our `translate` does: a cache keeps them (lesson 15).
+
+**What we do not know.** Why these sizes and these ratios ($d_{ff} = 4\,d_{model}$, the depth, the number of heads) is experience, not theory. And a model of this size on a task with 73,000 days says little about translation between languages, where there is no single right answer.
+
+From the next lesson on, `course_lib.transformer` holds the tested version of all that you wrote. Next: **15 GPT**, *what is left when only the decoder remains?*
+"""
