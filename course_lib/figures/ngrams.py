@@ -56,7 +56,7 @@ def losses(
         axis.set_xscale("log")
     else:
         axis.set_xticks(list(x))
-    panel_title(axis, title)
+    axis.set_title(title, loc="left", fontweight="bold", fontsize=14, pad=14 if infinite else 6)
     figure.legend(loc="outside right center", frameon=False, fontsize=12)
     return figure
 
@@ -92,7 +92,7 @@ def promised_and_kept(counts: Sequence[int], later: Sequence[float], discount: f
             f"{mean:.2f}" if mean >= 0.01 else f"{mean:.4f}",
             (r, mean), xytext=(9, -14), textcoords="offset points", fontsize=12,
         )  # fmt: skip
-    axis.set(xlabel="times counted in the training text", ylabel="times in new text of the same length, mean")
+    axis.set(xlabel="times counted in the training text", ylabel="times in as much new text (mean)")
     axis.set_xticks(list(counts))
     axis.set(xlim=(-0.3, counts[-1] + 0.6), ylim=(-0.5, counts[-1] + 0.3))
     panel_title(axis, title)
@@ -100,7 +100,9 @@ def promised_and_kept(counts: Sequence[int], later: Sequence[float], discount: f
     return figure
 
 
-def two_shares(words: Sequence[str], shares: Mapping[str, Sequence[float]], title: str) -> Figure:
+def two_shares(
+    words: Sequence[str], shares: Mapping[str, Sequence[float]], title: str, ylabel: str = "share (%)"
+) -> Figure:
     """Return grouped bars of two or three shares of each word, in percent."""
     figure, (axis,) = panels(height=3.9)
     width = 0.8 / len(shares)
@@ -109,7 +111,7 @@ def two_shares(words: Sequence[str], shares: Mapping[str, Sequence[float]], titl
         axis.bar(places, [100 * v for v in values], 0.92 * width, color=(GREY, BLUE, ORANGE)[i % 3], label=name)
     axis.set_xticks(range(len(words)), words)
     axis.tick_params(axis="x", length=0)
-    axis.set_ylabel("share (%)")
+    axis.set_ylabel(ylabel)
     panel_title(axis, title)
     figure.legend(loc="outside lower center", ncols=len(shares), frameon=False, fontsize=12)
     return figure
@@ -191,7 +193,7 @@ def bars(names: Sequence[str], values: Sequence[float], title: str, ylabel: str,
     _label(axis, values, labels)
     axis.set_xticks(range(len(names)), names)
     axis.tick_params(axis="x", length=0)
-    axis.set(ylabel=ylabel, ylim=(0, 1.15 * max(values)))
+    axis.set(ylabel=ylabel, ylim=(0, 1.2 * max(values)))
     panel_title(axis, title)
     return figure
 

@@ -118,6 +118,7 @@ def sample_text(bigram: Tensor, eos: int, max_tokens: int, generator: torch.Gene
     generator   the source of randomness
     """
     text: list[int] = []
+    bigram = bigram.to(generator.device)
     while len(text) < max_tokens:
         token = int(torch.multinomial(bigram[text[-1] if text else eos], 1, generator=generator))
         if token == eos:

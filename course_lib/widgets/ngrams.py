@@ -1,11 +1,13 @@
 """Lesson 03's live pictures: what comes next at each order, what k does, and how text of each order reads."""
 
 import html
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets
 import numpy as np
 import torch
+from IPython.display import display
 
 from course_lib.data.grammar import Grammar
 from course_lib.figures import ngrams as figures
@@ -91,3 +93,16 @@ def babbler(models: Sequence[NGramModel], write: Callable[[list[int]], str], sta
         order=ipywidgets.IntSlider(2, min=1, max=len(models)),
         seed=ipywidgets.IntSlider(1, min=1, max=20),
     )
+
+
+def growing(sizes: Sequence[int], measure: Callable[[int], float], unit: str = "tokens") -> list[float]:
+    """Return measure(size) for each size, with a bar that shows how far it is and a line for each result."""
+    bar = ipywidgets.IntProgress(max=len(sizes), description="counting", layout=_WIDE)
+    display(bar)
+    found = []
+    for size in sizes:
+        start = time.monotonic()
+        found.append(measure(size))
+        bar.value = len(found)
+        print(f"{size:9,} {unit}: {found[-1]:.3f} nats a token on held-out text ({time.monotonic() - start:.1f} s)")
+    return found

@@ -27,6 +27,7 @@ def test_the_sentence_of_the_lesson_has_probability_one_sixteenth():
 
 
 def test_the_tables_of_the_lesson():
+    assert len(TEXT) == 12 and by_hand.count_ngrams(TEXT, 2).total() == 11 and len(by_hand.count_ngrams(TEXT, 2)) == 9
     assert by_hand.counts_after(TEXT, THE, 6).tolist() == [0, 0, 2, 0, 1, 1]
     assert by_hand.mle(TEXT, THE, 6).tolist() == [0, 0, 0.5, 0, 0.25, 0.25]
     assert by_hand.add_k(TEXT, THE, 6, 1).tolist() == pytest.approx([0.1, 0.1, 0.3, 0.1, 0.2, 0.2])
@@ -80,6 +81,8 @@ def test_interpolation_leaves_out_models_without_a_prediction():
 
 def test_corpus_perplexity_is_that_of_all_tokens_together():
     parts = [torch.tensor([0.5, 0.25]).log(), torch.tensor([]), torch.tensor([0.125]).log()]
+    apart = [information.perplexity(part).item() for part in parts if len(part)]
+    assert [round(p, 2) for p in apart] == [2.83, 8.0] and round(sum(apart) / 2, 2) == 5.41
     assert by_hand.corpus_perplexity(parts).item() == pytest.approx(4)
     torch.testing.assert_close(by_hand.corpus_perplexity(parts), information.perplexity(torch.cat(parts)))
     with pytest.raises(ValueError, match="at least one token"):

@@ -5,7 +5,7 @@ import pytest
 
 from course_lib import scoreboard
 from course_lib.ngrams import count_ngrams, kneser_ney, mle
-from course_lib.widgets.ngrams import add_k_explorer, babbler, next_word_explorer
+from course_lib.widgets.ngrams import add_k_explorer, babbler, growing, next_word_explorer
 
 LANGUAGE = scoreboard.language()
 COUNTS = [count_ngrams(scoreboard.training(3_000), order, 348) for order in (1, 2, 3)]
@@ -57,3 +57,9 @@ def test_without_a_kernel_the_page_is_not_empty(make):
     bundle = make()._repr_mimebundle_()
     assert "<img" in bundle["text/html"] or "<p" in bundle["text/html"]
     assert bundle["text/plain"].startswith("[widget: ")
+
+
+def test_a_growing_text_is_measured_at_each_size_with_a_line_for_each(capsys):
+    assert growing([10, 2000], lambda size: 1 / size) == [0.1, 0.0005]
+    lines = [line for line in capsys.readouterr().out.splitlines() if "nats" in line]
+    assert len(lines) == 2 and "2,000 tokens: 0.001" in lines[1]
