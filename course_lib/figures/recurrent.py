@@ -71,6 +71,27 @@ def latch(
     return figure
 
 
+def memory(scenes: Mapping[str, Mapping[str, Tensor]], ylabel: str) -> Figure:
+    """Draw what one number read from a state does while the network reads pairs of sentences, a panel per pair.
+
+    scenes  title → {sentence of T words: (T,) the number after each word, about −1 … 1}
+    """
+    figure, all_axes = panels(1, len(scenes), width=9.6, height=3.3 * len(scenes))
+    figure.get_layout_engine().set(hspace=0.1)  # the second row of words stands below the axes
+    for axes, (title, sentences) in zip(all_axes, scenes.items()):
+        for row, ((sentence, values), colour) in enumerate(zip(sentences.items(), (BLUE, ORANGE))):
+            words = sentence.split()
+            axes.plot(range(len(words)), values.tolist(), marker=_MARKERS[row], markersize=9, color=colour)
+            for step, word in enumerate(words):
+                place = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "top", "annotation_clip": False}
+                axes.annotate(word, (step, -0.03 - 0.12 * row), color=colour, fontsize=12, **place)
+        axes.axhline(0, color=GREY, linewidth=1)
+        axes.spines["bottom"].set_visible(False)
+        axes.set(xlim=(-0.5, len(words) - 0.5), ylim=(-2.5, 2.5), ylabel=ylabel, xticks=[], yticks=[-2, -1, 0, 1, 2])
+        panel_title(axes, title)
+    return figure
+
+
 def unrolled(words: Sequence[str], states: Tensor, title: str) -> Figure:
     """Draw a network unrolled in time: the same cell at every word, its state as a column of colours, arrows on.
 
@@ -106,7 +127,7 @@ def unrolled(words: Sequence[str], states: Tensor, title: str) -> Figure:
     return figure
 
 
-def reach(curves: Mapping[str, Sequence[float]], title: str, ylabel: str, lowest: float = 1e-12) -> Figure:
+def reach(curves: Mapping[str, Sequence[float]], title: str, ylabel: str, lowest: float = 1e-14) -> Figure:
     """Draw how something fades with distance, on a logarithmic scale: one line per name, distances 0, 1, 2 …"""
     figure, (axes,) = panels(1, width=9.0, height=4.0)
     for (name, values), colour, style in zip(curves.items(), PALETTE, ("-", "--", "-.", ":", "-", "--")):

@@ -79,6 +79,13 @@ def test_a_gate_map_shows_the_chosen_units():
     np.testing.assert_allclose(shown, gates["forget"][:, [5, 1]].T)
 
 
+def test_the_memory_of_a_unit_is_drawn_word_by_word():
+    scene = {"one mouse": torch.tensor([0.5, 1.0]), "many mice": torch.tensor([0.5, -1.0])}
+    figure = figures.memory({"title": scene}, "read-out")
+    assert [line.get_ydata()[1] for line in figure.axes[0].lines[:2]] == [1.0, -1.0]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["one", "mouse", "many", "mice"]
+
+
 @pytest.mark.parametrize(
     "figure",
     [
