@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SHELL := /bin/sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test lint notebooks slides verify arena full clean
+.PHONY: help demo lab test lint notebooks slides scoreboard verify arena full clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ build/slides-parts: constraints.txt | $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ -c constraints.txt \
 	  sphinx-revealjs sphinx-mathjax-offline
 	@touch $@
+
+scoreboard: $(VENV)/ready  ## every model on the same text, measured; writes docs/scoreboard.md
+	$(BIN)/python -m course_lib.scoreboard
 
 verify: $(VENV)/ready  ## can the checks tell right from wrong?
 	$(BIN)/autograder verify

@@ -9,6 +9,7 @@ slide is shrunk a little or goes on on the next one, measured in the browser (se
 import argparse
 import os
 import re
+import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -17,14 +18,16 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat.notebooknode import NotebookNode
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
+from rich.console import Console
 
 from autograder.build import student_notebook
-from autograder.lesson import Lesson, find_lessons, read_lesson
+from autograder.lesson import AuthoringError, Lesson, find_lessons, read_lesson
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = {  # in the folder that `make slides` installs from PyPI, with the versions of constraints.txt
@@ -74,7 +77,8 @@ def run(notebook: NotebookNode, notebooks: Path, home: Path, full: bool = False)
     """
     place = {"metadata": {"path": str(notebooks)}}
     client = NotebookClient(notebook, timeout=1200, store_widget_state=False, coalesce_streams=True, resources=place)
-    client.execute(env=os.environ | {"COURSE_HOME": str(home), "COURSE_BUDGET": "full" if full else "short"})
+    environment = os.environ | {"COURSE_HOME": str(home), "COURSE_BUDGET": "full" if full else "short"}
+    client.execute(env=environment, stderr=subprocess.DEVNULL)  # the kernel's own remarks
 
 
 # ---- cells to slides
@@ -183,10 +187,9 @@ def page(lesson: Lesson, slides: list[list[Page]], parts: Path) -> str:
     missing = [path for path in PARTS.values() if not (parts / path).is_file()]
     if missing:
         raise ValueError(f"{parts / missing[0]} is not there: run `make slides`, which installs it once from PyPI.")
-    read = {name: Markup((parts / path).read_text(encoding="utf-8")) for name, path in PARTS.items()}
-    broken = [name for name, text in read.items() if re.search(r"</(script|style)", text)]
-    if broken:  # it would end the element that it is written into
-        read |= {name: Markup(read[name].replace("</script", "<\\/script")) for name in broken}
+    # "</script" in a text would end the element that it is written into
+    texts = {name: (parts / path).read_text(encoding="utf-8") for name, path in PARTS.items()}
+    read = {name: Markup(text.replace("</script", "<\\/script")) for name, text in texts.items()}
     points = {exercise.check.id: f"{exercise.check.points:g}" for exercise in lesson.exercises.values()}
     environment = jinja2.Environment(loader=jinja2.PackageLoader("autograder", "."), autoescape=True, trim_blocks=True)
     style = Markup(HtmlFormatter(cssclass="code").get_style_defs([".code", ".highlight"]))
@@ -214,10 +217,14 @@ def main(arguments: list[str] | None = None) -> int:
             for path in paths:
                 lesson = read_lesson(path)
                 notebook = lecture(lesson)
-                run(notebook, ROOT / "notebooks", Path(home), options.full)
+                with Console(stderr=True).status(f"{lesson.name} …"):
+                    run(notebook, ROOT / "notebooks", Path(home), options.full)
                 file = options.to / f"{lesson.name}.html"
                 file.write_text(page(lesson, columns(notebook), options.parts), encoding="utf-8")
                 print(file)
+    except (AuthoringError, CellExecutionError) as problem:
+        print(f"slides: {path}: {problem}", file=sys.stderr)
+        return 1
     except ValueError as problem:
         print(f"slides: {problem}", file=sys.stderr)
         return 2

@@ -19,12 +19,12 @@ class Entry(TypedDict):
     seconds: NotRequired[float]
 
 
-def scoreboard_bars(done: list[Entry], waiting: list[Entry], *, floor: float, ceiling: float) -> Figure:
+def scoreboard_bars(done: list[Entry], waiting: list[Entry], *, floor: float | None, ceiling: float) -> Figure:
     """Draw the board.
 
     done     results, drawn first, from top to bottom
     waiting  places without a result, drawn below them
-    floor    the entropy rate of the language, nats per token
+    floor    the entropy rate of the language, nats per token; None where nobody knows it: no line
     ceiling  nats per token of a model that knows nothing: log of the vocabulary's size
     """
     lines = len(done) + len(waiting)
@@ -38,23 +38,25 @@ def scoreboard_bars(done: list[Entry], waiting: list[Entry], *, floor: float, ce
     for place, row in enumerate(waiting, start=len(done)):
         number = int(row["lesson"].split("_")[0])
         words = f"lesson {number} will measure this"
-        axes.text(floor + 0.02 * wide, place, words, va="center", color=QUIET, fontsize=12)
-    axes.axvline(floor, color=RUST)
-    axes.annotate(
-        f"{floor:.3f}: the entropy rate of the language",
-        (floor, -0.75),
-        xytext=(6, 0),
-        textcoords="offset points",
-        color=RUST,
-        va="center",
-        fontsize=12,
-    )
+        axes.text((floor or 0) + 0.02 * wide, place, words, va="center", color=QUIET, fontsize=12)
+    if floor is not None:
+        axes.axvline(floor, color=RUST)
+        axes.annotate(
+            f"{floor:.3f}: the entropy rate of the language",
+            (floor, -0.75),
+            xytext=(6, 0),
+            textcoords="offset points",
+            color=RUST,
+            va="center",
+            fontsize=12,
+        )
     axes.set_yticks(range(lines), [row["model"] for row in done + waiting])
     for label in axes.get_yticklabels()[len(done) :]:
         label.set_color(QUIET)
     axes.set_ylim(lines - 0.4, -1.2)
     axes.set_xlim(0, 1.08 * wide)
     axes.set_xlabel("cross-entropy on held-out text (nats per token; less is better)")
-    panel_title(axes, "Which model comes closest to the line?")
+    asked = "Which model is the least surprised?" if floor is None else "Which model comes closest to the line?"
+    panel_title(axes, asked)
     axes.tick_params(axis="y", length=0)
     return figure

@@ -9,6 +9,7 @@ from IPython.display import display
 from course_lib.figures.style import png, show
 from course_lib.figures.training import UNIT, loss_curve
 from course_lib.train import Step, Trainer
+from course_lib.widgets.live import still
 
 _REDRAW = 20  # drawing may take one part in this many of the time
 
@@ -36,7 +37,7 @@ def watch(
         value=trainer.number, max=trainer.steps, description=label, style={"description_width": "initial"}
     )
     text, picture = ipywidgets.Label(), ipywidgets.Image(format="png", layout={"max_width": "100%"})
-    display(ipywidgets.VBox([ipywidgets.HBox([bar, text]), picture]))
+    display(still(ipywidgets.VBox([ipywidgets.HBox([bar, text]), picture]), " ", f"{label}: a progress bar"))
     history: list[Step] = []
     shown = drawn = time.monotonic()
     drawing = 0.1

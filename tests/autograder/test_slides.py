@@ -120,6 +120,14 @@ def test_without_reveal_js_the_command_says_what_to_do(capsys, tmp_path, monkeyp
     assert "no lesson 'no_such_lesson'" in capsys.readouterr().err
 
 
+def test_a_lesson_that_breaks_is_named(capsys, tmp_path, solutions):
+    lesson = solutions / "90_sample.py"
+    lesson.write_text(lesson.read_text().replace("coin = torch", "coin = broken + torch"))
+    assert main(["--solutions", str(solutions), "--to", str(tmp_path / "slides")]) == 1
+    said = capsys.readouterr().err
+    assert "90_sample.py" in said and "name 'broken' is not defined" in said
+
+
 @pytest.mark.slow
 def test_the_lesson_is_run_with_its_solutions(sample, built, tmp_path):
     notebook = lecture(sample)
