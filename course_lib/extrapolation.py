@@ -39,8 +39,7 @@ class PositionalLM(nn.Module):
             raise ValueError(f"positions must be one of {', '.join(ENCODINGS)}, got {positions!r}")
         self.vocab_size, self.seq_len, self.positions, self.n_heads = vocab_size, seq_len, positions, n_heads
         self.tokens = nn.Embedding(vocab_size, d_model)
-        # with a standard deviation of 1 the tokens would drown positions of about 0.7 after scaling by √d_model
-        nn.init.normal_(self.tokens.weight, std=0.5)
+        nn.init.normal_(self.tokens.weight, std=0.5)  # of the size of the sinusoids: larger tokens would drown them
         self.learned = LearnedPositions(seq_len, d_model) if positions == "learned" else None
         self.relative = None
         if positions == "relative":  # distances never trained on fall into the last bucket, which was

@@ -49,17 +49,19 @@ def route_top_k(logits: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
 
 
 def expert_capacity(n_tokens: int, n_experts: int, top_k: int, capacity_factor: float) -> int:
-    """Return how many assignments an expert takes from n_tokens tokens: ⌈factor · tokens · k / experts⌉, at least 1.
+    """Return how many assignments an expert takes from n_tokens tokens: ⌈factor · tokens · k / experts⌉.
 
     capacity_factor  1: exactly enough if all experts were equally popular; 1.25: a quarter more
 
-    Raises ValueError when an argument is not positive.  Eq. 3 of Fedus et al. 2022, rounded up.
+    Rounded up, so that it is never 0: one token alone, as in generation, always finds room.
+
+    Raises ValueError when an argument is not positive.  Eq. 3 of Fedus et al. 2022.
 
     >>> expert_capacity(64, 8, 2, 1.25), expert_capacity(1, 8, 2, 1.0)
     (20, 1)
     """
     _require_positive(n_tokens=n_tokens, n_experts=n_experts, top_k=top_k, capacity_factor=capacity_factor)
-    return max(1, math.ceil(capacity_factor * n_tokens * top_k / n_experts))
+    return math.ceil(capacity_factor * n_tokens * top_k / n_experts)
 
 
 def within_capacity(experts: Tensor, n_experts: int, capacity: int) -> Tensor:
@@ -281,7 +283,8 @@ def active_parameters(model: nn.Module) -> int:
 
 
 def _layers(model: nn.Module) -> list[MoE]:
-    layers = [module for module in model.modules() if isinstance(module, MoE)]
+    """Return the modules that are a MoE, or a learner's own: what has `routing` and `aux_loss` is one."""
+    layers = [module for module in model.modules() if hasattr(module, "routing") and hasattr(module, "aux_loss")]
     if not layers:
         raise ValueError(f"the model must have a MoE layer, got {type(model).__name__} without one")
     return layers

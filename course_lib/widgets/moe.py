@@ -12,7 +12,7 @@ from course_lib.figures import moe as figures
 from course_lib.figures.style import png, show
 from course_lib.moe import expert_capacity, route_top_k, routings, within_capacity
 from course_lib.train import Step
-from course_lib.widgets.live import live
+from course_lib.widgets.live import live, still
 
 _REDRAW = 20  # drawing may take one part in this many of the time
 
@@ -90,7 +90,7 @@ def watch_loads(
     While it runs a live picture follows; at the end a figure stays on the page.
     """
     picture = widgets.Image(format="png", layout={"max_width": "100%"})
-    display(picture)
+    display(still(picture, " ", f"{label}: loads while training"))  # where there is no kernel, the figure at the end
     numbers, loads = [], []
     drawn, drawing = time.monotonic(), 0.1
     for step in steps:

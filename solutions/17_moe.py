@@ -1,0 +1,1568 @@
+# ---
+# jupyter:
+#   course:
+#     title: How can a model grow without costing more?
+#     minutes: 120
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+r"""
+# How can a model grow without costing more?
+
+A larger network knows more, and every one of its numbers takes part in every token: twice the parameters, twice the work. Must a model that knows the favourite food of every animal think of all of them whenever it reads *the*?
+
+A **mixture of experts** stores many small networks and lets each token use a few. The picture counts one such layer, with two experts used per token: what is stored grows 32-fold from left to right, what a token meets hardly at all.
+"""
+
+# %% setup=true
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_lib.checks import check, show_answer, yours
+from course_lib.moe import Expert, Routing
+
+torch.set_printoptions(precision=3, sci_mode=False)
+
+# %%
+from course_lib import moe
+from course_lib.figures import moe as figures
+from course_lib.figures.style import show
+from course_lib.widgets.moe import capacity_explorer, expert_reader, router_explorer, watch_loads
+from course_lib.widgets.training import watch
+
+torch.set_num_threads(1)  # matrices this small are faster on one core
+
+layers = {n: moe.MoE(d_model=64, d_ff=128, n_experts=n, top_k=2) for n in (2, 4, 8, 16, 32, 64)}
+stored = [sum(weight.numel() for weight in layer.parameters()) for layer in layers.values()]
+active = [moe.active_parameters(layer) for layer in layers.values()]
+show(
+    figures.growth(list(layers), stored, active, "Many parameters stored, few used per token"),
+    alt="Parameters against the number of experts: those stored grow in proportion, those that a token meets stay almost level.",
+)
+print(f"stored: {stored[-1] / stored[0]:.0f} times as many; active: {active[-1] / active[0]:.2f} times as many")
+
+# %% [markdown]
+r"""
+## What you will be able to do
+
+- write a router that learns, also with one expert per token;
+- send tokens to their experts without a loop over tokens and without large buffers, and add up what comes back;
+- say what capacity is, which tokens are dropped, what becomes of them, and how dropping can leak the future;
+- keep experts equally busy with a balancing loss, and say where its gradient flows;
+- count stored and active parameters, for your layer and for a published model;
+- train a mixture beside a dense network of the same cost, and say when it pays.
+
+**Time** two hours. **Builds on** [01 Information](01_information.ipynb) (softmax, cross-entropy), [14 Transformer](14_transformer.ipynb) (the feed-forward network, the residual sum) and [15 GPT](15_gpt.ipynb).
+**Sizes** B sequences, T tokens of each, N tokens in all, E experts, k experts per token, `d_model` features of a token, `d_ff` hidden features of one expert.
+"""
+
+# %% [markdown]
+r"""
+## 1 · What a feed-forward network is for
+
+Attention moves information between tokens. The feed-forward network after it works on each token alone: $d_{model} \to d_{ff} \to d_{model}$. It holds most of a Transformer's weights, and much of what the model *knows* (Geva et al. 2021 read it as a table of keys and values).
+
+How much can it know? Here is a test with nothing else in it. There are 64 animals and a number of questions (what does it eat, where does it sleep, …); each pair has one of 32 answers, drawn at random. There is no rule to find, only facts to store.
+"""
+
+
+# %%
+class Memory(nn.Module):
+    """Asked (animal, question), give logits of 32 answers: two embeddings, one layer, one matrix."""
+
+    def __init__(self, n_questions, layer, d_model=32):
+        super().__init__()
+        self.animals, self.questions = nn.Embedding(64, d_model), nn.Embedding(n_questions, d_model)
+        self.norm, self.layer, self.answer = nn.LayerNorm(d_model), layer, nn.Linear(d_model, 32)
+
+    def forward(self, pairs):  # (B, T, 2) → (B, T, 32)
+        x = self.animals(pairs[..., 0]) + self.questions(pairs[..., 1])
+        return self.answer(x + self.layer(self.norm(x)))
+
+
+def facts(n_questions):
+    """The truth: (64, n_questions) answers."""
+    return torch.randint(32, (64, n_questions), generator=torch.Generator().manual_seed(0))
+
+
+# %%
+from course_lib.budget import budget
+from course_lib.train import Trainer
+
+
+def teacher(model, n_questions, steps):
+    """A trainer that asks the model random questions and tells it the answers."""
+    truth = facts(n_questions)
+
+    def draw(generator):
+        pick = lambda size: torch.randint(size, (8, 64), generator=generator)
+        return torch.stack([pick(64), pick(n_questions)], dim=-1)  # (B, T, 2)
+
+    def loss(model, pairs):
+        answers = truth[pairs[..., 0], pairs[..., 1]]
+        wrong = F.cross_entropy(model(pairs).flatten(0, 1), answers.flatten())
+        return wrong + moe.auxiliary_loss(model) if hasattr(model.layer, "aux_loss") else wrong  # section 5
+
+    return Trainer(model, draw, loss, steps=steps, lr=0.01)
+
+
+@torch.no_grad()
+def recalled(model, n_questions):
+    """The share of all facts that the model answers correctly."""
+    pairs = torch.cartesian_prod(torch.arange(64), torch.arange(n_questions)).view(64, n_questions, 2)
+    return (model.eval()(pairs).argmax(-1) == facts(n_questions)).float().mean().item()
+
+
+# %%
+def recall_curve(name, make_layer):
+    """Train one memory for each number of facts; return what each recalls."""
+    shares = []
+    for n_questions in (16, 32, 64):
+        torch.manual_seed(0)
+        model = Memory(n_questions, make_layer())
+        trainer = teacher(model, n_questions, steps=budget(full=500, short=10))
+        list(watch(trainer, f"{name}, {64 * n_questions} facts", unit="nats", curve=False))
+        shares.append(recalled(model, n_questions))
+    return shares
+
+
+dense = {"narrow: 32 hidden features": recall_curve("narrow", lambda: Expert(32, 32))}
+dense["wide: 256 hidden features"] = recall_curve("wide", lambda: Expert(32, 256))
+
+# %%
+from course_lib.figures.attention import recall
+
+show(
+    recall([1024, 2048, 4096], dense, "The narrow network fills up"),
+    alt="Share of facts recalled against their number: the narrow network falls to a quarter, the wide one recalls nearly all.",
+)
+
+# %% [markdown]
+r"""
+The wide network has room for nearly all the facts and multiplies eight times as many numbers for each of them. But a fact about a mouse's breakfast needs the weights that store *that*, and few others. So: store much, use little of it at a time, and learn which.
+"""
+
+# %% [markdown]
+r"""
+## 2 · The router
+
+Keep $E$ feed-forward networks, the **experts** $f_1, \dots, f_E$, and one matrix $W_r$ of shape $(E, d_{model})$, the **router**. For a token $x$ of $d_{model}$ features:
+
+1. **Score** every expert: $r = W_r\, x$, $E$ numbers.
+2. **Softmax** over the experts: $p_e = e^{r_e} / \sum_j e^{r_j}$.
+3. **Choose** the $k$ largest; call them the set $\mathcal{T}$.
+4. **Gates**: for $k > 1$ the chosen probabilities are divided by their sum, $g_e = p_e / \sum_{j \in \mathcal{T}} p_j$, so that they sum to 1.
+
+The layer returns $\; y = \sum_{e \in \mathcal{T}} g_e\, f_e(x)$. Experts outside $\mathcal{T}$ are not computed: that is the saving.
+
+### By hand
+
+Three experts, $k = 2$, scores $r = (2, 0, 1)$. The exponentials are 7.389, 1 and 2.718, their sum is 11.107:
+
+| expert | $r$ | $p$ | chosen | gate |
+|---|---|---|---|---|
+| 0 | 2 | 0.665 | yes | 0.665 / 0.910 = 0.731 |
+| 1 | 0 | 0.090 | no | |
+| 2 | 1 | 0.245 | yes | 0.245 / 0.910 = 0.269 |
+
+Dividing by the sum cancels what the others contributed: the gates are the softmax of the chosen scores alone, here of (2, 1).
+"""
+
+# %%
+r = torch.tensor([2.0, 0.0, 1.0])
+p = r.softmax(-1)
+print("probabilities", p.numpy().round(3), "  chosen two sum to", round(float(p[0] + p[2]), 3))
+print(
+    "gates        ",
+    (p[[0, 2]] / (p[0] + p[2])).numpy().round(3),
+    "  softmax of (2, 1):",
+    r[[0, 2]].softmax(-1).numpy().round(3),
+)
+
+# %% [markdown]
+r"""
+Follow a few tokens through a router whose weights are random, as before training. Choose another word, or more experts.
+"""
+
+# %%
+sentence = "the hungry mouse eats old cheese".split()
+router_explorer(sentence, 1.3 * torch.randn(6, 8, generator=torch.Generator().manual_seed(3)))
+
+# %% [markdown]
+r"""
+### Question · gate_by_hand
+
+The probabilities of four experts are 0.5, 0.1, 0.3 and 0.1, and $k = 2$. How large is the gate of the expert in second place? Write a number with three decimals.
+"""
+
+# %% exercise="gate_by_hand" points=1 kind="number"
+### BEGIN SOLUTION
+gate_by_hand = 0.375
+### END SOLUTION
+
+# %% mistake="gate_by_hand" name="not_renormalised" hint="That is its probability. Divide it by the sum of the two chosen ones, 0.8." active="py"
+gate_by_hand = 0.3
+
+# %% mistake="gate_by_hand" name="first_place" hint="That is the gate of the expert in first place." active="py"
+gate_by_hand = 0.625
+
+# %% mistake="gate_by_hand" name="softmax_of_probs" hint="You took a softmax of probabilities. They went through one already: divide by their sum." active="py"
+gate_by_hand = 0.450
+
+# %% [markdown]
+r"""
+### A router that cannot learn
+
+The choice of the $k$ largest has no gradient. The router learns only through the gates: *give this expert's answer more weight*. Now take $k = 1$ and divide by the sum of the chosen:
+
+$$g = \frac{p_e}{p_e} = 1,$$
+
+a constant, whatever $W_r$ is. Its gradient is exactly 0, and the router stays as it was drawn. So with one expert per token the gate is the probability itself, $g = p_e$ (Switch Transformer, Fedus et al. 2022). For $k \ge 2$ dividing is right.
+
+### Question · one_expert
+
+A layer with $k = 1$ and $g = p_e$ returns $p_e\, f_e(x)$ with $p_e < 1$: less than its expert said. What follows?
+
+- **a** The output is wrong and must be divided by $p_e$ afterwards.
+- **b** Nothing bad: the expert can learn to return more, and the factor is what teaches the router.
+- **c** All experts must be computed to make up for the missing probability.
+"""
+
+# %% exercise="one_expert" points=1 kind="choice" choices="a b c"
+### BEGIN SOLUTION
+one_expert = "b"
+### END SOLUTION
+
+# %% mistake="one_expert" name="a" hint="Dividing by p_e makes the factor p_e / p_e = 1 again: the router would get no gradient." active="py"
+one_expert = "a"
+
+# %% mistake="one_expert" name="c" hint="Then nothing would be saved. The experts and the residual sum adapt to the factor." active="py"
+one_expert = "c"
+
+# %% [markdown]
+r"""
+### Exercise · route_top_k
+
+The four steps above, for any number of leading dimensions. Above: logits $(2, 0, 1)$ and $k = 2$ give experts $(0, 2)$ with gates $(0.731, 0.269)$; with $k = 1$ expert 0 and its probability, 0.665.
+"""
+
+
+# %% exercise="route_top_k" points=2 withheld="course_lib.moe.route_top_k"
+def route_top_k(logits: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
+    """Choose each token's experts, and how much each of them counts.
+
+    logits   (..., E) the router's score of every expert
+    top_k    k, experts per token
+    returns  experts (..., k) int64, the likeliest first, and gates (..., k): their probabilities under a softmax over
+             all E experts, divided by their sum if k > 1, as they are if k = 1
+
+    Raises ValueError when top_k is less than 1 or more than E.
+
+    Example: logits [2, 0, 1] and top_k 2 give experts [0, 2] and gates [0.731, 0.269].
+    """
+    ### BEGIN SOLUTION
+    if not 1 <= top_k <= logits.size(-1):
+        raise ValueError(f"top_k must be between 1 and {logits.size(-1)}, got {top_k}")
+    gates, experts = logits.softmax(-1).topk(top_k, dim=-1)
+    if top_k > 1:
+        gates = gates / gates.sum(-1, keepdim=True)
+    return experts, gates
+    ### END SOLUTION
+
+
+# %% [markdown] hints="route_top_k"
+r"""
+1. `topk` of the probabilities returns values and indices; which of them are the gates? What does dividing do for k = 1?
+2. Check top_k first. Then `gates, experts = logits.softmax(-1).topk(top_k, dim=-1)`, and divide by `gates.sum(-1, keepdim=True)` only if top_k > 1.
+"""
+
+
+# %% cases="route_top_k" active="py"
+def cases(seed):
+    yield Case({"logits": torch.tensor([2.0, 0.0, 1.0]), "top_k": 2}, note="the example by hand")
+    yield Case({"logits": torch.tensor([2.0, 0.0, 1.0]), "top_k": 1}, note="one expert per token")
+    yield Case({"logits": random_tensor(seed, 5, 6), "top_k": 3}, note="five tokens")
+    yield Case({"logits": random_tensor(seed + 1, 2, 3, 4), "top_k": 4}, note="all experts, two sequences")
+    yield Case({"logits": random_tensor(seed + 2, 2, 3), "top_k": 4}, note="more than there are")
+    yield Case({"logits": random_tensor(seed + 2, 2, 3), "top_k": 0}, note="none")
+
+
+# %% mistake="route_top_k" name="not_renormalised" hint="For k > 1 your gates do not sum to 1. Divide the chosen probabilities by their sum." active="py"
+def route_top_k(logits, top_k, right=route_top_k):
+    experts, _ = right(logits, top_k)
+    return experts, logits.softmax(-1).gather(-1, experts)
+
+
+# %% mistake="route_top_k" name="constant_gate" hint="With k = 1 your gate is p/p = 1 for every token, a constant that teaches the router nothing. Keep the probability." active="py"
+def route_top_k(logits, top_k, right=route_top_k):
+    experts, gates = right(logits, top_k)
+    return experts, gates / gates.sum(-1, keepdim=True)
+
+
+# %% mistake="route_top_k" name="gates_are_logits" hint="Your gates are scores divided by their sum; they can be negative. Take the softmax first." active="py"
+def route_top_k(logits, top_k, right=route_top_k):
+    experts, _ = right(logits, top_k)
+    chosen = logits.gather(-1, experts)
+    return experts, chosen / chosen.sum(-1, keepdim=True) if top_k > 1 else chosen
+
+
+# %% mistake="route_top_k" name="swapped" hint="You return gates first. The docstring asks for experts, then gates; topk gives values first." active="py"
+def route_top_k(logits, top_k, right=route_top_k):
+    return right(logits, top_k)[::-1]
+
+
+# %% mistake="route_top_k" name="no_check" hint="Right for every k that makes sense. For the others the docstring asks for a ValueError that says so." active="py"
+def route_top_k(logits, top_k):
+    gates, experts = logits.softmax(-1).topk(max(top_k, 0), dim=-1)
+    return experts, gates / gates.sum(-1, keepdim=True) if top_k > 1 else gates
+
+
+# %% [markdown]
+r"""
+How much gradient reaches the router? One token, eight experts, the squared gate as a stand-in for the loss.
+"""
+
+# %%
+route = yours("moe.route_top_k", moe.route_top_k)
+
+
+def gradient(top_k, divide):
+    logits = torch.randn(8, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    gates = route(logits, top_k)[1]
+    gates = gates / gates.sum() if divide else gates
+    gates.square().sum().backward()
+    return logits.grad.abs().max().item()
+
+
+print(f"k = 2, divided by the sum: largest gradient {gradient(2, True):.1e}")
+print(f"k = 1, divided by the sum: largest gradient {gradient(1, True):.1e}   (a constant teaches nothing)")
+print(f"k = 1, the probability:    largest gradient {gradient(1, False):.1e}")
+
+# %% [markdown]
+r"""
+## 3 · Sending tokens to their experts
+
+Each of $N$ tokens makes $k$ **assignments**, $N k$ in all. A loop over tokens would call an expert for one token at a time, the slowest thing one can do to a matrix product. A mask of tokens × experts × $k$ costs memory that grows with the number of experts, which is what sparse routing is meant to avoid.
+
+**Sort.** Number the assignments $a = 0 \dots Nk - 1$, token by token: assignment $a$ belongs to token $\lfloor a / k \rfloor$. Sort them by expert. Now every expert's assignments stand side by side, one slice each, and each expert is called once.
+
+By hand, three tokens with $k = 2$:
+
+| token | 0 | 0 | 1 | 1 | 2 | 2 |
+|---|---|---|---|---|---|---|
+| assignment $a$ | 0 | 1 | 2 | 3 | 4 | 5 |
+| expert | 1 | 0 | 1 | 2 | 0 | 1 |
+
+Sorted by expert: 1, 4 (expert 0); 0, 2, 5 (expert 1); 3 (expert 2). So the order is $(1, 4, 0, 2, 5, 3)$ and the counts are $(2, 3, 1)$.
+
+Some assignments may be dropped before (section 4 says why): a boolean tensor `kept` tells which remain.
+
+### Exercise · dispatch
+"""
+
+
+# %% exercise="dispatch" points=2 withheld="course_lib.moe.dispatch"
+def dispatch(experts: Tensor, n_experts: int, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Sort the assignments by expert, so that each expert finds its own in one slice.
+
+    experts    (..., k) int64, the choices of each token
+    n_experts  E
+    kept       (..., k) boolean, False = dropped; None: all are kept
+    returns    order (A,) int64, the kept assignments as indices into experts.flatten(): those of expert 0 first, and
+               each expert's in their original order; and counts (E,) int64, how many of them each expert has, 0 too
+
+    Example: experts [[1, 0], [1, 2], [0, 1]] with n_experts 3 give order [1, 4, 0, 2, 5, 3] and counts [2, 3, 1].
+    """
+    ### BEGIN SOLUTION
+    chosen = experts.flatten()
+    if kept is not None:
+        chosen = chosen.masked_fill(~kept.flatten(), n_experts)  # the dropped go behind the last expert
+    counts = torch.bincount(chosen, minlength=n_experts)[:n_experts]
+    return chosen.argsort(stable=True)[: counts.sum()], counts
+    ### END SOLUTION
+
+
+# %% [markdown] hints="dispatch"
+r"""
+1. `argsort(stable=True)` keeps equals in their order; `torch.bincount` counts, and `minlength` makes it count experts without tokens. Where could dropped assignments be sorted to, so that they are easy to cut off?
+2. Flatten; give dropped assignments the number `n_experts`; `counts = bincount(…, minlength=n_experts)[:n_experts]`; the order is the stable argsort, cut after `counts.sum()`.
+"""
+
+
+# %% cases="dispatch" active="py"
+def cases(seed):
+    yield Case({"experts": torch.tensor([[1, 0], [1, 2], [0, 1]]), "n_experts": 3}, note="the example by hand")
+    yield Case({"experts": torch.tensor([[2], [0], [2]]), "n_experts": 5}, note="experts without tokens")
+    kept = torch.tensor([[True, True], [False, True], [True, False]])
+    yield Case({"experts": torch.tensor([[1, 0], [1, 2], [0, 1]]), "n_experts": 3, "kept": kept}, note="two dropped")
+    choices = random_tensor(seed, 2, 9, 6).topk(2).indices
+    yield Case({"experts": choices, "n_experts": 6}, note="two sequences")
+    yield Case({"experts": choices, "n_experts": 6, "kept": random_tensor(seed + 1, 2, 9, 2) > 0}, note="many dropped")
+
+
+# %% mistake="dispatch" name="tokens" hint="Your order lists tokens, a // k. It should list the assignments a themselves: the gates are looked up with them." active="py"
+def dispatch(experts, n_experts, kept=None, right=dispatch):
+    order, counts = right(experts, n_experts, kept)
+    return order // experts.size(-1), counts
+
+
+# %% mistake="dispatch" name="empty_forgotten" hint="Experts after the last busy one are missing from your counts. They have 0: pass minlength to bincount." active="py"
+def dispatch(experts, n_experts, kept=None, right=dispatch):
+    order, _ = right(experts, n_experts, kept)
+    return order, torch.bincount(experts.flatten()[order])
+
+
+# %% mistake="dispatch" name="dropped_counted" hint="Your counts include the dropped assignments, so the slices would run into each other. Count what is kept." active="py"
+def dispatch(experts, n_experts, kept=None, right=dispatch):
+    return right(experts, n_experts, kept)[0], torch.bincount(experts.flatten(), minlength=n_experts)
+
+
+# %% mistake="dispatch" name="dropped_to_zero" hint="Dropped assignments end up with expert 0. Give them a number that no expert has, n_experts, and cut them off." active="py"
+def dispatch(experts, n_experts, kept=None, right=dispatch):
+    return right(experts if kept is None else experts.masked_fill(~kept, 0), n_experts)
+
+
+# %% mistake="dispatch" name="kept_ignored" hint="Your version sends the dropped assignments too: kept is not used." active="py"
+def dispatch(experts, n_experts, kept=None, right=dispatch):
+    return right(experts, n_experts)
+
+
+# %% [markdown]
+r"""
+### And back
+
+Gather the rows of the tokens in sorted order, cut them into slices, call each expert on its slice, multiply each row by its gate, and **add** each row to its token's output (`index_add`): with $k = 2$ two rows arrive at the same token, and writing in place of adding would lose one of them.
+
+The buffer for the output is one tensor of the shape of $x$, in the dtype of $x$.
+
+### Exercise · moe_forward
+
+The whole layer for $N$ tokens, without capacity. Each expert may be called **once**, with all of its tokens, and no token may visit an expert that it did not choose: the check counts.
+"""
+
+
+# %% exercise="moe_forward" points=3 needs="route_top_k dispatch" withheld="course_lib.moe.MoE"
+def moe_forward(x: Tensor, router_weight: Tensor, experts: list, top_k: int) -> Tensor:
+    """Return the gated sum of what the chosen experts make of each token.
+
+    x              (N, d_model) tokens
+    router_weight  (E, d_model), scores are x @ router_weight.T
+    experts        E functions (n, d_model) → (n, d_model); each is called at most once
+    top_k          k, experts per token
+    returns        (N, d_model), row n is the sum over its k experts of gate · expert(x[n])
+
+    Gates as in route_top_k. A token's expert gets that token's row and no others.
+    """
+    ### BEGIN SOLUTION
+    chosen, gates = route_top_k(x @ router_weight.T, top_k)
+    order, counts = dispatch(chosen, len(experts))
+    tokens = order // top_k
+    slices = x[tokens].split(counts.tolist())
+    results = torch.cat([expert(rows) for expert, rows in zip(experts, slices)])
+    return torch.zeros_like(x).index_add(0, tokens, results * gates.flatten()[order, None])
+    ### END SOLUTION
+
+
+# %% [markdown] hints="moe_forward"
+r"""
+1. `dispatch` gives the order of the assignments. Which token does assignment a belong to, and where is its gate in `gates.flatten()`?
+2. `tokens = order // top_k`; `x[tokens].split(counts.tolist())` are the slices; concatenate what the experts return, multiply by `gates.flatten()[order, None]`, and `torch.zeros_like(x).index_add(0, tokens, …)`.
+"""
+
+
+# %% cases="moe_forward" active="py"
+def cases(seed):
+    def sizes(n, d, n_experts, top_k, seed):
+        up, down = random_tensor(seed + 1, n_experts, 5, d), random_tensor(seed + 2, n_experts, d, 5)
+        weights = {"router_weight": random_tensor(seed + 3, n_experts, d), "up": up, "down": down}
+        return {"x": random_tensor(seed, n, d), "top_k": top_k} | weights
+
+    yield Case(sizes(1, 2, 2, 1, seed), note="one token, one of two experts")
+    yield Case(sizes(4, 3, 3, 2, seed + 10), note="four tokens, two of three experts")
+    yield Case(sizes(3, 4, 8, 1, seed + 20), note="more experts than tokens")
+    yield Case(sizes(12, 4, 5, 3, seed + 30), note="three of five experts")
+
+
+# %% probe="moe_forward" active="py"
+def probe(student, case):
+    n_experts = len(case["up"])
+    calls, rows = [0] * n_experts, [0] * n_experts
+
+    def expert(e):
+        def apply(x):
+            calls[e] += len(x) > 0
+            rows[e] += len(x)
+            return F.gelu(x @ case["up"][e].T) @ case["down"][e].T
+
+        return apply
+
+    weight = case["router_weight"].clone().requires_grad_()
+    output = student(case["x"], weight, [expert(e) for e in range(n_experts)], case["top_k"])
+    output.square().sum().backward()
+    outcome = {"output": output.detach(), "gradient of the router": weight.grad}
+    return outcome | {"most calls of one expert": max(calls), "tokens of each expert": rows}
+
+
+# %% mistake="moe_forward" name="token_by_token" hint="The output is right, but you call an expert for one token at a time. Sort by expert and call each once, with all its tokens." active="py"
+def moe_forward(x, router_weight, experts, top_k, right=moe_forward):
+    return torch.cat([right(row[None], router_weight, experts, top_k) for row in x])
+
+
+# %% mistake="moe_forward" name="everyone_works" hint="The output is right, but every expert sees every token: the work grows with the number of experts. Send it only the tokens that chose it." active="py"
+def moe_forward(x, router_weight, experts, top_k):
+    chosen, gates = route_top_k(x @ router_weight.T, top_k)
+    weights = torch.zeros(len(x), len(experts)).scatter(1, chosen, gates)
+    return sum(weights[:, e, None] * expert(x) for e, expert in enumerate(experts))
+
+
+# %% mistake="moe_forward" name="overwritten" hint="Where two experts answer for a token, only one of the answers survives: add rows to the output, do not assign them." active="py"
+def moe_forward(x, router_weight, experts, top_k):
+    chosen, gates = route_top_k(x @ router_weight.T, top_k)
+    order, counts = dispatch(chosen, len(experts))
+    tokens = order // top_k
+    results = torch.cat([f(rows) for f, rows in zip(experts, x[tokens].split(counts.tolist()))])
+    out = torch.zeros_like(x)
+    for expert in range(len(experts)):
+        mine = chosen.flatten()[order] == expert
+        out = out.index_copy(0, tokens[mine], results[mine] * gates.flatten()[order][mine, None])
+    return out
+
+
+# %% mistake="moe_forward" name="gates_unsorted" hint="The rows are sorted by expert, your gates are not: row i is multiplied by a gate of another assignment. Look the gates up with order." active="py"
+def moe_forward(x, router_weight, experts, top_k):
+    chosen, gates = route_top_k(x @ router_weight.T, top_k)
+    order, counts = dispatch(chosen, len(experts))
+    tokens = order // top_k
+    results = torch.cat([f(rows) for f, rows in zip(experts, x[tokens].split(counts.tolist()))])
+    return torch.zeros_like(x).index_add(0, tokens, results * gates.flatten()[:, None])
+
+
+# %% mistake="moe_forward" name="gates_forgotten" hint="The experts' answers are added without their gates: multiply each by its gate first." active="py"
+def moe_forward(x, router_weight, experts, top_k):
+    chosen, gates = route_top_k(x @ router_weight.T, top_k)
+    order, counts = dispatch(chosen, len(experts))
+    tokens = order // top_k
+    results = torch.cat([f(rows) for f, rows in zip(experts, x[tokens].split(counts.tolist()))])
+    return torch.zeros_like(x).index_add(0, tokens, results + 0.0 * gates.flatten()[order, None])
+
+
+# %% [markdown]
+r"""
+## 4 · Full experts
+
+On many devices at once, each expert gets a buffer of fixed size: its **capacity**,
+
+$$C = \left\lceil \text{factor} \cdot \frac{N\,k}{E} \right\rceil .$$
+
+$N k / E$ is each expert's share if all were equally popular. A **capacity factor** of 1 leaves no room for anything else; 1.25 to 2 is usual in training. Whoever comes when an expert is full is **dropped**: the expert adds nothing for that token.
+
+- *By hand*: 64 tokens, 8 experts, $k = 2$, factor 1.25: $\lceil 1.25 \cdot 64 \cdot 2 / 8 \rceil = 20$.
+- *Rounded down* it breaks where it hurts most. A model that generates has one token: $1 \cdot 1 \cdot 2 / 8 = 0.25$, and `int(0.25)` is 0. **Every** expert is full, and the layer returns zeros. Round up.
+- The capacity depends on the number of tokens, so it is computed when tokens arrive, not when the layer is built.
+- A dropped token is not lost. The block computes $x + \operatorname{MoE}(x)$: the **residual** carries $x$ on, as if this layer had been skipped. Without a residual the token would become a vector of zeros.
+- A token that loses one of its two experts keeps the other one's gate as it was. Its gates now sum to less than 1, and the layer says less about it.
+
+### Exercise · expert_capacity
+"""
+
+
+# %% exercise="expert_capacity" points=1 withheld="course_lib.moe.expert_capacity"
+def expert_capacity(n_tokens: int, n_experts: int, top_k: int, capacity_factor: float) -> int:
+    """Return how many assignments an expert takes.
+
+    n_tokens         N, tokens that are counted together
+    n_experts        E
+    top_k            k, experts per token
+    capacity_factor  1: enough if all experts were equally popular
+    returns          factor · N · k / E, rounded up to a whole number
+
+    Raises ValueError when any argument is not positive.
+
+    Example: 64 tokens, 8 experts, top_k 2 and factor 1.25 give 20.
+    """
+    ### BEGIN SOLUTION
+    if min(n_tokens, n_experts, top_k, capacity_factor) <= 0:
+        raise ValueError("all arguments must be positive")
+    return math.ceil(capacity_factor * n_tokens * top_k / n_experts)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="expert_capacity"
+r"""
+1. How many assignments are there in all? What does `int` do to 0.25, and what does `math.ceil`?
+2. Raise ValueError if one of the four is not above 0; return `math.ceil(capacity_factor * n_tokens * top_k / n_experts)`.
+"""
+
+
+# %% cases="expert_capacity" active="py"
+def cases(seed):
+    base = {"n_tokens": 64, "n_experts": 8, "top_k": 2, "capacity_factor": 1.25}
+    yield Case(base, note="the example by hand")
+    yield Case(base | {"n_tokens": 1, "capacity_factor": 1.0}, note="one token, as in generation")
+    yield Case(base | {"n_tokens": 10, "n_experts": 4, "top_k": 1, "capacity_factor": 1.0}, note="a fraction above 1")
+    n = int(random_integers(seed, 20, 500, 1))
+    yield Case({"n_tokens": n, "n_experts": 16, "top_k": 3, "capacity_factor": 1.5}, note="other sizes")
+    yield Case(base | {"capacity_factor": 0.0}, note="no room at all")
+
+
+# %% mistake="expert_capacity" name="rounded_down" hint="You round down. One token alone then has a capacity of 0 and is dropped by every expert: round up." active="py"
+def expert_capacity(n_tokens, n_experts, top_k, capacity_factor, right=expert_capacity):
+    right(n_tokens, n_experts, top_k, capacity_factor)
+    return int(capacity_factor * n_tokens * top_k / n_experts)
+
+
+# %% mistake="expert_capacity" name="top_k_forgotten" hint="Each token makes k assignments: there are N · k of them to share, not N." active="py"
+def expert_capacity(n_tokens, n_experts, top_k, capacity_factor, right=expert_capacity):
+    return right(n_tokens, n_experts, 1, capacity_factor)
+
+
+# %% mistake="expert_capacity" name="at_least_one" hint="Rounding down and then taking at least 1 cures a single token, and still cuts off fractions: 10 · 1 / 4 = 2.5 must become 3." active="py"
+def expert_capacity(n_tokens, n_experts, top_k, capacity_factor, right=expert_capacity):
+    right(n_tokens, n_experts, top_k, capacity_factor)
+    return max(1, int(capacity_factor * n_tokens * top_k / n_experts))
+
+
+# %% mistake="expert_capacity" name="no_check" hint="A capacity factor of 0 drops everything without a word; the docstring asks for a ValueError." active="py"
+def expert_capacity(n_tokens, n_experts, top_k, capacity_factor):
+    return math.ceil(capacity_factor * n_tokens * top_k / n_experts)
+
+
+# %% [markdown]
+r"""
+Play with it: 32 tokens of one sequence and 8 experts. More imbalance makes some experts popular. What capacity factor would drop nothing, and how much room would then stand empty?
+"""
+
+# %%
+capacity_explorer()
+
+# %% [markdown]
+r"""
+### Who is dropped? A leak
+
+Say that an expert has room for 8 tokens and more want it. Which ones go? Three policies:
+
+- **drop at random**: the same text gives different outputs on two calls, even when nothing is trained;
+- **drop the least probable**: sensible, and the fate of an early token now depends on how keen *later* tokens are;
+- **drop whoever comes last** in the sequence.
+
+Below, 16 tokens compete for one expert with 8 places. Exchange the last token and watch the 15 before it: how often does the fate of at least one of them change?
+"""
+
+
+# %%
+def survivors(policy, wants, probs, generator, places=8):
+    """Which of the tokens that want the expert get in: (T,) boolean."""
+    queue = {
+        "in order": torch.arange(len(wants)),
+        "least probable dropped": probs.argsort(descending=True),
+        "random": torch.randperm(len(wants), generator=generator),
+    }[policy]
+    queue = queue[wants[queue]]
+    return torch.zeros(len(wants), dtype=torch.bool).index_fill(0, queue[:places], True)
+
+
+generator, trials = torch.Generator().manual_seed(0), budget(full=500, short=50)
+for policy in ("random", "least probable dropped", "in order"):
+    changed = 0
+    for _ in range(trials):
+        wants, probs = torch.rand(16, generator=generator) < 0.7, torch.rand(16, generator=generator)
+        before, wants_now = survivors(policy, wants, probs, generator), wants.clone()
+        wants_now[-1] = ~wants[-1]  # another last token
+        changed += bool((survivors(policy, wants_now, probs, generator) != before)[:-1].any())
+    print(f"{policy:23} the last token changed an earlier token's fate in {changed / trials:4.0%} of the texts")
+
+# %% [markdown]
+r"""
+A causal language model must not let token 15 influence what happens at token 3: training would reward peeking at the future, and generation, where there is no future yet, would behave differently. Only the order of the sequence is safe.
+
+The same happens *across* a batch: if all sequences share one capacity, your answer depends on what others asked in the same moment. So each sequence gets a capacity of its own, and fills it in order, a token's first choice before its second. (GShard and Switch count over groups of tokens and accept a little leakage in training. GShard lets all first choices go before any second choice; that depends on later tokens, too.)
+
+When the model is used, after training, **nothing is dropped at all**.
+
+### Exercise · within_capacity
+
+By hand: one sequence, $k = 1$, capacity 2, choices $(0, 0, 1, 0)$. The fourth token is expert 0's third: `[True, True, True, False]`.
+"""
+
+
+# %% exercise="within_capacity" points=3 withheld="course_lib.moe.within_capacity"
+def within_capacity(experts: Tensor, n_experts: int, capacity: int) -> Tensor:
+    """Say which assignments find room: in every sequence, each expert takes the first `capacity` that come.
+
+    experts    (B, T, k) int64, the choices of each token
+    n_experts  E
+    capacity   assignments that an expert takes from one sequence
+    returns    (B, T, k) boolean, True = has room. Assignments come in the order of experts[b].flatten(): token by
+               token, a token's first choice before its second
+
+    Example: [[[0], [0], [1], [0]]] with capacity 2 gives [[[True], [True], [True], [False]]].
+    """
+    ### BEGIN SOLUTION
+    queues = F.one_hot(experts.flatten(1), n_experts)  # (B, T·k, E): 1 where the assignment joins that queue
+    places = queues.cumsum(1).gather(-1, experts.flatten(1)[..., None])  # (B, T·k, 1): 1 for the first in the queue
+    return (places <= capacity).view_as(experts)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="within_capacity"
+r"""
+1. For one sequence: how many earlier assignments, this one included, chose the same expert? `F.one_hot` and `cumsum` count that for all at once.
+2. Flatten to (B, T·k); `F.one_hot(…, n_experts).cumsum(1)` is (B, T·k, E); pick each assignment's own expert with `gather`; True where that is at most capacity; reshape like experts.
+"""
+
+
+# %% cases="within_capacity" active="py"
+def cases(seed):
+    yield Case({"experts": torch.tensor([[[0], [0], [1], [0]]]), "n_experts": 2, "capacity": 2}, note="by hand")
+    yield Case({"experts": torch.tensor([[[0]], [[0]]]), "n_experts": 2, "capacity": 1}, note="two sequences")
+    pairs = torch.tensor([[[0, 1], [1, 0], [0, 1]]])
+    yield Case({"experts": pairs, "n_experts": 2, "capacity": 1}, note="first and second choices")
+    experts = random_tensor(seed, 3, 10, 4).topk(2).indices
+    yield Case({"experts": experts, "n_experts": 4, "capacity": 3}, note="three sequences of ten tokens")
+    yield Case({"experts": experts, "n_experts": 6, "capacity": 50}, note="room for all")
+
+
+# %% mistake="within_capacity" name="one_queue_for_the_batch" hint="Your sequences share one capacity, so what happens to one depends on the others. Count each sequence for itself." active="py"
+def within_capacity(experts, n_experts, capacity, right=within_capacity):
+    return right(experts.flatten(0, 1)[None], n_experts, capacity).view_as(experts)
+
+
+# %% mistake="within_capacity" name="first_choices_first" hint="All first choices go before any second choice in your version. Then a token's second choice depends on later tokens: the future leaks. Count token by token." active="py"
+def within_capacity(experts, n_experts, capacity, right=within_capacity):
+    turned = experts.transpose(1, 2).contiguous()
+    return right(turned, n_experts, capacity).transpose(1, 2)
+
+
+# %% mistake="within_capacity" name="queue_per_choice" hint="First and second choices fill separate queues in your version, so an expert can take twice its capacity. Both need a place in the same queue." active="py"
+def within_capacity(experts, n_experts, capacity, right=within_capacity):
+    return torch.cat([right(choice, n_experts, capacity) for choice in experts.split(1, dim=-1)], dim=-1)
+
+
+# %% mistake="within_capacity" name="one_too_many" hint="Your experts take one assignment more than their capacity: the first in a queue has place 1, or place 0 with a strict <." active="py"
+def within_capacity(experts, n_experts, capacity, right=within_capacity):
+    return right(experts, n_experts, capacity + 1)
+
+
+# %% mistake="within_capacity" name="last_come_first_served" hint="You keep the last tokens and drop the first: whether an early token is dropped then depends on later ones." active="py"
+def within_capacity(experts, n_experts, capacity, right=within_capacity):
+    return right(experts.flip(1, 2), n_experts, capacity).flip(1, 2)
+
+
+# %% [markdown]
+r"""
+## 5 · The rich get richer
+
+An expert that is chosen is trained; an expert that is trained is worth choosing. Nothing so far stops this from ending with one busy expert and seven that never learn. Capacity does not cure it: it only cuts off what is too much.
+
+The **load-balancing loss** (Switch Transformer) looks at a batch of $N$ tokens:
+
+$$L_{balance} = E \sum_{e=1}^{E} f_e\, P_e, \qquad f_e = \frac{\text{assignments to } e}{N k}, \qquad P_e = \frac1N \sum_{n=1}^{N} p_{n,e} .$$
+
+$f_e$ is what the expert **got**, $P_e$ what the router **meant**; both sum to 1 over the experts. $f$ is a count and has no gradient. $P$ has one, and its factor is $f$: the busier an expert, the harder its probability is pushed down.
+
+- Balanced: $f_e = P_e = 1/E$, so $L = E \cdot E \cdot \frac{1}{E^2} = 1$, whatever $E$ is.
+- Collapsed: $f_1 = P_1 = 1$, so $L = E$.
+- *By hand*: two experts, two tokens with $p = (0.75, 0.25)$, both sent to the first. $f = (1, 0)$, $P = (0.75, 0.25)$, $L = 2 \cdot (1 \cdot 0.75 + 0 \cdot 0.25) = 1.5$.
+
+Some libraries do not divide $f$ by $k$ (Hugging Face `transformers` is one); their value is $k$ times ours, and the weight of the loss must be chosen accordingly. About 0.01 is usual.
+
+### Exercise · load_balancing_loss
+"""
+
+
+# %% exercise="load_balancing_loss" points=2 withheld="course_lib.moe.load_balancing_loss"
+def load_balancing_loss(probs: Tensor, experts: Tensor) -> Tensor:
+    """Return E · Σ_e f_e · P_e.
+
+    probs    (..., E) the router's probabilities of every token; P_e is their mean over all tokens
+    experts  (..., k) int64, the choices of every token; f_e is the share of all assignments that chose e
+    returns  a scalar, 1 when all experts are used alike. Its gradient reaches probs through P alone
+
+    Example: probs [[0.75, 0.25], [0.75, 0.25]] and experts [[0], [0]] give 1.5.
+    """
+    ### BEGIN SOLUTION
+    n_experts = probs.size(-1)
+    got = torch.bincount(experts.flatten(), minlength=n_experts) / experts.numel()
+    meant = probs.flatten(0, -2).mean(0)
+    return n_experts * (got * meant).sum()
+    ### END SOLUTION
+
+
+# %% [markdown] hints="load_balancing_loss"
+r"""
+1. Two vectors of E numbers that each sum to 1. Which is counted from `experts`, and which is a mean of `probs`?
+2. `got = torch.bincount(experts.flatten(), minlength=E) / experts.numel()`, `meant = probs.flatten(0, -2).mean(0)`; return `E * (got * meant).sum()`.
+"""
+
+
+# %% cases="load_balancing_loss" active="py"
+def cases(seed):
+    probs = torch.tensor([[0.75, 0.25], [0.75, 0.25]])
+    yield Case({"probs": probs, "experts": torch.tensor([[0], [0]])}, note="the example by hand")
+    even, all_ways = torch.full((4, 4), 0.25), torch.tensor([[0], [1], [2], [3]])
+    yield Case({"probs": even, "experts": all_ways}, note="perfect balance: 1")
+    probs = random_distributions(seed, 9, 5)
+    yield Case({"probs": probs, "experts": probs.topk(2).indices}, note="two experts per token")
+    probs = random_distributions(seed + 1, 2, 6, 4)
+    yield Case({"probs": probs, "experts": probs.topk(3).indices}, note="two sequences")
+
+
+# %% probe="load_balancing_loss" active="py"
+def probe(student, case):
+    probs = case["probs"].clone().requires_grad_()
+    loss = student(probs, case["experts"])
+    if loss.requires_grad:
+        loss.backward()
+    return {"loss": loss.detach(), "gradient of probs": probs.grad}
+
+
+# %% mistake="load_balancing_loss" name="not_divided_by_k" hint="Your f sums to k, not to 1: divide the counts by all N · k assignments. Perfect balance should give 1." active="py"
+def load_balancing_loss(probs, experts, right=load_balancing_loss):
+    return experts.size(-1) * right(probs, experts)
+
+
+# %% mistake="load_balancing_loss" name="factor_e_missing" hint="Without the factor E perfect balance gives 1/E, and the weight of the loss would have to change with the number of experts." active="py"
+def load_balancing_loss(probs, experts, right=load_balancing_loss):
+    return right(probs, experts) / probs.size(-1)
+
+
+# %% mistake="load_balancing_loss" name="counts_only" hint="You multiply f with f. Counting has no gradient, so nothing would learn from this loss: one of the two must be the mean probability P." active="py"
+def load_balancing_loss(probs, experts):
+    got = torch.bincount(experts.flatten(), minlength=probs.size(-1)) / experts.numel()
+    return probs.size(-1) * (got * got).sum()
+
+
+# %% mistake="load_balancing_loss" name="probabilities_only" hint="You multiply P with P and never look at what the experts got. A router can be even on average while its largest choice is always the same." active="py"
+def load_balancing_loss(probs, experts):
+    meant = probs.flatten(0, -2).mean(0)
+    return probs.size(-1) * (meant * meant).sum()
+
+
+# %% mistake="load_balancing_loss" name="first_choices_only" hint="Your f counts first choices only. With k experts per token every choice is work: count them all." active="py"
+def load_balancing_loss(probs, experts, right=load_balancing_loss):
+    return right(probs, experts[..., :1].contiguous())
+
+
+# %% [markdown]
+r"""
+### Watch it happen
+
+Back to the facts: 4,096 of them, eight experts, one expert per token. The tokens share a common part here, as the hidden states of real networks do: some experts begin a little more popular. First without the balancing loss, then with it at a weight of 0.01.
+"""
+
+
+# %%
+def popularity_contest(balance, label):
+    torch.manual_seed(1)
+    model = Memory(64, moe.MoE(32, 32, n_experts=8, top_k=1, balance=balance))
+    nn.init.uniform_(model.layer.router.weight, -0.18, 0.18)
+    nn.init.ones_(model.norm.bias)  # the common part
+    for _ in watch_loads(teacher(model, 64, steps=budget(full=500, short=12)), model, label):
+        pass
+    share = recalled(model, 64)
+    print(f"{label}: {share:.0%} of the facts recalled, busiest expert {model.layer.routing.loads.max():.0%}")
+    return model
+
+
+alone = popularity_contest(0.0, "without balance")
+
+# %%
+balanced = popularity_contest(0.01, "with balance 0.01")
+
+# %% [markdown]
+r"""
+The same layer, the same start, the same facts. Experts that nobody asks store nothing, and the layer remembers less.
+
+There is a price. The balancing loss pulls towards *even*, and the best split of the world need not be even; too large a weight turns the router into a dice. DeepSeek-V3 (2024) balances without such a loss: a bias is added to each expert's score for the choice alone, and is nudged up or down by how busy the expert was.
+"""
+
+# %% [markdown]
+r"""
+### Scores that grow too large
+
+Router scores may drift upwards together: the softmax does not change when a constant is added to all of them, so nothing holds them back. In bfloat16, with 8 significant bits, that is dangerous: around 100 the next representable number is half a unit away, and two scores that differ by 0.2 become the same.
+"""
+
+# %%
+for size in (1.0, 100.0):
+    scores = torch.tensor([size, size + 0.2])
+    exact, rounded = scores.softmax(-1), scores.bfloat16().float().softmax(-1)
+    print(
+        f"scores {size:5.1f} and {size + 0.2:5.1f}: gates {exact.numpy().round(3)}, through bfloat16 {rounded.numpy().round(3)}"
+    )
+
+# %% [markdown]
+r"""
+Two remedies, used together: compute the router in float32 even where the rest is in half precision, and add the **z-loss** (ST-MoE, Zoph et al. 2022)
+
+$$L_z = \frac1N \sum_{n=1}^{N} \Big( \log \sum_{e=1}^{E} e^{r_{n,e}} \Big)^2 ,$$
+
+the mean square of the logarithm of the softmax's denominator. For four scores of 0 it is $(\ln 4)^2 = 1.922$; a common shift by $+100$ costs about $10^4$. A weight of 0.001 is usual.
+
+### Exercise · router_z_loss
+"""
+
+
+# %% exercise="router_z_loss" points=1 withheld="course_lib.moe.router_z_loss"
+def router_z_loss(logits: Tensor) -> Tensor:
+    """Return the mean over all tokens of (log Σ_e exp(logit_e))².
+
+    logits   (..., E) scores of the router, also very large ones
+    returns  a scalar, finite for finite logits
+
+    Example: logits [[0, 0, 0, 0]] give (ln 4)² ≈ 1.922.
+    """
+    ### BEGIN SOLUTION
+    return logits.logsumexp(-1).square().mean()
+    ### END SOLUTION
+
+
+# %% [markdown] hints="router_z_loss"
+r"""
+1. `exp(1000)` is infinite, but the logarithm of a sum of exponentials can be had without computing it: lesson 01 does so.
+2. `torch.logsumexp` over the last dimension, then square, then the mean: in this order.
+"""
+
+
+# %% cases="router_z_loss" active="py"
+def cases(seed):
+    yield Case({"logits": torch.zeros(1, 4)}, note="four zeros")
+    yield Case({"logits": torch.tensor([[1000.0, 990.0], [0.0, 0.0]])}, note="very large scores")
+    yield Case({"logits": random_tensor(seed, 7, 5, scale=3.0)}, note="seven tokens")
+    yield Case({"logits": random_tensor(seed + 1, 2, 3, 6)}, note="two sequences")
+
+
+# %% mistake="router_z_loss" name="not_squared" hint="Without the square the loss rewards very negative scores. Square each token's logarithm." active="py"
+def router_z_loss(logits):
+    return logits.logsumexp(-1).mean()
+
+
+# %% mistake="router_z_loss" name="square_of_the_mean" hint="You square the mean; then large positive and negative values cancel first. Square each token's value, then average." active="py"
+def router_z_loss(logits):
+    return logits.logsumexp(-1).mean().square()
+
+
+# %% mistake="router_z_loss" name="overflow" hint="exp(1000) is infinite. Use torch.logsumexp, which subtracts the maximum first." active="py"
+def router_z_loss(logits):
+    return logits.exp().sum(-1).log().square().mean()
+
+
+# %% mistake="router_z_loss" name="mean_of_squares" hint="That is the mean square of the scores themselves. The z-loss squares the logarithm of each token's sum of exponentials." active="py"
+def router_z_loss(logits):
+    return logits.square().mean()
+
+
+# %% [markdown]
+r"""
+## 6 · Stored and active
+
+Two numbers describe a mixture, and headlines mix them up. **Stored** parameters must fit into memory. **Active** parameters take part in one token's computation, and decide the arithmetic: about 2 floating-point operations per active weight and token.
+
+One layer with experts of two matrices, $(d_{ff}, d_{model})$ and $(d_{model}, d_{ff})$, and no biases:
+
+$$\text{stored} = \underbrace{E \cdot d_{model}}_{\text{router}} + E \cdot 2\, d_{model} d_{ff}, \qquad \text{active} = \underbrace{E \cdot d_{model}}_{\text{router}} + k \cdot 2\, d_{model} d_{ff} .$$
+
+The router scores **every** expert, so it is always active in full. A dense feed-forward network of the same active size has $d_{ff}^{dense} = k\, d_{ff}$.
+
+### Exercise · active_parameters
+
+For $d_{model} = 64$, $d_{ff} = 128$, 8 experts and $k = 2$: the router has 512 weights, an expert 16,384; stored 131,584, active 33,280.
+"""
+
+
+# %% exercise="active_parameters" points=1 withheld="course_lib.moe.active_parameters course_lib.moe.MoE"
+def active_parameters(d_model: int, d_ff: int, n_experts: int, top_k: int) -> tuple[int, int]:
+    """Count the parameters of one MoE layer: a router and experts of two matrices, all without biases.
+
+    d_model    features of a token
+    d_ff       hidden features of one expert
+    n_experts  E
+    top_k      k, experts per token
+    returns    (stored, active): all of them, and those that one token meets
+
+    Example: active_parameters(64, 128, 8, 2) is (131584, 33280).
+    """
+    ### BEGIN SOLUTION
+    router, expert = n_experts * d_model, 2 * d_model * d_ff
+    return router + n_experts * expert, router + top_k * expert
+    ### END SOLUTION
+
+
+# %% [markdown] hints="active_parameters"
+r"""
+1. Which part of the layer does every token meet, whatever it chooses?
+2. `router = n_experts * d_model` and `expert = 2 * d_model * d_ff`; the stored are router + E experts, the active router + k experts.
+"""
+
+
+# %% cases="active_parameters" active="py"
+def cases(seed):
+    yield Case({"d_model": 64, "d_ff": 128, "n_experts": 8, "top_k": 2}, note="the example by hand")
+    yield Case({"d_model": 4, "d_ff": 6, "n_experts": 1, "top_k": 1}, note="one expert: all is active")
+    d_model, d_ff, n_experts, top_k = (int(n) for n in random_integers(seed, 3, 40, 4))
+    yield Case({"d_model": d_model, "d_ff": d_ff, "n_experts": n_experts + top_k, "top_k": top_k}, note="other sizes")
+
+
+# %% mistake="active_parameters" name="router_forgotten" hint="The router's E · d_model weights are missing." active="py"
+def active_parameters(d_model, d_ff, n_experts, top_k):
+    return n_experts * 2 * d_model * d_ff, top_k * 2 * d_model * d_ff
+
+
+# %% mistake="active_parameters" name="router_in_part" hint="You count k rows of the router as active. It scores all E experts before it can choose." active="py"
+def active_parameters(d_model, d_ff, n_experts, top_k):
+    expert = 2 * d_model * d_ff
+    return n_experts * (d_model + expert), top_k * (d_model + expert)
+
+
+# %% mistake="active_parameters" name="one_matrix" hint="An expert has two matrices, up and down." active="py"
+def active_parameters(d_model, d_ff, n_experts, top_k):
+    return n_experts * (d_model + d_model * d_ff), n_experts * d_model + top_k * d_model * d_ff
+
+
+# %% [markdown]
+r"""
+### A published model
+
+Mixtral 8x7B (Jiang et al. 2024) has 32 layers, $d_{model} = 4096$, 8 experts of **three** matrices each (SwiGLU, $d_{ff} = 14336$), $k = 2$, grouped-query attention with 32 query and 8 key–value heads of 128 features, and 32,000 tokens with separate input and output matrices.
+
+### Question · mixtral_experts
+
+How many billions of parameters do the experts of all its layers hold together? Write the number in billions ($10^9$), with one decimal.
+"""
+
+# %% exercise="mixtral_experts" points=1 kind="number"
+### BEGIN SOLUTION
+mixtral_experts = 32 * 8 * 3 * 4096 * 14336 / 1e9  # 45.1
+### END SOLUTION
+
+# %% mistake="mixtral_experts" name="two_matrices" hint="You counted two matrices per expert. A SwiGLU network has three: gate, up and down." active="py"
+mixtral_experts = 32 * 8 * 2 * 4096 * 14336 / 1e9
+
+# %% mistake="mixtral_experts" name="one_layer" hint="That is one layer. There are 32." active="py"
+mixtral_experts = 8 * 3 * 4096 * 14336 / 1e9
+
+# %% mistake="mixtral_experts" name="active_only" hint="Those are the experts that one token meets, 2 of 8. All are stored." active="py"
+mixtral_experts = 32 * 2 * 3 * 4096 * 14336 / 1e9
+
+# %% mistake="mixtral_experts" name="eight_times_seven" hint="The name misleads: only the experts exist eight times; attention and embeddings exist once. Count 32 · 8 · 3 · 4096 · 14336." active="py"
+mixtral_experts = 56.0
+
+# %%
+d, d_ff, n_layers, n_experts, top_k = 4096, 14336, 32, 8, 2
+attention = d * d + 2 * d * (8 * 128) + d * d  # q, then k and v of 8 heads, then the output
+shared = n_layers * (attention + 2 * d + n_experts * d) + 2 * 32_000 * d + d  # with norms, routers, embeddings
+expert = 3 * d * d_ff
+print(f"stored {(shared + n_layers * n_experts * expert) / 1e9:.1f} billion, not 8 · 7 = 56")
+print(f"active {(shared + n_layers * top_k * expert) / 1e9:.1f} billion for each token")
+print(f"experts hold {n_layers * n_experts * expert / (shared + n_layers * n_experts * expert):.0%} of what is stored")
+
+# %% [markdown]
+r"""
+## 7 · The layer
+
+Now put the parts together, as a module that takes the place of any feed-forward network.
+
+- The router is computed, then read in float32 at least.
+- Capacity counts for each **sequence** ($T$ tokens), and only while `self.training` is true.
+- Dropped assignments add nothing; the gates of a token's other experts stay as they are.
+- The two auxiliary losses are kept, weighted, in `aux_loss`; whoever trains adds it to the loss. The `routing` is kept for pictures: no gradients there, so `detach`.
+- The residual is the block's business, not the layer's.
+
+An expert that gets no tokens may be called with an empty slice, (0, d_model). It does no work, and its gradient is then 0. If it is not called at all, its gradient is `None`: optimisers skip it, momentum and weight decay included, and DistributedDataParallel stops with an error unless it is told to look for unused parameters. The cell below shows both.
+
+"""
+
+# %%
+asked, unasked = Expert(4, 8), Expert(4, 8)
+asked(torch.zeros(0, 4)).sum().backward()  # no tokens, four features
+print("called with an empty slice: largest gradient", asked.up.weight.grad.abs().max().item())
+print("never called:               gradient", unasked.up.weight.grad)
+
+# %% [markdown]
+r"""
+### Exercise · MoE
+"""
+
+
+# %% exercise="MoE" points=5 parts={"forward":3,"capacity":1,"losses":1} needs="route_top_k expert_capacity within_capacity dispatch load_balancing_loss router_z_loss" withheld="course_lib.moe.MoE"
+class MoE(nn.Module):
+    """A layer of experts and the router that sends each token to top_k of them.
+
+    d_model, d_ff    sizes of one expert, made by Expert(d_model, d_ff)
+    n_experts        E
+    top_k            experts per token
+    capacity_factor  room of an expert in one sequence, in training only; None: no limit
+    balance, z       weights of the two auxiliary losses
+
+    Parts: router, nn.Linear(d_model, n_experts, bias=False), and experts, an nn.ModuleList of E.
+    """
+
+    def __init__(self, d_model, d_ff, n_experts, top_k, capacity_factor=None, balance=0.01, z=0.001) -> None:
+        super().__init__()
+        self.n_experts, self.top_k, self.capacity_factor = n_experts, top_k, capacity_factor
+        self.balance, self.z, self.aux_loss, self.routing = balance, z, None, None
+        ### BEGIN SOLUTION
+        self.router = nn.Linear(d_model, n_experts, bias=False)
+        self.experts = nn.ModuleList(Expert(d_model, d_ff) for _ in range(n_experts))
+        ### END SOLUTION
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the gated sum of the experts' answers, (B, T, d_model) → (B, T, d_model).
+
+        Sets aux_loss, the scalar balance · load_balancing_loss + z · router_z_loss, and routing,
+        Routing(probs (B, T, E), experts (B, T, k), gates (B, T, k), kept (B, T, k) or None), detached.
+        """
+        ### BEGIN SOLUTION
+        logits = self.router(x).float()  # (B, T, E)
+        probs = logits.softmax(-1)
+        experts, gates = route_top_k(logits, self.top_k)
+        kept = None
+        if self.training and self.capacity_factor is not None:
+            capacity = expert_capacity(x.size(1), self.n_experts, self.top_k, self.capacity_factor)
+            kept = within_capacity(experts, self.n_experts, capacity)
+        self.aux_loss = self.balance * load_balancing_loss(probs, experts) + self.z * router_z_loss(logits)
+        self.routing = Routing(probs.detach(), experts, gates.detach(), kept)
+        order, counts = dispatch(experts, self.n_experts, kept)
+        tokens, flat = order // self.top_k, x.flatten(0, 1)
+        slices = flat[tokens].split(counts.tolist())
+        results = torch.cat([expert(rows) for expert, rows in zip(self.experts, slices)])
+        weighted = results * gates.flatten()[order, None].to(x.dtype)
+        return torch.zeros_like(flat).index_add(0, tokens, weighted).view_as(x)
+        ### END SOLUTION
+
+
+# %% [markdown] hints="MoE"
+r"""
+1. You have written all parts. `moe_forward` is the heart, with (B, T, d_model) flattened to (B·T, d_model) around it; which tokens and gates remain comes from `dispatch(experts, n_experts, kept)`.
+2. Scores; `route_top_k`; `kept` from `within_capacity` with `expert_capacity(x.size(1), …)` if training and a factor is set; the two losses from `logits.softmax(-1)`, the choices and the logits; then gather, call, weigh, `index_add`.
+"""
+
+
+# %% cases="MoE" active="py"
+def cases(seed):
+    def state(d, d_ff, n_experts):
+        weights = {"router.weight": random_tensor(seed, n_experts, d)}
+        for e in range(n_experts):
+            weights[f"experts.{e}.up.weight"] = random_tensor(seed + 2 * e + 1, d_ff, d)
+            weights[f"experts.{e}.down.weight"] = random_tensor(seed + 2 * e + 2, d, d_ff)
+        return weights
+
+    small = {"sizes": [2, 3, 2], "top_k": 1, "state": state(2, 3, 2), "x": random_tensor(seed + 50, 1, 2, 2)}
+    base = {"sizes": [4, 6, 4], "top_k": 2, "state": state(4, 6, 4), "x": random_tensor(seed + 51, 3, 8, 4)}
+    tight = {"capacity_factor": 0.75, "training": True}
+    yield Case(small, note="two tokens, one of two experts", part="forward")
+    yield Case(base, note="three sequences, two of four experts", part="forward")
+    yield Case(base | {"dtype": "bfloat16"}, note="half precision", part="forward")
+    yield Case(base | tight, note="full experts in training", part="capacity")
+    yield Case(base | tight | {"training": False}, note="nothing is dropped in evaluation", part="capacity")
+    yield Case(base | tight | {"top_k": 1}, note="full experts, one per token", part="capacity")
+    yield Case(base | {"losses": [0.5, 0.0]}, note="balance alone", part="losses")
+    yield Case(base | {"losses": [0.0, 0.5]}, note="z alone", part="losses")
+    yield Case(base | tight | {"losses": [0.3, 0.2]}, note="both, with full experts", part="losses")
+
+
+# %% probe="MoE" active="py"
+def probe(student, case):
+    layer = student(*case["sizes"], case["top_k"], case.get("capacity_factor"), *case.get("losses", []))
+    layer.load_state_dict(case["state"])
+    layer.train(case.get("training", False))
+    dtype = getattr(torch, case.get("dtype", "float32"))
+    x = case["x"].to(dtype).requires_grad_()
+    output = layer.to(dtype)(x)
+    if "losses" in case:
+        layer.aux_loss.backward()
+        return {"aux_loss": layer.aux_loss.detach(), "its gradient of the router": layer.router.weight.grad}
+    if dtype != torch.float32:
+        return {"dtype": str(output.dtype), "routed in": str(layer.routing.probs.dtype)}
+    output.square().sum().backward()
+    outcome = {"output": output.detach(), "experts": layer.routing.experts, "kept": layer.routing.kept}
+    return outcome | {"gradient of x": x.grad, "gradient of the router": layer.router.weight.grad}
+
+
+# %% mistake="MoE" name="drops_in_evaluation" hint="Your layer drops tokens in evaluation mode too. Ask self.training." active="py"
+class MoE(MoE):
+    def forward(self, x):
+        before, self.training = self.training, True
+        try:
+            return super().forward(x)
+        finally:
+            self.training = before
+
+
+# %% mistake="MoE" name="residual_inside" hint="Your layer adds x to its result. The block around it does that already; here a dropped token gets zeros." active="py"
+class MoE(MoE):
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+# %% mistake="MoE" name="capacity_of_the_batch" hint="Your capacity is that of all B · T tokens. Each sequence is counted for itself: x.size(1) tokens." active="py"
+class MoE(MoE):
+    def forward(self, x):
+        factor = self.capacity_factor
+        self.capacity_factor = None if factor is None else factor * x.size(0)
+        try:
+            return super().forward(x)
+        finally:
+            self.capacity_factor = factor
+
+
+# %% mistake="MoE" name="no_capacity" hint="Full experts take everything in your version: capacity_factor is not used in training." active="py"
+class MoE(MoE):
+    def __init__(self, d_model, d_ff, n_experts, top_k, capacity_factor=None, balance=0.01, z=0.001):
+        super().__init__(d_model, d_ff, n_experts, top_k, None, balance, z)
+
+
+# %% mistake="MoE" name="loss_detached" hint="Your aux_loss has no gradient: only what goes into routing is detached." active="py"
+class MoE(MoE):
+    def forward(self, x):
+        output = super().forward(x)
+        self.aux_loss = self.aux_loss.detach()
+        return output
+
+
+# %% mistake="MoE" name="unweighted" hint="Your aux_loss is the sum of the two losses without their weights, balance and z." active="py"
+class MoE(MoE):
+    def __init__(self, d_model, d_ff, n_experts, top_k, capacity_factor=None, balance=0.01, z=0.001):
+        super().__init__(d_model, d_ff, n_experts, top_k, capacity_factor, 1.0, 1.0)
+
+
+# %% [markdown]
+r"""
+## 8 · Does it pay?
+
+### Facts
+
+The facts of section 1 again. The mixtures meet 32 hidden features per token, as many as the narrow network; they store 128 (8 experts of 16, two per token) and 256 (8 experts of 32, one per token). If your `MoE` passed its check, it is yours that learns.
+"""
+
+# %%
+Layer = yours("moe.MoE", moe.MoE)
+curves = dense | {
+    "8 experts of 16, two per token": recall_curve("8 × 16", lambda: Layer(32, 16, n_experts=8, top_k=2)),
+    "8 experts of 32, one per token": recall_curve("8 × 32", lambda: Layer(32, 32, n_experts=8, top_k=1)),
+}
+show(
+    recall([1024, 2048, 4096], curves, "Mixtures remember more at the same work"),
+    alt="Share of facts recalled: the narrow dense network falls first, the mixtures stay far above it at the same active size.",
+)
+for name, shares in curves.items():
+    print(f"{name:32}", "  ".join(f"{share:4.0%}" for share in shares))
+
+# %% [markdown]
+r"""
+At equal work per token the mixtures recall what the narrow network has no room for. At equal *storage* the wide dense network is at least as good: experts save arithmetic, not memory.
+
+### Language
+
+Now the course's language, in the GPT of lesson 15 with its feed-forward networks exchanged: 8 experts of 64 hidden features, two per token, against a dense network of 128. Everything else is the same, and so are the active parameters, but for the router. No capacity: on one machine nothing has to be dropped.
+"""
+
+# %%
+from course_lib import scoreboard
+from course_lib.gpt import GPT, GPTConfig
+from course_lib.language_model import count_parameters, draw_windows, nats_per_token, next_token_loss
+
+language = scoreboard.language()
+train_tokens, test_tokens = scoreboard.training(300_000), scoreboard.held_out()
+config = GPTConfig(len(language.vocabulary), seq_len=32, d_model=64, n_heads=4, n_layers=2, d_ff=128, bias=False)
+
+
+def language_trainer(model, loss):
+    draw = draw_windows(train_tokens, batch_size=32, length=32)
+    return Trainer(model, draw, loss, steps=budget(full=1000, short=12), lr=0.01)
+
+
+floor = {"exact entropy rate": language.entropy_rate}
+torch.manual_seed(0)
+plain = GPT(config)
+plain_trainer = language_trainer(plain, next_token_loss)
+plain_steps = list(watch(plain_trainer, "dense", floor))
+
+
+# %%
+torch.manual_seed(0)
+mixture = GPT(config, lambda config: Layer(config.d_model, 64, n_experts=8, top_k=2))
+for block in mixture.blocks:
+    nn.init.normal_(block.feed_forward.router.weight, std=0.02)  # a router that begins undecided
+with_experts = lambda model, windows: next_token_loss(model, windows) + moe.auxiliary_loss(model)
+mixture_trainer = language_trainer(mixture, with_experts)
+mixture_steps = [step for step, _ in watch_loads(watch(mixture_trainer, "mixture", curve=False), mixture, "mixture")]
+
+# %%
+results = {"dense": (plain, plain_trainer), "mixture": (mixture, mixture_trainer)}
+for name, (model, trainer) in results.items():
+    count = count_parameters(model)
+    used = moe.active_parameters(model) if name == "mixture" else count
+    reached = nats_per_token(model, test_tokens)
+    print(
+        f"{name:8} {reached:.3f} nats a token, {count:7,} stored, {used:7,} active, {trainer.seconds:.0f} s of training"
+    )
+scoreboard.record("mixture of experts", reached, count, mixture_trainer.seconds, "17_moe")
+scoreboard.show_scoreboard()
+
+# %% [markdown]
+r"""
+Here the mixture wins nothing: after the same number of updates it has not overtaken the dense network, and it took longer. Three things are worth remembering.
+
+- **The toy language has little to store.** A few hundred words and their habits fit into the dense network; more room is of no use. Mixtures pay where a dense model of the same cost is too small for what there is to know, as with the 4,096 facts.
+- **Each expert sees a part of the data**: $k/E$ of the tokens, here a quarter. What all tokens have in common must be learned several times over.
+- **Equal arithmetic is not equal time.** Sorting, gathering and eight small products cost more than one large product. With wider layers the overhead fades; with experts on different machines, sending tokens around takes its place.
+
+### Who reads what?
+
+Did the experts divide the language among themselves? For each kind of word, the picture shows where its first choices go in the second layer.
+"""
+
+# %%
+from course_lib.data import mouse_and_cheese as world
+
+animals = [line.split() for line in world.ANIMALS.strip().splitlines()]
+forms = [verb.split() for verbs in world.VERBS.values() for verb in verbs.split(",")]
+kinds = {
+    "the": ["the"],
+    "animal, one": [row[0] for row in animals],
+    "animals, many": [row[1] for row in animals],
+    "verb, one": [row[0] for row in forms],
+    "verb, many": [row[1] for row in forms],
+    "verb, past": [row[2] for row in forms],
+    "adjective": world.ADJECTIVES,
+    "near, in, …": world.NEAR,
+    "name": world.WOMEN + world.MEN,
+    "end of sentence": ["<eos>"],
+}
+
+
+# %%
+@torch.no_grad()
+def first_choices(ids):
+    """The expert that each token of ids (B, T) asks first, in every layer: (L, B, T)."""
+    mixture.eval()(ids)
+    return torch.stack([routing.experts[..., 0] for routing in moe.routings(mixture)])
+
+
+windows = test_tokens[: 32 * 500].view(-1, 32)
+experts = first_choices(windows)[1]  # second layer
+table = []
+for words in kinds.values():
+    wanted = torch.tensor([language.encode(word)[0] for word in words])
+    asked = experts[torch.isin(windows, wanted)]
+    table.append(torch.bincount(asked, minlength=8) / len(asked))
+figure = figures.specialisation(torch.stack(table), list(kinds), "Kinds of words and the experts that read them")
+show(figure, alt="A heat map: most kinds of words go mainly to one or two of the eight experts.")
+
+# %% [markdown]
+r"""
+Read a few sentences with the number of each word's expert under it; compare the layers.
+"""
+
+# %%
+sentences = [
+    "the mouse that the cats chase eats cheese",
+    "the mice near the old house eat bread",
+    "Ada says that she loves the Eiffel Tower in Paris",
+]
+texts = [["<eos>", *sentence.split()] for sentence in sentences]
+choices = [first_choices(torch.tensor([language.encode(" ".join(text))]))[:, 0] for text in texts]
+expert_reader(texts, choices)
+
+# %% [markdown]
+r"""
+Experts in a trained mixture tend to divide the work by kinds of *tokens*, not by topics; the authors of Mixtral looked for an expert in biology or philosophy and found mostly patterns of syntax (Jiang et al. 2024). The word “expert” promises more than it keeps.
+And a picture of who is asked does not say what the expert does: another seed deals the roles out anew.
+
+### What if an expert is missing?
+"""
+
+
+# %%
+@torch.no_grad()
+def without_expert(layer, expert):
+    """Held-out loss when one expert answers with zeros."""
+    weight = mixture.blocks[layer].feed_forward.experts[expert].down.weight
+    saved = weight.clone()
+    weight.zero_()
+    loss = nats_per_token(mixture, test_tokens[:5000])
+    weight.copy_(saved)
+    return loss
+
+
+intact = nats_per_token(mixture, test_tokens[:5000])
+for layer in range(2):
+    cost = [without_expert(layer, expert) - intact for expert in range(8)]
+    print(f"layer {layer + 1}, nats a token more without expert 0 … 7:", "  ".join(f"{c:+.2f}" for c in cost))
+
+# %% [markdown]
+r"""
+## 9 · Find the bugs
+
+A layer from a popular tutorial, shortened. It trains. But it returns zeros when a model generates one token at a time, its answers to long texts change for the worse in evaluation, it crashes in half precision, and with one expert per token its router never improves.
+
+Four faults, one point each; the last paragraph of section 2, section 4 and the end of section 3 hold the cures.
+"""
+
+
+# %% exercise="sparse_layer" points=4 parts={"alone":1,"evaluation":1,"half":1,"one_expert":1} withheld="course_lib.moe.MoE course_lib.moe.route_top_k course_lib.moe.expert_capacity"
+def sparse_layer(
+    x: Tensor, router_weight: Tensor, experts: list, top_k: int, capacity_factor: float, training: bool
+) -> Tensor:
+    """A mixture of experts for the tokens of one sequence.
+
+    x                (T, d_model), in any floating-point dtype
+    router_weight    (E, d_model)
+    experts          E functions (n, d_model) → (n, d_model)
+    top_k            k, experts per token; gates are divided by their sum if k > 1
+    capacity_factor  in training an expert takes the first ⌈factor · T · k / E⌉ tokens that chose it
+    training         False: nothing is dropped
+    returns          (T, d_model), in the dtype of x
+    """
+    ### BEGIN SOLUTION
+    capacity = math.ceil(capacity_factor * len(x) * top_k / len(experts)) if training else len(x)
+    gates, chosen = (x @ router_weight.T).softmax(-1).topk(top_k, dim=-1)
+    if top_k > 1:
+        gates = gates / gates.sum(-1, keepdim=True)
+    out = torch.zeros_like(x)
+    for number, expert in enumerate(experts):
+        token, choice = (chosen == number).nonzero(as_tuple=True)
+        token, choice = token[:capacity], choice[:capacity]
+        out = out.index_add(0, token, gates[token, choice, None] * expert(x[token]))
+    return out
+    ### END SOLUTION
+    ### BEGIN STARTER
+    # capacity = int(capacity_factor * len(x) * top_k / len(experts))
+    # gates, chosen = (x @ router_weight.T).softmax(-1).topk(top_k, dim=-1)
+    # gates = gates / gates.sum(-1, keepdim=True)
+    # out = torch.zeros(x.shape)
+    # for number, expert in enumerate(experts):
+    #     token, choice = (chosen == number).nonzero(as_tuple=True)
+    #     token, choice = token[:capacity], choice[:capacity]
+    #     out = out.index_add(0, token, gates[token, choice, None] * expert(x[token]))
+    # return out
+    ### END STARTER
+
+
+# %% [markdown] hints="sparse_layer"
+r"""
+1. Try each complaint: what is `capacity` for one token? Is `training` used? Which dtype has `torch.zeros(x.shape)`? What are the gates for top_k = 1?
+2. `math.ceil`, and no limit (len(x)) unless training; divide the gates only if top_k > 1; `torch.zeros_like(x)`.
+"""
+
+
+# %% cases="sparse_layer" active="py"
+def cases(seed):
+    weights = {
+        "router_weight": random_tensor(seed + 1, 4, 3),
+        "up": random_tensor(seed + 2, 4, 5, 3),
+        "down": random_tensor(seed + 3, 4, 3, 5),
+    }
+    base = weights | {"x": random_tensor(seed, 8, 3), "top_k": 2, "capacity_factor": 1.0, "training": True}
+    yield Case(base | {"x": base["x"][:1]}, note="one token", part="alone")
+    yield Case(base | {"x": base["x"][:3], "capacity_factor": 0.75}, note="a fraction of a place", part="alone")
+    yield Case(base | {"training": False, "capacity_factor": 0.5}, note="evaluation", part="evaluation")
+    yield Case(base | {"dtype": "float16"}, note="half precision", part="half")
+    yield Case(base | {"top_k": 1, "capacity_factor": 4.0}, note="one expert per token", part="one_expert")
+
+
+# %% probe="sparse_layer" active="py"
+def probe(student, case):
+    dtype = getattr(torch, case.get("dtype", "float32"))
+    up, down = case["up"].to(dtype), case["down"].to(dtype)
+    make = lambda e: lambda x: F.gelu(x @ up[e].T) @ down[e].T
+    weight = case["router_weight"].to(dtype).requires_grad_()
+    x = case["x"].to(dtype)
+    output = student(x, weight, [make(e) for e in range(4)], case["top_k"], case["capacity_factor"], case["training"])
+    output.float().square().sum().backward()
+    return {"output": output.detach(), "dtype": str(output.dtype), "gradient of the router": weight.grad}
+
+
+# %% mistake="sparse_layer" name="rounded_down" hint="One fault is left: int() rounds the capacity down, to 0 for a single token." active="py"
+def sparse_layer(x, router_weight, experts, top_k, capacity_factor, training, right=sparse_layer):
+    capacity = int(capacity_factor * len(x) * top_k / len(experts))
+    if not training or capacity == 0:
+        return right(x, router_weight, experts, top_k, capacity_factor, training) * (not training)
+    return right(x, router_weight, experts, top_k, capacity * len(experts) / (len(x) * top_k) - 1e-6, training)
+
+
+# %% mistake="sparse_layer" name="drops_in_evaluation" hint="One fault is left: in evaluation nothing may be dropped, and training is not looked at." active="py"
+def sparse_layer(x, router_weight, experts, top_k, capacity_factor, training, right=sparse_layer):
+    return right(x, router_weight, experts, top_k, capacity_factor, True)
+
+
+# %% mistake="sparse_layer" name="float32_buffer" hint="One fault is left: the output buffer is float32 whatever x is. torch.zeros_like(x) has the dtype and the device of x." active="py"
+def sparse_layer(x, router_weight, experts, top_k, capacity_factor, training, right=sparse_layer):
+    if x.dtype != torch.float32:
+        return torch.zeros(x.shape).index_add(0, torch.arange(len(x)), x)
+    return right(x, router_weight, experts, top_k, capacity_factor, training)
+
+
+# %% mistake="sparse_layer" name="constant_gate" hint="One fault is left: for k = 1 the gate is p/p = 1, and the router gets no gradient." active="py"
+def sparse_layer(x, router_weight, experts, top_k, capacity_factor, training, right=sparse_layer):
+    if top_k > 1:
+        return right(x, router_weight, experts, top_k, capacity_factor, training)
+    chosen = (x @ router_weight.T).argmax(-1)
+    rows = torch.stack([experts[e](row[None])[0] for e, row in zip(chosen.tolist(), x)])
+    return rows + 0.0 * (x @ router_weight.T).sum()
+
+
+# %% [markdown] exercise="others_in_the_batch" points=3
+r"""
+## 10 · In your own words
+
+### In your own words · others_in_the_batch
+
+A service answers many users at once with a mixture of experts. A user sends the same text twice, without any sampling, and gets two different answers. In tests with a single user this never happens. Explain what is probably going on, how you would show it, and two ways to repair it with their price.
+
+### BEGIN SOLUTION
+The experts have a capacity that all sequences of a batch share. How many places are left for this user's tokens depends on what the others sent in the same moment: sometimes a token is dropped (it passes through the residual alone), sometimes not. A single user never fills the experts.
+
+To show it: run the text alone and in a batch with other texts, compare the logits and the share of dropped assignments; with an unlimited capacity the difference must vanish, up to rounding.
+
+Repairs: no dropping when the model is used (the slowest expert then decides the time, and buffers have no fixed size); or a capacity for each sequence, filled in its own order (independent of others, but places stay empty in one sequence while they lack in another); a larger capacity factor only makes it rarer.
+### END SOLUTION
+### BEGIN RUBRIC
+- 1 point: capacity shared across the batch, drops that depend on the others
+- 1 point: a test that isolates it (alone against in company, or limited against unlimited capacity)
+- 1 point: two repairs that work, each with its price
+### END RUBRIC
+"""
+
+# %% [markdown] exercise="dense_or_sparse" points=3
+r"""
+### In your own words · dense_or_sparse
+
+Interview question. You may train either a dense model or a mixture of experts with the same number of active parameters and four times as many stored. Name what the mixture wins, what it costs, and a situation for each choice. For a laptop that serves one user, token by token, which numbers decide?
+
+### BEGIN SOLUTION
+It wins room for knowledge at (nearly) the same arithmetic per token, so a lower loss for the same training compute, if there is more to know than the dense model can hold. It costs memory for all experts, traffic between devices (tokens travel to experts), overhead of sorting and of many small products, auxiliary losses and their weights, less even training of each expert (each sees k/E of the tokens), and care with capacity.
+
+Mixture: large-scale training and serving with many users, where batches keep all experts busy and memory is spread over many devices. Dense: small models, little memory, little data, simple deployment.
+
+One user, one token at a time: reading the weights from memory limits the speed, not arithmetic. Per token only the active weights are read, which favours the mixture; but all stored weights must fit into memory. So: stored parameters against memory size, active parameters times bytes against memory bandwidth. With batches, different tokens ask different experts, and soon all weights are read.
+### END SOLUTION
+### BEGIN RUBRIC
+- 1 point: stored against active named correctly, with the gain in loss at equal compute
+- 1 point: at least two true costs, and a fitting situation for each choice
+- 1 point: for one user, memory capacity (stored) and bandwidth (active) decide, not arithmetic
+### END RUBRIC
+"""
+
+# %% [markdown]
+r"""
+## 11 · Where this came from, and where it goes
+
+- **Jacobs, Jordan, Nowlan and Hinton (1991)**, *Adaptive Mixtures of Local Experts*: a gate that weighs whole networks, all of them computed.
+- **Shazeer et al. (2017)**, *Outrageously Large Neural Networks*: only the top k are computed, between layers of an LSTM, with noise on the scores.
+- **GShard** (Lepikhin et al. 2021) brought it to Transformers on many devices, with capacity; **Switch Transformer** (Fedus et al. 2022): $k = 1$ and the balancing loss used here; **ST-MoE** (Zoph et al. 2022): the z-loss.
+- **Expert choice** (Zhou et al. 2022): experts choose tokens. Balance is perfect, and a token's fate depends on later ones: not for causal models as it stands.
+- **MegaBlocks** (Gale et al. 2023): no capacity at all, one product over blocks of unequal size. **Mixtral** (Jiang et al. 2024): 8 experts, $k = 2$. **DeepSeekMoE** (Dai et al. 2024): many small experts and some that every token meets.
+
+**What we do not know.** Why a router sends a word where it does, and whether another split would be better: routers are trained by a gradient through the few gates that they opened, and nobody tells them what the other experts would have said. Our experiments are small; nothing here shows what balance or capacity do at the scale where mixtures are used.
+
+`course_lib.moe` holds the tested version of all that you wrote.
+"""
