@@ -1,9 +1,9 @@
-"""GPT: a stack of blocks, each of which looks back (attention) and thinks (a feed-forward network), then one matrix.
+"""GPT: a stack of equal blocks, each of which looks back (attention) and transforms (feed-forward), then one matrix.
 
 One decoder-only Transformer with the choices that tell its relatives apart:
 
 - GPT-2 (Radford et al. 2019): learned positions, LayerNorm before each sublayer and at the end, GELU, tied embeddings;
-  weights are drawn with a standard deviation of 0.02, or 0.02 / √(2 · n_layers) where they write into the residual sum.
+  weights that write into the residual sum start smaller than the others.
 - Llama (Touvron et al. 2023): rotary positions, RMSNorm, SwiGLU, grouped key–value heads, no biases, nothing tied.
 - The attention is PyTorch's fused kernel, told that it is causal: no T × T mask is built.
 - With a `KVCache`, a call reads its tokens as the continuation of what the cache holds.
@@ -54,7 +54,9 @@ class GPTConfig:
     bias        whether linear layers and LayerNorms have a bias (the output matrix never has one)
     dropout     probability of dropping, in training: attention weights, sublayer outputs, embeddings
     norm_eps    added to the variance, or to the mean square
-    rope_theta  slowest rotation of RoPE
+    rope_theta  base of RoPE's angles
+    init_std    standard deviation of the initial weights (see `init_weights`). None: 0.02 · √(768 / d_model), GPT-2's
+                0.02 at its width of 768, and more for narrower models, whose sums have fewer terms
     checkpoint  keep only the input of each block for the backward pass and compute the rest again (Chen et al. 2016):
                 less memory, about a third more time
 
@@ -77,14 +79,18 @@ class GPTConfig:
     dropout: float = 0.0
     norm_eps: float = 1e-5
     rope_theta: float = 10000.0
+    init_std: float | None = None
     checkpoint: bool = False
 
     def __post_init__(self) -> None:
-        if self.n_kv_heads is None:
-            object.__setattr__(self, "n_kv_heads", self.n_heads)
-        if self.d_ff is None:
-            d_ff = 8 * math.ceil(self.d_model / 3) if self.ffn == "swiglu" else 4 * self.d_model
-            object.__setattr__(self, "d_ff", d_ff)
+        derived = {
+            "n_kv_heads": self.n_heads,
+            "d_ff": 8 * math.ceil(self.d_model / 3) if self.ffn == "swiglu" else 4 * self.d_model,
+            "init_std": 0.02 * math.sqrt(768 / max(self.d_model, 1)),
+        }
+        for name, value in derived.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
         for name in ("vocab_size", "seq_len", "d_model", "n_heads", "n_layers", "n_kv_heads", "d_ff"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -277,7 +283,7 @@ class GPT(nn.Module):
         self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
         if config.tie:
             self.head.weight = self.tokens.weight
-        init_weights(self, config.n_layers, generator)
+        init_weights(self, config.n_layers, config.init_std, generator)
 
     def forward(self, ids: Tensor, cache: KVCache | None = None, left_padding: Tensor | None = None) -> Tensor:
         """Return the logits of the token that follows each of the given ones.
@@ -310,7 +316,7 @@ class GPT(nn.Module):
 
     @torch.no_grad()
     def attention_maps(self, ids: Tensor) -> list[Tensor]:
-        """Return each layer's attention weights (B, H, T, T); row t is what token t looks at."""
+        """Return each layer's attention weights (B, H, T, T); row t is what token t looks at. Call it in eval mode."""
         x, positions, mask = self._enter(ids, None, None)
         shown = causal_mask(ids.size(1), device=ids.device) if mask is None else mask
         maps = []
@@ -366,23 +372,22 @@ class GPT(nn.Module):
 
 
 @torch.no_grad()
-def init_weights(model: nn.Module, n_layers: int, generator: torch.Generator | None = None) -> None:
+def init_weights(model: nn.Module, n_layers: int, std: float = 0.02, generator: torch.Generator | None = None) -> None:
     """Draw the weights of a model as GPT-2's were drawn, in place.
 
-    model      every nn.Linear and embedding in it is drawn with mean 0 and standard deviation 0.02, biases become 0;
+    model      every nn.Linear and embedding in it is drawn with mean 0 and standard deviation std, biases become 0;
                norms stay as they are
     n_layers   L. Linear layers named `out` and `down` write into the residual sum, 2 · L of them in a row: they get
-               0.02 / √(2 · L), so that the sum does not grow with the depth
+               std / √(2 · L), so that the sum does not grow with the depth
+    std        0.02 in GPT-2, at a width of 768
     generator  None: torch's global one
 
-    §2.3 of Radford et al. 2019; the factor is that of their code.
+    §2.3 of Radford et al. 2019: 1 / √N for N residual layers; N counts the sublayers, two in each block.
     """
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear | nn.Embedding | LearnedPositions):
             residual = name.rpartition(".")[2] in ("out", "down")
-            nn.init.normal_(
-                module.weight, std=0.02 / math.sqrt(2 * n_layers) if residual else 0.02, generator=generator
-            )
+            nn.init.normal_(module.weight, std=std / math.sqrt(2 * n_layers) if residual else std, generator=generator)
             if getattr(module, "bias", None) is not None:
                 nn.init.zeros_(module.bias)
 

@@ -11,7 +11,7 @@ from course_lib.widgets.live import live, still
 
 #: published sizes (Radford et al. 2019; Brown et al. 2020; Touvron et al. 2023) and the one that lesson 15 trains
 SIZES = {
-    "this lesson's": GPTConfig(348, 64, 64, 4, 2),
+    "this lesson's": GPTConfig(348, 32, 64, 4, 2),
     "GPT-2 small": GPTConfig(50257, 1024, 768, 12, 12),
     "GPT-2 XL": GPTConfig(50257, 1024, 1600, 25, 48),
     "GPT-3": GPTConfig(50257, 2048, 12288, 96, 96),

@@ -231,7 +231,7 @@ def spread(module):
 
 
 def test_weights_start_small_and_those_that_write_into_the_residual_sum_smaller():
-    config = GPTConfig(vocab_size=200, d_model=128, n_layers=8)
+    config = GPTConfig(vocab_size=200, d_model=128, n_layers=8, init_std=0.02)
     model = GPT(config, generator=torch.Generator().manual_seed(0))
     assert math.isclose(spread(model.tokens), 0.02, rel_tol=0.05)
     assert math.isclose(spread(model.positions), 0.02, rel_tol=0.05)
@@ -243,6 +243,12 @@ def test_weights_start_small_and_those_that_write_into_the_residual_sum_smaller(
             assert linear.bias.eq(0).all()
     loss = next_token_loss(model, random_ids(0, 8, 33, high=200))
     assert abs(loss.item() - math.log(200)) < 0.05  # nothing is believed yet
+
+
+def test_narrow_models_start_with_larger_weights_than_gpt2s_768_features():
+    assert GPTConfig(10, d_model=768, n_heads=12).init_std == 0.02
+    narrow = GPT(GPTConfig(500, d_model=192), generator=torch.Generator().manual_seed(0))
+    assert math.isclose(spread(narrow.tokens), 0.04, rel_tol=0.05)  # a quarter of the width
 
 
 def test_the_same_generator_gives_the_same_weights_whatever_torchs_global_one_holds():

@@ -1,0 +1,1949 @@
+# ---
+# jupyter:
+#   course:
+#     title: What is left when only the decoder remains?
+#     minutes: 180
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+r"""
+# What is left when only the decoder remains?
+
+The translator of lesson 14 had two halves: an encoder that read a sentence, and a decoder that wrote another one. To continue a text there is nothing to translate. Take the encoder away, and the cross-attention that looked at it.
+
+What is left is **GPT**: a table that turns tokens into vectors, a stack of equal blocks, and a matrix that turns vectors into logits. Choose a size below. From the model that you will train here in half a minute to GPT-3, the drawing stays the same; only the numbers change.
+"""
+
+# %% setup=true
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_lib.attention import causal_mask, scaled_dot_product_attention
+from course_lib.checks import check, show_answer, yours
+from course_lib.gpt import GELU, CausalSelfAttention, GPTConfig
+
+torch.set_printoptions(precision=4, sci_mode=False)
+
+# %%
+from course_lib import gpt, scoreboard
+from course_lib.figures import gpt as figures
+from course_lib.figures.style import show
+from course_lib.widgets.gpt import SIZES, cache_explorer, diary, size_explorer
+
+torch.set_num_threads(1)  # matrices this small are faster on one core
+size_explorer()
+
+# %% [markdown]
+r"""
+## What you will be able to do
+
+- turn a stream of text into inputs and targets, and say what a model learns when the targets are not shifted;
+- write every part of a GPT, load the weights of a tested one into yours, and get the same logits;
+- say what GPT-2, Llama and the Transformer of 2017 do differently, and measure whether it matters;
+- add up gradients over several batches so that they are exactly those of one large batch;
+- generate text with and without a cache, and price both in tokens, seconds and bytes;
+- come within a few hundredths of a nat of the entropy of a language, in half a minute.
+
+**Time** three hours. **Builds on** [12 Attention](12_attention.ipynb), [13 Positions](13_positions.ipynb) and [14 Transformer](14_transformer.ipynb).
+**Sizes** B sequences, T tokens, H heads, D features of a head (`d_head`), L blocks (`n_layers`), V tokens in the vocabulary, `d_model`, `d_ff`.
+"""
+
+# %% [markdown]
+r"""
+## 1 · What goes, and what stays
+
+| | Transformer (2017), lesson 14 | GPT (from 2018) |
+|---|---|---|
+| reads | a source and the target so far | one stream: the text so far |
+| encoder, cross-attention | yes | gone |
+| self-attention | both ways in the encoder, causal in the decoder | causal |
+| norm | after each sum (post-norm) | before each sublayer (pre-norm, since GPT-2), and one at the end |
+| feed-forward | ReLU | GELU; later SwiGLU |
+| positions | sinusoidal | learned; later rotary |
+| output matrix | the embedding, tied | the embedding, tied; in Llama a matrix of its own |
+| learns from | pairs of sentences | any text |
+
+The last line is why this branch of the family grew: text without labels is the one kind of data that there is plenty of. Every token of it is a question (*what comes next?*) with its answer beside it.
+
+A translation is then one kind of continuation: write the source, a separator, and let the model go on. So is an answer to a question. Lesson 20 makes use of that.
+"""
+
+# %% [markdown]
+r"""
+## 2 · One stream, moved by one
+
+A text of $N$ tokens is one long stream of ids. Training takes a window of $T + 1$ of them. The model **reads** the first $T$; its **targets** are the last $T$:
+
+| position $t$ | 0 | 1 | 2 | 3 |
+|---|---|---|---|---|
+| input | the | mouse | eats | cheese |
+| target | mouse | eats | cheese | `<eos>` |
+
+At position $t$ the causal mask lets the model see inputs $0 \dots t$, and it is asked for input $t + 1$. One window gives $T$ questions, all answered in one pass.
+
+### Exercise · next_token_batch
+
+With the stream $(10, 11, 12, 13, 14, 15)$, starts $(0, 2)$ and length 3: inputs $\begin{pmatrix}10&11&12\\12&13&14\end{pmatrix}$, targets $\begin{pmatrix}11&12&13\\13&14&15\end{pmatrix}$.
+"""
+
+
+# %% exercise="next_token_batch" points=1 withheld="course_lib.language_model.draw_windows"
+def next_token_batch(tokens: Tensor, starts: Tensor, length: int) -> tuple[Tensor, Tensor]:
+    """Cut windows out of a stream: what the model reads, and what it shall predict at each place.
+
+    tokens   (N,) int64, the stream
+    starts   (B,) int64, where each window begins
+    length   T, tokens that the model reads
+    returns  inputs (B, T) and targets (B, T); targets[b, t] is the token after inputs[b, t]
+
+    Raises ValueError when a window would reach beyond the stream: the last start must be at most N − T − 1.
+    """
+    ### BEGIN SOLUTION
+    last = len(tokens) - length - 1
+    if starts.max() > last:
+        raise ValueError(f"starts must be at most {last}, got {starts.max().item()}")
+    windows = tokens[starts[:, None] + torch.arange(length + 1, device=tokens.device)]
+    return windows[:, :-1], windows[:, 1:]
+    ### END SOLUTION
+
+
+# %% [markdown] hints="next_token_batch"
+r"""
+1. How many tokens must a window have so that every one of the T inputs has a successor? Which places of the stream are they?
+2. `places = starts[:, None] + torch.arange(length + 1)` has the shape (B, T + 1); `windows = tokens[places]`; return all but the last column, and all but the first. Check `starts.max()` before.
+"""
+
+
+# %% cases="next_token_batch" active="py"
+def cases(seed):
+    stream = torch.arange(10, 16)
+    yield Case({"tokens": stream, "starts": torch.tensor([0]), "length": 1}, note="one window of one token")
+    yield Case({"tokens": stream, "starts": torch.tensor([0, 2]), "length": 3}, note="the example above")
+    yield Case({"tokens": stream, "starts": torch.tensor([0, 3]), "length": 3}, note="a window that does not fit")
+    tokens = random_integers(seed, 0, 50, 40)
+    yield Case({"tokens": tokens, "starts": random_integers(seed + 1, 0, 30, 5), "length": 7}, note="a random stream")
+
+
+# %% mistake="next_token_batch" name="not_shifted" hint="Your targets are the inputs: the model is asked for the token that it sees. Targets begin one token later." active="py"
+def next_token_batch(tokens, starts, length, right=next_token_batch):
+    inputs, _ = right(tokens, starts, length)
+    return inputs, inputs
+
+
+# %% mistake="next_token_batch" name="shifted_twice" hint="Your targets are two tokens ahead; the token in between is never asked for." active="py"
+def next_token_batch(tokens, starts, length, right=next_token_batch):
+    inputs, _ = right(tokens, starts, length)
+    return inputs, tokens[(starts[:, None] + torch.arange(length) + 2) % len(tokens)]
+
+
+# %% mistake="next_token_batch" name="short_windows" hint="Your windows have T tokens, so only T − 1 of them have a successor. Cut T + 1 tokens." active="py"
+def next_token_batch(tokens, starts, length, right=next_token_batch):
+    inputs, targets = right(tokens, starts, length)
+    return inputs[:, :-1], targets[:, :-1]
+
+
+# %% mistake="next_token_batch" name="no_check" hint="Right where the windows fit. For one that does not, the docstring asks for a ValueError that names the start." active="py"
+def next_token_batch(tokens, starts, length):
+    windows = tokens[starts[:, None] + torch.arange(length + 1)]
+    return windows[:, :-1], windows[:, 1:]
+
+
+# %% [markdown]
+r"""
+### What if the targets are not shifted?
+
+Some study notes call `model(ids, targets=ids)` on a model that does not shift. (Hugging Face's models shift **inside**: there `labels=ids` is right. Ours does not.) The loss falls fast. What has the model learned?
+"""
+
+# %%
+from course_lib.budget import budget
+from course_lib.language_model import draw_windows, nats_per_token, next_token_loss
+from course_lib.train import Trainer
+from course_lib.widgets.training import watch
+
+language = scoreboard.language()
+train_tokens, held_out = scoreboard.training(300_000), scoreboard.held_out()
+vocab_size, floor = len(language.vocabulary), language.entropy_rate
+
+
+def unshifted_loss(model, windows):
+    inputs = windows[:, :-1]
+    return F.cross_entropy(model(inputs).flatten(0, 1), inputs.flatten())
+
+
+copier = gpt.GPT(GPTConfig(vocab_size, 64, 32, 2, 1), generator=torch.Generator().manual_seed(0))
+trainer = Trainer(copier, draw_windows(train_tokens, 16, 64), unshifted_loss, steps=budget(150, 20), lr=1e-2)
+for step in watch(trainer, "targets = inputs", curve=False):
+    reported = step.loss
+print(f"reported loss {reported:.3f}   loss on the next token {nats_per_token(copier, held_out):.2f}")
+print(f"knowing nothing (uniform): {math.log(vocab_size):.2f}")
+
+# %% [markdown]
+r"""
+It has learned to repeat what it reads, which is no use, and is worse at predicting than a model that knows nothing. A loss near zero, on a language whose entropy you know to be more, is a symptom: the answer is in sight. (The other cause is a leaking mask: lesson 12.)
+
+### The loss
+
+The cross-entropy of lesson 01, averaged over all positions of all rows. With logits $z$ of shape $(B, T, V)$ and targets $y$ of shape $(B, T)$:
+
+$$\mathcal L = \frac{1}{|R|} \sum_{(b, t) \in R} -\log \operatorname{softmax}(z_{b,t})_{y_{b,t}}, \qquad R = \{(b, t) : y_{b,t} \text{ is a real target}\}.$$
+
+When texts of unequal length share a batch, the places after the end are filled up. They must not count: padding is the easiest token to predict, and often the most frequent. **By hand:** three targets, given the probabilities $\tfrac12$, $\tfrac14$ and, for a filler, $0.9$. The loss is $(0.693 + 1.386)/2 = 1.040$ nats; counting the filler it would be $(0.693 + 1.386 + 0.105)/3 = 0.728$, better for no reason.
+
+Targets that do not count are marked with an id that no token has; PyTorch's default is $-100$.
+
+### Exercise · causal_lm_loss
+
+One trap on the way: `targets` was cut out of a larger tensor (`windows[:, 1:]`), so it is not contiguous, and `.view(-1)` refuses it. `.flatten()` and `.reshape(-1)` copy where they must.
+"""
+
+
+# %% exercise="causal_lm_loss" points=2 withheld="course_lib.language_model.next_token_loss"
+def causal_lm_loss(logits: Tensor, targets: Tensor, ignore_id: int = -100) -> Tensor:
+    """Return the mean cross-entropy over all real targets.
+
+    logits     (B, T, V); logits[b, t] are about targets[b, t]: nothing is shifted here
+    targets    (B, T) int64, contiguous or not; ignore_id marks those that do not count
+    ignore_id  an id that no token has
+    returns    scalar, nats per real target; 0 when there is none
+    """
+    ### BEGIN SOLUTION
+    total = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=ignore_id, reduction="sum")
+    return total / (targets != ignore_id).sum().clamp(min=1)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="causal_lm_loss"
+r"""
+1. `F.cross_entropy` wants logits (N, V) and targets (N,). What are its arguments `ignore_index` and `reduction` for? What is the mean over no targets?
+2. Sum with `reduction="sum", ignore_index=ignore_id` over `logits.flatten(0, 1)` and `targets.flatten()`, then divide by `(targets != ignore_id).sum().clamp(min=1)`.
+"""
+
+
+# %% cases="causal_lm_loss" active="py"
+def cases(seed):
+    hand = torch.tensor([[0.5, 0.25, 0.25], [0.25, 0.25, 0.5], [0.05, 0.05, 0.9]]).log()[None]
+    yield Case({"logits": hand[:, :2], "targets": torch.tensor([[0, 1]])}, note="two targets by hand")
+    yield Case({"logits": hand, "targets": torch.tensor([[0, 1, -100]])}, note="the same two and a filler")
+    logits = random_tensor(seed, 2, 4, 7)
+    yield Case(
+        {"logits": logits, "targets": random_integers(seed, 0, 7, 2, 5)[:, 1:]}, note="targets cut out of windows"
+    )
+    uneven = random_integers(seed + 1, 1, 7, 2, 4)
+    uneven[1, 1:] = 0
+    yield Case({"logits": logits, "targets": uneven, "ignore_id": 0}, note="rows of unequal length, ignore_id 0")
+    yield Case({"logits": logits, "targets": torch.full((2, 4), -100)}, note="no real target at all")
+
+
+# %% probe="causal_lm_loss" active="py"
+def probe(student, case):
+    windows = F.pad(case["targets"], (1, 0))  # rows with a column before them, as windows have
+    logits = case["logits"].clone().requires_grad_()
+    options = {"ignore_id": case["ignore_id"]} if "ignore_id" in case else {}
+    loss = student(logits, windows[:, 1:], **options)
+    loss.backward()
+    return {"loss": loss.detach(), "gradient of the logits": logits.grad}
+
+
+# %% mistake="causal_lm_loss" name="padding_counted" hint="You divide by the number of all places. Fillers have no loss, and must not count in the mean either." active="py"
+def causal_lm_loss(logits, targets, ignore_id=-100):
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=ignore_id, reduction="sum") / max(
+        targets.numel(), 1
+    )
+
+
+# %% mistake="causal_lm_loss" name="mean_of_rows" hint="You average each row first, so that a token of a short text weighs more. Divide the sum over all rows by the number of all real targets." active="py"
+def causal_lm_loss(logits, targets, ignore_id=-100):
+    losses = F.cross_entropy(logits.transpose(1, 2), targets, ignore_index=ignore_id, reduction="none")
+    return (losses.sum(1) / (targets != ignore_id).sum(1).clamp(min=1)).mean()
+
+
+# %% mistake="causal_lm_loss" name="shifted_again" hint="The targets have been shifted already. Moved once more, position t is asked for the token after the next." active="py"
+def causal_lm_loss(logits, targets, ignore_id=-100, right=causal_lm_loss):
+    return right(logits[:, :-1], targets[:, 1:], ignore_id)
+
+
+# %% mistake="causal_lm_loss" name="view" hint="targets.view(-1) needs contiguous memory, and targets cut out of windows are not. Use flatten() or reshape(-1)." active="py"
+def causal_lm_loss(logits, targets, ignore_id=-100, right=causal_lm_loss):
+    targets.view(-1)
+    return right(logits, targets, ignore_id)
+
+
+# %% mistake="causal_lm_loss" name="nan_without_targets" hint="Right, but a batch without any real target gives 0/0 = nan, which would ruin all weights at the next update. It should be 0." active="py"
+def causal_lm_loss(logits, targets, ignore_id=-100):
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=ignore_id)
+
+
+# %% [markdown]
+r"""
+### Question · which_padding
+
+Texts of unequal length are filled up to one batch. In a **causal** model, which filling must be hidden from the real tokens by a mask?
+
+- **a** Filling at the right, after the text.
+- **b** Filling at the left, before the text.
+- **c** Both.
+"""
+
+# %% exercise="which_padding" points=1 kind="choice" choices="a b c"
+### BEGIN SOLUTION
+which_padding = "b"
+### END SOLUTION
+
+# %% mistake="which_padding" name="a" hint="Real tokens stand before it, and the causal mask never lets them look to the right. It must be left out of the loss, but needs no mask." active="py"
+which_padding = "a"
+
+# %% mistake="which_padding" name="c" hint="Filling at the right is in every real token's future already: the causal mask hides it." active="py"
+which_padding = "c"
+
+# %% [markdown]
+r"""
+## 3 · The block
+
+A block has two sublayers: **attention**, where tokens gather from each other, and a **feed-forward network**, where each token works on what it has. Each sublayer *adds* its result to what was there. The sum that runs through the whole stack is called the **residual stream**.
+
+### Where does the norm go?
+
+In 2017 the sum was normalised: $x \leftarrow \operatorname{norm}(x + f(x))$, **post-norm**. GPT-2 moved it to the entrance of the sublayer:
+
+$$x \leftarrow x + f(\operatorname{norm}(x)) \qquad \textbf{pre-norm}.$$
+
+Now the sum itself is never touched: from the last block back to the embedding there is one path along which the gradient passes unchanged. With post-norm it goes through $2L$ norms, and deep stacks train badly without a long warm-up (Xiong et al. 2020). Let us see: twelve blocks, no warm-up, the same learning rate for both.
+"""
+
+# %%
+from course_lib.figures.training import compare_curves
+
+curves = {}
+for name, pre_norm in (("pre-norm", True), ("post-norm", False)):
+    config = GPTConfig(vocab_size, 32, 32, 2, n_layers=12, pre_norm=pre_norm)
+    model = gpt.GPT(config, generator=torch.Generator().manual_seed(0))
+    draw = draw_windows(train_tokens, 16, 32)
+    trainer = Trainer(model, draw, next_token_loss, steps=budget(150, 4), lr=5e-3, schedule=lambda step: 1.0)
+    steps = list(watch(trainer, name, curve=False))
+    curves[name] = ([s.number for s in steps], [s.loss for s in steps])
+
+figure = compare_curves(curves, "Twelve blocks without warm-up: where is the norm?", {"entropy rate": floor})
+show(figure, alt="Two training curves of twelve blocks: pre-norm falls, post-norm stays far above it.")
+
+# %% [markdown]
+r"""
+One consequence is easy to miss. With pre-norm nobody normalises the sum after the **last** block, so a final norm stands before the output matrix. With post-norm the last block ends in a norm already: another one does nothing. (Notes that combine post-norm blocks with a final norm have copied half of GPT-2.)
+
+### RMSNorm
+
+LayerNorm subtracts the mean and divides by the standard deviation. **RMSNorm** (Zhang & Sennrich 2019) only divides, by the root of the mean square; with $x$ and the learned weight $g$ of $d$ numbers each:
+
+$$\operatorname{RMSNorm}(x) = \frac{x}{\sqrt{\frac1d \sum_i x_i^2 + \varepsilon}} \odot g .$$
+
+**By hand**, $g = 1$, $\varepsilon = 0$: for $x = (3, 4)$ the mean square is $(9 + 16)/2 = 12.5$, its root $3.536$, the result $(0.849, 1.131)$. LayerNorm would give $(-1, 1)$: it has thrown away that both were positive.
+
+### Exercise · rms_norm
+
+Half precision is a trap here too: $300^2 = 90{,}000$ does not fit into float16. Norms are computed in float32 and handed back in the type that came in.
+"""
+
+
+# %% exercise="rms_norm" points=2 parts={"values":1,"half":1} withheld="torch.nn.functional.rms_norm torch.nn.RMSNorm"
+def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
+    """Divide each vector by the root of its mean square, then scale each feature.
+
+    x        (..., d_model), float32, float16 or bfloat16
+    weight   (d_model,)
+    eps      added to the mean square, under the root
+    returns  (..., d_model) in the dtype of x; computed in float32. A vector of zeros gives zeros
+
+    Example: x = (3, 4), weight = (1, 1), eps = 0 gives (0.8485, 1.1314).
+    """
+    ### BEGIN SOLUTION
+    wide = x.float()
+    wide = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
+    return (wide * weight.float()).to(x.dtype)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="rms_norm"
+r"""
+1. Follow the formula from the inside: square, mean over the last dimension (keep it), add eps, root. In which type?
+2. `wide = x.float()`; `wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)`; times `weight`; back with `.to(x.dtype)`.
+"""
+
+
+# %% cases="rms_norm" active="py"
+def cases(seed):
+    yield Case(
+        {"x": torch.tensor([3.0, 4.0]), "weight": torch.ones(2), "eps": 0.0}, note="(3, 4) by hand", part="values"
+    )
+    yield Case({"x": torch.zeros(1, 3), "weight": torch.ones(3)}, note="a vector of zeros", part="values")
+    small = 1e-3 * torch.tensor([[1.0, 2.0, 2.0]])
+    yield Case({"x": small, "weight": torch.ones(3), "eps": 1e-2}, note="numbers smaller than eps", part="values")
+    x, weight = 1.0 + random_tensor(seed, 2, 5, 8), random_tensor(seed + 1, 8)
+    yield Case({"x": x, "weight": weight}, note="random vectors and weights", part="values")
+    yield Case({"x": (300 * x).half(), "weight": weight.half()}, note="large float16", part="half")
+    yield Case({"x": x.bfloat16(), "weight": weight}, note="bfloat16 with float32 weights", part="half")
+
+
+# %% mistake="rms_norm" name="layer_norm" hint="You subtract the mean: that is LayerNorm. RMSNorm only divides." active="py"
+def rms_norm(x, weight, eps=1e-5, right=rms_norm):
+    wide = x.float()
+    centred = wide - wide.mean(-1, keepdim=True)
+    variance = centred.square().mean(-1, keepdim=True)
+    return (centred / (variance + eps).sqrt() * weight.float()).nan_to_num().to(x.dtype)
+
+
+# %% mistake="rms_norm" name="norm_without_mean" hint="You divide by the length of the vector, √Σx². It is the root of the mean square: √(Σx²/d)." active="py"
+def rms_norm(x, weight, eps=1e-5):
+    wide = x.float()
+    return (wide / (wide.square().sum(-1, keepdim=True) + eps).sqrt() * weight.float()).to(x.dtype)
+
+
+# %% mistake="rms_norm" name="eps_outside" hint="Your eps is added to the root. It belongs under it, next to the mean square." active="py"
+def rms_norm(x, weight, eps=1e-5):
+    wide = x.float()
+    return (wide / (wide.square().mean(-1, keepdim=True).sqrt() + eps) * weight.float()).to(x.dtype)
+
+
+# %% mistake="rms_norm" name="in_half_precision" hint="Right in float32, but in float16 the squares overflow (300² = 90,000 > 65,504). Compute in float32, and return the dtype of x." active="py"
+def rms_norm(x, weight, eps=1e-5):
+    return x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * weight
+
+
+# %% [markdown]
+r"""
+### SwiGLU
+
+The feed-forward network of 2017 and of GPT-2 has two matrices with a curve between them: $W_{down}\,\phi(W_{up}\,x)$. Llama's has three (Shazeer 2020). One product opens or closes **gates** for the other, feature by feature:
+
+$$\operatorname{SwiGLU}(x) = \bigl(\operatorname{silu}(x W_{gate}) \odot x W_{up}\bigr)\,W_{down}, \qquad \operatorname{silu}(z) = z \cdot \sigma(z),$$
+
+with $W_{gate}, W_{up}$ of shape $(d_{model}, d_{ff})$ and $W_{down}$ of shape $(d_{ff}, d_{model})$. Three matrices instead of two: to keep the number of parameters, $d_{ff}$ is $\tfrac83 d_{model}$ in place of $4\,d_{model}$.
+
+**By hand**, all of size 1: $x = 1$, $W_{gate} = 2$, $W_{up} = 3$, $W_{down} = 1$. $\sigma(2) = 0.881$, $\operatorname{silu}(2) = 1.762$, times 3 is $5.285$.
+
+Why it helps is not known. Shazeer's paper ends by attributing it “to divine benevolence”.
+
+### Exercise · swiglu
+"""
+
+
+# %% exercise="swiglu" points=1 withheld="course_lib.gpt.SwiGLU"
+def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
+    """The feed-forward network of Llama, without biases.
+
+    x        (..., d_model)
+    w_gate   (d_model, d_ff)
+    w_up     (d_model, d_ff)
+    w_down   (d_ff, d_model)
+    returns  (..., d_model)
+    """
+    ### BEGIN SOLUTION
+    return (F.silu(x @ w_gate) * (x @ w_up)) @ w_down
+    ### END SOLUTION
+
+
+# %% [markdown] hints="swiglu"
+r"""
+1. Which of the two products goes through silu, and which is multiplied as it is? `F.silu` exists.
+2. `(F.silu(x @ w_gate) * (x @ w_up)) @ w_down`.
+"""
+
+
+# %% cases="swiglu" active="py"
+def cases(seed):
+    one = lambda value: torch.tensor([[float(value)]])
+    yield Case({"x": one(1), "w_gate": one(2), "w_up": one(3), "w_down": one(1)}, note="the numbers by hand")
+    shapes = [(2, 5, 6), (6, 8), (6, 8), (8, 6)]
+    names = ("x", "w_gate", "w_up", "w_down")
+    yield Case({name: random_tensor(seed + i, *s) for i, (name, s) in enumerate(zip(names, shapes))}, note="random")
+
+
+# %% mistake="swiglu" name="gate_and_up_swapped" hint="You put the other product through silu. The gate is silu(x @ w_gate); x @ w_up passes as it is." active="py"
+def swiglu(x, w_gate, w_up, w_down, right=swiglu):
+    return right(x, w_up, w_gate, w_down)
+
+
+# %% mistake="swiglu" name="sigmoid" hint="Your gate is a plain sigmoid (that is GLU). silu(z) is z · sigmoid(z)." active="py"
+def swiglu(x, w_gate, w_up, w_down):
+    return ((x @ w_gate).sigmoid() * (x @ w_up)) @ w_down
+
+
+# %% mistake="swiglu" name="gelu" hint="That is GEGLU: a good network, but not this one. The gate uses silu." active="py"
+def swiglu(x, w_gate, w_up, w_down):
+    return (F.gelu(x @ w_gate) * (x @ w_up)) @ w_down
+
+
+# %% mistake="swiglu" name="both_curved" hint="You put both products through silu. Only the gate gets it." active="py"
+def swiglu(x, w_gate, w_up, w_down):
+    return (F.silu(x @ w_gate) * F.silu(x @ w_up)) @ w_down
+
+
+# %% [markdown]
+r"""
+### Exercise · Block
+
+Now put a block together: GPT-2's, with pre-norm, LayerNorm and GELU. The attention and the feed-forward network are ready (you wrote their like in lessons 12 and 14):
+
+- `CausalSelfAttention(config)`, called as `attention(x, *context)`. The context is whatever it needs besides $x$: positions, mask, cache, layer. A block does not look at it, and hands it on;
+- `GELU(config)`, called as `feed_forward(x)`.
+
+Dropout acts on what each sublayer returns, before it is added. Its rate comes from `config.dropout`: a rate that is written into the class cannot be switched off for a test.
+"""
+
+
+# %% exercise="Block" points=3 parts={"values":2,"dropout":1} withheld="course_lib.gpt.Block torch.nn.TransformerEncoderLayer torch.nn.TransformerDecoderLayer"
+class Block(nn.Module):
+    """One layer of GPT-2: attention, then the feed-forward network, each on the normalised sum and added to the sum.
+
+    config  a GPTConfig; used are d_model, dropout, and what the two parts read
+
+    Parts: norm_1 and norm_2, each nn.LayerNorm(config.d_model); attention, a CausalSelfAttention; feed_forward, a GELU.
+    """
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION
+        self.norm_1, self.norm_2 = nn.LayerNorm(config.d_model), nn.LayerNorm(config.d_model)
+        self.attention = CausalSelfAttention(config)
+        self.feed_forward = GELU(config)
+        self.dropout = nn.Dropout(config.dropout)
+        ### END SOLUTION
+
+    def forward(self, x: Tensor, *context: object) -> Tensor:
+        """Return the tokens after this layer.
+
+        x        (B, T, d_model)
+        context  handed on to the attention after x
+        returns  (B, T, d_model)
+        """
+        ### BEGIN SOLUTION
+        x = x + self.dropout(self.attention(self.norm_1(x), *context))
+        return x + self.dropout(self.feed_forward(self.norm_2(x)))
+        ### END SOLUTION
+
+
+# %% [markdown] hints="Block"
+r"""
+1. Two lines in `forward`, one for each sublayer, both of the form x = x + f(norm(x)). Which x goes into the second norm?
+2. `x = x + self.dropout(self.attention(self.norm_1(x), *context))`, then the same with `norm_2` and `feed_forward`. `self.dropout = nn.Dropout(config.dropout)`.
+"""
+
+
+# %% cases="Block" active="py"
+def cases(seed):
+    def case(**choices):
+        sizes = {"vocab_size": 5, "seq_len": 8, "d_model": 8, "n_heads": 2, "n_layers": 1} | choices
+        shapes = {name: tuple(p.shape) for name, p in Block(GPTConfig(**sizes)).state_dict().items()}
+        state = {name: random_tensor(seed + i, *shape, scale=0.4) for i, (name, shape) in enumerate(shapes.items())}
+        return {"config": sizes, "state": state, "x": 1.0 + random_tensor(seed + 50, 2, 4, 8)}
+
+    yield Case(case(), note="two heads of four features", part="values")
+    yield Case(case(d_ff=12), note="another width of the feed-forward network", part="values")
+    yield Case(case(dropout=0.5), note="a dropout of 0.5, in eval mode", part="dropout")
+    yield Case(case() | {"training": True}, note="a dropout of 0, in training mode", part="dropout")
+    yield Case(
+        case(dropout=0.5) | {"training": True, "repeat": True}, note="a dropout of 0.5, in training", part="dropout"
+    )
+
+
+# %% probe="Block" active="py"
+def probe(student, case):
+    block = student(GPTConfig(**case["config"]))
+    block.load_state_dict(case["state"])
+    block.train(case.get("training", False))
+    x = case["x"].clone().requires_grad_()
+    positions = torch.arange(x.size(1))
+    output = block(x, positions, None)
+    if case.get("repeat"):
+        torch.manual_seed(1)
+        return {"two calls differ": not output.equal(block(x, positions, None))}
+    output.square().sum().backward()
+    weight = block.feed_forward.up.weight
+    return {"output": output.detach(), "gradient of x": x.grad, "gradient of up": weight.grad}
+
+
+# %% mistake="Block" name="post_norm" hint="You normalise the sum (post-norm, 2017). Pre-norm normalises what goes into a sublayer, and leaves the sum alone: x + f(norm(x))." active="py"
+class Block(Block):
+    def forward(self, x, *context):
+        x = self.norm_1(x + self.dropout(self.attention(x, *context)))
+        return self.norm_2(x + self.dropout(self.feed_forward(x)))
+
+
+# %% mistake="Block" name="sum_from_the_norm" hint="You overwrote x by norm(x) before adding, so the stream is normalised after all. Add to the x that came in." active="py"
+class Block(Block):
+    def forward(self, x, *context):
+        x = self.norm_1(x)
+        x = x + self.dropout(self.attention(x, *context))
+        x = self.norm_2(x)
+        return x + self.dropout(self.feed_forward(x))
+
+
+# %% mistake="Block" name="no_residual" hint="Your sublayers replace x. Each must be added to it." active="py"
+class Block(Block):
+    def forward(self, x, *context):
+        x = self.dropout(self.attention(self.norm_1(x), *context))
+        return self.dropout(self.feed_forward(self.norm_2(x)))
+
+
+# %% mistake="Block" name="parallel" hint="Your feed-forward network reads the x from before the attention (some models do that, GPT-2 does not). It should see the sum with what attention gathered." active="py"
+class Block(Block):
+    def forward(self, x, *context):
+        gathered = self.dropout(self.attention(self.norm_1(x), *context))
+        return x + gathered + self.dropout(self.feed_forward(self.norm_2(x)))
+
+
+# %% mistake="Block" name="fixed_dropout" hint="Your dropout does not follow config.dropout: with 0 it still drops. Hand the rate down: nn.Dropout(config.dropout)." active="py"
+class Block(Block):
+    def __init__(self, config):
+        super().__init__(config)
+        self.dropout = nn.Dropout(0.1)
+
+
+# %% mistake="Block" name="no_dropout" hint="Right without dropout. In training, what each sublayer returns goes through nn.Dropout(config.dropout) before it is added." active="py"
+class Block(Block):
+    def __init__(self, config):
+        super().__init__(config)
+        self.dropout = nn.Identity()
+        self.attention.dropout = 0.0
+
+
+# %% [markdown]
+r"""
+## 4 · The whole model
+
+### How large should weights be at the start?
+
+GPT-2 draws all matrices and embeddings with a standard deviation of $\sigma = 0.02$, sets biases to 0 and leaves norms at 1. One group is special. In $L$ blocks, $2L$ sublayers add to the same sum. If each adds something independent of variance $s^2$, the sum has variance $2L s^2$ at the end: it grows with the depth. Dividing the matrices that *write* into the sum (the last of each sublayer) by $\sqrt{2L}$ makes that $s^2$, whatever $L$:
+
+$$\sigma_{out} = \sigma_{down} = \frac{\sigma}{\sqrt{2L}}, \qquad \sigma_{\text{others}} = \sigma .$$
+
+For $\sigma = 0.02$ and $L = 8$: $\sqrt{16} = 4$, so $0.005$.
+
+The 0.02 belongs to a width: GPT-2 has $d_{model} = 768$. A product with a matrix sums $d_{model}$ terms, and fewer terms make a smaller sum. `GPTConfig` therefore has an `init_std` of $0.02\sqrt{768 / d_{model}}$: for our 64 features $0.069$. With 0.02 they learn more slowly.
+
+### Exercise · init_weights
+
+In this course's models the matrices that write into the sum are the `nn.Linear` layers called `out` and `down`.
+`model.named_modules()` yields pairs such as `("blocks.0.attention.out", Linear(…))`.
+"""
+
+
+# %% exercise="init_weights" points=2 withheld="course_lib.gpt.init_weights"
+@torch.no_grad()
+def init_weights(model: nn.Module, n_layers: int, std: float = 0.02, generator: torch.Generator | None = None) -> None:
+    """Draw the weights of a model as GPT-2's were drawn, in place.
+
+    model      the weight of every nn.Linear and nn.Embedding in it is drawn from a normal distribution with mean 0
+               and standard deviation std, and biases become 0; everything else stays as it is
+    n_layers   L. nn.Linear layers whose own name (after the last dot) is out or down get std / √(2 L)
+    std        as above
+    generator  all draws come from it; None: torch's global one
+    """
+    ### BEGIN SOLUTION
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear | nn.Embedding):
+            residual = name.split(".")[-1] in ("out", "down")
+            nn.init.normal_(module.weight, std=std / math.sqrt(2 * n_layers) if residual else std, generator=generator)
+            if getattr(module, "bias", None) is not None:
+                nn.init.zeros_(module.bias)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="init_weights"
+r"""
+1. Loop over `model.named_modules()`. Which two types have a weight to draw, and which of them may have a bias? How do you get “out” from “blocks.0.attention.out”?
+2. `residual = name.split(".")[-1] in ("out", "down")`; `nn.init.normal_(module.weight, std=std / math.sqrt(2 * n_layers) if residual else std, generator=generator)`; `nn.init.zeros_(module.bias)` where there is one.
+"""
+
+
+# %% cases="init_weights" active="py"
+def cases(seed):
+    yield Case({"n_layers": 1, "std": 0.02, "seed": 0}, note="one layer")
+    yield Case({"n_layers": 8, "std": 0.02, "seed": seed}, note="eight layers")
+    yield Case({"n_layers": 2, "std": 0.1, "seed": seed}, note="another standard deviation")
+
+
+# %% probe="init_weights" active="py"
+def probe(student, case):
+    parts = {
+        "tokens": nn.Embedding(100, 160),
+        "norm": nn.LayerNorm(160),
+        "attention": nn.ModuleDict({"qkv": nn.Linear(160, 160), "out": nn.Linear(160, 160)}),
+        "feed_forward": nn.ModuleDict({"up": nn.Linear(160, 160, bias=False), "down": nn.Linear(160, 160)}),
+        "outlook": nn.Linear(160, 160),
+    }
+    model = nn.ModuleDict(parts)
+    drawn = []
+    for _ in range(2):
+        torch.manual_seed(len(drawn))
+        student(model, case["n_layers"], case["std"], torch.Generator().manual_seed(case["seed"]))
+        drawn.append({name: p.detach().clone() for name, p in model.named_parameters()})
+    first, second = drawn
+    weights = {name: p for name, p in first.items() if p.dim() == 2}
+    return {
+        "std": {name: w.std().item() for name, w in weights.items()},
+        "mean": {name: w.mean().item() for name, w in weights.items()},
+        "biases are 0": all(bool(p.eq(0).all()) for name, p in first.items() if name.endswith("bias")),
+        "norm weight": first["norm.weight"],
+        "the generator decides": all(first[name].equal(second[name]) for name in first),
+    }
+
+
+# %% judge="init_weights" active="py"
+def judge(case, expected, got):
+    for name, std in expected["std"].items():  # 16,000 draws or more: these bounds are seven standard errors
+        if abs(got["std"][name] - std) > 0.055 * std:
+            return f"the standard deviation of {name} should be near {std:.4f}, yours is {got['std'][name]:.4f}"
+        if abs(got["mean"][name] - expected["mean"][name]) > 0.062 * std:
+            return f"the mean of {name} should be near 0, yours is {got['mean'][name]:.4f}"
+    if got["biases are 0"] != expected["biases are 0"]:
+        return "every bias should be 0"
+    if not got["norm weight"].equal(expected["norm weight"]):
+        return "norms should stay as they are"
+    same = got["the generator decides"] == expected["the generator decides"]
+    return same or "two calls with generators of the same seed should draw the same weights"
+
+
+# %% mistake="init_weights" name="not_scaled" hint="out and down have the same standard deviation as the others. Divide it by √(2 · n_layers), or the sum grows with the depth." active="py"
+@torch.no_grad()
+def init_weights(model, n_layers, std=0.02, generator=None, right=init_weights):
+    right(model, 0.5, std, generator)
+
+
+# %% mistake="init_weights" name="forgot_the_two" hint="You divided by √L. Each of the L blocks adds twice, attention and feed-forward: √(2 L)." active="py"
+@torch.no_grad()
+def init_weights(model, n_layers, std=0.02, generator=None, right=init_weights):
+    right(model, n_layers / 2, std, generator)
+
+
+# %% mistake="init_weights" name="no_embeddings" hint="The embedding kept torch's default, a standard deviation of 1: as output matrix it makes wild logits. nn.Embedding is drawn with std too." active="py"
+@torch.no_grad()
+def init_weights(model, n_layers, std=0.02, generator=None, right=init_weights):
+    right(model, n_layers, std, generator)
+    for module in model.modules():
+        if isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, generator=generator)
+
+
+# %% mistake="init_weights" name="biases_left" hint="The biases kept their random numbers. They start at 0." active="py"
+@torch.no_grad()
+def init_weights(model, n_layers, std=0.02, generator=None, right=init_weights):
+    right(model, n_layers, std, generator)
+    for module in model.modules():
+        if isinstance(module, nn.Linear) and module.bias is not None:
+            module.bias.fill_(0.01)
+
+
+# %% mistake="init_weights" name="generator_ignored" hint="The sizes are right, but the draws come from torch's global generator. Hand the generator on: nn.init.normal_(…, generator=generator)." active="py"
+@torch.no_grad()
+def init_weights(model, n_layers, std=0.02, generator=None, right=init_weights):
+    right(model, n_layers, std, None)
+
+
+# %% [markdown]
+r"""
+What the division is for: the spread of the residual stream through 24 untrained blocks, drawn both ways.
+"""
+
+
+# %%
+@torch.no_grad()
+def spread_by_depth(scaled, n_layers=24):
+    """Standard deviation of the residual stream after 0, 1, … sublayers of an untrained model."""
+    torch.manual_seed(0)
+    model, spreads = gpt.GPT(GPTConfig(vocab_size, 64, 64, 4, n_layers)), []
+    initialise(
+        model, n_layers if scaled else 0.5, model.config.init_std, torch.Generator().manual_seed(0)
+    )  # √(2 · 0.5) = 1
+    x = model.tokens(held_out[None, :64]) + model.positions(64)
+    spreads.append(x.std().item())
+    for block in model.blocks:
+        x = x + block.attention(block.norm_1(x), torch.arange(64), None)
+        spreads.append(x.std().item())
+        x = x + block.feed_forward(block.norm_2(x))
+        spreads.append(x.std().item())
+    return spreads
+
+
+initialise = yours("gpt.init_weights", gpt.init_weights)
+spreads = {
+    "σ for every matrix": spread_by_depth(scaled=False),
+    "σ / √(2 L) for those that write into the sum": spread_by_depth(scaled=True),
+}
+figure = figures.residual_growth(spreads, "The sum grows with the depth, unless its writers are scaled")
+show(figure, alt="Without scaling the spread grows several times over 48 sublayers; with it, it grows little.")
+
+# %% [markdown]
+r"""
+### Exercise · GPT
+
+All together, with $x$ of shape $(B, T, d_{model})$ throughout:
+
+1. $x$ = the embedding of each token + the embedding of each position $0 \dots T - 1$; dropout.
+2. `n_layers` blocks, one after the other, each called as `block(x, positions, None)`. `None` stands for the mask: the attention is causal by itself.
+3. The final norm.
+4. Logits: each vector times the output matrix, which is the token embedding itself (**tied**: one parameter, two uses; Press & Wolf 2017).
+
+`self.head.weight = self.tokens.weight` ties them. Initialise with your `init_weights` at the end of `__init__`, with `config.init_std`: with torch's default embeddings the first logits of a tied model are huge.
+
+A window longer than the table of positions cannot be read: ValueError. (Whoever generates must crop; section 6.)
+"""
+
+
+# %% exercise="GPT" points=4 parts={"logits":3,"start":1} needs="Block init_weights" withheld="course_lib.gpt.GPT course_lib.attention_lm.AttentionLM"
+class GPT(nn.Module):
+    """GPT-2: token ids in, logits of each next token out.
+
+    config  a GPTConfig; used are vocab_size, seq_len, d_model, n_layers, init_std, dropout, and what the blocks read
+
+    Attributes: vocab_size, seq_len.
+    Parts: tokens, nn.Embedding(vocab_size, d_model); positions, nn.Embedding(seq_len, d_model); blocks, an nn.ModuleList
+    of n_layers Blocks; norm, nn.LayerNorm(d_model); head, nn.Linear(d_model, vocab_size) without bias, its weight
+    being that of tokens. Initialised by init_weights, with config.n_layers and config.init_std.
+    """
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        ### BEGIN SOLUTION
+        self.vocab_size, self.seq_len = config.vocab_size, config.seq_len
+        self.tokens = nn.Embedding(config.vocab_size, config.d_model)
+        self.positions = nn.Embedding(config.seq_len, config.d_model)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
+        self.norm = nn.LayerNorm(config.d_model)
+        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        self.head.weight = self.tokens.weight
+        init_weights(self, config.n_layers, config.init_std)
+        ### END SOLUTION
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Return the logits of the token that follows each position.
+
+        ids      (B, T) int64
+        returns  (B, T, V)
+
+        Raises ValueError when T is more than seq_len.
+        """
+        ### BEGIN SOLUTION
+        length = ids.size(1)
+        if length > self.seq_len:
+            raise ValueError(f"ids must have at most seq_len = {self.seq_len} tokens, got {length}")
+        positions = torch.arange(length, device=ids.device)
+        x = self.dropout(self.tokens(ids) + self.positions(positions))
+        for block in self.blocks:
+            x = block(x, positions, None)
+        return self.head(self.norm(x))
+        ### END SOLUTION
+
+
+# %% [markdown] hints="GPT"
+r"""
+1. Build the six parts in the order of the docstring; `nn.ModuleList(Block(config) for _ in range(config.n_layers))` makes n different blocks. In `forward`, follow the four steps.
+2. `positions = torch.arange(ids.size(1), device=ids.device)`; `x = self.dropout(self.tokens(ids) + self.positions(positions))`; `for block in self.blocks: x = block(x, positions, None)`; `return self.head(self.norm(x))`.
+"""
+
+
+# %% cases="GPT" active="py"
+def cases(seed):
+    def case(length, **choices):
+        sizes = {"vocab_size": 7, "seq_len": 6, "d_model": 8, "n_heads": 2, "n_layers": 2} | choices
+        shapes = {name: tuple(p.shape) for name, p in GPT(GPTConfig(**sizes)).state_dict().items()}
+        state = {name: random_tensor(seed + i, *shape, scale=0.5) for i, (name, shape) in enumerate(shapes.items())}
+        state["head.weight"] = state["tokens.weight"]
+        return {"config": sizes, "state": state, "ids": random_integers(seed + 99, 0, 7, 2, length)}
+
+    yield Case(case(1, n_layers=1), note="one token, one block", part="logits")
+    yield Case(case(4, n_layers=1), note="four tokens, one block", part="logits")
+    yield Case(case(6), note="two blocks, a full window", part="logits")
+    yield Case(case(7), note="one token too many", part="logits")
+    large = {"vocab_size": 50, "seq_len": 8, "d_model": 64, "n_heads": 2, "n_layers": 3}
+    fresh = {"config": large, "state": {}, "ids": random_integers(seed, 0, 50, 2, 8)}
+    yield Case(fresh, note="an untrained model", part="start")
+    yield Case(fresh | {"config": large | {"dropout": 0.5}}, note="an untrained model with dropout", part="start")
+
+
+# %% probe="GPT" active="py"
+def probe(student, case):
+    torch.manual_seed(0)
+    model = student(GPTConfig(**case["config"]))
+    sizes = {"vocab_size": model.vocab_size, "seq_len": model.seq_len}
+    if not case["state"]:  # untrained
+        sizes["parameters"] = sum(p.numel() for p in model.parameters())
+        model.train()
+        with torch.no_grad():
+            logits = model(case["ids"])
+            again = model(case["ids"])
+        return sizes | {"hardly a preference yet": bool(logits.std() < 1.5), "dropout": not logits.equal(again)}
+    model.load_state_dict(case["state"])
+    logits = model.eval()(case["ids"])
+    logits.square().sum().backward()
+    return sizes | {"logits": logits.detach(), "gradient of tokens": model.tokens.weight.grad}
+
+
+# %% mistake="GPT" name="no_final_norm" hint="The sum after the last pre-norm block goes to the output matrix as it is. Nobody has normalised it: apply self.norm before the head." active="py"
+class GPT(GPT):
+    def forward(self, ids):
+        kept, self.norm = self.norm, nn.Identity()
+        try:
+            return super().forward(ids)
+        finally:
+            self.norm = kept
+
+
+# %% mistake="GPT" name="not_tied" hint="Your output matrix is a parameter of its own. Tie it: self.head.weight = self.tokens.weight." active="py"
+class GPT(GPT):
+    def __init__(self, config):
+        super().__init__(config)
+        self.head.weight = nn.Parameter(self.head.weight.detach().clone())
+
+
+# %% mistake="GPT" name="no_positions" hint="Positions are never added: to the first block, a token looks the same wherever it stands." active="py"
+class GPT(GPT):
+    def forward(self, ids):
+        with torch.no_grad():
+            self.positions.weight.zero_()
+        return super().forward(ids)
+
+
+# %% mistake="GPT" name="one_block" hint="All your layers are one and the same block: [block] * n repeats a reference. Make a new Block in every turn." active="py"
+class GPT(GPT):
+    def __init__(self, config):
+        super().__init__(config)
+        self.blocks = nn.ModuleList([self.blocks[0]] * config.n_layers)
+
+
+# %% mistake="GPT" name="not_initialised" hint="The logits are right, but an untrained model of yours has strong opinions: the tied embedding keeps torch's standard deviation of 1. Call init_weights at the end of __init__." active="py"
+class GPT(GPT):
+    def __init__(self, config):
+        super().__init__(config)
+        nn.init.normal_(self.tokens.weight)
+
+
+# %% mistake="GPT" name="no_check" hint="Right up to seq_len. Beyond it the docstring asks for a ValueError; the IndexError of the embedding does not say what was wrong." active="py"
+class GPT(GPT):
+    def forward(self, ids):
+        if ids.size(1) > self.seq_len:
+            raise IndexError("index out of range in self")
+        return super().forward(ids)
+
+
+# %% [markdown]
+r"""
+### Is it the real thing?
+
+Two tests that every causal model deserves. First: the weights of the course's tested model, loaded into yours, must give the same logits. (The tested one, in turn, is compared with Hugging Face's GPT-2 in the course's test suite: same logits, same gradients, same text.) Second, the leak test of lesson 12: change one token, and no logits before it may move.
+"""
+
+# %%
+torch.manual_seed(0)
+Model = yours("gpt.GPT", gpt.GPT)
+config = GPTConfig(vocab_size, seq_len=32, d_model=64, n_heads=4, n_layers=2)
+mine, tested = Model(config).eval(), gpt.GPT(config).eval()
+mine.load_state_dict(tested.state_dict())
+
+ids = held_out[None, :10]
+with torch.no_grad():
+    print("same logits:", torch.allclose(mine(ids), tested(ids), atol=1e-5))
+    changed = ids.clone()
+    changed[0, 6] = (ids[0, 6] + 1) % vocab_size
+    moved = (mine(changed) - mine(ids)).abs().amax(-1)[0]
+print("how far the logits moved:", moved.numpy().round(3))
+print(f"parameters: {sum(p.numel() for p in mine.parameters()):,}, by arithmetic {config.n_parameters():,}")
+print("by part:", config.parameters_by_part())
+
+# %% [markdown]
+r"""
+The arithmetic, for one block with biases and $d_{ff} = 4d$: attention $4d^2 + 4d$, feed-forward $8d^2 + 5d$, two norms $4d$: about $12 d^2$. All blocks: $12\,L\,d^2$. For GPT-2 small, $L = 12$, $d = 768$: 85 million. Its token embedding, $50{,}257 \times 768$, is 39 million: not tied, the model would be nearly a third larger.
+
+### Question · gpt3_billions
+
+GPT-3 has $L = 96$ blocks and $d_{model} = 12{,}288$. How many **billions** ($10^9$) of parameters do its blocks have, by the rule $12\,L\,d^2$? Whole number.
+"""
+
+# %% exercise="gpt3_billions" points=1 kind="number"
+### BEGIN SOLUTION
+gpt3_billions = 174  # 12 · 96 · 12288² = 1.739e11
+### END SOLUTION
+
+# %% mistake="gpt3_billions" name="attention_only" hint="That is 4 d² a block: the attention alone. The feed-forward network has another 8 d²." active="py"
+gpt3_billions = 58
+
+# %% mistake="gpt3_billions" name="feed_forward_only" hint="That is 8 d² a block: the feed-forward network alone. The attention has another 4 d²." active="py"
+gpt3_billions = 116
+
+# %% mistake="gpt3_billions" name="millions" hint="You counted in millions; the question asks for billions." active="py"
+gpt3_billions = 173946
+
+# %% [markdown]
+r"""
+## 5 · Training it
+
+### When the batch does not fit
+
+Large models learn from batches of half a million tokens and more. If so many do not fit into memory, compute the gradient of one **micro-batch** after the other, let them add up in `.grad`, and update once. The result must be the gradient of the *mean over all real targets of all micro-batches*:
+
+$$\nabla \mathcal L = \frac{1}{\sum_m n_m} \sum_m \nabla \Bigl(\text{sum of the losses of micro-batch } m\Bigr), \qquad n_m = \text{its number of real targets}.$$
+
+The usual recipe, “divide each mean by the number of micro-batches”, gives this only when all $n_m$ are equal. **By hand**: one micro-batch has 1 real target with loss 4, another has 3 with a mean loss of 2. The mean of means is 3; the mean over all four is $(4 + 3 \cdot 2)/4 = 2.5$. Hugging Face's `Trainer` had this fault until October 2024.
+
+### Exercise · accumulate_gradients
+"""
+
+
+# %% exercise="accumulate_gradients" points=3 withheld="course_lib.train.Trainer course_lib.language_model.next_token_loss"
+def accumulate_gradients(model: nn.Module, batches: list[tuple[Tensor, Tensor]], ignore_id: int = -100) -> float:
+    """Fill .grad with the gradient of the mean loss over all real targets of several micro-batches.
+
+    model      model(inputs (B, T)) → logits (B, T, V)
+    batches    pairs of inputs (B, T) and targets (B, T), sizes may differ; only one of them is computed at a time
+    ignore_id  marks targets that do not count; at least one counts
+    returns    the mean loss over all real targets, in nats
+
+    Gradients from before the call are discarded. Nothing is updated.
+    """
+    ### BEGIN SOLUTION
+    model.zero_grad()
+    n_real = sum((targets != ignore_id).sum().item() for _, targets in batches)
+    mean = 0.0
+    for inputs, targets in batches:
+        logits = model(inputs)
+        total = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=ignore_id, reduction="sum")
+        (total / n_real).backward()
+        mean += total.item() / n_real
+    return mean
+    ### END SOLUTION
+
+
+# %% [markdown] hints="accumulate_gradients"
+r"""
+1. What must be known before the first `backward()`? `.grad` adds up by itself: when is it cleared, and what is each backward pass divided by?
+2. Count all real targets first. `model.zero_grad()` once. For each batch: the **sum** of its losses (`reduction="sum", ignore_index=ignore_id`) divided by that count; `.backward()`.
+"""
+
+
+# %% cases="accumulate_gradients" active="py"
+def cases(seed):
+    table = random_tensor(seed, 5, 5)
+    pair = lambda i, b, t: (random_integers(seed + i, 0, 5, b, t), random_integers(seed + i + 1, 0, 5, b, t))
+    yield Case({"table": table, "batches": [pair(0, 1, 2)]}, note="one micro-batch")
+    yield Case({"table": table, "batches": [pair(2, 2, 3), pair(4, 2, 3)]}, note="two of equal size")
+    yield Case({"table": table, "batches": [pair(6, 1, 2), pair(8, 3, 4)]}, note="two of unequal size")
+    inputs, targets = pair(10, 2, 4)
+    targets[1, 1:] = -100
+    padded = [(inputs, targets), pair(12, 2, 4)]
+    yield Case({"table": table, "batches": padded}, note="equal shapes, unequal numbers of real targets")
+    yield Case({"table": table, "batches": padded, "stale": True}, note="gradients left from before")
+
+
+# %% probe="accumulate_gradients" active="py"
+def probe(student, case):
+    model = nn.Embedding.from_pretrained(case["table"].clone(), freeze=False)  # a bigram model: ids (B, T) → (B, T, V)
+    if case.get("stale"):
+        model.weight.grad = torch.ones_like(model.weight)
+    loss = student(model, [tuple(pair) for pair in case["batches"]])
+    return {"loss": loss, "gradient": model.weight.grad, "weights": model.weight.detach()}
+
+
+# %% mistake="accumulate_gradients" name="mean_of_means" hint="You average the means of the micro-batches, so a target in a small one weighs more. Divide every sum by the number of all real targets." active="py"
+def accumulate_gradients(model, batches, ignore_id=-100):
+    model.zero_grad()
+    mean = 0.0
+    for inputs, targets in batches:
+        loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten(), ignore_index=ignore_id) / len(batches)
+        loss.backward()
+        mean += loss.item()
+    return mean
+
+
+# %% mistake="accumulate_gradients" name="not_divided" hint="Your gradients are the sum of the micro-batches' means, too long by their number: as if the learning rate had grown." active="py"
+def accumulate_gradients(model, batches, ignore_id=-100):
+    model.zero_grad()
+    mean = 0.0
+    for inputs, targets in batches:
+        loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten(), ignore_index=ignore_id)
+        loss.backward()
+        mean += loss.item()
+    return mean
+
+
+# %% mistake="accumulate_gradients" name="cleared_in_the_loop" hint="You clear the gradients before every micro-batch, so only the last one counts. Clear once." active="py"
+def accumulate_gradients(model, batches, ignore_id=-100, right=accumulate_gradients):
+    mean = right(model, batches, ignore_id)
+    n_real = sum((targets != ignore_id).sum().item() for _, targets in batches)
+    model.zero_grad()
+    inputs, targets = batches[-1]
+    total = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten(), ignore_index=ignore_id, reduction="sum")
+    (total / n_real).backward()
+    return mean
+
+
+# %% mistake="accumulate_gradients" name="padding_counted" hint="You divide by the number of all places. Only real targets count." active="py"
+def accumulate_gradients(model, batches, ignore_id=-100, right=accumulate_gradients):
+    mean = right(model, batches, ignore_id)
+    share = sum((t != ignore_id).sum().item() for _, t in batches) / sum(t.numel() for _, t in batches)
+    model.weight.grad *= share
+    return mean * share
+
+
+# %% mistake="accumulate_gradients" name="stale_gradients" hint="Right when the gradients are empty at the start. What earlier steps left in .grad must be cleared first: model.zero_grad()." active="py"
+def accumulate_gradients(model, batches, ignore_id=-100, right=accumulate_gradients):
+    before = None if model.weight.grad is None else model.weight.grad.clone()
+    mean = right(model, batches, ignore_id)
+    if before is not None:
+        model.weight.grad += before
+    return mean
+
+
+# %% [markdown]
+r"""
+### Two more ways to save
+
+- **Gradient checkpointing** (Chen et al. 2016) keeps only the input of each block for the backward pass, and computes the inside of the block a second time when it is needed. One more forward pass: about a third more work, since a backward pass costs about two.
+- **Mixed precision** (Micikevicius et al. 2018) computes products in bfloat16 or float16 and keeps the weights in float32. bfloat16 has the range of float32 and two to three significant decimals in place of seven. float16 is finer, but its range is small: the loss is scaled up so that small gradients do not vanish.
+
+Neither changes a formula; mixed precision rounds more. What they save, in bytes that autograd keeps for one window of 256 tokens through 8 blocks:
+"""
+
+
+# %%
+def kept_bytes(compute):
+    """Bytes of all tensors that autograd keeps for the backward pass of what compute() returns."""
+    storages = {}
+
+    def keep(tensor):
+        storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        compute()
+    return sum(storages.values())
+
+
+window = train_tokens[None, :257]
+for checkpoint in (False, True):
+    deep = gpt.GPT(GPTConfig(vocab_size, 256, 64, 4, n_layers=8, checkpoint=checkpoint))
+    weights = 4 * deep.config.n_parameters()
+    full = kept_bytes(lambda: next_token_loss(deep, window)) - weights
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = kept_bytes(lambda: next_token_loss(deep, window)) - weights
+    print(f"checkpointing {checkpoint!s:5}   float32 {full / 2**20:5.1f} MiB   with bfloat16 {mixed / 2**20:5.1f} MiB")
+
+# %% [markdown]
+r"""
+The inputs of the blocks stay in float32, so the two together save little more than checkpointing alone.
+
+### Half a minute
+
+Now the real run. If your `GPT` passed its check, it is yours that trains: 2 blocks of 64 features, on 300,000 tokens of the toy language, with the course's training loop (AdamW, warm-up and cosine, clipping). At some steps the model writes a few words; the diary below keeps them.
+"""
+
+# %%
+from course_lib.decoding import Sampling
+from course_lib.decoding import generate as tested_generate
+
+start = torch.tensor([language.encode("<eos>")])  # what stands before every sentence
+
+
+def sample(model, n_tokens=24, seed=3):
+    """Some words from the model's own distribution."""
+    ids = tested_generate(model, start, n_tokens, generator=torch.Generator().manual_seed(seed))
+    return language.decode(ids[0, 1:].tolist())
+
+
+torch.manual_seed(0)
+model = Model(config)
+n_steps = budget(1200, 30)
+stages = {round(n_steps * share) for share in (0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)}
+entries = [(0, nats_per_token(model, held_out[:4000]), sample(model))]
+
+trainer = Trainer(model, draw_windows(train_tokens, 32, 32), next_token_loss, steps=n_steps, lr=1e-2)
+for step in watch(trainer, "GPT", {"entropy rate": floor}):
+    if step.number in stages:
+        entries.append((step.number, nats_per_token(model, held_out[:4000]), sample(model)))
+
+# %%
+reached = nats_per_token(model, held_out)
+scoreboard.record("Transformer", reached, config.n_parameters(), trainer.seconds, "15_gpt")
+print(f"{reached:.3f} nats a token on held-out text, {reached - floor:.3f} above the entropy rate")
+scoreboard.show_scoreboard()
+
+# %%
+diary(entries, floor)
+
+# %% [markdown]
+r"""
+First the words are drawn nearly evenly; then the common ones come; then pairs that fit; then sentences whose verbs agree with their subjects. With the full budget the loss ends a few hundredths of a nat above the entropy rate.
+
+### What the heads look at
+
+The widget of lesson 12, on the trained model. Does a head find the subject of the last verb?
+"""
+
+# %%
+from course_lib.widgets.attention import attention_explorer
+
+trained = gpt.GPT(config).eval()
+trained.load_state_dict(model.state_dict())
+
+text = "<eos> the mice that the cat behind the old house chases"
+ids = torch.tensor([language.encode(text)])
+weights = torch.cat(trained.attention_maps(ids))  # (L, H, T, T): the batch has one row
+subject = text.split().index("mice")
+layer, head = divmod(int(weights[:, :, -1, subject].argmax()), weights.size(1))
+attention_explorer(text.split(), weights, layer, head)
+
+# %% [markdown]
+r"""
+## 6 · Writing
+
+A language model returns the distribution of **one** next token. To write: draw it, append it, ask again. Five things go wrong in practice:
+
+| fault | what happens |
+|---|---|
+| the model stays in training mode | dropout garbles the text |
+| … or stays in evaluation mode afterwards | training goes on without dropout, silently |
+| the text outgrows the window | a crash in the middle of a sentence. Only the last `seq_len` tokens can be read: **crop** |
+| nobody looks for `<eos>` | the model writes on after the end |
+| temperature 0 | a division by zero, where the most likely token was meant |
+
+**Temperature** $\tau$ divides the logits before the softmax; lesson 18 is about choosing it. $\tau = 1$ is the model's own distribution, and $\tau \to 0$ the most likely token.
+
+### Exercise · generate
+
+In a batch, rows end at different times. A row that has ended is filled with `eos_id` until all have ended or the limit is reached.
+"""
+
+
+# %% exercise="generate" points=5 parts={"greedy":2,"window":1,"end":1,"sampling":1} withheld="course_lib.decoding.generation.generate course_lib.decoding.generation.stream"
+def generate(
+    model: nn.Module,
+    prompt: Tensor,
+    max_new_tokens: int,
+    temperature: float = 1.0,
+    eos_id: int | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Continue each row of the prompt, token by token.
+
+    model           model(ids (B, T)) → logits (B, T, V), T at most model.seq_len. It computes in eval mode, without
+                    gradients, and is left in the mode in which it came
+    prompt          (B, T) int64; left as it is
+    max_new_tokens  at most so many are appended
+    temperature     divides the logits; 0: the most likely token
+    eos_id          a row that has written it gets nothing but eos_id from then on; when all rows have written it,
+                    nothing more is appended. None: nothing ends a text
+    generator       for torch.multinomial
+    returns         (B, T + n) int64, prompts included
+
+    Raises ValueError when temperature is negative.
+    """
+    ### BEGIN SOLUTION
+    if temperature < 0:
+        raise ValueError(f"temperature must be at least 0, got {temperature}")
+    ids, done = prompt, torch.zeros(len(prompt), dtype=torch.bool, device=prompt.device)
+    was_training = model.training
+    model.eval()
+    try:
+        for _ in range(max_new_tokens):
+            with torch.no_grad():
+                logits = model(ids[:, -model.seq_len :])[:, -1]
+            if temperature == 0:
+                token = logits.argmax(-1)
+            else:
+                token = torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator).squeeze(1)
+            if eos_id is not None:
+                token = token.masked_fill(done, eos_id)
+                done = done | (token == eos_id)
+            ids = torch.cat([ids, token[:, None]], dim=1)
+            if eos_id is not None and done.all():
+                break
+    finally:
+        model.train(was_training)
+    return ids
+    ### END SOLUTION
+
+
+# %% [markdown] hints="generate"
+r"""
+1. Write the loop for temperature 1 first: crop, call the model, take the last position, draw, append. Then put the mode around it (`try` … `finally`), and the end of a row into it (a boolean `done` of shape (B,)).
+2. `logits = model(ids[:, -model.seq_len:])[:, -1]`; `argmax(-1)` when the temperature is 0, else `torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)`; `token.masked_fill(done, eos_id)`, then `done = done | (token == eos_id)`; `model.train(was_training)` at the end.
+"""
+
+
+# %% cases="generate" active="py"
+def cases(seed):
+    follow = torch.full((4, 4), -9.0)
+    for token, after in enumerate((1, 2, 3, 0)):
+        follow[token, after] = 9.0  # 0 → 1 → 2 → 3 → 0 …
+    start = torch.tensor([[0]])
+    greedy = {"table": follow, "seq_len": 8, "prompt": start, "max_new_tokens": 3, "temperature": 0.0}
+    yield Case(greedy, note="0 is followed by 1, 1 by 2, 2 by 3", part="greedy")
+    yield Case(greedy | {"training": True}, note="a model in training mode, with dropout", part="greedy")
+    table = random_tensor(seed, 6, 6, scale=3.0)
+    prompts = random_integers(seed, 0, 6, 3, 4)
+    random = {"table": table, "seq_len": 32, "prompt": prompts, "max_new_tokens": 6, "temperature": 0.0}
+    yield Case(random, note="a batch of random prompts", part="greedy")
+    yield Case(random | {"seq_len": 5}, note="longer than the window", part="window")
+    yield Case(random | {"seq_len": 3}, note="a prompt longer than the window", part="window")
+    ending = {"table": follow, "seq_len": 9, "temperature": 0.0, "eos_id": 3, "max_new_tokens": 6}
+    yield Case(ending | {"prompt": torch.tensor([[0], [2]])}, note="rows that end at different times", part="end")
+    yield Case(random | {"eos_id": 2, "max_new_tokens": 9}, note="random prompts, some with eos_id", part="end")
+    yield Case(greedy | {"temperature": -1.0}, note="a negative temperature", part="sampling")
+    many = torch.tensor([0, 1]).repeat_interleave(3000)[:, None]
+    draws = {"table": random_tensor(seed + 1, 4, 4), "seq_len": 4, "prompt": many, "max_new_tokens": 1, "seed": seed}
+    yield Case(draws, note="3,000 draws for each of two prompts", part="sampling")
+    yield Case(draws | {"temperature": 0.5}, note="3,000 draws at temperature 0.5", part="sampling")
+
+
+# %% probe="generate" active="py"
+def probe(student, case):
+    class Toy(nn.Module):
+        """A bigram model with a window and, in training mode, dropout that drops everything."""
+
+        def __init__(self):
+            super().__init__()
+            self.seq_len, self.longest, self.vocab_size = case["seq_len"], 0, case["table"].size(1)
+
+        def forward(self, ids):
+            if ids.size(1) > self.seq_len:
+                raise ValueError(f"ids must have at most {self.seq_len} tokens, got {ids.size(1)}")
+            self.longest = max(self.longest, ids.size(1))
+            logits = case["table"][ids]
+            return logits.flip(-1) if self.training else logits
+
+    model = Toy().train(case.get("training", False))
+    options = {name: case[name] for name in ("temperature", "eos_id") if name in case}
+    options["generator"] = torch.Generator().manual_seed(case.get("seed", 0))
+    prompt = case["prompt"].clone()
+    ids = student(model, prompt, case["max_new_tokens"], **options)
+    if "seed" in case:
+        counts = torch.stack([torch.bincount(half, minlength=4) for half in ids[:, -1].view(2, -1)])
+        return {"counts": counts}
+    outcome = {"ids": ids, "training mode afterwards": model.training, "prompt unchanged": prompt.equal(case["prompt"])}
+    return outcome | {"longest window": model.longest}
+
+
+# %% judge="generate" active="py"
+def judge(case, expected, got):
+    if "seed" not in case:
+        return compare(expected, got)
+    probs = (case["table"][:2].double() / case.get("temperature", 1.0)).softmax(-1)
+    if not torch.allclose(expected["counts"] / 3000, probs.float(), atol=0.06):  # a mistake's outcome, to be recognised
+        return compare(expected, got)
+    spread = (probs * (1 - probs) / 3000).sqrt()
+    if got["counts"].shape != probs.shape or got["counts"].sum() != 6000:
+        return "every draw should be one of the 4 tokens"
+    off = (
+        (got["counts"] / 3000 - probs).abs() > 7 * spread + 1e-3
+    ).any()  # 7 standard errors: one false alarm in 10^11
+    return not off or "the tokens do not come as often as the softmax says"
+
+
+# %% mistake="generate" name="eval_kept" hint="The model is left in eval mode: one sample during training, and dropout is off for the rest of it. Restore the mode in which it came." active="py"
+def generate(model, *arguments, right=generate, **options):
+    try:
+        return right(model, *arguments, **options)
+    finally:
+        model.eval()
+
+
+# %% mistake="generate" name="never_eval" hint="You never switch to eval mode: the model writes with dropout. model.eval() before, model.train(was_training) afterwards." active="py"
+def generate(model, *arguments, right=generate, **options):
+    eval_, model.eval = model.eval, lambda: model
+    try:
+        return right(model, *arguments, **options)
+    finally:
+        model.eval = eval_
+
+
+# %% mistake="generate" name="not_cropped" hint="The model gets a text longer than its window. Hand it the last seq_len tokens: ids[:, -model.seq_len:]." active="py"
+def generate(model, prompt, max_new_tokens, *arguments, right=generate, **options):
+    if prompt.size(1) + max_new_tokens - 1 > model.seq_len:
+        raise ValueError("ids must have at most seq_len tokens")
+    return right(model, prompt, max_new_tokens, *arguments, **options)
+
+
+# %% mistake="generate" name="first_tokens" hint="You kept the first seq_len tokens. The last ones matter: ids[:, -model.seq_len:]." active="py"
+def generate(model, prompt, max_new_tokens, temperature=1.0, eos_id=None, generator=None, right=generate):
+    for _ in range(max_new_tokens):
+        token = right(model, prompt[:, : model.seq_len], 1, temperature, None, generator)[:, -1:]
+        if eos_id is not None:
+            done = (prompt[:, 1:] == eos_id).any(1, keepdim=True)
+            token = token.masked_fill(done, eos_id)
+        prompt = torch.cat([prompt, token], dim=1)
+        if eos_id is not None and (prompt[:, 1:] == eos_id).any(1).all():
+            break
+    return prompt
+
+
+# %% mistake="generate" name="writes_on" hint="Your rows go on after eos_id. Remember which rows are done, fill them with eos_id, and stop when all are." active="py"
+def generate(model, prompt, max_new_tokens, temperature=1.0, eos_id=None, generator=None, right=generate):
+    return right(model, prompt, max_new_tokens, temperature, None, generator)
+
+
+# %% mistake="generate" name="divides_by_zero" hint="Temperature 0 divides by zero. It means the most likely token: take the argmax." active="py"
+def generate(model, prompt, max_new_tokens, temperature=1.0, eos_id=None, generator=None, right=generate):
+    if temperature == 0:
+        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
+    return right(model, prompt, max_new_tokens, temperature, eos_id, generator)
+
+
+# %% mistake="generate" name="negative_accepted" hint="A negative temperature turns the ranking upside down without any error. The docstring asks for a ValueError." active="py"
+def generate(model, prompt, max_new_tokens, temperature=1.0, eos_id=None, generator=None, right=generate):
+    return right(model, prompt, max_new_tokens, abs(temperature), eos_id, generator)
+
+
+# %% mistake="generate" name="temperature_ignored" hint="Every temperature above 0 gives the same distribution. Divide the logits by it before the softmax." active="py"
+def generate(model, prompt, max_new_tokens, temperature=1.0, eos_id=None, generator=None, right=generate):
+    return right(model, prompt, max_new_tokens, 1.0 if temperature > 0 else temperature, eos_id, generator)
+
+
+# %% [markdown]
+r"""
+Four sentences from your model, and how surprising the *language itself* finds them: its probabilities are known exactly. A sentence with a word that cannot stand there has probability 0, and infinite surprise.
+"""
+
+
+# %%
+def tested(model, prompt, max_new_tokens, temperature=1.0, eos_id=None, generator=None):
+    sampling = Sampling(temperature=temperature)
+    return tested_generate(model, prompt, max_new_tokens, sampling, eos_id=eos_id, generator=generator)
+
+
+write = yours("gpt.generate", tested)
+eos = start.item()
+written = write(model, start.repeat(200, 1), 40, 1.0, eos, torch.Generator().manual_seed(1))
+
+grammatical = 0
+for row in written[:, 1:].tolist():
+    sentence = row[: row.index(eos) + 1] if eos in row else row
+    surprise = -language.log_prob(sentence) / len(sentence)
+    grammatical += surprise < math.inf
+    if row in written[:4, 1:].tolist():
+        print(f"{surprise:5.2f} nats a token   {language.decode(sentence)}")
+print(f"sentences that the language allows: {grammatical} of {len(written)}")
+
+# %% [markdown]
+r"""
+A loss a few hundredths above the floor does not mean that every sentence is possible. The model gives each impossible word a tiny probability, and there are hundreds of them at every place: now and then one is drawn. Lesson 18 cuts them off.
+"""
+
+# %% [markdown]
+r"""
+## 7 · Nothing twice: the cache
+
+Look at what `generate` does. To write token 101 it sends all 100 tokens through the model; to write token 102, all 101, of which 100 give exactly what they gave before. Under a causal mask, a token's keys and values in every layer depend on it and the tokens before it only. They **cannot** change when the text grows.
+
+So keep them. With a **KV cache** each call computes the newest token: its query, key and value in each layer; the key and value join those in the cache; the query looks at all of them. Drag the slider, then tick the box.
+"""
+
+# %%
+cache_explorer()
+
+# %% [markdown]
+r"""
+A prompt of $P$ tokens and $n$ new ones: without a cache the calls compute $P, P + 1, \dots, P + n - 1$ tokens, in all
+
+$$nP + \frac{n(n - 1)}{2}, \qquad \text{with a cache} \quad P + (n - 1) .$$
+
+(The last token written is never read.)
+
+### Question · token_passes
+
+A prompt of 100 tokens, 200 tokens to write, no cache. How many tokens pass through the model in all?
+"""
+
+# %% exercise="token_passes" points=1 kind="number"
+### BEGIN SOLUTION
+token_passes = 39900  # 200 · 100 + 200 · 199 / 2
+### END SOLUTION
+
+# %% mistake="token_passes" name="cached" hint="That is what passes with a cache: 100 + 199." active="py"
+token_passes = 299
+
+# %% mistake="token_passes" name="always_full" hint="You counted 300 tokens in each call. The first call reads 100; each later one, one more." active="py"
+token_passes = 60000
+
+# %% mistake="token_passes" name="prompt_word_by_word" hint="That counts calls on 1, 2, … 100 tokens of the prompt too. The first call reads the prompt at once." active="py"
+token_passes = 44850
+
+# %% [markdown]
+r"""
+### Exercise · kv_cache_step
+
+One layer, one new token. The cache is allocated once, for `max_len` tokens; its first `length` columns are filled, and what lies behind them is whatever was in memory. Write the new column, then attend to the filled part.
+"""
+
+
+# %% exercise="kv_cache_step" points=3 mutates=true withheld="course_lib.kv_cache.KVCache"
+def kv_cache_step(q: Tensor, k: Tensor, v: Tensor, keys: Tensor, values: Tensor, length: int) -> Tensor:
+    """Attend with one new token to all before it and itself.
+
+    q, k, v  (B, H, 1, D) of the new token
+    keys     (B, H, max_len, D), changed in place: column `length` becomes k. Later columns mean nothing
+    values   (B, H, max_len, D), likewise with v
+    length   tokens in the cache before this one
+    returns  (B, H, 1, D), what the new token gathers
+
+    Raises ValueError when the cache is full, length = max_len, and changes nothing then.
+    """
+    ### BEGIN SOLUTION
+    if length >= keys.size(2):
+        raise ValueError(f"the cache has room for {keys.size(2)} tokens, and holds {length}")
+    keys[:, :, length : length + 1] = k
+    values[:, :, length : length + 1] = v
+    output, _ = scaled_dot_product_attention(q, keys[:, :, : length + 1], values[:, :, : length + 1])
+    return output
+    ### END SOLUTION
+
+
+# %% [markdown] hints="kv_cache_step"
+r"""
+1. First write, then look. How many columns are filled after writing? `scaled_dot_product_attention` of lesson 12 is imported; is a mask needed?
+2. `keys[:, :, length : length + 1] = k`, the same for v; then `scaled_dot_product_attention(q, keys[:, :, : length + 1], values[:, :, : length + 1])[0]`. Check for a full cache before anything is written.
+"""
+
+
+# %% cases="kv_cache_step" active="py"
+def cases(seed):
+    def case(batch, heads, steps, max_len, d=4, filled=0):
+        names = ("q", "k", "v")
+        inputs = {name: random_tensor(seed + i, batch, heads, steps, d) for i, name in enumerate(names)}
+        old = random_tensor(seed + 9, batch, heads, max_len, d)
+        return inputs | {"keys": old, "values": 5.0 + old, "length": filled}
+
+    yield Case(case(1, 1, 1, 2), note="the first token")
+    yield Case(case(1, 1, 3, 4, d=2), note="three tokens one after the other")
+    yield Case(case(2, 3, 4, 7, filled=3), note="four tokens after three, batches and heads")
+    yield Case(case(1, 1, 1, 3, filled=3), note="a cache that is full")
+
+
+# %% probe="kv_cache_step" active="py"
+def probe(student, case):
+    keys, values, outputs = case["keys"].clone(), case["values"].clone(), []
+    for step in range(case["q"].size(2)):
+        q, k, v = (case[name][:, :, step : step + 1] for name in ("q", "k", "v"))
+        outputs.append(student(q, k, v, keys, values, case["length"] + step))
+    return {"outputs": torch.cat(outputs, dim=2), "keys": keys, "values": values}
+
+
+# %% mistake="kv_cache_step" name="whole_buffer" hint="The query looks at the whole buffer, and so at memory that nobody has written. Cut keys and values after length + 1 columns." active="py"
+def kv_cache_step(q, k, v, keys, values, length, right=kv_cache_step):
+    right(q, k, v, keys, values, length)
+    return scaled_dot_product_attention(q, keys, values)[0]
+
+
+# %% mistake="kv_cache_step" name="not_itself" hint="The new token does not see itself: there are length + 1 filled columns after writing." active="py"
+def kv_cache_step(q, k, v, keys, values, length, right=kv_cache_step):
+    right(q, k, v, keys, values, length)
+    if length == 0:
+        return torch.zeros_like(v)
+    return scaled_dot_product_attention(q, keys[:, :, :length], values[:, :, :length])[0]
+
+
+# %% mistake="kv_cache_step" name="forgets" hint="The output is right for the first token only: the new key and value are used and never kept in the cache." active="py"
+def kv_cache_step(q, k, v, keys, values, length, right=kv_cache_step):
+    return right(q, k, v, keys.clone(), values.clone(), length)
+
+
+# %% mistake="kv_cache_step" name="values_not_kept" hint="Only the key went into the cache. Later tokens find it and get an old value." active="py"
+def kv_cache_step(q, k, v, keys, values, length, right=kv_cache_step):
+    return right(q, k, v, keys, values.clone(), length)
+
+
+# %% mistake="kv_cache_step" name="no_check" hint="Right while there is room. In a full cache a slice beyond the end is empty: torch complains about sizes, or broadcasts. Raise the ValueError first." active="py"
+def kv_cache_step(q, k, v, keys, values, length, right=kv_cache_step):
+    if length >= keys.size(2):
+        raise RuntimeError("The expanded size of the tensor (0) must match the existing size (1)")
+    return right(q, k, v, keys, values, length)
+
+
+# %% [markdown]
+r"""
+How much time does it save? A GPT of 4 blocks and 128 features, untrained (the time is the same), writes up to 256 tokens: by computing everything anew, and with the cache of `course_lib.kv_cache`, which does in every layer what you wrote. Both must write the same tokens.
+"""
+
+# %%
+import time
+
+large = gpt.GPT(GPTConfig(vocab_size, 512, 128, 4, 4), generator=torch.Generator().manual_seed(0))
+lengths = [16, 64, 128, budget(256, 130)]
+seconds, texts = {"computed anew": [], "with a cache": []}, {}
+for name, use_cache in zip(seconds, (False, True)):
+    for n_new in lengths:
+        began = time.perf_counter()
+        texts[name] = tested_generate(large, start, n_new, Sampling(temperature=0), use_cache=use_cache)
+        seconds[name].append(time.perf_counter() - began)
+print("the same text:", texts["computed anew"].equal(texts["with a cache"]))
+
+figure = figures.time_to_write(lengths, seconds, "Computing anew costs more with every token")
+show(figure, alt="Seconds to write n tokens: the curve without cache bends upwards, the one with a cache is a line.")
+
+# %% [markdown]
+r"""
+With a cache, time grows in proportion to the tokens (and slowly faster: the query meets more and more keys). Two remarks:
+
+- **The window.** Learned positions end at `seq_len`. When a text outgrows the window and is cropped, every token stands one place earlier, all keys change, and the cache is worthless: it must be filled anew. With rotary positions only distances count, and the keys that are left can stay (in the deeper layers they still know a little of the forgotten tokens).
+- **Reading is parallel, writing is not.** A prompt of 1,000 tokens is one call; 1,000 new tokens are 1,000 calls, each of which reads all weights to compute one vector. Writing is limited by memory traffic rather than by arithmetic (lesson 19).
+
+### Prompts of unequal length
+
+To write for several prompts in one batch they are filled up at the **left**, since the next token is read off the last column. Two things must then change: a mask hides the filling, and positions count from the first real token. Without them, the same prompt gets other predictions in a batch than alone:
+"""
+
+# %%
+short, long = (language.encode(text) for text in ("<eos> the mice", "<eos> the old cat near the house"))
+n_pad = len(long) - len(short)
+batch = torch.tensor([[0] * n_pad + short, long])
+
+with torch.no_grad():
+    alone = trained(torch.tensor([short]))[0, -1].softmax(-1)
+    careless = trained(batch)[0, -1].softmax(-1)
+    careful = trained(batch, left_padding=torch.tensor([n_pad, 0]))[0, -1].softmax(-1)
+print("how far the distribution after “the mice” moved in the batch, of at most 1 (total variation):")
+print(f"  filling seen as text    {0.5 * (careless - alone).abs().sum():.4f}")
+print(f"  filling hidden          {0.5 * (careful - alone).abs().sum():.4f}")
+
+# %% [markdown]
+r"""
+## 8 · A smaller cache: grouped queries
+
+The cache is the price of the saved time. For each token it holds a key and a value, in each layer, for each head:
+
+$$\text{bytes} = 2 \cdot L \cdot H_{kv} \cdot D \cdot T \cdot B \cdot (\text{bytes a number}).$$
+
+**Grouped-query attention** (Ainslie et al. 2023) has fewer key–value heads than query heads: groups of $G = H / H_{kv}$ **neighbouring** query heads share one. $H_{kv} = H$ is the ordinary multi-head attention, $H_{kv} = 1$ multi-query attention (Shazeer 2019). With $H = 4$ and $H_{kv} = 2$, query heads 0 and 1 use key–value head 0, and query heads 2 and 3 use head 1.
+
+### Question · cache_gib
+
+A model of the size of Llama 2 70B: 80 layers, 64 query heads, **8** key–value heads, $D = 128$. Keys and values in float16 (2 bytes). How many GiB ($2^{30}$ bytes) does the cache of **one** text of 4,096 tokens take?
+"""
+
+# %% exercise="cache_gib" points=1 kind="number"
+### BEGIN SOLUTION
+cache_gib = 2 * 80 * 8 * 128 * 4096 * 2 / 2**30  # 1.25
+### END SOLUTION
+
+# %% mistake="cache_gib" name="keys_only" hint="That is the keys alone. The values take as much again." active="py"
+cache_gib = 0.625
+
+# %% mistake="cache_gib" name="all_heads" hint="You counted 64 heads. Keys and values exist for 8." active="py"
+cache_gib = 10.0
+
+# %% mistake="cache_gib" name="float32" hint="That would be float32; a float16 has 2 bytes." active="py"
+cache_gib = 2.5
+
+# %%
+gib = lambda n_kv_heads: 2 * 80 * n_kv_heads * 128 * 4096 * 2 / 2**30
+named = {"64: multi-head": gib(64), "8: grouped, as built": gib(8), "1: multi-query": gib(1)}
+figure = figures.cache_sizes(named, "Eight key–value heads for 64 queries: an eighth of the cache")
+show(figure, alt="Cache of one text of 4,096 tokens: 10 GiB with 64 key-value heads, 1.25 with 8, 0.16 with 1.")
+
+# %% [markdown]
+r"""
+### Exercise · grouped_query_attention
+
+Causal, for any number of queries: they are the **last** $T$ of the $S$ positions, as when a text is read in pieces with a cache. `causal_mask(T, S)` of lesson 12 knows that. PyTorch's `is_causal=True` does **not**: for $T < S$ it aligns the triangle at the top left, and the last query sees only the first $T$ keys.
+"""
+
+
+# %% exercise="grouped_query_attention" points=3 withheld="torch.nn.functional.scaled_dot_product_attention"
+def grouped_query_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Causal attention in which groups of neighbouring query heads share a key–value head.
+
+    q        (B, H, T, D); the queries are the last T of the S positions
+    k, v     (B, H_kv, S, D); with G = H / H_kv, key–value head j serves the query heads j·G … (j + 1)·G − 1
+    returns  (B, H, T, D)
+
+    Raises ValueError when H_kv does not divide H.
+    """
+    ### BEGIN SOLUTION
+    if q.size(1) % k.size(1):
+        raise ValueError(f"the number of key–value heads must divide {q.size(1)}, got {k.size(1)}")
+    group = q.size(1) // k.size(1)
+    k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)  # (B, H, S, D)
+    return scaled_dot_product_attention(q, k, v, causal_mask(q.size(2), k.size(2), q.device))[0]
+    ### END SOLUTION
+
+
+# %% [markdown] hints="grouped_query_attention"
+r"""
+1. Give every query head a key–value head of its own by repeating, so that the shapes fit; in which order? What do `repeat` and `repeat_interleave` make of heads (0, 1)?
+2. `k.repeat_interleave(G, dim=1)`, the same for v; then `scaled_dot_product_attention(q, k, v, causal_mask(q.size(2), k.size(2), q.device))[0]`.
+"""
+
+
+# %% cases="grouped_query_attention" active="py"
+def cases(seed):
+    def case(heads, kv_heads, queries, keys, batch=1, d=4):
+        shapes = [(batch, heads, queries, d), (batch, kv_heads, keys, d), (batch, kv_heads, keys, d)]
+        return {name: random_tensor(seed + i, *shape) for i, (name, shape) in enumerate(zip("qkv", shapes))}
+
+    yield Case(case(2, 1, 2, 2, d=2), note="two query heads, one for keys and values")
+    yield Case(case(4, 2, 3, 3), note="two groups of two")
+    yield Case(case(4, 4, 3, 3), note="every head its own")
+    yield Case(case(6, 2, 2, 5, batch=2), note="two queries after three cached tokens")
+    yield Case(case(4, 2, 1, 4), note="one query, four keys")
+    yield Case(case(4, 3, 2, 2), note="heads that cannot be shared out")
+
+
+# %% mistake="grouped_query_attention" name="tiled" hint="You repeated the heads as 0, 1, 0, 1. Neighbouring query heads share: 0, 0, 1, 1, which is repeat_interleave." active="py"
+def grouped_query_attention(q, k, v, right=grouped_query_attention):
+    if q.size(1) % k.size(1):
+        return right(q, k, v)
+    group = q.size(1) // k.size(1)
+    return right(q, k.repeat(1, group, 1, 1), v.repeat(1, group, 1, 1))
+
+
+# %% mistake="grouped_query_attention" name="one_for_all" hint="All your query heads use the first key–value head: that is multi-query attention." active="py"
+def grouped_query_attention(q, k, v, right=grouped_query_attention):
+    return right(q, k, v) if q.size(1) % k.size(1) else right(q, k[:, :1], v[:, :1])
+
+
+# %% mistake="grouped_query_attention" name="top_left" hint="With fewer queries than keys your triangle starts at the first key. The queries are the last positions: causal_mask(T, S)." active="py"
+def grouped_query_attention(q, k, v, right=grouped_query_attention):
+    if q.size(1) % k.size(1):
+        return right(q, k, v)
+    group, n = q.size(1) // k.size(1), q.size(2)
+    return right(q, k[:, :, :n], v[:, :, :n]) if group else None
+
+
+# %% mistake="grouped_query_attention" name="not_causal" hint="Your queries see the keys after them. Use a causal mask." active="py"
+def grouped_query_attention(q, k, v, right=grouped_query_attention):
+    if q.size(1) % k.size(1):
+        return right(q, k, v)
+    group = q.size(1) // k.size(1)
+    return scaled_dot_product_attention(q, k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1))[0]
+
+
+# %% mistake="grouped_query_attention" name="no_check" hint="Right where H_kv divides H. Where it does not, the docstring asks for a ValueError." active="py"
+def grouped_query_attention(q, k, v, right=grouped_query_attention):
+    if q.size(1) % k.size(1):
+        raise RuntimeError("The size of tensor a must match the size of tensor b")
+    return right(q, k, v)
+
+
+# %% [markdown]
+r"""
+### GPT-2 or Llama?
+
+RMSNorm for LayerNorm, SwiGLU for GELU, rotary for learned positions, no biases. And, in the third run, a single key–value head for four query heads. Does it matter at our size? The same data, the same steps, the same learning rate, and for the first two nearly the same number of parameters:
+"""
+
+# %%
+llama = {"norm": "rms", "ffn": "swiglu", "positions": "rope", "bias": False}
+kinds = {"GPT-2": {}, "Llama": llama, "Llama, 1 key–value head": llama | {"n_kv_heads": 1}}
+curves = {}
+for name, choices in kinds.items():
+    other = gpt.GPT(GPTConfig(vocab_size, 32, 64, 4, 2, **choices), generator=torch.Generator().manual_seed(0))
+    evaluate = lambda model: nats_per_token(model, held_out[:4000])
+    trainer = Trainer(
+        other, draw_windows(train_tokens, 32, 32), next_token_loss, steps=budget(250, 10), lr=1e-2,
+        evaluate=evaluate, evaluate_every=budget(50, 5),
+    )  # fmt: skip
+    steps = [step for step in watch(trainer, name, curve=False) if step.held_out]
+    curves[name] = ([s.number for s in steps], [s.held_out for s in steps])
+    print(f"{other.config.n_parameters():,} parameters")
+
+figure = compare_curves(curves, "Held-out loss: Llama's choices against GPT-2's", {"entropy rate": floor})
+show(figure, alt="Three curves of held-out loss; Llama's falls fastest, then Llama's with one key-value head.")
+
+# %% [markdown]
+r"""
+One run each, on one toy language: read it as an example, not as a verdict. What is known from larger comparisons is in the papers of section 11.
+"""
+
+# %% [markdown]
+r"""
+## 9 · Find the bugs
+
+A colleague's training step, put together from a popular notebook. Texts of unequal length are filled up at the right with `pad_id`. It runs. The loss goes to zero, and the model has no idea what comes next; samples printed on the way seem to have changed something; and the updates grow larger and larger.
+
+There are four faults (shift, padding, mode, gradients); each is worth a point. When you have repaired the first, a crash may surprise you: section 2 has a line about it.
+"""
+
+
+# %% exercise="train_step" points=4 parts={"shift":1,"padding":1,"mode":1,"gradients":1} withheld="course_lib.language_model.next_token_loss course_lib.train.Trainer"
+def train_step(model: nn.Module, ids: Tensor, pad_id: int, optimizer: torch.optim.Optimizer) -> float:
+    """Update the model once on a batch of texts, and return the loss before the update.
+
+    model      model(ids (B, T)) → logits (B, T, V) of the token after each; it learns in training mode, whatever mode
+               it comes in
+    ids        (B, T) int64, texts filled up at the right with pad_id; every text has at least two tokens
+    pad_id     padding is never a target
+    optimizer  of the model's parameters; gradients from earlier steps are not used again
+    returns    mean cross-entropy over all real targets, in nats
+    """
+    ### BEGIN SOLUTION
+    model.train()
+    logits, targets = model(ids[:, :-1]), ids[:, 1:]
+    loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=pad_id)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+    ### END SOLUTION
+    ### BEGIN STARTER
+    # logits = model(ids)
+    # loss = F.cross_entropy(logits.view(-1, logits.size(-1)), ids.view(-1))
+    # loss.backward()
+    # optimizer.step()
+    # return loss.item()
+    ### END STARTER
+
+
+# %% [markdown] hints="train_step"
+r"""
+1. Which tokens does the model read, and which are the targets? What does the loss do with padding? Which two lines does every training loop have before `loss.backward()`, and which one before the forward pass?
+2. Read `ids[:, :-1]`, targets `ids[:, 1:]`, both with `flatten`; `ignore_index=pad_id`; `optimizer.zero_grad()`; `model.train()` first.
+"""
+
+
+# %% cases="train_step" active="py"
+def cases(seed):
+    table = random_tensor(seed, 6, 6)
+    one = {"table": table, "batches": [random_integers(seed, 1, 6, 1, 4)], "pad_id": 0, "training": True}
+    yield Case(one, note="one text", part="shift")
+    yield Case(one | {"batches": [random_integers(seed + 1, 1, 6, 3, 5)]}, note="three texts", part="shift")
+    padded = random_integers(seed + 2, 1, 6, 2, 6)
+    padded[1, 2:] = 0
+    yield Case(one | {"batches": [padded]}, note="texts of unequal length", part="padding")
+    yield Case(one | {"batches": [padded], "pad_id": 5}, note="another pad_id", part="padding")
+    yield Case(one | {"training": False}, note="a model that comes in eval mode", part="mode")
+    two = [random_integers(seed + 3, 1, 6, 2, 4), random_integers(seed + 4, 1, 6, 2, 4)]
+    yield Case(one | {"batches": two}, note="two steps", part="gradients")
+
+
+# %% probe="train_step" active="py"
+def probe(student, case):
+    class Toy(nn.Module):
+        """A bigram model that reads its table backwards while it is not in training mode."""
+
+        def __init__(self):
+            super().__init__()
+            self.table = nn.Parameter(case["table"].clone())
+
+        def forward(self, ids):
+            logits = self.table[ids]
+            return logits if self.training else logits.flip(-1)
+
+    model = Toy().train(case["training"])
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    losses = [student(model, ids, case["pad_id"], optimizer) for ids in case["batches"]]
+    return {"losses": losses, "weights": model.table.detach()}
+
+
+# %% mistake="train_step" name="only_shifted" hint="The targets are right now. Three faults are left: padding counts as a target, gradients of earlier steps are added, and the model may still be in eval mode." active="py"
+def train_step(model, ids, pad_id, optimizer):
+    logits = model(ids[:, :-1])
+    loss = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+# %% mistake="train_step" name="mode_and_gradients_left" hint="Shift and padding are right. Two faults are left: what happens to the gradients of the step before, and in which mode is the model after somebody printed a sample?" active="py"
+def train_step(model, ids, pad_id, optimizer):
+    logits = model(ids[:, :-1])
+    loss = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=pad_id)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+# %% mistake="train_step" name="mode_left" hint="One fault is left: the model may come in eval mode, and would learn without dropout. Call model.train() before the forward pass." active="py"
+def train_step(model, ids, pad_id, optimizer):
+    optimizer.zero_grad()
+    logits = model(ids[:, :-1])
+    loss = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=pad_id)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+# %% mistake="train_step" name="gradients_left" hint="One fault is left: gradients add up over the steps. Call optimizer.zero_grad() before loss.backward()." active="py"
+def train_step(model, ids, pad_id, optimizer):
+    model.train()
+    logits = model(ids[:, :-1])
+    loss = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=pad_id)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+# %% mistake="train_step" name="cleared_too_late" hint="You clear the gradients between backward() and step(), so nothing is learned. Clear them before backward()." active="py"
+def train_step(model, ids, pad_id, optimizer):
+    model.train()
+    logits = model(ids[:, :-1])
+    loss = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=pad_id)
+    loss.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+    return loss.item()
+
+
+# %% [markdown] exercise="explain_the_cache" points=4
+r"""
+## 10 · In your own words
+
+### In your own words · explain_the_cache
+
+Interview question. Why can a decoder keep keys and values, and why does nobody keep the queries? What does the cache save, and what does it cost? Name two ways to make it smaller or to keep it useful for longer texts. Would the same trick work in BERT, where every token sees every other?
+
+### BEGIN SOLUTION
+Under a causal mask the keys and values of a token, in every layer, depend only on it and on the tokens before it. New tokens come after; they cannot change them. So they are computed once. A query is used in the step of its own token only: it asks what this token needs, and later tokens bring their own queries. Nothing would ever read an old one.
+
+Without a cache, writing n tokens after a prompt of P passes nP + n(n − 1)/2 tokens through the model; with one, P + n − 1. Attention itself still looks at all earlier keys, so a step costs a little more with every token. The price is memory: 2 · L · H_kv · D numbers for each token of each text, for a large model gigabytes a text, all of which every step must read.
+
+Smaller: fewer key–value heads (grouped or multi-query attention), fewer bits a number (quantised cache), a sliding window that forgets old tokens. With learned absolute positions a cropped window moves every token and the cache must be rebuilt; relative positions (RoPE, ALiBi) avoid the move.
+
+In BERT a new token changes what all earlier tokens see, so all keys and values of the later layers change: nothing could be kept.
+### END SOLUTION
+### BEGIN RUBRIC
+- 1 point: keys and values cannot change under a causal mask; queries are used once
+- 1 point: the saving, as a formula or as quadratic against linear
+- 1 point: the cost in memory with its factors, and two remedies
+- 1 point: not in a bidirectional model, with the reason
+### END RUBRIC
+"""
+
+# %% [markdown] exercise="pre_or_post" points=3
+r"""
+### In your own words · pre_or_post
+
+What changed between the block of 2017 (post-norm) and GPT-2's (pre-norm)? Write both formulas, say what it does to the path of the gradient, and why a pre-norm model needs a norm after its last block while a post-norm model does not.
+
+### BEGIN SOLUTION
+Post-norm: x ← norm(x + f(x)). Pre-norm: x ← x + f(norm(x)).
+
+In pre-norm the sum itself is never normalised: the derivative of the last x with respect to the first contains the identity, so gradients reach the early blocks undamped, whatever the sublayers do. In post-norm every one of the 2L norms lies on that path and rescales the gradient; deep stacks need a long warm-up, or do not train.
+
+The price: the pre-norm sum may grow with depth (hence the scaled initialisation), and comes out of the last block unnormalised. The output matrix needs vectors of a known size, so one norm stands before it. A post-norm block ends in a norm: a further one would normalise what is normalised already.
+### END SOLUTION
+### BEGIN RUBRIC
+- 1 point: both formulas
+- 1 point: the identity path for the gradient in pre-norm, norms on the path in post-norm, with the consequence for training
+- 1 point: the final norm, both cases
+### END RUBRIC
+"""
+
+# %% [markdown]
+r"""
+## 11 · Where this came from, and where it goes
+
+- **Radford et al. (2018)**, *Improving Language Understanding by Generative Pre-Training*: GPT, the decoder alone, trained on books and fine-tuned. **Radford et al. (2019)**: GPT-2, pre-norm, scaled initialisation, and the finding that prediction alone teaches many tasks. **Brown et al. (2020)**: GPT-3, the same at 175 billion.
+- **Xiong et al. (2020)** on pre- and post-norm; **Zhang & Sennrich (2019)**: RMSNorm; **Shazeer (2020)**: SwiGLU; **Press & Wolf (2017)** and **Inan et al. (2017)**: tied embeddings.
+- **Shazeer (2019)**: multi-query attention; **Ainslie et al. (2023)**: grouped queries. **Touvron et al. (2023)**: Llama, which put RMSNorm, SwiGLU and rotary positions together.
+- **Chen et al. (2016)**: checkpointing. **Micikevicius et al. (2018)**: mixed precision.
+- **Karpathy's nanoGPT (2022)**: a whole GPT-2 in one short file. `course_lib.gpt_weights` reads GPT-2's and Llama's published weights into the model of this lesson, if you have the files.
+
+**What we do not know.** Why gates help. How much of what a large model can do comes from the architecture, and how much from data and size: the drawing at the top of this page has hardly changed since 2019. What lies between our two blocks and a model that answers questions is mostly size (lesson 19), data, and further training (lesson 20).
+
+From the next lesson on, `course_lib.gpt` holds the tested version of what you wrote. Next: **16 BERT and T5**, *what if the model may look both ways?*
+"""
