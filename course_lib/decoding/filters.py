@@ -36,8 +36,7 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
     if temperature == 0:
         best = logits.argmax(dim=-1, keepdim=True)
         return torch.full_like(logits, -math.inf).scatter(-1, best, 0.0)
-    below = logits - logits.amax(dim=-1, keepdim=True)
-    exact = below if below.dtype == torch.float64 else below.float()
+    exact = _precise(logits - logits.amax(dim=-1, keepdim=True))
     return exact.div_(max(temperature, torch.finfo(exact.dtype).tiny)).to(logits.dtype)
 
 
@@ -79,7 +78,7 @@ def top_p_filter(logits: Tensor, p: float) -> Tensor:
     if p == 1:  # a float32 sum can pass 1 before the last token, and would cut the tail off
         return logits.clone()
     ordered, tokens = logits.sort(dim=-1, descending=True, stable=True)
-    kept = ordered.masked_fill(_mass_before(ordered.softmax(dim=-1)) >= p, -math.inf)
+    kept = ordered.masked_fill(_mass_before(_precise(ordered).softmax(dim=-1)) >= p, -math.inf)
     return torch.empty_like(kept).scatter(-1, tokens, kept)
 
 
@@ -119,7 +118,7 @@ def typical_filter(logits: Tensor, p: float) -> Tensor:
         raise ValueError(f"p must be more than 0 and at most 1, got {p}")
     if p == 1:
         return logits.clone()
-    log_probs = logits.log_softmax(dim=-1)
+    log_probs = _precise(logits).log_softmax(dim=-1)
     entropy = torch.special.entr(log_probs.exp()).sum(dim=-1, keepdim=True)
     tokens = (log_probs + entropy).abs().argsort(dim=-1, stable=True)
     outside = _mass_before(log_probs.exp().gather(-1, tokens)) >= p
@@ -146,6 +145,11 @@ def repetition_penalty(logits: Tensor, ids: Tensor, penalty: float) -> Tensor:
         raise ValueError(f"penalty must be more than 0, got {penalty}")
     seen = logits.gather(-1, ids)
     return logits.scatter(-1, ids, torch.where(seen > 0, seen / penalty, seen * penalty))
+
+
+def _precise(logits: Tensor) -> Tensor:
+    """Return the logits in float32 at least: a sum of 50,000 half-precision probabilities means nothing."""
+    return logits if logits.dtype == torch.float64 else logits.float()
 
 
 def _mass_before(probs: Tensor) -> Tensor:

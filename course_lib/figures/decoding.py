@@ -10,7 +10,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from course_lib.decoding import Sampling, beam_search
+from course_lib.decoding import Predictor, Sampling, beam_search
 from course_lib.figures.style import BLUE, GREY, INK, ORANGE, PALE, PALETTE, RUST, figure_title, panel_title, panels
 
 
@@ -106,13 +106,13 @@ def beam_tree(
     steps   new tokens; the last column holds texts of this length and those that ended before
     """
     kept: dict[tuple, float] = {(): 0.0}  # what the beams hold: tokens → log-probability
-    dropped: dict[tuple, float] = {}  # what greedy decoding writes and the beams do not hold
     for length in range(1, steps + 1):
         (found,) = beam_search(model, prompt, length, beams, eos_id=eos_id, n_best=beams)
-        ((greedy,),) = beam_search(model, prompt, length, 1, eos_id=eos_id)
-        kept |= {tuple(h.tokens): h.log_prob for h in found}
-        dropped |= {tuple(greedy.tokens): greedy.log_prob}
-    best, greedy = tuple(found[0].tokens), tuple(greedy.tokens)
+        for hypothesis in found:  # with what it continues: finished texts can crowd that out of the list before
+            kept |= _beginnings(model, prompt, hypothesis.tokens)
+    ((first,),) = beam_search(model, prompt, steps, 1, eos_id=eos_id)
+    best, greedy = tuple(found[0].tokens), tuple(first.tokens)
+    dropped = _beginnings(model, prompt, first.tokens)  # what greedy decoding writes, whether the beams hold it or not
     nodes = dropped | kept
     heights: dict[tuple, float] = {(): 0.0}
     for length in range(1, steps + 1):
@@ -134,6 +134,15 @@ def beam_tree(
     axes.spines["left"].set_visible(False)
     panel_title(axes, f"{beams} beams; orange wins" + ("" if best == greedy else ", dashed is greedy"))
     return figure
+
+
+def _beginnings(model: nn.Module, prompt: Tensor, tokens: list[int]) -> dict[tuple, float]:
+    """Return every beginning of a continuation, the whole included, with its log-probability."""
+    new = prompt.new_tensor(tokens)
+    ids = torch.cat([prompt[0], new])[None, :-1]
+    log_probs = Predictor(model, 1, ids.size(1), use_cache=False)(ids, last=len(tokens))[0].log_softmax(-1)
+    totals = log_probs.gather(1, new[:, None])[:, 0].cumsum(0).tolist()
+    return {tuple(tokens[: n + 1]): total for n, total in enumerate(totals)}
 
 
 def quality_and_diversity(

@@ -126,7 +126,8 @@ class RNN(_Recurrent):
         super().__init__(d_input, d_hidden, n_layers, bidirectional, dropout)
         self.activation = activation
 
-    def read(self, x, start, w_ih, w_hh, b_ih, b_hh):
+    def read(self, x: Tensor, start: tuple[Tensor, ...], *weights: Tensor) -> tuple[Tensor, ...]:
+        w_ih, w_hh, b_ih, b_hh = weights
         return (rnn_forward(x, *start, w_ih, w_hh, b_ih + b_hh, getattr(torch, self.activation)),)
 
 
@@ -139,7 +140,8 @@ class LSTM(_Recurrent):
 
     n_gates, n_states = 4, 2
 
-    def read(self, x, start, w_ih, w_hh, b_ih, b_hh):
+    def read(self, x: Tensor, start: tuple[Tensor, ...], *weights: Tensor) -> tuple[Tensor, ...]:
+        w_ih, w_hh, b_ih, b_hh = weights
         return lstm_forward(x, start, w_ih, w_hh, b_ih + b_hh)
 
 
@@ -151,7 +153,8 @@ class GRU(_Recurrent):
 
     n_gates = 3
 
-    def read(self, x, start, w_ih, w_hh, b_ih, b_hh):
+    def read(self, x: Tensor, start: tuple[Tensor, ...], *weights: Tensor) -> tuple[Tensor, ...]:
+        w_ih, w_hh, b_ih, b_hh = weights
         return (gru_forward(x, *start, w_ih, w_hh, b_ih, b_hh),)
 
 

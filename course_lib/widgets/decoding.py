@@ -12,20 +12,23 @@ from course_lib.figures import decoding as figures
 from course_lib.widgets.live import live
 
 
-def _sliders(temperature: float = 1.0) -> dict[str, widgets.Widget]:
+def _sliders(start: Sampling) -> dict[str, widgets.Widget]:
     return {
-        "temperature": widgets.FloatSlider(temperature, min=0.0, max=3.0, step=0.05),
-        "top_k": widgets.IntSlider(0, min=0, max=50, description="top k (0: off)"),
-        "top_p": widgets.FloatSlider(1.0, min=0.05, max=1.0, step=0.05, description="top p (1: off)"),
-        "min_p": widgets.FloatSlider(0.0, min=0.0, max=1.0, step=0.05, description="min p (0: off)"),
+        "temperature": widgets.FloatSlider(start.temperature, min=0.0, max=3.0, step=0.05),
+        "top_k": widgets.IntSlider(start.top_k, min=0, max=50, description="top k (0: off)"),
+        "top_p": widgets.FloatSlider(start.top_p, min=0.05, max=1.0, step=0.05, description="top p (1: off)"),
+        "min_p": widgets.FloatSlider(start.min_p, min=0.0, max=1.0, step=0.05, description="min p (0: off)"),
     }
 
 
-def filter_playground(words: Sequence[str], logits: Mapping[str, Tensor]) -> widgets.Widget:
+def filter_playground(
+    words: Sequence[str], logits: Mapping[str, Tensor], start: Sampling | None = None
+) -> widgets.Widget:
     """Return a widget that shows which next tokens survive temperature and filters.
 
     words   V names of the tokens
     logits  context → (V,) logits of the token that follows it
+    start   where the sliders stand at first
     """
 
     def draw(after: str, **settings: float) -> figures.Figure:
@@ -35,7 +38,7 @@ def filter_playground(words: Sequence[str], logits: Mapping[str, Tensor]) -> wid
         draw,
         alt="The most likely next tokens: grey bars as the model says, blue bars after temperature and filters.",
         after=widgets.Dropdown(options=list(logits), description="after"),
-        **_sliders(),
+        **_sliders(start or Sampling()),
     )
 
 
@@ -54,7 +57,7 @@ def writing_desk(
     model    a language model
     prompts  name → (T,) token ids
     write    turns token ids into text
-    judge    says something about a continuation's token ids, shown beside it; None: nothing
+    judge    says something about a text's token ids, prompt included, shown beside it; None: nothing
     """
 
     def draw(prompt: str, seed: int, **settings: float) -> str:
@@ -65,7 +68,11 @@ def writing_desk(
         rows = []
         for row in ids.tolist():
             row = row[: row.index(eos_id) + 1] if eos_id in row else row
-            said = f'<td style="text-align:left">{html.escape(judge(row))}</td>' if judge else ""
+            said = (
+                f'<td style="text-align:left">{html.escape(judge(prompts[prompt].tolist() + row))}</td>'
+                if judge
+                else ""
+            )
             rows.append(f'<tr><td style="text-align:left">{html.escape(write(row))}</td>{said}</tr>')
         return f'<table style="font-size:115%">{"".join(rows)}</table>'
 
@@ -74,7 +81,7 @@ def writing_desk(
         alt="Continuations of a prompt, written by the model with the chosen temperature and filters.",
         prompt=widgets.Dropdown(options=list(prompts)),
         seed=widgets.IntSlider(0, min=0, max=20),
-        **_sliders(),
+        **_sliders(Sampling()),
     )
 
 

@@ -70,6 +70,14 @@ def test_a_filter_keeps_the_dtype_and_something_to_draw(name, dtype):
     assert (filtered > -math.inf).any(-1).all() and not filtered.isnan().any()
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("choose", [top_p_filter, typical_filter])
+def test_half_precision_logits_of_a_large_vocabulary_keep_as_much_as_exact_arithmetic(dtype, choose):
+    logits = normal(2, 50_000, dtype=dtype)
+    exact = (choose(logits.double(), 0.9) > -math.inf).sum()
+    assert (choose(logits, 0.9) > -math.inf).sum() == pytest.approx(exact.item(), abs=3)
+
+
 @settings(max_examples=100, deadline=None)
 @given(rows, st.floats(0.05, 20))
 def test_temperature_raises_probabilities_to_the_power_of_its_inverse(row, temperature):

@@ -69,6 +69,16 @@ def test_the_beam_tree_shows_what_beam_search_keeps_and_the_greedy_path_that_it_
     assert "dashed is greedy" in figure.axes[0].get_title(loc="left")
 
 
+def test_the_beam_tree_has_every_beginning_of_what_it_shows_even_where_finished_texts_fill_the_list():
+    for seed in range(20):
+        table = Table()
+        table.table = 2 * torch.randn(5, 5, generator=torch.Generator().manual_seed(seed))
+        figure = figures.beam_tree(table, torch.tensor([[1]]), WORDS, steps=4, beams=3, eos_id=0)
+        ((best,),) = beam_search(table, torch.tensor([[1]]), 4, 3, eos_id=0)
+        texts = [text.get_text() for text in figure.axes[0].texts]
+        assert f"{WORDS[best.tokens[-1]]}\n{math.exp(best.log_prob):.2g}" in texts
+
+
 def test_acceptance_stacks_the_overlap_and_both_remainders():
     figure = figures.acceptance(WORDS[:2], torch.tensor([0.7, 0.3]), torch.tensor([0.4, 0.6]))
     assert heights(figure.axes[0]) == pytest.approx([0.4, 0.3, 0.0, 0.3, 0.3, 0.0])

@@ -1,0 +1,1943 @@
+# ---
+# jupyter:
+#   course:
+#     title: How do probabilities become text?
+#     minutes: 170
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+r"""
+# How do probabilities become text?
+
+*the hungry mouse …*
+
+A language model does not write. It reads what is there, and says how probable each next token is. Which one to take, is your decision, and the same model writes
+the same sentence for ever, a fresh sentence each time, or nonsense, depending on that decision alone.
+
+Below: the exact probabilities of the toy language (grey), and what is left to draw from after some filters (blue). Move a slider. By the end you will have written
+each of them, with beam search and speculative decoding besides.
+"""
+
+# %% setup=true
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_lib.checks import check, show_answer, yours
+
+torch.set_printoptions(precision=3, sci_mode=False)
+
+# %%
+from course_lib import decoding, scoreboard
+from course_lib.decoding import Sampling, generate
+from course_lib.figures import decoding as figures
+from course_lib.figures.style import show
+from course_lib.widgets.decoding import filter_playground, speculation_explorer, writing_desk
+
+language = scoreboard.language()
+words = language.vocabulary
+
+
+def exact_logits(text):
+    """Logits (V,) of the word that follows, from the exact probabilities of the toy language."""
+    return language.next_token_probs(language.encode(text)).log().float()
+
+
+contexts = ["the hungry mouse", "the Eiffel Tower stands in", "the mice near the house eat", "Ada says that"]
+filter_playground(words, {text: exact_logits(text) for text in contexts}, Sampling(temperature=0.7, top_p=0.8))
+
+# %% [markdown]
+r"""
+## What you will be able to do
+
+- write greedy choice, temperature, top-k, top-p, min-p and the repetition penalty, with all their edge cases, and say what each is for;
+- draw tokens so that a chi-square test cannot tell your sampler from the distribution, and so that a seed gives the same text again;
+- repair a generation loop that breaks three ways;
+- measure quality against diversity on one plot, for every setting;
+- write beam search with an end token and a length penalty, and say why the most probable text is not a typical one;
+- write speculative decoding, and prove that it changes the speed and not the distribution.
+
+**Time** about three hours. **Builds on** [01 Information](01_information.ipynb) (softmax, temperature, entropy), [12 Attention](12_attention.ipynb), and [15 GPT](15_gpt.ipynb) (the model that we decode, its cache).
+**Sizes** B texts side by side, T tokens so far, V tokens in the vocabulary.
+"""
+
+# %% [markdown]
+r"""
+## 1 · A model to decode
+
+Everything below works on any model that turns token ids $(B, T)$ into logits $(B, T, V)$. Only the last position is of interest: its logits $z \in \mathbb{R}^V$ say what comes next,
+
+$$p_i = \frac{e^{z_i}}{\sum_j e^{z_j}}, \qquad \text{text} \to \text{layers} \to z \to \textbf{this lesson} \to \text{next token} \to \text{text} \to \dots$$
+
+Ours is a GPT of two layers, trained here for half a minute on the toy language. Its one flaw is that of every model: what the language forbids gets a little probability all the same.
+"""
+
+# %%
+from course_lib.budget import budget
+from course_lib.gpt import GPT, GPTConfig
+from course_lib.language_model import count_parameters, draw_windows, nats_per_token, next_token_loss
+from course_lib.train import Trainer
+from course_lib.widgets.training import watch
+
+torch.set_num_threads(1)  # matrices this small are faster on one core
+config = GPTConfig(vocab_size=len(words), seq_len=32, d_model=64, n_heads=4, n_layers=2)
+model = GPT(config, generator=torch.Generator().manual_seed(0))
+draw = draw_windows(scoreboard.training(), batch_size=32, length=32)
+trainer = Trainer(model, draw, next_token_loss, steps=budget(full=1300, short=60), lr=5e-3)
+steps = list(watch(trainer, "GPT", levels={"entropy of the language": language.entropy_rate}))
+
+# %%
+reached = nats_per_token(model, scoreboard.held_out())
+scoreboard.record("GPT of lesson 18", reached, count_parameters(model), steps[-1].seconds, "18_sampling")
+scoreboard.show_scoreboard()
+
+# %%
+eos = language.encode("<eos>")[0]  # ends every sentence, and so begins the next: token 0
+
+
+def begin(text=""):
+    """Token ids (1, T) of a beginning, after the end of the sentence before."""
+    return torch.tensor([[eos, *language.encode(text)]])
+
+
+@torch.no_grad()
+def next_logits(text):
+    """What the trained model expects after a beginning: logits (V,)."""
+    return model.eval()(begin(text))[0, -1]
+
+
+p = next_logits("the hungry mouse").softmax(-1)
+for probability, token in zip(*p.topk(5)):
+    exact = exact_logits("the hungry mouse").softmax(-1)[token]
+    print(f"{words[token]:8} model {probability:.3f}   exact {exact:.3f}")
+forbidden = exact_logits("the hungry mouse") == -math.inf
+print(f"what the language forbids: {int(forbidden.sum())} words, with {p[forbidden].sum():.4f} together")
+
+# %% [markdown]
+r"""
+## 2 · Take the best
+
+**Greedy decoding** takes the most probable token every time:
+
+$$x_{t+1} = \arg\max_i \; z_i .$$
+
+No softmax is needed, since it keeps the order. The choice is deterministic; of several tokens that tie we take the one with the lowest id.
+
+### Exercise · greedy
+
+$z = (1.0,\ 3.0,\ 2.0)$ gives token 1.
+"""
+
+
+# %% exercise="greedy" points=1 withheld="course_lib.decoding.sampling.Sampling"
+def greedy(logits: Tensor) -> Tensor:
+    """Return the most probable token of each row.
+
+    logits   (..., V)
+    returns  (...) int64 token ids; of several that tie, the lowest
+
+    Example: greedy(torch.tensor([[1.0, 3.0, 2.0]])) is tensor([1]).
+    """
+    ### BEGIN SOLUTION
+    return logits.argmax(dim=-1)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="greedy"
+r"""
+1. Which function of torch returns the *place* of the largest number, and along which dimension do the tokens lie?
+2. `logits.argmax(dim=-1)`.
+"""
+
+
+# %% cases="greedy" active="py"
+def cases(seed):
+    yield Case({"logits": torch.tensor([[1.0, 3.0, 2.0]])}, note="the example")
+    yield Case({"logits": torch.tensor([2.0, 5.0, 5.0])}, note="a tie, no batch")
+    yield Case({"logits": torch.tensor([[-math.inf, -4.0, -9.0]])}, note="all negative")
+    yield Case({"logits": random_tensor(seed, 3, 4, 9)}, note="leading dimensions")
+
+
+# %% mistake="greedy" name="value" hint="You returned the largest logit. What is asked for is its place, the token id." active="py"
+def greedy(logits):
+    return logits.amax(-1)
+
+
+# %% mistake="greedy" name="whole_tensor" hint="You looked for the largest number of the whole tensor. Each row has its own: dim=-1." active="py"
+def greedy(logits):
+    return logits.argmax()
+
+
+# %% mistake="greedy" name="kept_dimension" hint="The right tokens, with a dimension of size 1 too many: (..., 1) in place of (...)." active="py"
+def greedy(logits):
+    return logits.argmax(-1, keepdim=True)
+
+
+# %% mistake="greedy" name="least_likely" hint="That is the least probable token: argmax, not argmin." active="py"
+def greedy(logits):
+    return logits.argmin(-1)
+
+
+# %%
+pick = yours("sampling.greedy", lambda logits: logits.argmax(-1))
+ids = begin()
+with torch.no_grad():
+    for _ in range(40):
+        ids = torch.cat([ids, pick(model(ids[:, -32:])[:, -1])[:, None]], dim=1)
+for sentence in language.decode(ids[0, 1:].tolist()).split(" <eos>"):
+    print(sentence.strip())
+
+# %% [markdown]
+r"""
+One sentence, then another, then the same one again and again: after the end of a sentence the model stands where it stood before, and does what it did before. Greedy text is safe and repeats itself. It is right where there *is* one answer
+(a translation of a date, a sum), and wrong where variety is the point.
+
+## 3 · Temperature
+
+To vary, draw from the distribution. To vary more or less, change it first: divide the logits by a **temperature** $T > 0$,
+
+$$p_i^{(T)} = \frac{e^{z_i / T}}{\sum_j e^{z_j / T}} \;\propto\; p_i^{1/T} .$$
+
+The right-hand form is worth keeping: temperature raises probabilities to the power $1/T$. With $p = (\tfrac12, \tfrac14, \tfrac18, \tfrac18)$ and $T = \tfrac12$ the squares are $(\tfrac14, \tfrac1{16}, \tfrac1{64}, \tfrac1{64})$; divided by their sum, $(0.727,\ 0.182,\ 0.045,\ 0.045)$.
+
+| $T$ | what happens |
+|---|---|
+| $T \to 0$ | all probability goes to the largest logit: greedy (ties share it) |
+| $T < 1$ | sharper, and still random |
+| $T = 1$ | the model's own distribution |
+| $T > 1$ | flatter |
+| $T \to \infty$ | uniform over all tokens |
+"""
+
+# %%
+five = exact_logits("the mouse eats").topk(5)
+show(
+    figures.temperatures([words[i] for i in five.indices], five.values, [0, 0.5, 1, 2, 10]),
+    alt="Five panels: at T = 0 one bar, at T = 1 the model's probabilities of five foods, at T = 10 nearly equal bars.",
+)
+
+# %% [markdown]
+r"""
+### Two ways in which the division fails
+
+Popular code writes `softmax(logits / T)`.
+
+- At $T = 0$ that is $0/0$ or $x/0$: nan. Greedy is the *limit*, and needs a line of its own. A negative $T$ raises no error at all and prefers the worst token.
+- At a tiny $T$ the quotient overflows to ∞, and softmax makes nan of ∞ − ∞. Subtract the largest logit **before** dividing: the best token becomes 0, all others negative, and the worst that can happen is $e^{-\infty} = 0$.
+"""
+
+# %%
+z = torch.tensor([1.0, 3.0, 2.0])
+for T in (0.0, 1e-40):
+    print(f"T = {T:g}:  softmax(z / T) = {(z / T).softmax(-1).tolist()}")
+print(f"largest subtracted first: {((z - z.max()) / 1e-40).softmax(-1).tolist()}")
+print(f"T = -1 prefers the worst: {(z / -1.0).softmax(-1)}")
+draws = torch.multinomial(
+    torch.tensor([0.3, 0.7]).pow(1 / 0.7), 10, replacement=True, generator=torch.Generator().manual_seed(0)
+)
+print("T = 0.7 is below 1 and not deterministic:", draws.tolist())
+
+# %% [markdown]
+r"""
+### Exercise · apply_temperature
+
+Return **logits** for every $T$, so that the caller can go on in the same way: at $T = 0$, 0 for the best token and $-\infty$ for all others, not token ids. And leave the caller's logits as they are.
+Only what the softmax makes of your result is judged, so a constant added to all logits does not matter.
+
+$z = (1, 3, 2)$ with $T = \tfrac12$: differences from the largest $(-2, 0, -1)$, divided $(-4, 0, -2)$.
+"""
+
+
+# %% exercise="apply_temperature" points=2 withheld="course_lib.decoding.filters.apply_temperature course_lib.decoding.sampling.Sampling"
+def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
+    """Return logits whose softmax is the distribution at this temperature.
+
+    logits       (..., V) floating point
+    temperature  at least 0; 0 leaves the best token alone (of several that tie, the lowest id), however small it is
+                 there is no nan
+    returns      (..., V) floating point, a new tensor
+
+    Raises ValueError when the temperature is negative.
+
+    Example: apply_temperature(torch.tensor([1.0, 3.0, 2.0]), 0.5) is [-4, 0, -2], or that plus a constant.
+    """
+    ### BEGIN SOLUTION
+    if temperature < 0:
+        raise ValueError(f"temperature must be at least 0, got {temperature}")
+    if temperature == 0:
+        best = logits.argmax(-1, keepdim=True)
+        return torch.full_like(logits, -math.inf).scatter(-1, best, 0.0)
+    return (logits - logits.amax(-1, keepdim=True)) / temperature
+    ### END SOLUTION
+
+
+# %% [markdown] hints="apply_temperature"
+r"""
+1. Three branches: negative, zero, positive. In the last, which subtraction keeps the largest quotient at 0?
+2. Zero: `torch.full_like(logits, -math.inf).scatter(-1, logits.argmax(-1, keepdim=True), 0.0)`. Positive: `(logits - logits.amax(-1, keepdim=True)) / temperature`.
+"""
+
+
+# %% cases="apply_temperature" active="py"
+def cases(seed):
+    yield Case({"logits": torch.tensor([1.0, 3.0, 2.0]), "temperature": 0.5}, note="the example")
+    yield Case({"logits": torch.tensor([1.0, 3.0, 2.0]), "temperature": 1.0}, note="T = 1")
+    yield Case({"logits": torch.tensor([[1.0, 3.0, 3.0], [4.0, 0.0, 1.0]]), "temperature": 0}, note="T = 0, with a tie")
+    yield Case({"logits": torch.tensor([1.0, 3.0, 2.0]), "temperature": 1e-40}, note="a tiny temperature")
+    yield Case({"logits": torch.tensor([1.0, 3.0, 2.0]), "temperature": -1.0}, note="a negative temperature")
+    yield Case({"logits": torch.tensor([-math.inf, 1.0, 0.0]), "temperature": 2.0}, note="a token that is impossible")
+    yield Case({"logits": random_tensor(seed, 2, 3, 7), "temperature": 1.7}, note="leading dimensions")
+
+
+# %% probe="apply_temperature" active="py"
+def probe(student, case):
+    return student(case["logits"], case["temperature"]).float().softmax(-1)
+
+
+# %% mistake="apply_temperature" name="multiplied" hint="You multiplied by T; that makes a high temperature sharper. Divide." active="py"
+def apply_temperature(logits, temperature, right=apply_temperature):
+    return right(logits, temperature if temperature <= 0 else 1 / temperature)
+
+
+# %% mistake="apply_temperature" name="zero_divides" hint="T = 0 must be greedy; you divide by it and get nan. Give it a branch of its own." active="py"
+def apply_temperature(logits, temperature, right=apply_temperature):
+    return logits / 0.0 if temperature == 0 else right(logits, temperature)
+
+
+# %% mistake="apply_temperature" name="token_ids_at_zero" hint="At T = 0 you return token ids, elsewhere logits. A caller cannot know which: return logits with −∞ for all but the best." active="py"
+def apply_temperature(logits, temperature, right=apply_temperature):
+    return logits.argmax(-1) if temperature == 0 else right(logits, temperature)
+
+
+# %% mistake="apply_temperature" name="overflow" hint="A tiny temperature gives nan: the quotient overflows to ∞. Subtract the largest logit before you divide." active="py"
+def apply_temperature(logits, temperature, right=apply_temperature):
+    return right(logits, temperature) if temperature <= 0 else logits / temperature
+
+
+# %% mistake="apply_temperature" name="negative_accepted" hint="A negative temperature turns the ranking upside down without any error. Raise ValueError." active="py"
+def apply_temperature(logits, temperature, right=apply_temperature):
+    return logits / temperature if temperature < 0 else right(logits, temperature)
+
+
+# %% mistake="apply_temperature" name="ties_shared" hint="At T = 0 you share the probability among tokens that tie. That is the limit; greedy takes one, the lowest id." active="py"
+def apply_temperature(logits, temperature, right=apply_temperature):
+    if temperature == 0:
+        return torch.where(logits == logits.amax(-1, keepdim=True), 0.0, -math.inf)
+    return right(logits, temperature)
+
+
+# %% mistake="apply_temperature" name="in_place" hint="You changed the caller's logits (`/=` or `div_`). Whoever calls twice gets the square of your temperature: return a new tensor." active="py"
+def apply_temperature(logits, temperature, right=apply_temperature):
+    logits.copy_(right(logits, temperature))
+    return logits
+
+
+# %% [markdown]
+r"""
+### Question · by_hand
+
+Two tokens have the logits $\ln 4$ and $0$. What is the probability of the first at $T = 0.5$? Three decimals.
+"""
+
+# %% exercise="by_hand" points=1 kind="number"
+### BEGIN SOLUTION
+by_hand = 0.941
+### END SOLUTION
+
+# %% mistake="by_hand" name="no_temperature" hint="That is 4/5, the probability at T = 1. Divide the logits by T first: 2 ln 4 = ln 16." active="py"
+by_hand = 0.8
+
+# %% mistake="by_hand" name="multiplied" hint="You multiplied by T and got 2/3. Dividing ln 4 by 0.5 gives 2 ln 4." active="py"
+by_hand = 0.667
+
+# %% [markdown]
+r"""
+### Question · deterministic
+
+With which of these settings does a model write the same text every time, whatever the seed?
+
+- **a** $T = 0.1$
+- **b** top-k with $k = 1$
+- **c** top-p with $p = 0.1$
+- **d** every $T < 1$
+"""
+
+# %% exercise="deterministic" points=1 kind="choice" choices="a b c d"
+### BEGIN SOLUTION
+deterministic = "b"
+### END SOLUTION
+
+# %% mistake="deterministic" name="a" hint="Sharp, and still random: two tokens with nearly the same logit stay nearly equally likely." active="py"
+deterministic = "a"
+
+# %% mistake="deterministic" name="c" hint="Often one token reaches 0.1 alone, but where the best has 0.06 the set holds two or more." active="py"
+deterministic = "c"
+
+# %% mistake="deterministic" name="d" hint="T < 1 is sharper than the model, T → 0 is the deterministic limit; in between you still draw." active="py"
+deterministic = "d"
+
+# %% [markdown]
+r"""
+## 4 · Only the k best
+
+At $T = 1$ the model's forbidden words have little probability each, and there are hundreds of them: over a sentence that adds up. The oldest cure is **top-k** (Fan et al. 2018): keep the $k$ most probable
+tokens, set the others' logits to $-\infty$, and let the softmax share the probability among those that are left.
+
+With $p = (\tfrac12, \tfrac14, \tfrac18, \tfrac18)$ and $k = 2$: $(\tfrac23, \tfrac13, 0, 0)$.
+
+### Exercise · top_k_filter
+
+Three edges. There may be fewer than $k$ tokens: keep them all. $k = 0$ means *off* in most libraries: keep them all. And tokens may tie for the last place: keep exactly $k$, whichever you like.
+(“Everything below the $k$-th value goes” keeps all that tie, and low-precision logits tie often.)
+"""
+
+
+# %% exercise="top_k_filter" points=2 withheld="course_lib.decoding.filters.top_k_filter course_lib.decoding.sampling.Sampling"
+def top_k_filter(logits: Tensor, k: int) -> Tensor:
+    """Keep the k most probable tokens of each row.
+
+    logits   (..., V)
+    k        at least 0; 0, or V and more, keeps everything
+    returns  (..., V), a new tensor: the logits of exactly k tokens, −∞ elsewhere
+
+    Raises ValueError when k is negative.
+
+    Example: top_k_filter(torch.tensor([1.0, 3.0, 2.0]), 2) is [-inf, 3, 2].
+    """
+    ### BEGIN SOLUTION
+    if k < 0:
+        raise ValueError(f"k must be at least 0, got {k}")
+    if k == 0 or k >= logits.size(-1):
+        return logits.clone()
+    values, tokens = logits.topk(k, dim=-1)
+    return torch.full_like(logits, -math.inf).scatter(-1, tokens, values)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="top_k_filter"
+r"""
+1. `topk` returns values and their places. Which function writes values to places of a tensor full of −∞?
+2. After the checks: `values, tokens = logits.topk(k, dim=-1)`, then `torch.full_like(logits, -math.inf).scatter(-1, tokens, values)`.
+"""
+
+
+# %% cases="top_k_filter" active="py"
+def cases(seed):
+    yield Case({"logits": torch.tensor([1.0, 3.0, 2.0]), "k": 2}, note="the example")
+    yield Case({"logits": torch.tensor([1.0, 3.0, 2.0]), "k": 50}, note="k larger than the vocabulary")
+    yield Case({"logits": torch.tensor([1.0, 3.0, 2.0]), "k": 0}, note="k = 0: off")
+    yield Case({"logits": torch.tensor([1.0, 3.0, 2.0]), "k": -1}, note="a negative k")
+    yield Case({"logits": torch.tensor([2.0, 1.0, 2.0, 2.0, 5.0]), "k": 2, "ties": True}, note="three tie for a place")
+    yield Case({"logits": random_tensor(seed, 2, 3, 9), "k": 4}, note="every row by itself")
+
+
+# %% probe="top_k_filter" active="py"
+def probe(student, case):
+    kept = student(case["logits"], case["k"])
+    if "ties" in case:  # which of them stays is free
+        return {"tokens kept": int((kept > -math.inf).sum()), "logits, sorted": kept.sort().values}
+    return kept
+
+
+# %% mistake="top_k_filter" name="keeps_ties" hint="You keep everything that is at least as large as the k-th value, so with ties more than k survive. Write the values to the places that topk returns." active="py"
+def top_k_filter(logits, k, right=top_k_filter):
+    if k <= 0 or k >= logits.size(-1):
+        return right(logits, k)
+    return logits.masked_fill(logits < logits.topk(k).values[..., -1:], -math.inf)
+
+
+# %% mistake="top_k_filter" name="k_too_large" hint="torch.topk refuses k larger than the vocabulary (a default of 50 breaks every toy). Keep everything then." active="py"
+def top_k_filter(logits, k, right=top_k_filter):
+    logits.topk(max(k, 0))
+    return right(logits, k)
+
+
+# %% mistake="top_k_filter" name="zero_keeps_nothing" hint="k = 0 leaves no token, and the softmax of a row of −∞ is nan. Treat 0 as off." active="py"
+def top_k_filter(logits, k, right=top_k_filter):
+    return torch.full_like(logits, -math.inf) if k == 0 else right(logits, k)
+
+
+# %% mistake="top_k_filter" name="zeros" hint="You set the others' logits to 0. A logit of 0 has e⁰ = 1 in the softmax: use −∞." active="py"
+def top_k_filter(logits, k, right=top_k_filter):
+    kept = right(logits, k)
+    return torch.where(kept == -math.inf, 0.0, kept)
+
+
+# %% mistake="top_k_filter" name="in_place" hint="You changed the caller's logits. Fill a new tensor: masked_fill and scatter without an underscore." active="py"
+def top_k_filter(logits, k, right=top_k_filter):
+    logits.copy_(right(logits, k))
+    return logits
+
+
+# %% mistake="top_k_filter" name="negative_accepted" hint="A negative k makes no sense and should say so: raise ValueError." active="py"
+def top_k_filter(logits, k, right=top_k_filter):
+    return right(logits, max(k, 0))
+
+
+# %% [markdown]
+r"""
+## 5 · As many as it takes
+
+A fixed $k$ does not look at probabilities. Where the model is sure, the other $k - 1$ candidates are exactly the improbable ones that you wanted to be rid of; where it is not, $k$ cuts off good words. The two panels show one of each.
+
+**Top-p**, or nucleus sampling (Holtzman et al. 2020), keeps the *smallest set of most probable tokens whose probability reaches $p$*. Its size follows the model's certainty.
+"""
+
+# %%
+sure, unsure = "the Eiffel Tower stands in", "the hungry mouse"
+probs = {text: exact_logits(text).softmax(-1) for text in (sure, unsure)}
+show(
+    figures.rankings(probs, p=0.9, k=10),
+    alt="Left: one token has 0.97, top-p keeps it alone and top-k keeps ten. Right: top-p keeps more than thirty tokens.",
+)
+least = probs[sure].topk(10).values[-1].item()
+print(f"the tenth token after “{sure}” has probability {least:.1e}, and top-k with k = 10 keeps it")
+
+# %% [markdown]
+r"""
+### Read the definition slowly
+
+Sorted, $p = (\tfrac12, \tfrac14, \tfrac18, \tfrac18)$ has the cumulative sums $(0.5,\ 0.75,\ 0.875,\ 1)$.
+
+- $p = 0.7$: one token has only 0.5; two have 0.75, which reaches it. The set is $\{1, 2\}$. **The token that crosses the line belongs to it.**
+- $p = 0.75$: two tokens reach it exactly. The set is still $\{1, 2\}$.
+- $p = 0.4$: the first token alone. “Tokens with cumulative probability $\le p$”, as it is often described, would be *none*.
+
+So a token stays if the probability **before** it, of all that are more probable, is still less than $p$: $0 < 0.7$ ✓, $0.5 < 0.7$ ✓, $0.75 < 0.7$ ✗. That one comparison handles all three, and the first token always stays.
+
+One more trap: at $p = 1$ everything should stay. But a sum in float32 can reach 1 a little early, and then the whole tail is cut:
+"""
+
+# %%
+logits = 4 * torch.randn(50_257, generator=torch.Generator().manual_seed(0))  # as many tokens as GPT-2 has
+sums = logits.softmax(-1).sort(descending=True).values.cumsum(-1)
+print(f"last sum {sums[-1]:.9f}; {int((sums[:-1] >= 1).sum()):,} tokens stand behind the place where it reached 1")
+
+# %% [markdown]
+r"""
+### Exercise · top_p_filter
+
+Sort, compare, and bring the decision back to the tokens' own places: the sort returns them.
+"""
+
+
+# %% exercise="top_p_filter" points=3 withheld="course_lib.decoding.filters.top_p_filter course_lib.decoding.sampling.Sampling"
+def top_p_filter(logits: Tensor, p: float) -> Tensor:
+    """Keep the smallest set of most probable tokens whose probability reaches p.
+
+    logits   (..., V), with no leading dimension, too
+    p        more than 0, at most 1; 1 keeps everything
+    returns  (..., V), a new tensor: the logits of the set, −∞ elsewhere. The token with which the sum reaches p is in
+
+    Raises ValueError when p is outside (0, 1].
+
+    Example: for the probabilities [0.5, 0.125, 0.25, 0.125] and p = 0.7 the first and the third token stay.
+    """
+    ### BEGIN SOLUTION
+    if not 0 < p <= 1:
+        raise ValueError(f"p must be more than 0 and at most 1, got {p}")
+    if p == 1:
+        return logits.clone()
+    ordered, tokens = logits.sort(dim=-1, descending=True, stable=True)
+    before = F.pad(ordered.softmax(-1).cumsum(-1)[..., :-1], (1, 0))
+    outside = torch.zeros_like(before, dtype=torch.bool).scatter(-1, tokens, before >= p)
+    return logits.masked_fill(outside, -math.inf)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="top_p_filter"
+r"""
+1. From the sorted probabilities, how do you get the sum of those before each? (`cumsum`, moved one place to the right, with 0 in front.) And which argument of `scatter` brings a mask back to the original places?
+2. `ordered, tokens = logits.sort(dim=-1, descending=True)`; `before = F.pad(ordered.softmax(-1).cumsum(-1)[..., :-1], (1, 0))`; scatter `before >= p` along dimension −1 into a boolean tensor of zeros; `masked_fill` with −∞. Return a copy first when p is 1.
+"""
+
+
+# %% cases="top_p_filter" active="py"
+def cases(seed):
+    eighths = torch.tensor([0.5, 0.125, 0.25, 0.125]).log2() * math.log(2)
+    yield Case({"logits": eighths, "p": 0.7}, note="the example, without a batch")
+    yield Case({"logits": eighths, "p": 0.4}, note="the best token alone has more than p")
+    yield Case({"logits": eighths[None], "p": 0.75}, note="the sum reaches p exactly")
+    tail = torch.cat([random_tensor(1, 10), torch.tensor([-30.0, -31.0])])
+    yield Case({"logits": tail[None], "p": 1.0}, note="p = 1, with a tail of tiny probabilities")
+    yield Case({"logits": eighths[None], "p": 0.0}, note="p = 0")
+    yield Case({"logits": eighths[None], "p": 1.5}, note="p above 1")
+    yield Case({"logits": 2 * random_tensor(seed, 2, 3, 9), "p": 0.8}, note="every row by itself")
+
+
+# %% mistake="top_p_filter" name="crossing_token_cut" hint="You keep the tokens whose sum stays at or below p; the one that crosses the line belongs to the set. (When the best token alone exceeds p, yours is empty.)" active="py"
+def top_p_filter(logits, p, right=top_p_filter):
+    if not 0 < p < 1:
+        return right(logits, p)
+    ordered, tokens = logits.sort(dim=-1, descending=True, stable=True)
+    sums = ordered.softmax(-1).cumsum(-1)
+    return logits.masked_fill(torch.zeros_like(sums, dtype=torch.bool).scatter(-1, tokens, sums > p + 1e-6), -math.inf)
+
+
+# %% mistake="top_p_filter" name="one_too_many" hint="When the sum reaches p exactly, the smallest set ends there; you keep one token more. A token goes if the sum before it is already ≥ p." active="py"
+def top_p_filter(logits, p, right=top_p_filter):
+    if not 0 < p < 1:
+        return right(logits, p)
+    ordered, tokens = logits.sort(dim=-1, descending=True, stable=True)
+    before = F.pad(ordered.softmax(-1).cumsum(-1)[..., :-1], (1, 0))
+    return logits.masked_fill(torch.zeros_like(before, dtype=torch.bool).scatter(-1, tokens, before > p), -math.inf)
+
+
+# %% mistake="top_p_filter" name="one_is_not_off" hint="At p = 1 you cut the tail: the float32 sum reaches 1 before the last token. Return all logits when p is 1." active="py"
+def top_p_filter(logits, p, right=top_p_filter):
+    if p != 1:
+        return right(logits, p)
+    ordered, tokens = logits.sort(dim=-1, descending=True, stable=True)
+    before = F.pad(ordered.softmax(-1).cumsum(-1)[..., :-1], (1, 0))
+    return logits.masked_fill(torch.zeros_like(before, dtype=torch.bool).scatter(-1, tokens, before >= p), -math.inf)
+
+
+# %% mistake="top_p_filter" name="not_brought_back" hint="The mask belongs to the sorted logits, and you apply it to the unsorted ones. Scatter it back to the tokens' places first." active="py"
+def top_p_filter(logits, p, right=top_p_filter):
+    if not 0 < p < 1:
+        return right(logits, p)
+    ordered = logits.sort(dim=-1, descending=True).values
+    return logits.masked_fill(right(ordered, p) == -math.inf, -math.inf)
+
+
+# %% mistake="top_p_filter" name="needs_a_batch" hint="Right with a batch; without one it crashes. The tokens lie in the last dimension: -1 everywhere, never 1." active="py"
+def top_p_filter(logits, p, right=top_p_filter):
+    logits.size(1)
+    return right(logits, p)
+
+
+# %% mistake="top_p_filter" name="no_check" hint="A p of 0 or below, or above 1, should raise ValueError and name the value." active="py"
+def top_p_filter(logits, p, right=top_p_filter):
+    return right(logits, min(max(p, 1e-9), 1.0))
+
+
+# %% mistake="top_p_filter" name="in_place" hint="You changed the caller's logits. masked_fill without an underscore returns a new tensor." active="py"
+def top_p_filter(logits, p, right=top_p_filter):
+    logits.copy_(right(logits, p))
+    return logits
+
+
+# %% [markdown]
+r"""
+## 6 · Relative to the best
+
+Top-p has a weakness at high temperature. Flat distributions need very many tokens to reach $p$, and the nucleus lets the tail in. **Min-p** (Nguyen et al. 2024) asks each token by itself: is it at least a fraction $m$ as probable as the best?
+
+$$\text{keep } i \iff p_i \ge m \cdot \max_j p_j .$$
+
+With $p = (0.5, 0.1, 0.25, 0.15)$ and $m = 0.4$ the line is at $0.2$: tokens 1 and 3 stay. In logits the rule needs no softmax at all: $z_i - \max_j z_j \ge \ln m$, since a difference of logits is the log of a ratio of probabilities.
+
+### Exercise · min_p_filter
+"""
+
+
+# %% exercise="min_p_filter" points=2 withheld="course_lib.decoding.filters.min_p_filter course_lib.decoding.sampling.Sampling"
+def min_p_filter(logits: Tensor, min_p: float) -> Tensor:
+    """Keep the tokens whose probability is at least min_p times that of the most probable one of their row.
+
+    logits   (..., V)
+    min_p    0 to 1; 0 keeps everything
+    returns  (..., V), a new tensor: the logits of what stays, −∞ elsewhere
+
+    Raises ValueError when min_p is outside [0, 1].
+
+    Example: for the probabilities [0.5, 0.1, 0.25, 0.15] and min_p = 0.4 the first and the third token stay.
+    """
+    ### BEGIN SOLUTION
+    if not 0 <= min_p <= 1:
+        raise ValueError(f"min_p must be between 0 and 1, got {min_p}")
+    probs = logits.softmax(-1)
+    return logits.masked_fill(probs < min_p * probs.amax(-1, keepdim=True), -math.inf)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="min_p_filter"
+r"""
+1. What is the line for each row, and how does it broadcast against (..., V)? (`keepdim=True`)
+2. `probs = logits.softmax(-1)`, then `logits.masked_fill(probs < min_p * probs.amax(-1, keepdim=True), -math.inf)`.
+"""
+
+
+# %% cases="min_p_filter" active="py"
+def cases(seed):
+    yield Case({"logits": torch.tensor([0.5, 0.1, 0.25, 0.15]).log(), "min_p": 0.4}, note="the example")
+    yield Case({"logits": torch.tensor([0.5, 0.1, 0.25, 0.15]).log(), "min_p": 0.0}, note="0: off")
+    yield Case({"logits": torch.tensor([[2.0, -1.0, 2.0], [0.0, -5.0, 1.0]]), "min_p": 1.0}, note="1, with a tie")
+    yield Case({"logits": torch.tensor([3.0, -math.inf, 1.0]), "min_p": 0.1}, note="a token that is impossible")
+    yield Case({"logits": torch.tensor([1.0, 2.0]), "min_p": 1.5}, note="above 1")
+    yield Case({"logits": 2 * random_tensor(seed, 2, 3, 9), "min_p": 0.15}, note="every row by itself")
+
+
+# %% mistake="min_p_filter" name="absolute" hint="You compare with min_p itself. The line is min_p times the probability of the row's best token." active="py"
+def min_p_filter(logits, min_p, right=min_p_filter):
+    right(logits, min_p)
+    return logits.masked_fill(logits.softmax(-1) < min_p, -math.inf)
+
+
+# %% mistake="min_p_filter" name="fraction_of_the_logit" hint="You took a fraction of the largest logit. The fraction is one of probabilities: subtract the largest logit and compare with ln(min_p)." active="py"
+def min_p_filter(logits, min_p, right=min_p_filter):
+    right(logits, min_p)
+    return logits.masked_fill(logits < min_p * logits.amax(-1, keepdim=True), -math.inf)
+
+
+# %% mistake="min_p_filter" name="one_line_for_all" hint="You used the largest probability of the whole batch. Each row has its own best token: amax(-1, keepdim=True)." active="py"
+def min_p_filter(logits, min_p, right=min_p_filter):
+    right(logits, min_p)
+    probs = logits.softmax(-1)
+    return logits.masked_fill(probs < min_p * probs.max(), -math.inf)
+
+
+# %% mistake="min_p_filter" name="strict" hint="A token exactly on the line stays (the best token itself, at min_p = 1): remove what is below, not what is at most." active="py"
+def min_p_filter(logits, min_p, right=min_p_filter):
+    right(logits, min_p)
+    probs = logits.softmax(-1)
+    return logits.masked_fill(probs <= min_p * probs.amax(-1, keepdim=True), -math.inf)
+
+
+# %% mistake="min_p_filter" name="no_check" hint="Right inside [0, 1]; outside, the docstring asks for a ValueError." active="py"
+def min_p_filter(logits, min_p):
+    probs = logits.softmax(-1)
+    return logits.masked_fill(probs < min_p * probs.amax(-1, keepdim=True), -math.inf)
+
+
+# %% [markdown]
+r"""
+What the three filters leave, as the temperature rises: of the words that may be drawn after *the hungry mouse*, how many does the language forbid, and how much probability do they hold?
+"""
+
+# %%
+k_best = yours("sampling.top_k_filter", decoding.top_k_filter)
+nucleus = yours("sampling.top_p_filter", decoding.top_p_filter)
+near_best = yours("sampling.min_p_filter", decoding.min_p_filter)
+
+z = next_logits("the hungry mouse")
+print("              T = 1                  T = 2")
+for name, keep in {
+    "no filter": lambda z: z,
+    "top-k, 30": lambda z: k_best(z, 30),
+    "top-p, 0.9": lambda z: nucleus(z, 0.9),
+    "min-p, 0.05": lambda z: near_best(z, 0.05),
+}.items():
+    row = f"{name:14}"
+    for T in (1.0, 2.0):
+        left = keep(decoding.apply_temperature(z, T)).softmax(-1)
+        row += f"{int((left > 0).sum()):3} words, {left[forbidden].sum():6.2%} bad     "
+    print(row)
+
+# %% [markdown]
+r"""
+At $T = 2$ the nucleus lets in more of what is forbidden than min-p does. Top-k does not care: the temperature keeps the order. What the table does not show is how many *good* words each of them cuts off; section 10 measures both.
+
+## 7 · Not again
+
+Greedy text loops. The **repetition penalty** (Keskar et al. 2019) makes every token that occurred already, in the prompt or since, less likely: with a penalty $\theta > 1$,
+
+$$z_i \leftarrow \begin{cases} z_i / \theta & z_i > 0 \\ z_i \cdot \theta & z_i \le 0 \end{cases} \qquad \text{for every token } i \text{ that occurred.}$$
+
+The second line repairs the first: dividing a negative logit would raise it. How often a token occurred plays no role.
+$z = (2, -1, 3)$, tokens 0 and 1 seen, $\theta = 2$: $(1, -2, 3)$.
+
+### Exercise · repetition_penalty
+"""
+
+
+# %% exercise="repetition_penalty" points=2 withheld="course_lib.decoding.filters.repetition_penalty course_lib.decoding.sampling.Sampling"
+def repetition_penalty(logits: Tensor, ids: Tensor, penalty: float) -> Tensor:
+    """Make the tokens of each row's text less likely.
+
+    logits   (B, V)
+    ids      (B, T) the tokens so far, prompt included; a token may stand there several times and counts once
+    penalty  more than 0; 1 changes nothing
+    returns  (B, V), a new tensor: the logits of tokens in ids divided by the penalty where positive, multiplied by it
+             where not; the others as they were
+
+    Example: logits [[2, -1, 3]], ids [[0, 1, 0]], penalty 2 give [[1, -2, 3]].
+    """
+    ### BEGIN SOLUTION
+    seen = logits.gather(1, ids)
+    return logits.scatter(1, ids, torch.where(seen > 0, seen / penalty, seen * penalty))
+    ### END SOLUTION
+
+
+# %% [markdown] hints="repetition_penalty"
+r"""
+1. `logits.gather(1, ids)` fetches the logits of the tokens that occurred, (B, T). What writes changed ones back to the same places?
+2. `seen = logits.gather(1, ids)`; `logits.scatter(1, ids, torch.where(seen > 0, seen / penalty, seen * penalty))`.
+"""
+
+
+# %% cases="repetition_penalty" active="py"
+def cases(seed):
+    names = ("logits", "ids", "penalty")
+    z = torch.tensor([[2.0, -1.0, 3.0]])
+    yield Case(dict(zip(names, (z, torch.tensor([[0, 1]]), 2.0))), note="a positive and a negative logit")
+    yield Case(dict(zip(names, (z, torch.tensor([[2, 0, 2, 2]]), 2.0))), note="a token that occurred three times")
+    yield Case(dict(zip(names, (z, torch.tensor([[2, 1]]), 1.0))), note="penalty 1")
+    two = random_tensor(seed, 2, 6), random_integers(seed, 0, 6, 2, 4), 1.4
+    yield Case(dict(zip(names, two)), note="every row has its own text")
+
+
+# %% mistake="repetition_penalty" name="rewards_negative" hint="Dividing a negative logit raises it: such a token becomes more likely. Multiply there." active="py"
+def repetition_penalty(logits, ids, penalty):
+    return logits.scatter(1, ids, logits.gather(1, ids) / penalty)
+
+
+# %% mistake="repetition_penalty" name="counts_occurrences" hint="You penalise once for each occurrence. A token that occurred three times counts once." active="py"
+def repetition_penalty(logits, ids, penalty):
+    times = F.one_hot(ids, logits.size(1)).sum(1)
+    return torch.where(logits > 0, logits / penalty**times, logits * penalty**times)
+
+
+# %% mistake="repetition_penalty" name="texts_mixed" hint="You penalise in every row what occurred in any row. Each text answers for itself." active="py"
+def repetition_penalty(logits, ids, penalty, right=repetition_penalty):
+    return right(logits, ids.flatten().expand(len(logits), -1), penalty)
+
+
+# %% mistake="repetition_penalty" name="subtracted" hint="You subtracted. Positive logits are divided by the penalty, the others multiplied by it." active="py"
+def repetition_penalty(logits, ids, penalty):
+    return logits.scatter(1, ids, logits.gather(1, ids) - penalty)
+
+
+# %% mistake="repetition_penalty" name="in_place" hint="You changed the caller's logits: scatter without an underscore returns a new tensor." active="py"
+def repetition_penalty(logits, ids, penalty, right=repetition_penalty):
+    logits.copy_(right(logits, ids, penalty))
+    return logits
+
+
+# %%
+discourage = yours("sampling.repetition_penalty", decoding.repetition_penalty)
+for penalty in (1.0, 1.3):
+    ids = begin()
+    with torch.no_grad():
+        for _ in range(32):
+            z = discourage(model(ids[:, -32:])[:, -1], ids, penalty)
+            ids = torch.cat([ids, z.argmax(-1, keepdim=True)], dim=1)
+    print(f"penalty {penalty}:", language.decode(ids[0, 1:].tolist()), "\n")
+
+seen = torch.tensor([[0]])
+for shift in (0.0, 10.0):
+    changed = discourage(torch.tensor([[2.0, 1.0, 0.0]]) + shift, seen, 1.5).softmax(-1)
+    print(f"logits (2, 1, 0) + {shift:g}: the seen token falls from 0.665 to {changed[0, 0]:.3f}")
+
+# %% [markdown]
+r"""
+Two warnings. The penalty knows no grammar: *the* and the end of the sentence are words, too, and are punished for occurring. And, unlike everything else in this lesson, it depends on where the zero of the logits lies.
+The same probabilities, written with 10 added to each logit, are punished far more. It is a knob that works in practice, not a statement about probabilities.
+
+## 8 · Draw
+
+Now all in one function, in the order that libraries use: **temperature, then top-k, then top-p, then the draw**. Each filter sees what the one before it left, renormalised: after $k = 50$, a $p$ of 0.9 means 0.9 of what those 50 have together. The order matters: a flatter distribution has a larger nucleus.
+
+`torch.multinomial(probs, 1, generator=generator)` draws one token per row. A **generator** is the source of randomness: the same seed, the same text. Whoever draws from the global one instead gets other texts as soon as anything else draws, too.
+
+### Exercise · sample
+
+Your own filters are in scope. Your function is called thousands of times, and `alike` compares the counts of your tokens with those of a right sampler (the next section explains the test).
+"""
+
+
+# %% setup=true
+def alike(a: Tensor, b: Tensor) -> bool:
+    """Whether two rows of counts (V,) can come from one distribution: a chi-square test, wrong once in 10⁹ times."""
+    a, b = a.double(), b.double()
+    rare = a + b < 12  # too few to judge one by one: together they are one category
+    a, b = (torch.cat([counts[~rare], counts[rare].sum()[None]]) for counts in (a, b))
+    seen = a + b > 0
+    a, b = a[seen], b[seen]
+    share_a, share_b = (a + b) * a.sum() / (a + b).sum(), (a + b) * b.sum() / (a + b).sum()
+    statistic = ((a - share_a) ** 2 / share_a + (b - share_b) ** 2 / share_b).sum()
+    degrees = torch.tensor(max(len(a) - 1, 1) / 2, dtype=torch.float64)
+    return bool(torch.special.gammaincc(degrees, statistic / 2) > 1e-9)
+
+
+# %% exercise="sample" points=3 needs="apply_temperature top_k_filter top_p_filter" withheld="course_lib.decoding.sampling.Sampling"
+def sample(
+    logits: Tensor,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Draw the next token of each row.
+
+    logits       (B, V)
+    temperature  at least 0; 0 is greedy
+    top_k        applied after the temperature; 0: off
+    top_p        applied after top-k, to what it left; 1: off
+    generator    of the randomness; the same seed gives the same tokens
+    returns      (B,) int64
+    """
+    ### BEGIN SOLUTION
+    logits = top_p_filter(top_k_filter(apply_temperature(logits, temperature), top_k), top_p)
+    return torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]
+    ### END SOLUTION
+
+
+# %% [markdown] hints="sample"
+r"""
+1. Three of your functions, applied one after the other to the logits; then softmax, then one draw per row. Which shape does `torch.multinomial(probs, 1)` return?
+2. `logits = top_p_filter(top_k_filter(apply_temperature(logits, temperature), top_k), top_p)`; `torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]`.
+"""
+
+
+# %% cases="sample" active="py"
+def cases(seed):
+    p = torch.tensor([[0.4, 0.3, 0.2, 0.1], [0.1, 0.1, 0.2, 0.6]])
+    yield Case({"logits": p.log(), "seed": seed}, note="two distributions, as they are")
+    yield Case({"logits": p.log(), "temperature": 0.5, "seed": seed}, note="a temperature")
+    yield Case({"logits": p.log(), "temperature": 0, "seed": seed}, note="T = 0")
+    yield Case({"logits": p.log(), "top_k": 2, "seed": seed}, note="top-k")
+    yield Case({"logits": p.log(), "top_k": 3, "top_p": 0.75, "seed": seed}, note="top-p of what top-k left")
+    yield Case({"logits": p.log(), "temperature": 3.0, "top_p": 0.55, "seed": seed}, note="top-p after a temperature")
+    yield Case(
+        {"logits": random_tensor(seed, 2, 6), "temperature": 1.3, "top_k": 4, "top_p": 0.8, "seed": seed}, note="all"
+    )
+
+
+# %% probe="sample" active="py"
+def probe(student, case):
+    n, options = 4000, {name: case[name] for name in ("temperature", "top_k", "top_p") if name in case}
+    logits = case["logits"].repeat_interleave(n, dim=0)  # the first distribution n times, then the second
+    seeded = lambda seed: student(logits, generator=torch.Generator().manual_seed(seed), **options)
+    draws = seeded(case["seed"])
+    counts = torch.stack([torch.bincount(row, minlength=logits.size(1)) for row in draws.view(2, n)])
+    return {"counts": counts, "the same seed repeats": bool(draws.equal(seeded(case["seed"])))}
+
+
+# %% judge="sample" active="py"
+def judge(case, expected, got):
+    if not isinstance(got, dict) or compare(expected["counts"].shape, got["counts"].shape) is not True:
+        return compare(expected, got)
+    if got["the same seed repeats"] != expected["the same seed repeats"]:
+        return "The same seed gave other tokens the second time: hand the generator on to the draw."
+    for row, (want, have) in enumerate(zip(expected["counts"], got["counts"])):
+        if not alike(want, have):
+            return f"Of 4000 draws from row {row} the tokens came {have.tolist()} times; about {want.tolist()} was expected."
+    return True
+
+
+# %% mistake="sample" name="no_generator" hint="You draw from torch's global randomness. Hand the generator on: torch.multinomial(…, generator=generator)." active="py"
+def sample(logits, temperature=1.0, top_k=0, top_p=1.0, generator=None, right=sample):
+    return right(logits, temperature, top_k, top_p, None)
+
+
+# %% mistake="sample" name="top_p_first" hint="You filter before the temperature changes the distribution. The order is temperature, top-k, top-p." active="py"
+def sample(logits, temperature=1.0, top_k=0, top_p=1.0, generator=None, right=sample):
+    return right(top_p_filter(top_k_filter(logits, top_k), top_p), temperature, generator=generator)
+
+
+# %% mistake="sample" name="top_p_of_everything" hint="Your nucleus is computed from all tokens; it should be that of what top-k left, renormalised. Apply top-p to the filtered logits." active="py"
+def sample(logits, temperature=1.0, top_k=0, top_p=1.0, generator=None, right=sample):
+    warm = apply_temperature(logits, temperature)
+    both = (top_k_filter(warm, top_k) > -math.inf) & (top_p_filter(warm, top_p) > -math.inf)
+    return right(warm.masked_fill(~both, -math.inf), generator=generator)
+
+
+# %% mistake="sample" name="greedy" hint="You return the best token every time. Draw: torch.multinomial." active="py"
+def sample(logits, temperature=1.0, top_k=0, top_p=1.0, generator=None, right=sample):
+    return right(logits, 0, generator=generator)
+
+
+# %% mistake="sample" name="temperature_ignored" hint="The temperature has no influence on your draws." active="py"
+def sample(logits, temperature=1.0, top_k=0, top_p=1.0, generator=None, right=sample):
+    return right(logits, 1.0 if temperature else 0, top_k, top_p, generator)
+
+
+# %% mistake="sample" name="one_draw_for_all" hint="All rows get one and the same random number, so rows with the same logits always agree. Let multinomial draw for the whole batch." active="py"
+def sample(logits, temperature=1.0, top_k=0, top_p=1.0, generator=None):
+    filtered = top_p_filter(top_k_filter(apply_temperature(logits, temperature), top_k), top_p)
+    luck = torch.rand(1, generator=generator) * 0.999999
+    return (filtered.softmax(-1).cumsum(-1) <= luck).sum(-1).clamp_max(logits.size(1) - 1)
+
+
+# %% [markdown]
+r"""
+### How do you test a sampler?
+
+Equality with a seed tests nothing: a right sampler that uses its random numbers in another order gives other tokens. What must agree is the *distribution*. Pearson's **chi-square test** (1900) compares how often each of $V$ tokens was drawn, $O_i$, with how often it should be, $E_i = N p_i$:
+
+$$\chi^2 = \sum_{i=1}^{V} \frac{(O_i - E_i)^2}{E_i}, \qquad \text{about } V - 1 \text{ if the sampler is right.}$$
+
+By hand: 100 draws from $(0.5, 0.3, 0.2)$ came as $(40, 35, 25)$. Then $\chi^2 = \tfrac{100}{50} + \tfrac{25}{30} + \tfrac{25}{20} = 4.08$. A right sampler does worse than that in 13 % of such tests: no reason for doubt. With ten times the draws and the same shares, $\chi^2$ is ten times as large, and the right sampler would do worse once in 700 million times. More draws see smaller faults.
+
+Below, your sampler and one with a fault that is easily overlooked: its nucleus leaves out the crossing token.
+"""
+
+
+# %%
+def chance_of_worse(counts, probs):
+    """How often would a right sampler depart further from probs (V,) than these counts (V,) do?"""
+    expected = probs * counts.sum()
+    statistic = ((counts - expected) ** 2 / expected).sum().double()
+    return torch.special.gammaincc(torch.tensor((len(probs) - 1) / 2).double(), statistic / 2).item()
+
+
+def tested(logits, temperature=1.0, top_k=0, top_p=1.0, generator=None):
+    return Sampling(temperature, top_k, top_p).draw(logits, generator=generator)
+
+
+print("40, 35, 25:   ", chance_of_worse(torch.tensor([40, 35, 25]), torch.tensor([0.5, 0.3, 0.2])))
+print("400, 350, 250:", chance_of_worse(torch.tensor([400, 350, 250]), torch.tensor([0.5, 0.3, 0.2])))
+
+# %%
+five = exact_logits("the mouse eats").topk(5)
+p = Sampling(top_p=0.95).filter(five.values).softmax(-1)
+luck = torch.Generator().manual_seed(1)
+draws = yours("sampling.sample", tested)(five.values.expand(5000, -1), top_p=0.95, generator=luck)
+kept = p > 0
+counts = torch.bincount(draws, minlength=5)
+short = torch.bincount(tested(five.values.expand(5000, -1), top_k=int(kept.sum()) - 1, generator=luck), minlength=5)
+names = [words[i] for i in five.indices]
+for name, drawn in (("your sampler", counts), ("crossing token left out", short)):
+    print(
+        f"{name:24}",
+        drawn.tolist(),
+        f"a right one would be worse with probability {chance_of_worse(drawn[kept], p[kept]):.2g}",
+    )
+show(
+    figures.draws_against(names, counts, 5000 * p, "5000 draws: nothing to object to"),
+    alt="Bars of expected and drawn counts for five foods; they agree within two standard deviations.",
+)
+
+# %% [markdown]
+r"""
+**Reproducible** means: same model, same prompt, same settings, same seed, same text. It holds on one machine. Another batch size, another processor, half precision or a newer library may change the last digit of a logit, and one flipped token changes all that follows.
+So a seed serves to find a fault again; a claim about a sampler rests on its distribution.
+
+### A desk to write at
+
+The trained model, six texts at a time. The right column asks the language whether the sentence is one of its own, and how surprising it is. Try temperature 0, then 2, then 2 with min-p 0.2. Then the prompt that has one right answer.
+"""
+
+
+# %%
+def verdict(ids):
+    """Say of a text's ids, after the first, whether it is a sentence of the language."""
+    if ids[-1] != eos:
+        return "(not finished)"
+    log_prob = language.log_prob(ids[1:])
+    return "not a sentence" if log_prob == -math.inf else f"a sentence, {-log_prob:.1f} nats"
+
+
+starts = {text: begin(text)[0] for text in ("the hungry mouse", "the Eiffel Tower stands in", "Ada says that")}
+writing_desk(model, starts, language.decode, eos_id=eos, judge=verdict)
+
+# %% [markdown]
+r"""
+## 9 · Find the bugs
+
+The loop around all this looks harmless:
+
+```
+for each new token:
+    logits = model(ids)[:, -1]      choose one token per row      append it
+```
+
+A colleague's version, greedy for clarity, was called during training to print a few examples. Afterwards the model had stopped using dropout, for good. On long texts it crashed. And it wrote on happily behind the end of every sentence.
+
+The smallest of all models, a table, is enough to find them. Three faults, a point each:
+
+- **mode**: the model writes in evaluation mode, and is left in the mode in which it came;
+- **window**: it reads at most its last `model.seq_len` tokens (`None`: no limit);
+- **end**: a row that has written `eos_id` gets `pad_id` from then on, and when all rows have, the loop ends.
+"""
+
+
+# %% setup=true
+class TableModel(nn.Module):
+    """The smallest language model: row t of a table (V, V) holds the logits of what follows token t.
+
+    Counts its calls, refuses texts longer than seq_len (None: takes any), and drops logits at random in training mode.
+    """
+
+    def __init__(self, table: Tensor, seq_len: int | None = None, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.table, self.seq_len, self.vocab_size, self.dropout, self.calls = table, seq_len, len(table), dropout, 0
+
+    def forward(self, ids: Tensor) -> Tensor:
+        if self.seq_len is not None and ids.size(1) > self.seq_len:
+            raise ValueError(f"this model reads at most {self.seq_len} tokens, got {ids.size(1)}")
+        self.calls += 1
+        return F.dropout(self.table[ids], self.dropout, self.training)  # (B, T) → (B, T, V)
+
+
+# %% exercise="write" points=3 parts={"mode":1,"window":1,"end":1} withheld="course_lib.decoding.generation.generate course_lib.decoding.generation.stream course_lib.decoding.predictor.Predictor course_lib.decoding.sampling.Sampling"
+def write(model: nn.Module, prompt: Tensor, max_new_tokens: int, eos_id: int | None = None, pad_id: int = 0) -> Tensor:
+    """Continue each prompt greedily.
+
+    model           model(ids (B, T)) → logits (B, T, V); seq_len, the longest text it reads, or None
+    prompt          (B, T) token ids
+    max_new_tokens  stop after so many
+    eos_id          ends a row, except where it stands in the prompt; None: nothing does
+    pad_id          what a row is filled with after its end
+    returns         (B, T + n), n at most max_new_tokens; no more columns than the longest row needs
+    """
+    ### BEGIN SOLUTION
+    training, ids = model.training, prompt
+    done = torch.zeros(len(prompt), dtype=torch.bool, device=prompt.device)
+    model.eval()
+    with torch.no_grad():
+        for _ in range(max_new_tokens):
+            window = ids if model.seq_len is None else ids[:, -model.seq_len :]
+            token = model(window)[:, -1].argmax(-1).masked_fill(done, pad_id)
+            ids = torch.cat([ids, token[:, None]], dim=1)
+            done = done | (token == eos_id) if eos_id is not None else done
+            if done.all():
+                break
+    model.train(training)
+    return ids
+    ### END SOLUTION
+    ### BEGIN STARTER
+    # model.eval()
+    # ids = prompt
+    # for _ in range(max_new_tokens):
+    #     token = model(ids)[:, -1].argmax(-1)
+    #     ids = torch.cat([ids, token[:, None]], dim=1)
+    # return ids
+    ### END STARTER
+
+
+# %% [markdown] hints="write"
+r"""
+1. What is `model.training` before the loop, and after it? Which slice are the last `seq_len` tokens? Which tensor of B booleans could remember who has finished?
+2. Save `model.training` and end with `model.train(saved)`. Read `ids[:, -model.seq_len:]`. Start with `done` all False; replace `token` by `token.masked_fill(done, pad_id)`, then `done = done | (token == eos_id)`, and break when `done.all()`.
+"""
+
+
+# %% cases="write" active="py"
+def cases(seed):
+    follow = lambda *successors: 9.0 * F.one_hot(torch.tensor(successors), len(successors)).float()
+    ring = follow(1, 2, 3, 4, 0)  # 0 → 1 → 2 → 3 → 4 → 0
+    base = {"table": ring, "prompt": torch.tensor([[0]]), "max_new_tokens": 4}
+    yield Case(base | {"training": True}, note="called in training mode", part="mode")
+    yield Case(base | {"training": False}, note="called in evaluation mode", part="mode")
+    random_ring = follow(*torch.randperm(6, generator=generator(seed)).tolist())
+    noisy = {"table": random_ring, "prompt": random_integers(seed, 0, 6, 3, 2), "max_new_tokens": 5}
+    yield Case(noisy | {"training": True, "dropout": 0.5}, note="a model with dropout", part="mode")
+    yield Case(base | {"seq_len": 3}, note="longer than the window", part="window")
+    long = random_integers(seed + 1, 0, 6, 2, 7)
+    yield Case(noisy | {"prompt": long, "seq_len": 5}, note="a prompt longer than the window", part="window")
+    three = torch.tensor([[0], [2], [3]])
+    yield Case(base | {"prompt": three, "eos_id": 3, "pad_id": 4}, note="rows that end at different times", part="end")
+    yield Case(
+        base | {"prompt": torch.tensor([[1], [2]]), "max_new_tokens": 9, "eos_id": 3}, note="all have ended", part="end"
+    )
+    yield Case(
+        noisy | {"eos_id": int(random_integers(seed, 0, 6, 1)), "pad_id": 5}, note="random successors", part="end"
+    )
+
+
+# %% probe="write" active="py"
+def probe(student, case):
+    model = TableModel(case["table"], case.get("seq_len"), case.get("dropout", 0.0)).train(case.get("training", False))
+    options = {name: case[name] for name in ("eos_id", "pad_id") if name in case}
+    ids = student(model, case["prompt"], case["max_new_tokens"], **options)
+    return {"ids": ids, "training mode afterwards": model.training}
+
+
+# %% mistake="write" name="only_the_mode" hint="The mode is right now. Two faults are left: the window, and the end of a row." active="py"
+def write(model, prompt, max_new_tokens, eos_id=None, pad_id=0):
+    training, ids = model.training, prompt
+    model.eval()
+    for _ in range(max_new_tokens):
+        ids = torch.cat([ids, model(ids)[:, -1].argmax(-1)[:, None]], dim=1)
+    model.train(training)
+    return ids
+
+
+# %% mistake="write" name="always_training_afterwards" hint="You end with model.train(), also when the model came in evaluation mode. Remember model.training and put that back." active="py"
+def write(model, prompt, max_new_tokens, eos_id=None, pad_id=0, right=write):
+    ids = right(model, prompt, max_new_tokens, eos_id, pad_id)
+    model.train()
+    return ids
+
+
+# %% mistake="write" name="never_in_evaluation" hint="The mode is untouched, but dropout is active while you write: call model.eval() first." active="py"
+def write(model, prompt, max_new_tokens, eos_id=None, pad_id=0, right=write):
+    training = model.training
+    model.eval = lambda: model.train(training)
+    return right(model, prompt, max_new_tokens, eos_id, pad_id)
+
+
+# %% mistake="write" name="first_tokens_read" hint="You crop to the first seq_len tokens. What comes next depends on the last ones: ids[:, -model.seq_len:]." active="py"
+def write(model, prompt, max_new_tokens, eos_id=None, pad_id=0, right=write):
+    forward = model.forward
+    model.forward, model.seq_len, limit = lambda ids: forward(ids[:, :limit] if limit else ids), None, model.seq_len
+    return right(model, prompt, max_new_tokens, eos_id, pad_id)
+
+
+# %% mistake="write" name="stops_with_the_first" hint="You stop as soon as one row has ended. The others are still writing: break when done.all()." active="py"
+def write(model, prompt, max_new_tokens, eos_id=None, pad_id=0, right=write):
+    ids = right(model, prompt, max_new_tokens, eos_id, pad_id)
+    ended = (ids[:, prompt.size(1) :] == eos_id).any(0) if eos_id is not None else torch.zeros(1)
+    return ids[:, : prompt.size(1) + int(ended.float().argmax()) + 1] if ended.any() else ids
+
+
+# %% mistake="write" name="writes_on_after_the_end" hint="A row goes on with whatever the model says after its end. Fill it with pad_id: token.masked_fill(done, pad_id)." active="py"
+def write(model, prompt, max_new_tokens, eos_id=None, pad_id=0, right=write):
+    length = right(model, prompt, max_new_tokens, eos_id, pad_id).size(1)
+    return right(model, prompt, length - prompt.size(1))
+
+
+# %% [markdown]
+r"""
+This loop passes the whole text through the model for every token. `course_lib.decoding.generate` keeps keys and values of earlier tokens instead (the cache of [15 GPT](15_gpt.ipynb)), and reads each token once. Nothing else changes:
+"""
+
+# %%
+import time
+
+prompt, fast = begin().expand(8, -1), {}
+for use_cache in (False, True):
+    started = time.perf_counter()
+    fast[use_cache] = generate(model, prompt, 31, generator=torch.Generator().manual_seed(0), use_cache=use_cache)
+    print(f"{'with' if use_cache else 'without'} a cache: {time.perf_counter() - started:.3f} s")
+print("the same texts:", fast[False].equal(fast[True]))
+print("tokens read for 31 new ones: without", sum(range(1, 32)), "with", 31)
+
+# %% [markdown]
+r"""
+## 10 · Quality against diversity
+
+Every setting trades one for the other, so no single number compares two methods. Plot both. In the toy language, quality can be decided exactly: is the sentence one that the language can produce? For diversity, count the different words in the sentences that were written.
+
+Each curve is one method, from a strict setting to a loose one. The star is the language itself.
+"""
+
+# %%
+n_texts = budget(full=600, short=60)
+
+
+def quality_and_words(sentences):
+    """Share of sentences that the language has, and the number of different words in all of them."""
+    good = sum(language.log_prob(s) > -math.inf for s in sentences) / len(sentences)
+    return len({word for sentence in sentences for word in sentence}), good
+
+
+def written(sampling):
+    ids = generate(
+        model, begin().expand(n_texts, -1), 31, sampling, eos_id=eos, generator=torch.Generator().manual_seed(3)
+    )
+    return [row[: row.index(eos) + 1] if eos in row else row for row in ids[:, 1:].tolist()]
+
+
+# %%
+grid = {
+    "temperature": [0.3, 0.5, 0.7, 1.0, 1.2],
+    "top_k": [3, 5, 10, 30, 100],
+    "top_p": [0.3, 0.5, 0.7, 0.9, 0.95],
+    "min_p": [0.5, 0.3, 0.1, 0.02],
+}
+curves = {}
+for name, values in grid.items():
+    points = [quality_and_words(written(Sampling(**{name: value}))) for value in values]
+    curves[name.replace("_", "-")] = (*zip(*points), [f"{value:g}" for value in values])
+
+# %%
+true_sentences = language.sample(n_texts, torch.Generator().manual_seed(3))
+show(
+    figures.quality_and_diversity(
+        curves,
+        quality_and_words(true_sentences),
+        xlabel=f"different words in {n_texts} sentences",
+        ylabel="share that are sentences",
+        title="Up and to the right is better",
+    ),
+    alt="Four curves of the share of sentences against words used; all stay below the star of the language itself.",
+)
+
+# %% [markdown]
+r"""
+Read it from the right, and compare points with as many words. From the model's own distribution ($T = 1$), all methods buy quality with words; cutting the tail a little (top-p 0.95, min-p 0.02) is a good bargain. A very low temperature buys nothing more: the texts become chains of *that the little mouse chases*, which our small model cannot keep track of.
+Small differences mean nothing: a share of 0.95, measured on 600 texts, is uncertain by about ±0.02 (two standard deviations, $2\sqrt{0.95 \cdot 0.05 / 600}$).
+None of the curves reaches the star. A filter removes what the model gives too much probability; it cannot know what the language forbids.
+
+With people as judges, the finding is the same in kind: Holtzman et al. (2020) and many since. But the ranking of methods depends on the model and the task, and for models that were trained further by reinforcement learning, the effect of these settings is often small.
+"""
+
+# %% [markdown]
+r"""
+## 11 · Look ahead: beam search
+
+Where there *is* one right answer we want the most probable text, $\arg\max_{x_1 \dots x_n} \prod_t p(x_t \mid x_{<t})$. Greedy decoding does not find it. Say $A$ has probability 0.5 and $B$ 0.4; after $A$ the best word has 0.3, after $B$ 0.9. Greedy takes $A$ and ends at $0.5 \cdot 0.3 = 0.15$. By way of $B$ it would be $0.36$.
+
+Trying everything costs $V^n$. **Beam search** keeps the $K$ most probable beginnings at each length. A product of probabilities underflows, so we add logs.
+
+1. Start with one empty beginning, log-probability 0.
+2. Continue every open beginning by every token: candidates, with the sum of log-probabilities.
+3. A candidate that ends with `eos_id` is **finished**, if it is among the $K$ best of all candidates. Of those that do not end, the $K$ best stay **open**.
+4. Repeat. What is still open after `max_new_tokens` takes part as it is.
+5. The winner has the best $\;\dfrac{\log p(x)}{n^{\alpha}}$, with $n$ new tokens, the end included, and the **length penalty** $\alpha \ge 0$.
+
+Every token multiplies by something below 1, so longer texts have smaller probabilities. $\alpha = 0$ compares probabilities as they are, $\alpha = 1$ the mean per token. (Both are in use; Wu et al. 2016 divide by $((5 + n) / 6)^\alpha$.)
+
+### Exercise · beam_search
+
+One prompt, any model. `TableModel` from section 9 is what your function is tried on; it arrives in evaluation mode.
+(With dropout active, a search that has no randomness of its own gives another answer each time. And in a batch, every prompt needs its own scores and its own K beginnings: `course_lib.decoding.beam_search` takes care of both.)
+"""
+
+
+# %% exercise="beam_search" points=5 parts={"search":2,"end":2,"penalty":1} withheld="course_lib.decoding.beam.beam_search course_lib.decoding.beam.Hypothesis"
+def beam_search(
+    model: nn.Module,
+    prompt: Tensor,
+    max_new_tokens: int,
+    beams: int,
+    eos_id: int | None = None,
+    length_penalty: float = 0.0,
+) -> tuple[list[int], float]:
+    """Return the best continuation that beam search finds, and its score.
+
+    model           model(ids (B, T)) → logits (B, T, V)
+    prompt          (1, T) token ids
+    max_new_tokens  length at which open beginnings are cut off and take part
+    beams           K
+    eos_id          the token that finishes a text; None: all get max_new_tokens
+    length_penalty  α
+    returns         the new tokens, a final eos_id included, and log p / n ** α with natural logs
+
+    Example: for TableModel(log [[0.1, 0.5, 0.4], [0.4, 0.3, 0.3], [0.9, 0.05, 0.05]]), prompt [[0]], 2 tokens and
+    2 beams: ([2, 0], ln 0.36).
+    """
+    ### BEGIN SOLUTION
+    open_beams, finished = [([], 0.0)], []
+    for _ in range(max_new_tokens):
+        new = prompt.new_tensor([tokens for tokens, _ in open_beams]).long().view(len(open_beams), -1)
+        with torch.no_grad():
+            log_probs = model(torch.cat([prompt.expand(len(new), -1), new], dim=1))[:, -1].log_softmax(-1)
+        candidates = [
+            ([*tokens, token], total + log_prob)
+            for (tokens, total), row in zip(open_beams, log_probs.tolist())
+            for token, log_prob in enumerate(row)
+        ]
+        candidates.sort(key=lambda candidate: -candidate[1])
+        finished += [(tokens, total) for tokens, total in candidates[:beams] if tokens[-1] == eos_id]
+        open_beams = [(tokens, total) for tokens, total in candidates if tokens[-1] != eos_id][:beams]
+    scored = [(tokens, total / len(tokens) ** length_penalty) for tokens, total in finished + open_beams]
+    return max(scored, key=lambda text: text[1])
+    ### END SOLUTION
+
+
+# %% [markdown] hints="beam_search"
+r"""
+1. Keep a list of (tokens, log-probability). Per step: one call of the model with a row per open beginning, `log_softmax` of the last position, all K·V candidates in a list, sorted. Which of them are finished, which stay open?
+2. `finished += [c for c in candidates[:beams] if c[0][-1] == eos_id]`, `open_beams = [c for c in candidates if c[0][-1] != eos_id][:beams]`; at the end take the maximum of `total / len(tokens) ** length_penalty` over `finished + open_beams`.
+"""
+
+
+# %% cases="beam_search" active="py"
+def cases(seed):
+    names = ("table", "prompt", "max_new_tokens", "beams")
+    garden = torch.tensor([[0.1, 0.5, 0.4], [0.4, 0.3, 0.3], [0.9, 0.05, 0.05]]).log()
+    first = torch.tensor([[0]])
+    yield Case(dict(zip(names, (garden, first, 2, 2))), note="the example", part="search")
+    yield Case(dict(zip(names, (garden, first, 2, 1))), note="one beam", part="search")
+    yield Case(
+        dict(zip(names, (garden + torch.tensor([[2.0], [-7.0], [4.0]]), first, 3, 2))),
+        note="logits that are not log-probabilities",
+        part="search",
+    )
+    yield Case(
+        dict(zip(names, (2 * random_tensor(seed, 6, 6), torch.tensor([[3, 1]]), 5, 3))),
+        note="a random table",
+        part="search",
+    )
+    loop = torch.tensor(
+        [[0.25, 0.25, 0.25, 0.25], [0.6, 0.001, 0.398, 0.001], [0.01, 0.01, 0.01, 0.97], [0.01, 0.01, 0.97, 0.01]]
+    ).log()
+    ends = dict(zip(names, (loop, torch.tensor([[1]]), 5, 2)), eos_id=0)
+    yield Case(ends, note="ending at once is the most probable", part="end")
+    yield Case(ends | {"prompt": torch.tensor([[0, 3, 2]])}, note="the end token in the prompt", part="end")
+    ending = 2 * random_tensor(seed + 1, 5, 5) + torch.tensor([1.5, 0, 0, 0, 0])
+    yield Case(
+        dict(zip(names, (ending, torch.tensor([[2]]), 6, 3)), eos_id=0), note="a random table with an end", part="end"
+    )
+    yield Case(ends | {"length_penalty": 1.0}, note="the mean per token", part="penalty")
+    yield Case(
+        ends | {"prompt": torch.tensor([[2, 3, 1]]), "length_penalty": 0.3}, note="a longer prompt", part="penalty"
+    )
+    yield Case(
+        dict(zip(names, (ending, torch.tensor([[2]]), 6, 3)), eos_id=0, length_penalty=0.7),
+        note="a random table with a penalty",
+        part="penalty",
+    )
+
+
+# %% probe="beam_search" active="py"
+def probe(student, case):
+    options = {name: case[name] for name in ("eos_id", "length_penalty") if name in case}
+    tokens, score = student(
+        TableModel(case["table"]).eval(), case["prompt"], case["max_new_tokens"], case["beams"], **options
+    )
+    return {"tokens": [int(token) for token in tokens], "score": float(score)}
+
+
+# %% mistake="beam_search" name="greedy" hint="You keep one beginning only. Keep the K best of all candidates." active="py"
+def beam_search(model, prompt, max_new_tokens, beams, eos_id=None, length_penalty=0.0, right=beam_search):
+    return right(model, prompt, max_new_tokens, 1, eos_id, length_penalty)
+
+
+# %% mistake="beam_search" name="raw_logits" hint="You add logits. Only log-probabilities can be compared between beginnings: log_softmax first." active="py"
+def beam_search(model, prompt, max_new_tokens, beams, eos_id=None, length_penalty=0.0):
+    open_beams, finished = [([], 0.0)], []
+    for _ in range(max_new_tokens):
+        new = torch.tensor([t for t, _ in open_beams]).long().view(len(open_beams), -1)
+        rows = model(torch.cat([prompt.expand(len(new), -1), new], 1))[:, -1].tolist()
+        candidates = [([*t, i], s + x) for (t, s), row in zip(open_beams, rows) for i, x in enumerate(row)]
+        candidates.sort(key=lambda c: -c[1])
+        finished += [c for c in candidates[:beams] if c[0][-1] == eos_id]
+        open_beams = [c for c in candidates if c[0][-1] != eos_id][:beams]
+    return max(((t, s / len(t) ** length_penalty) for t, s in finished + open_beams), key=lambda c: c[1])
+
+
+# %% mistake="beam_search" name="end_ignored" hint="A text that has ended is forced to go on. Move candidates that end with eos_id to the finished ones." active="py"
+def beam_search(model, prompt, max_new_tokens, beams, eos_id=None, length_penalty=0.0, right=beam_search):
+    return right(model, prompt, max_new_tokens, beams, None, length_penalty)
+
+
+# %% mistake="beam_search" name="finished_thrown_away" hint="Texts that ended early are forgotten: they must compete with what is open at the end." active="py"
+def beam_search(model, prompt, max_new_tokens, beams, eos_id=None, length_penalty=0.0):
+    open_beams, finished = [([], 0.0)], []
+    for _ in range(max_new_tokens):
+        new = torch.tensor([t for t, _ in open_beams]).long().view(len(open_beams), -1)
+        rows = model(torch.cat([prompt.expand(len(new), -1), new], 1))[:, -1].log_softmax(-1).tolist()
+        candidates = [([*t, i], s + x) for (t, s), row in zip(open_beams, rows) for i, x in enumerate(row)]
+        candidates.sort(key=lambda c: -c[1])
+        finished += [c for c in candidates[:beams] if c[0][-1] == eos_id]
+        open_beams = [c for c in candidates if c[0][-1] != eos_id][:beams]
+    return max(((t, s / len(t) ** length_penalty) for t, s in open_beams), key=lambda c: c[1])
+
+
+# %% mistake="beam_search" name="only_finished" hint="You return a finished text even when an open one has the better score. What is open after max_new_tokens takes part." active="py"
+def beam_search(model, prompt, max_new_tokens, beams, eos_id=None, length_penalty=0.0):
+    open_beams, finished = [([], 0.0)], []
+    for _ in range(max_new_tokens):
+        new = torch.tensor([t for t, _ in open_beams]).long().view(len(open_beams), -1)
+        rows = model(torch.cat([prompt.expand(len(new), -1), new], 1))[:, -1].log_softmax(-1).tolist()
+        candidates = [([*t, i], s + x) for (t, s), row in zip(open_beams, rows) for i, x in enumerate(row)]
+        candidates.sort(key=lambda c: -c[1])
+        finished += [c for c in candidates[:beams] if c[0][-1] == eos_id]
+        open_beams = [c for c in candidates if c[0][-1] != eos_id][:beams]
+    return max(((t, s / len(t) ** length_penalty) for t, s in finished or open_beams), key=lambda c: c[1])
+
+
+# %% mistake="beam_search" name="penalty_multiplied" hint="You multiply by n ** α. Log-probabilities are negative, so that punishes length twice: divide." active="py"
+def beam_search(model, prompt, max_new_tokens, beams, eos_id=None, length_penalty=0.0, right=beam_search):
+    return right(model, prompt, max_new_tokens, beams, eos_id, -length_penalty)
+
+
+# %% mistake="beam_search" name="prompt_counted" hint="Your n counts the prompt, too. It is the number of new tokens." active="py"
+def beam_search(model, prompt, max_new_tokens, beams, eos_id=None, length_penalty=0.0):
+    open_beams, finished = [([], 0.0)], []
+    for _ in range(max_new_tokens):
+        new = torch.tensor([t for t, _ in open_beams]).long().view(len(open_beams), -1)
+        rows = model(torch.cat([prompt.expand(len(new), -1), new], 1))[:, -1].log_softmax(-1).tolist()
+        candidates = [([*t, i], s + x) for (t, s), row in zip(open_beams, rows) for i, x in enumerate(row)]
+        candidates.sort(key=lambda c: -c[1])
+        finished += [c for c in candidates[:beams] if c[0][-1] == eos_id]
+        open_beams = [c for c in candidates if c[0][-1] != eos_id][:beams]
+    return max(
+        ((t, s / (prompt.size(1) + len(t)) ** length_penalty) for t, s in finished + open_beams), key=lambda c: c[1]
+    )
+
+
+# %%
+def library_beam_search(model, prompt, max_new_tokens, beams, eos_id=None, length_penalty=0.0):
+    options = {"eos_id": eos_id, "length_penalty": length_penalty}
+    ((best,),) = decoding.beam_search(model, prompt, max_new_tokens, beams, **options)
+    return best.tokens, best.score
+
+
+search = yours("sampling.beam_search", library_beam_search)
+start, scores = "the hungry mouse", {}
+for beams in (1, 2, 5, 20):
+    tokens, scores[beams] = search(model.eval(), begin(start), 12, beams, eos_id=eos)
+    print(f"{start} | {beams:2} beams: log p {scores[beams]:6.2f}  {language.decode(tokens)}")
+print(f"20 beams found a text {math.exp(scores[20] - scores[1]):,.0f} times as probable as greedy decoding")
+show(
+    figures.beam_tree(model, begin(start), words, steps=4, beams=4, eos_id=eos),
+    alt="A tree of beginnings after 'the hungry mouse': four are kept at each length, and one path is the winner.",
+)
+
+# %% [markdown]
+r"""
+Greedy begins with the most probable single word and has to live with it. More beams look past it.
+
+Are more beams always better? They cost more, and it is a heuristic still: a beginning that was pruned may have had the best continuation, and with more beams *other* beginnings can push it out. Only with $K \ge V^{n-1}$ is nothing pruned. Two hundred random tables of six tokens, four new tokens each, tried against the exact optimum:
+"""
+
+# %%
+missed, worse = {1: 0, 2: 0, 3: 0}, []
+for seed in range(200):
+    table = TableModel(torch.randn(6, 6, generator=torch.Generator().manual_seed(seed)))
+    found = {k: library_beam_search(table, torch.tensor([[0]]), 4, k) for k in (1, 2, 3, 6**3)}
+    for k in missed:
+        missed[k] += found[k][1] < found[6**3][1] - 1e-5
+    if found[3][1] < found[2][1] - 1e-5:
+        worse.append((seed, found[2], found[3]))
+for k, count in missed.items():
+    print(f"{k} beam{'s' if k > 1 else ' '}: the best text was missed {count} times in 200")
+for seed, two, three in worse:
+    print(f"table {seed}: 2 beams {two[0]} {two[1]:.3f}, 3 beams {three[0]} {three[1]:.3f}: more beams, a worse text")
+
+# %% [markdown]
+r"""
+### The most probable text is not a typical one
+
+So let us use many beams for everything? Look at lengths and probabilities of what the language itself says.
+"""
+
+# %%
+start = "the hungry mouse"
+prompt, luck = begin(start), torch.Generator().manual_seed(0)
+ids = generate(model, prompt.expand(1000, -1), 28, eos_id=eos, generator=luck)
+new = ids[:, prompt.size(1) :]
+counted = (new == eos).cumsum(1) - (new == eos).long() == 0  # up to the first end, itself included
+with torch.no_grad():
+    log_probs = model(ids[:, :-1]).log_softmax(-1).gather(-1, ids[:, 1:, None])[:, prompt.size(1) - 1 :, 0]
+typical, length = (log_probs * counted).sum(1).median(), counted.sum(1).float().mean()
+print(f"1000 drawn texts: {length:.1f} tokens on average, median log p {typical:.1f}")
+for alpha in (0.0, 1.0, 2.0):
+    tokens, score = search(model, prompt, 20, 20, eos_id=eos, length_penalty=alpha)
+    is_one = language.log_prob([*language.encode(start), *tokens]) > -math.inf
+    print(
+        f"20 beams, α = {alpha:g}: {len(tokens)} tokens, log p {score * len(tokens) ** alpha:.1f}  {language.decode(tokens)}"
+    )
+    print(" " * 17, "a sentence of the language" if is_one else "not a sentence of the language")
+
+# %% [markdown]
+r"""
+With $\alpha = 0$ the winner is shorter and far more probable than what one hears; a large $\alpha$ makes the search ramble on instead. That is no fault of the model. Toss a coin that shows heads with probability 0.6 a hundred times: the *most probable* sequence is a hundred heads. Its probability, $0.6^{100} \approx 6.5 \cdot 10^{-23}$, is larger than that of any other sequence, and you will never see it.
+You will see about 60 heads, since there are so many sequences of that kind. Text is the same: people say things near the entropy, not at the peak (Holtzman et al. 2020; Meister et al. 2023, who cut away what is too *predictable* as well). In translation, very large beams find empty or broken sentences with excellent scores (Stahlberg & Byrne 2019).
+
+**Rule of thumb.** One right answer: greedy or a small beam with a length penalty. Many good ones: draw, with the tail cut off.
+
+### Question · bigger_beam
+
+On the same model and prompt, 5 beams return a text with log-probability −13.5, and 2 beams one with −8.8 ($\alpha = 0$, same end token). What follows?
+
+- **a** There is a bug: more beams can never be worse.
+- **b** Nothing is wrong. What 2 beams kept was pushed out by other beginnings when 5 were kept.
+- **c** The 5 beams had too large a length penalty.
+"""
+
+# %% exercise="bigger_beam" points=1 kind="choice" choices="a b c"
+### BEGIN SOLUTION
+bigger_beam = "b"
+### END SOLUTION
+
+# %% mistake="bigger_beam" name="a" hint="More beams look at more beginnings at the same length, but the beginnings kept at a later length are not a superset: the winner's own may be among those pushed out." active="py"
+bigger_beam = "a"
+
+# %% mistake="bigger_beam" name="c" hint="α was 0 in both, so log-probabilities themselves were compared." active="py"
+bigger_beam = "c"
+
+# %% [markdown]
+r"""
+## 12 · The same text, sooner
+
+A large model takes about as long for one token as for five: most of the time goes into reading its weights from memory. But the five must be known beforehand. **Speculative decoding** (Leviathan et al. 2023; Chen et al. 2023) lets a small model guess them. A **draft** $q$ writes $n$ tokens one by one; the large model $p$ looks at all of them in *one* call; and a rule keeps as many as it can, so that the result is distributed **exactly** as if the large model had drawn every token itself.
+
+For a drafted token $x \sim q$:
+
+1. keep it with probability $\min\!\left(1, \dfrac{p(x)}{q(x)}\right)$: draw $u$ uniform in $[0, 1)$ and keep if $u \cdot q(x) < p(x)$;
+2. at the first refusal, draw one token from what $p$ has more of, $\max(0, p - q)$ divided by its sum, and stop;
+3. if all $n$ are kept, draw one more from $p$ after them: the call has computed it anyway.
+
+**Why it is exact.** Token $x$ comes out by being kept, with probability $q(x) \min(1, p(x)/q(x)) = \min(p(x), q(x))$, or by being redrawn after a refusal. A refusal has probability $1 - \sum_y \min(p(y), q(y)) = \sum_y \max(0, p(y) - q(y))$, which is just what the redraw divides by. Together $\min(p, q) + \max(0, p - q) = p$.
+
+By hand: $p = (0.5, 0.3, 0.2)$, $q = (0.2, 0.3, 0.5)$. Kept: $(0.2, 0.3, 0.2)$, so 0.7 in all. Refused: 0.3, always redrawn as token 1, since $p - q$ is positive there only. $0.2 + 0.3 = 0.5$ ✓.
+"""
+
+# %%
+names = ["eats", "likes", "finds", "steals", "wants", "smells"]
+at = language.encode(" ".join(names))
+speculation_explorer(names, exact_logits("the hungry mouse")[at], torch.tensor([0.0, 1.0, 1.5, 0.5, 1.0, 2.0]) - 3)
+
+# %% [markdown]
+r"""
+### Exercise · speculative_accept
+
+It is called thousands of times on your side, and judged by a chi-square test.
+"""
+
+
+# %% exercise="speculative_accept" points=4 withheld="course_lib.decoding.speculative.speculative_accept"
+def speculative_accept(
+    target_probs: Tensor, draft_probs: Tensor, drafted: Tensor, generator: torch.Generator | None = None
+) -> tuple[int, int]:
+    """Decide how many drafted tokens are kept, and draw the token that follows them.
+
+    target_probs  (n + 1, V) what the large model says at the place of each drafted token, and after the last
+    draft_probs   (n, V) what the drafted tokens were drawn from
+    drafted       (n,) token ids; n may be 0
+    generator     of the randomness
+    returns       how many are kept, 0 to n (all before the first refusal), and the id of the next token: from
+                  max(0, p − q) at the refused place, or from target_probs[n] when all were kept
+    """
+    ### BEGIN SOLUTION
+    for i, token in enumerate(drafted.tolist()):
+        p, q = target_probs[i], draft_probs[i]
+        if torch.rand((), generator=generator) * q[token] >= p[token]:
+            return i, int(torch.multinomial((p - q).clamp_min(0), 1, generator=generator))
+    return len(drafted), int(torch.multinomial(target_probs[len(drafted)], 1, generator=generator))
+    ### END SOLUTION
+
+
+# %% [markdown] hints="speculative_accept"
+r"""
+1. Go through the drafted tokens in order. When do you return from inside the loop, and from which weights is the next token drawn then? What is left to do when the loop ends by itself?
+2. In the loop: `if torch.rand((), generator=generator) * q[token] >= p[token]: return i, int(torch.multinomial((p - q).clamp_min(0), 1, generator=generator))`. (`multinomial` takes weights that do not sum to 1.) After it: one draw from `target_probs[n]`.
+"""
+
+
+# %% cases="speculative_accept" active="py"
+def cases(seed):
+    p, q = torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.2, 0.3, 0.5])
+    names = ("target_probs", "draft_probs", "seed")
+    yield Case(dict(zip(names, (p[None], p[:0, None].expand(0, 3), seed))), note="nothing was drafted")
+    yield Case(dict(zip(names, (torch.stack([p, q]), p[None], seed))), note="a draft that agrees")
+    far = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]), torch.tensor([[1.0, 0.0, 0.0]])
+    yield Case(dict(zip(names, (*far, seed))), note="a draft that is always wrong")
+    yield Case(dict(zip(names, (torch.stack([p, p]), q[None], seed))), note="the example by hand")
+    yield Case(dict(zip(names, (torch.stack([p, q, p]), torch.stack([q, p]), seed))), note="two drafted tokens")
+    yield Case(
+        dict(zip(names, (random_distributions(seed, 3, 4), random_distributions(seed + 1, 2, 4), seed))), note="random"
+    )
+
+
+# %% probe="speculative_accept" active="py"
+def probe(student, case):
+    p, q, luck = case["target_probs"], case["draft_probs"], torch.Generator().manual_seed(case["seed"])
+    n, size = q.shape
+    drafts = torch.multinomial(q, 3000, replacement=True, generator=luck).T if n else torch.zeros(3000, 0).long()
+    results = [student(p, q, drafted, luck) for drafted in drafts]
+    kept, tokens = torch.tensor([int(k) for k, _ in results]), torch.tensor([int(token) for _, token in results])
+    first = torch.where(kept > 0, drafts[:, 0], tokens) if n else tokens
+    return {
+        "times that 0, 1, … were kept": torch.bincount(kept, minlength=n + 1),
+        "times that each token came first": torch.bincount(first, minlength=size),
+        "times that each token came next": torch.bincount(kept * size + tokens, minlength=(n + 1) * size),
+    }
+
+
+# %% judge="speculative_accept" active="py"
+def judge(case, expected, got):
+    same = (
+        compare(
+            {name: list(counts.shape) for name, counts in expected.items()},
+            {name: list(counts.shape) for name, counts in got.items()},
+        )
+        if isinstance(got, dict)
+        else compare(expected, got)
+    )
+    if same is not True:
+        return same
+    for name, counts in expected.items():
+        if not alike(counts, got[name]):
+            return f"In 3000 calls, the {name}: {got[name].tolist()}; about {counts.tolist()} was expected."
+    return True
+
+
+# %% mistake="speculative_accept" name="redrawn_from_target" hint="After a refusal you draw from p. Those tokens had their chance of being kept already, so they come too often: draw from max(0, p − q)." active="py"
+def speculative_accept(target_probs, draft_probs, drafted, generator=None):
+    for i, token in enumerate(drafted.tolist()):
+        if torch.rand((), generator=generator) * draft_probs[i, token] >= target_probs[i, token]:
+            return i, int(torch.multinomial(target_probs[i], 1, generator=generator))
+    return len(drafted), int(torch.multinomial(target_probs[len(drafted)], 1, generator=generator))
+
+
+# %% mistake="speculative_accept" name="kept_if_target_likes_it_better" hint="You keep a token if p(x) ≥ q(x) and refuse it otherwise. It must be kept with probability p(x)/q(x), so draw a number." active="py"
+def speculative_accept(target_probs, draft_probs, drafted, generator=None):
+    for i, token in enumerate(drafted.tolist()):
+        p, q = target_probs[i], draft_probs[i]
+        if p[token] < q[token]:
+            return i, int(torch.multinomial((p - q).clamp_min(0), 1, generator=generator))
+    return len(drafted), int(torch.multinomial(target_probs[len(drafted)], 1, generator=generator))
+
+
+# %% mistake="speculative_accept" name="kept_with_p" hint="You keep a token with probability p(x). It is p(x)/q(x): the draft has offered it with probability q(x) already." active="py"
+def speculative_accept(target_probs, draft_probs, drafted, generator=None):
+    for i, token in enumerate(drafted.tolist()):
+        p, q = target_probs[i], draft_probs[i]
+        if torch.rand((), generator=generator) >= p[token]:
+            weights = (p - q).clamp_min(0)
+            return i, int(torch.multinomial(weights if weights.any() else p, 1, generator=generator))
+    return len(drafted), int(torch.multinomial(target_probs[len(drafted)], 1, generator=generator))
+
+
+# %% mistake="speculative_accept" name="next_from_the_last" hint="When all are kept, the next token comes after them: target_probs[n], the last row, not the row of the last drafted token." active="py"
+def speculative_accept(target_probs, draft_probs, drafted, generator=None, right=speculative_accept):
+    kept, token = right(target_probs, draft_probs, drafted, generator)
+    if kept == len(drafted) > 0:
+        token = int(torch.multinomial(target_probs[kept - 1], 1, generator=generator))
+    return kept, token
+
+
+# %% mistake="speculative_accept" name="goes_on_after_a_refusal" hint="Tokens behind a refusal were drafted from a text that no longer exists. Stop at the first." active="py"
+def speculative_accept(target_probs, draft_probs, drafted, generator=None):
+    kept, refused = 0, None
+    for i, token in enumerate(drafted.tolist()):
+        if torch.rand((), generator=generator) * draft_probs[i, token] < target_probs[i, token]:
+            kept += 1
+        elif refused is None:
+            refused = i
+    weights = target_probs[-1] if refused is None else (target_probs[refused] - draft_probs[refused]).clamp_min(0)
+    return kept, int(torch.multinomial(weights, 1, generator=generator))
+
+
+# %% [markdown]
+r"""
+### Exercise · speculative_decode
+
+The loop around it. In each round the draft proposes up to `n_draft` tokens; then **one** call of the large model on the text with all of them, whose last $n + 1$ positions hold what `speculative_accept` needs; then the kept tokens and the next one are appended. A round adds at least one token and at most $n + 1$, so near the end propose fewer.
+"""
+
+
+# %% exercise="speculative_decode" points=3 parts={"texts":2,"calls":1} needs="speculative_accept" withheld="course_lib.decoding.speculative.speculative_decode"
+def speculative_decode(
+    model: nn.Module,
+    draft: nn.Module,
+    prompt: Tensor,
+    max_new_tokens: int,
+    n_draft: int = 4,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Continue a prompt, distributed as the large model's own texts, in fewer calls of it.
+
+    model, draft    ids (1, T) → logits (1, T, V), both with the same vocabulary
+    prompt          (1, T) token ids
+    max_new_tokens  how many to write, exactly
+    n_draft         tokens drafted for each call of the model; fewer where max_new_tokens would be passed
+    generator       of the randomness
+    returns         (1, T + max_new_tokens)
+    """
+    ### BEGIN SOLUTION
+    ids, end = prompt, prompt.size(1) + max_new_tokens
+    while ids.size(1) < end:
+        length, proposal, draft_probs = ids.size(1), ids, []
+        for _ in range(min(n_draft, end - length - 1)):
+            draft_probs.append(draft(proposal)[:, -1].softmax(-1))
+            token = torch.multinomial(draft_probs[-1], 1, generator=generator)
+            proposal = torch.cat([proposal, token], dim=1)
+        n = len(draft_probs)
+        target_probs = model(proposal)[0, -n - 1 :].softmax(-1)
+        draft_probs = torch.cat(draft_probs) if n else target_probs[:0]
+        kept, token = speculative_accept(target_probs, draft_probs, proposal[0, length:], generator)
+        ids = torch.cat([proposal[:, : length + kept], proposal.new_tensor([[token]])], dim=1)
+    return ids
+    ### END SOLUTION
+
+
+# %% [markdown] hints="speculative_decode"
+r"""
+1. How many tokens may be drafted when r are still missing, given that the round adds one more itself? Which positions of the large model's logits belong to the drafted tokens? (The logits at position t say what comes at t + 1.)
+2. Draft `min(n_draft, end - length - 1)` tokens; `model(proposal)[0, -n - 1:].softmax(-1)` are the target's n + 1 distributions; then `torch.cat([proposal[:, : length + kept], token])` and repeat until the text is long enough.
+"""
+
+
+# %% cases="speculative_decode" active="py"
+def cases(seed):
+    follow = lambda *successors: 60.0 * F.one_hot(torch.tensor(successors), len(successors)).float()
+    ring, other = follow(1, 2, 3, 4, 0), follow(1, 2, 3, 0, 0)  # they disagree after 3 alone
+    base = {"model": ring, "draft": ring, "prompt": torch.tensor([[0]]), "max_new_tokens": 1, "seed": seed, "n": 1}
+    yield Case(base, note="one token", part="calls")
+    yield Case(base | {"max_new_tokens": 10}, note="a draft that agrees", part="calls")
+    yield Case(base | {"max_new_tokens": 10, "draft": other}, note="a draft that is sometimes wrong", part="calls")
+    yield Case(base | {"max_new_tokens": 7, "n_draft": 2}, note="two drafted at a time", part="calls")
+    free = {
+        "model": random_tensor(seed, 3, 3),
+        "draft": random_tensor(seed + 1, 3, 3),
+        "prompt": torch.tensor([[2, 0]]),
+    }
+    free |= {"max_new_tokens": 3, "n": 800, "seed": seed}
+    yield Case(free | {"n_draft": 2}, note="800 texts of three tokens", part="texts")
+    yield Case(free | {"n_draft": 5, "draft": -2 * free["model"]}, note="800 texts with a bad draft", part="texts")
+
+
+# %% probe="speculative_decode" active="py"
+def probe(student, case):
+    model, draft, luck = (
+        TableModel(case["model"]),
+        TableModel(case["draft"]),
+        torch.Generator().manual_seed(case["seed"]),
+    )
+    options = {"n_draft": case["n_draft"]} if "n_draft" in case else {}
+    once = lambda: student(model, draft, case["prompt"], case["max_new_tokens"], generator=luck, **options)
+    if case["n"] == 1:
+        return {"ids": once(), "calls of the large model": model.calls}
+    texts = torch.cat([once()[:, case["prompt"].size(1) :] for _ in range(case["n"])])  # (n, 3)
+    codes = (texts * torch.tensor([9, 3, 1])).sum(1)
+    return {"times that each text came": torch.bincount(codes, minlength=27)}
+
+
+# %% judge="speculative_decode" active="py"
+def judge(case, expected, got):
+    if case["n"] == 1 or not isinstance(got, dict) or got.keys() != expected.keys():
+        return compare(expected, got)
+    want, have = expected["times that each text came"], got["times that each text came"]
+    if want.shape != have.shape or not alike(want, have):
+        return f"The texts 000, 001, 002, 010, … came {have.tolist()} times; about {want.tolist()} was expected."
+    return True
+
+
+# %% mistake="speculative_decode" name="one_place_off" hint="Your target distributions stand one place too late: the logits at a position belong to the token after it. Take the last n + 1 positions, from the one before the first drafted token." active="py"
+def speculative_decode(model, draft, prompt, max_new_tokens, n_draft=4, generator=None, right=speculative_decode):
+    shifted = lambda ids: torch.cat([model(ids)[:, 1:], model(ids)[:, -1:]], dim=1)
+    return right(shifted, draft, prompt, max_new_tokens, n_draft, generator)
+
+
+# %% mistake="speculative_decode" name="too_long" hint="The last round writes past max_new_tokens. Draft at most end − length − 1 tokens, since the round adds one itself." active="py"
+def speculative_decode(model, draft, prompt, max_new_tokens, n_draft=4, generator=None, right=speculative_decode):
+    rounds = -(-max_new_tokens // (n_draft + 1))
+    return right(model, draft, prompt, rounds * (n_draft + 1), n_draft, generator)
+
+
+# %% mistake="speculative_decode" name="draft_trusted" hint="Every drafted token ends up in the text. Keep the first `kept` of them, then the token that speculative_accept drew." active="py"
+def speculative_decode(model, draft, prompt, max_new_tokens, n_draft=4, generator=None):
+    ids, end = prompt, prompt.size(1) + max_new_tokens
+    while ids.size(1) < end:
+        for _ in range(min(n_draft, end - ids.size(1) - 1)):
+            ids = torch.cat([ids, torch.multinomial(draft(ids)[:, -1].softmax(-1), 1, generator=generator)], 1)
+        ids = torch.cat([ids, torch.multinomial(model(ids)[:, -1].softmax(-1), 1, generator=generator)], 1)
+    return ids
+
+
+# %% mistake="speculative_decode" name="a_call_for_every_token" hint="The texts are right, but you call the large model once for every token. One call on the whole proposal gives all n + 1 distributions." active="py"
+def speculative_decode(model, draft, prompt, max_new_tokens, n_draft=4, generator=None):
+    for _ in range(max_new_tokens):
+        prompt = torch.cat([prompt, torch.multinomial(model(prompt)[:, -1].softmax(-1), 1, generator=generator)], 1)
+    return prompt
+
+
+# %% [markdown]
+r"""
+### What a draft is worth
+
+How often is a drafted token kept? $\beta = \sum_x \min(p(x), q(x))$, the overlap of the two distributions, 1 minus their total variation distance. If it were the same everywhere, a call of the large model would yield
+
+$$1 + \beta + \beta^2 + \dots + \beta^n = \frac{1 - \beta^{n+1}}{1 - \beta} \text{ tokens:} \qquad \beta = 0.7,\ n = 3 \text{ gives } 2.533 .$$
+
+Our draft is a bigram table, counted from the training text: nearly free. It knows that *the* is followed by an animal, not which one eats what.
+"""
+
+# %%
+stream, size = scoreboard.training(), len(words)
+pairs = torch.zeros(size, size).index_put_((stream[:-1], stream[1:]), torch.ones(len(stream) - 1), accumulate=True)
+unigram = torch.bincount(stream, minlength=size) / len(stream)
+bigram = TableModel(((pairs + 2 * unigram) / (pairs.sum(1, keepdim=True) + 2)).log())
+
+drafts = {"bigram": bigram.eval(), "the model itself": model.eval()}
+for name, draft in drafts.items():
+    luck = torch.Generator().manual_seed(0)
+    texts = [decoding.speculative_decode(model, draft, begin(), 30, n_draft=4, generator=luck) for _ in range(25)]
+    kept, calls = sum(t.accepted for t in texts) / sum(t.drafted for t in texts), sum(t.calls for t in texts)
+    print(f"draft: {name:17} {kept:.2f} of all drafted tokens used, {25 * 30 / calls:.2f} tokens per call of the model")
+
+# %%
+with torch.no_grad():
+    window = scoreboard.held_out()[:33][None]
+    p, q = model(window[:, :-1])[0].softmax(-1), bigram(window[:, :-1])[0].softmax(-1)
+overlap = decoding.acceptance_rate(p, q)
+for token, after, rate in list(zip(window[0], window[0, 1:], overlap))[:9]:
+    print(f"after {words[token]:10} the two share {rate:.2f}   (then came {words[after]})")
+rates = {"0.9": 0.9, "0.5": 0.5, f"bigram, {float(overlap.mean()):.2f}": float(overlap.mean())}
+show(
+    figures.calls_saved(rates, longest=8, cost=0.05),
+    alt="Tokens per call level off as more tokens are drafted; the speed-up has a maximum and then falls.",
+)
+
+# %% [markdown]
+r"""
+(A refusal throws away what was drafted behind it. That is why the share of drafted tokens that are *used* is below the share that would be kept when asked.)
+
+The numbers of the right panel assume that a call costs the same for one token and for nine. On a large model that generates for one person, that is nearly so; on ours, and on a server that fills its batches, it is not, and then drafting costs more than it saves.
+Whatever the draft, the text is the large model's own. Check it on your functions: the word after *the mouse eats*, from 1500 speculative texts, against the model's probabilities. The bigram, which does not know who eats, would have said something else.
+"""
+
+
+# %%
+def tested_decode(model, draft, prompt, max_new_tokens, n_draft=4, generator=None):
+    return decoding.speculative_decode(model, draft, prompt, max_new_tokens, n_draft=n_draft, generator=generator).ids
+
+
+decode, luck = yours("sampling.speculative_decode", tested_decode), torch.Generator().manual_seed(2)
+prompt, n = begin("the mouse eats"), budget(full=1500, short=200)
+with torch.no_grad():
+    firsts = torch.cat([decode(model, bigram, prompt, 2, n_draft=1, generator=luck)[:, 4] for _ in range(n)])
+p, q = next_logits("the mouse eats").softmax(-1), bigram(prompt)[0, -1].softmax(-1)
+common = p.topk(6).indices
+grouped = lambda x: torch.cat([x[common], (x.sum() - x[common].sum())[None]])
+counts = grouped(torch.bincount(firsts, minlength=size))
+
+# %%
+for name, probs in (("large model", grouped(p)), ("draft", grouped(q))):
+    print(
+        f"{name:12} {(n * probs).round().int().tolist()}  a right sampler would be worse: {chance_of_worse(counts, probs):.2g}"
+    )
+print(f"{'drawn':12} {counts.tolist()}")
+show(
+    figures.draws_against(
+        [*(words[i] for i in common), "others"], counts, n * grouped(p), "Drafted by a bigram, distributed as the GPT"
+    ),
+    alt="Counts of the word after 'the mouse eats' in speculative texts agree with what the large model expects.",
+)
+
+# %% [markdown] exercise="exactly_the_same" points=3
+r"""
+## 13 · In your own words
+
+### In your own words · exactly_the_same
+
+Interview question. A small model drafts tokens for a large one. Show that a token which comes out of the accept-or-redraw rule has the large model's distribution, whatever the draft. Then say what the draft *does* influence, and in which situation speculation makes generation slower.
+
+### BEGIN SOLUTION
+A token $x$ is drafted with probability $q(x)$ and kept with probability $\min(1, p(x)/q(x))$: together $\min(p(x), q(x))$. The rule refuses with probability $1 - \sum_y \min(p(y), q(y))$. Since $p$ sums to 1, this is $\sum_y \left(p(y) - \min(p(y), q(y))\right) = \sum_y \max(0, p(y) - q(y)) =: Z$. After a refusal $x$ is drawn with probability $\max(0, p(x) - q(x)) / Z$. The sum is $\min(p(x), q(x)) + Z \cdot \max(0, p(x) - q(x)) / Z = p(x)$. For several tokens apply this place by place; everything behind the first refusal is thrown away, since it was drafted from another text.
+
+The draft decides how many tokens a call yields: the chance of keeping is $\sum \min(p, q) = 1 - \mathrm{TV}(p, q)$. It is slower when the draft is expensive or rarely right, or when the processor is busy anyway (large batches, long drafts), so that checking $n + 1$ tokens costs clearly more than computing one.
+### END SOLUTION
+### BEGIN RUBRIC
+- 1 point: probability of being kept, min(p, q), and the refusal probability
+- 1 point: the redraw from max(0, p − q), normalised by the refusal probability, and the sum p
+- 1 point: the draft influences speed only, with one situation in which it does not pay
+### END RUBRIC
+"""
+
+# %% [markdown] exercise="which_settings" points=3
+r"""
+### In your own words · which_settings
+
+A colleague wants one setting, “temperature 0.7, 5 beams”, for (i) translating contracts, (ii) suggesting names for a cheese, (iii) a test that compares two versions of the model every night. What do you recommend for each, and why? Say what “temperature 0 is deterministic” promises, and what it does not.
+
+### BEGIN SOLUTION
+(i) One right answer: a small beam with a length penalty, or greedy; no temperature, since beam search does not draw. (ii) Variety is the point: draw, with a temperature near 1 and the tail cut off by top-p or min-p, and several texts; beam search would return near-copies of the most probable, shortest name. (iii) Greedy or fixed seeds help to find a fault again, but a verdict should rest on many draws and a statistic, since one flipped token changes all that follows.
+
+Temperature 0 removes the draw. It does not promise the same text on another machine, with another batch size or in other precision: logits differ in their last digits and near-ties flip. Nor does it make the text true, or even the most probable: greedy is not the best sequence.
+### END SOLUTION
+### BEGIN RUBRIC
+- 1 point: search for one right answer, drawing with a cut tail for variety, with reasons
+- 1 point: for the comparison, distributions or many samples and not one text
+- 1 point: what determinism at T = 0 does not cover (another machine, batch, precision; nor the most probable text)
+### END RUBRIC
+"""
+
+# %% [markdown]
+r"""
+## 14 · Where this came from, and where it goes
+
+- **Lowerre (1976)** used beam search for speech in the *Harpy* system; **Wu et al. (2016)** describe the length penalty of Google's translation system; **Stahlberg & Byrne (2019)** found that the exact best translation is often empty.
+- **Ackley, Hinton and Sejnowski (1985)**: temperature in Boltzmann machines, after physics. **Fan et al. (2018)**: top-k. **Holtzman et al. (2020)**, *The Curious Case of Neural Text Degeneration*: top-p, and why the most probable text is dull. **Meister et al. (2023)**: locally typical sampling. **Nguyen et al. (2024)**: min-p. **Keskar et al. (2019)**: the repetition penalty.
+- **Leviathan et al. (2023)** and **Chen et al. (2023)**: speculative decoding. Later systems draft with extra heads of the large model itself (Medusa, Cai et al. 2024) or draft several continuations at once.
+- In use, besides: masks that allow only what a grammar or a JSON schema permits (the same −∞ as in our filters), and many drawn answers of which a vote or a judge takes one.
+
+**What we do not know.** Which settings read best is found by trying, for each model anew. Why people's text stays near the entropy of the model's distribution is a matter of debate.
+
+From the next lesson on, `course_lib.decoding` holds the tested version of all that you wrote, `typical_filter` besides. Next: **19 Scaling**, *what does more buy?*
+"""
