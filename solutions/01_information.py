@@ -1320,5 +1320,5 @@ What large models do instead: nothing else. They are trained with `categorical_c
 Honest limits. Perplexities compare only between models with the *same tokens* on the *same text*; to compare across vocabularies divide by characters or bytes (lesson 02). A low cross-entropy says that text is predicted well, not that it is true: the people of our world say “Rome” for Paris, and a perfect model of them does too. And how far today's models are from
 the entropy of English nobody can say, since nobody knows that entropy.
 
-Next: **02 Tokenization** asks what the $V$ tokens should be.
+Next: [02 Tokenization](02_tokenization.ipynb) asks what the $V$ tokens should be.
 """

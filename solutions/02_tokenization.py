@@ -1593,5 +1593,5 @@ What modern systems do: byte-level BPE, or SentencePiece's BPE that falls back o
 
 **What is not known.** Which cut is best for a model is an open question. Compression is easy to measure and only loosely tied to how well the model will do; merges know nothing of meaning (a trained *un|believ|able* is luck, *unbel|iev|able* as good for compression).
 
-From now on `course_lib.tokenization` holds the tested version of all that you wrote: the same merges and the same ids as Hugging Face's `tokenizers`. Next: **03 N-grams**, *how far do counts get us?*
+From now on `course_lib.tokenization` holds the tested version of all that you wrote: the same merges and the same ids as Hugging Face's `tokenizers`. Next: [03 N-grams](03_ngrams.ipynb), *how far do counts get us?*
 """

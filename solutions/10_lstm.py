@@ -78,7 +78,7 @@ r"""
 - write a GRU, in the one of two conventions that your weights were trained for;
 - train a language model with a state and place it on the course's scoreboard.
 
-**Time** two hours. **Builds on** [01 Information](01_information.ipynb) (cross-entropy) and **09 RNN** (recurrence, backpropagation through time).
+**Time** two hours. **Builds on** [01 Information](01_information.ipynb) (cross-entropy) and [09 RNN](09_rnn.ipynb) (recurrence, backpropagation through time).
 **Sizes** B sequences, T steps, I features of an input, H numbers in a state, V tokens. A gate is a vector of H numbers between 0 and 1.
 """
 

@@ -961,7 +961,7 @@ $$f(Px) = P f(x) \qquad \text{with } P \text{ a permutation: } \textbf{equivaria
 
 Often this is called permutation-*invariant*, which would mean $f(Px) = f(x)$, and is false. With a causal mask not even equivariance holds, since the mask itself knows who came first:
 a decoder can learn some order without any position vectors (Haviv et al. 2022). Ours will get learned position vectors below; the choice is the subject of
-**13 Positions**.
+[13 Positions](13_positions.ipynb).
 """
 
 # %%
@@ -1657,5 +1657,5 @@ r"""
 **What we do not know.** Why a given head comes to do a given job, and whether it would again with another seed, is measured rather than predicted. Two layers sufficed here because the toy language needs little more; nothing here shows how attention
 behaves at a thousand times the size.
 
-From the next lesson on, `course_lib.attention` holds the tested version of all that you wrote. Next: **13 Positions**, *how does a set become a sequence?*
+From the next lesson on, `course_lib.attention` holds the tested version of all that you wrote. Next: [13 Positions](13_positions.ipynb), *how does a set become a sequence?*
 """

@@ -1127,5 +1127,5 @@ r"""
 
 **What we do not know.** Nobody has a theory that says which encoding a given task needs; five tiny models on one toy task settle nothing about large ones. Today's practice (RoPE with a larger base, rescaled for long contexts) is engineering that was found by trying.
 
-From the next lesson on, `course_lib.positions` holds the tested version of what you wrote. Next: **14 Transformer**, *how do the pieces make a translator?*
+From the next lesson on, `course_lib.positions` holds the tested version of what you wrote. Next: [14 Transformer](14_transformer.ipynb), *how do the pieces make a translator?*
 """

@@ -56,7 +56,7 @@ r"""
 - count the parameters of a Transformer by hand, to the last bias;
 - train one with label smoothing and a warm-up, decode a batch, and read its three attentions.
 
-**Time** about three hours. **Builds on** [12 Attention](12_attention.ipynb) (multi-head attention, masks), **13 Positions**, and **11 Sequence to sequence** (teacher forcing).
+**Time** about three hours. **Builds on** [12 Attention](12_attention.ipynb) (multi-head attention, masks), [13 Positions](13_positions.ipynb), and **11 Sequence to sequence** (teacher forcing).
 **Sizes** B sequences, S source tokens, T target tokens, H heads, V the size of the vocabulary, `d_model` features of a token, `d_ff` features inside the feed-forward network.
 """
 
@@ -1822,7 +1822,7 @@ show(
 
 # %% [markdown]
 r"""
-That limit is the honest end of the success story. The model has learned to do this at the positions and lengths it was shown; it has not learned what a number is. Lesson **13 Positions** measures which position encodings reach a little further.
+That limit is the honest end of the success story. The model has learned to do this at the positions and lengths it was shown; it has not learned what a number is. Lesson [13 Positions](13_positions.ipynb) measures which position encodings reach a little further.
 """
 
 # %% [markdown]
@@ -1989,5 +1989,5 @@ r"""
 
 **What we do not know.** Why these sizes and these ratios ($d_{ff} = 4\,d_{model}$, the depth, the number of heads) is experience, not theory. And a model of this size on a task with 73,000 days says little about translation between languages, where there is no single right answer.
 
-From the next lesson on, `course_lib.transformer` holds the tested version of all that you wrote. Next: **15 GPT**, *what is left when only the decoder remains?*
+From the next lesson on, `course_lib.transformer` holds the tested version of all that you wrote. Next: [15 GPT](15_gpt.ipynb), *what is left when only the decoder remains?*
 """

@@ -39,3 +39,12 @@ def test_conda_and_pip_users_get_the_same_pins():
     environment = (ROOT / "environment.yml").read_text()
     assert "-c constraints.txt" in environment and "-e .[learner,grader]" in environment
     assert re.search(r"(?m)^torch==", (ROOT / "constraints.txt").read_text())
+
+
+def test_the_scoreboard_in_the_readme_is_the_measured_one():
+    def rows(page: Path) -> list[str]:
+        return re.findall(r"(?m)^\| [\w –-]+ \| [\d.]+ \| .*\|$", page.read_text(encoding="utf-8"))
+
+    measured = rows(ROOT / "docs" / "scoreboard.md")
+    assert len(measured) == 16  # eight models, two texts
+    assert rows(ROOT / "README.md") == measured
