@@ -1200,6 +1200,30 @@ attention_explorer(text.split(), weights, layer, head)
 
 # %% [markdown]
 r"""
+### And on real English
+
+The same 300 updates on the second text of the scoreboard as the recurrent networks had: English, in 1,024 byte-level BPE tokens. Then let it write, at temperature 0.8 (section 6).
+"""
+
+# %%
+from course_lib.scoreboard.measure import train_network
+
+reader, result = train_network("GPT", "english", updates=budget(full=300, short=2), watch=watch)
+scoreboard.record("Transformer", result.nats_per_token, result.parameters, result.seconds, "15_gpt", corpus="english")
+print(
+    f"{result.nats_per_token:.3f} nats per token, {scoreboard.bits_per_byte(result.nats_per_token):.2f} bits per byte"
+)
+scoreboard.show_scoreboard("english")
+
+# %%
+tokenizer = scoreboard.tokenizer()
+prompt = torch.tensor([tokenizer.encode("The function returns")])
+for seed in range(3):
+    ids = tested_generate(reader, prompt, 40, Sampling(temperature=0.8), generator=torch.Generator().manual_seed(seed))
+    print("•", tokenizer.decode(ids[0].tolist()).replace("\n", " "))
+
+# %% [markdown]
+r"""
 ## 6 · Writing
 
 A language model returns the distribution of **one** next token. To write: draw it, append it, ask again. Five things go wrong in practice:

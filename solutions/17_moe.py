@@ -1314,7 +1314,26 @@ Here the mixture wins nothing: after the same number of updates it has not overt
 - **The toy language has little to store.** A few hundred words and their habits fit into the dense network; more room is of no use. Mixtures pay where a dense model of the same cost is too small for what there is to know, as with the 4,096 facts.
 - **Each expert sees a part of the data**: $k/E$ of the tokens, here a quarter. What all tokens have in common must be learned several times over.
 - **Equal arithmetic is not equal time.** Sorting, gathering and eight small products cost more than one large product. With wider layers the overhead fades; with experts on different machines, sending tokens around takes its place.
+"""
 
+# %% [markdown]
+r"""
+### And on real English
+
+English has more to store than a few hundred words. The second text of the scoreboard, in 1,024 byte-level BPE tokens, and the same 300 updates as the GPT of lesson 15 got there: eight experts, each half as wide as the GPT's feed-forward network, two per token. If you ran that lesson, its row is on the board.
+"""
+
+# %%
+from course_lib.scoreboard.measure import train_network
+
+reader, result = train_network("mixture of experts", "english", updates=budget(full=300, short=2), watch=watch)
+row = result.nats_per_token, result.parameters, result.seconds
+scoreboard.record("mixture of experts", *row, "17_moe", corpus="english")
+print(f"{result.nats_per_token:.3f} nats per token; {result.parameters:,} stored, {result.active:,} active")
+scoreboard.show_scoreboard("english")
+
+# %% [markdown]
+r"""
 ### Who reads what?
 
 Did the experts divide the language among themselves? For each kind of word, the picture shows where its first choices go in the second layer.

@@ -72,24 +72,44 @@ def measure(
         nats = -float(model.log_probs(test)[_measured(len(test))].mean())
         entries = sum(map(len, model.log_prob)) + sum(map(len, model.log_backoff))
         yield Result(name, nats, entries, None, 0, seconds)
-    updates = max(1, round(UPDATES * budget))
-    for name, (make, lr) in NETWORKS.items():
-        torch.manual_seed(seed)
-        network = make(vocabulary)
-        trainer = Trainer(
-            network, draw_windows(train, BATCH, WINDOW), _loss, steps=updates, lr=lr, weight_decay=0.1, seed=seed
-        )
-        for _ in watch(trainer, name) if watch else trainer:
-            pass
-        mixed = any(isinstance(module, MoE) for module in network.modules())
-        yield Result(
-            name,
-            nats_per_token(network, test, WINDOW),
-            count_parameters(network),
-            active_parameters(network) if mixed else None,
-            updates,
-            trainer.seconds,
-        )
+    for name in NETWORKS:
+        yield train_network(name, corpus, max(1, round(UPDATES * budget)), seed, watch)[1]
+
+
+def train_network(
+    name: str,
+    corpus: str,
+    updates: int = UPDATES,
+    seed: int = 0,
+    watch: Callable[[Trainer, str], Iterator] | None = None,
+) -> tuple[nn.Module, Result]:
+    """Train one network as the scoreboard does; return it with what it reached.
+
+    name                 a key of NETWORKS
+    corpus, seed, watch  as for `measure`
+    updates              at least 1
+
+    Raises ValueError for an unknown name or corpus.
+    """
+    if name not in NETWORKS:
+        raise ValueError(f"name must be one of {', '.join(NETWORKS)}, got {name!r}")
+    make, lr = NETWORKS[name]
+    torch.manual_seed(seed)
+    network = make(vocab_size(corpus))
+    windows = draw_windows(training(None, corpus), BATCH, WINDOW)
+    trainer = Trainer(network, windows, _loss, steps=updates, lr=lr, weight_decay=0.1, seed=seed)
+    for _ in watch(trainer, name) if watch else trainer:
+        pass
+    mixed = any(isinstance(module, MoE) for module in network.modules())
+    result = Result(
+        name,
+        nats_per_token(network, held_out(corpus), WINDOW),
+        count_parameters(network),
+        active_parameters(network) if mixed else None,
+        updates,
+        trainer.seconds,
+    )
+    return network, result
 
 
 def _measured(n_tokens: int) -> slice:

@@ -12,7 +12,7 @@ LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_a_lesson_runs_from_top_to_bottom_and_shows_its_first_picture(lab: Lab, page: Any, lesson: str):
+def test_a_lesson_runs_from_top_to_bottom_shows_pictures_and_a_slider_redraws_one(lab: Lab, page: Any, lesson: str):
     console = []
     page.on("console", lambda message: console.append(message.text) if message.type == "error" else None)
     lab.open(page, f"{lesson}.ipynb")
@@ -31,11 +31,6 @@ def test_a_lesson_runs_from_top_to_bottom_and_shows_its_first_picture(lab: Lab, 
     assert unrendered == [], "mathematics that was not rendered"
     assert [line for line in console if "Failed to load widget" in line or "Error displaying widget" in line] == []
 
-
-@pytest.mark.parametrize("lesson", LESSONS)
-def test_moving_a_slider_redraws_the_picture(lab: Lab, page: Any, lesson: str):
-    lab.open(page, f"{lesson}.ipynb")
-    lab.run_all(page)
     slider = page.locator(".jp-Notebook .widget-slider .noUi-handle, .jp-Notebook .ui-slider-handle").first
     slider.scroll_into_view_if_needed()
     picture = page.locator(".jp-Cell:has(.noUi-handle)").first.locator("img, .widget-html-content").first  # or a page

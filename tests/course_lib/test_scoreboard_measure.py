@@ -12,7 +12,7 @@ from course_lib import scoreboard
 from course_lib.language_model import nats_per_token
 from course_lib.ngrams import count_ngrams, kneser_ney
 from course_lib.scoreboard import __main__ as page
-from course_lib.scoreboard.measure import NETWORKS, WINDOW, Result, measure
+from course_lib.scoreboard.measure import NETWORKS, WINDOW, Result, measure, train_network
 
 MODELS = ["uniform", "unigram", "bigram", "Kneser–Ney 5-gram", "RNN", "LSTM", "GPT", "mixture of experts"]
 
@@ -107,3 +107,14 @@ def test_the_command_writes_the_page(tmp_path, capsys, monkeypatch):
     assert "5.852" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="2"):
         page.main(["--budget", "0"])
+
+
+def test_a_network_alone_is_the_one_of_the_table(results):
+    network, result = train_network("GPT", "mouse", updates=2)
+    assert result.nats_per_token == next(r for r in results["mouse"] if r.model == "GPT").nats_per_token
+    assert nats_per_token(network, scoreboard.held_out(), WINDOW) == result.nats_per_token
+
+
+def test_an_unknown_network_is_refused_with_the_names_that_there_are():
+    with pytest.raises(ValueError, match="RNN, LSTM, GPT, mixture of experts, got 'CNN'"):
+        train_network("CNN", "mouse")
