@@ -14,7 +14,7 @@ r"""
 # How can it remember longer?
 
 Show a network one letter, then dozens of meaningless ones, then ask for the first. A plain RNN answers at random, and training does not help: the gradient that should teach it
-shrinks with every step back. The picture shows it for four networks **before** training. Three of them have the same 32 numbers of memory and read the same text; what differs is how a step changes the memory.
+shrinks with every step back. The picture shows it for four networks **before** training. All have the same 32 numbers of memory and read the same text; what differs is how a step changes the memory.
 """
 
 # %% setup=true
