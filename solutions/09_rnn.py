@@ -1498,13 +1498,13 @@ A largest singular value above 1, and the gradient vanishes all the same: *neces
 r"""
 ### And on real English
 
-The second text of the scoreboard: the prose of Python's documentation, in 1,024 byte-level BPE tokens. The course's own RNN, larger than the one above, gets 300 updates, as every network of the scoreboard will. So little training does not catch up with counted 5-grams here: counting uses the whole text at once. `make scoreboard` gives all models more.
+The second text of the scoreboard: the prose of Python's documentation, in 1,024 byte-level BPE tokens. The course's own RNN, larger than the one above, gets 250 updates, as every network of the scoreboard will. So little training does not catch up with counted 5-grams here: counting uses the whole text at once. `make scoreboard` gives all models more.
 """
 
 # %%
 from course_lib.scoreboard.measure import train_network
 
-reader, result = train_network("RNN", "english", updates=budget(full=300, short=2), watch=watch)
+reader, result = train_network("RNN", "english", updates=budget(full=250, short=2), watch=watch)
 scoreboard.record("RNN", result.nats_per_token, result.parameters, result.seconds, "09_rnn", corpus="english")
 print(
     f"{result.nats_per_token:.3f} nats per token, {scoreboard.bits_per_byte(result.nats_per_token):.2f} bits per byte"

@@ -822,13 +822,13 @@ scoreboard.show_scoreboard()
 r"""
 ### And on real English
 
-The same 300 updates on English as the RNN of lesson 09 had, with about as many parameters.
+The same 250 updates on English as the RNN of lesson 09 had, with about as many parameters.
 """
 
 # %%
 from course_lib.scoreboard.measure import train_network
 
-reader, result = train_network("LSTM", "english", updates=budget(full=300, short=2), watch=watch)
+reader, result = train_network("LSTM", "english", updates=budget(full=250, short=2), watch=watch)
 scoreboard.record("LSTM", result.nats_per_token, result.parameters, result.seconds, "10_lstm", corpus="english")
 print(
     f"{result.nats_per_token:.3f} nats per token, {scoreboard.bits_per_byte(result.nats_per_token):.2f} bits per byte"

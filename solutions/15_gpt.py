@@ -1202,13 +1202,13 @@ attention_explorer(text.split(), weights, layer, head)
 r"""
 ### And on real English
 
-The same 300 updates on the second text of the scoreboard as the recurrent networks had: English, in 1,024 byte-level BPE tokens. Then let it write, at temperature 0.8 (section 6).
+The same 250 updates on the second text of the scoreboard as the recurrent networks had: English, in 1,024 byte-level BPE tokens. Then let it write, at temperature 0.8 (section 6).
 """
 
 # %%
 from course_lib.scoreboard.measure import train_network
 
-reader, result = train_network("GPT", "english", updates=budget(full=300, short=2), watch=watch)
+reader, result = train_network("GPT", "english", updates=budget(full=250, short=2), watch=watch)
 scoreboard.record("Transformer", result.nats_per_token, result.parameters, result.seconds, "15_gpt", corpus="english")
 print(
     f"{result.nats_per_token:.3f} nats per token, {scoreboard.bits_per_byte(result.nats_per_token):.2f} bits per byte"

@@ -1320,13 +1320,13 @@ Here the mixture wins nothing: after the same number of updates it has not overt
 r"""
 ### And on real English
 
-English has more to store than a few hundred words. The second text of the scoreboard, in 1,024 byte-level BPE tokens, and the same 300 updates as the GPT of lesson 15 got there: eight experts, each half as wide as the GPT's feed-forward network, two per token. If you ran that lesson, its row is on the board.
+English has more to store than a few hundred words. The second text of the scoreboard, in 1,024 byte-level BPE tokens, and the same 250 updates as the GPT of lesson 15 got there: eight experts, each half as wide as the GPT's feed-forward network, two per token. If you ran that lesson, its row is on the board.
 """
 
 # %%
 from course_lib.scoreboard.measure import train_network
 
-reader, result = train_network("mixture of experts", "english", updates=budget(full=300, short=2), watch=watch)
+reader, result = train_network("mixture of experts", "english", updates=budget(full=250, short=2), watch=watch)
 row = result.nats_per_token, result.parameters, result.seconds
 scoreboard.record("mixture of experts", *row, "17_moe", corpus="english")
 print(f"{result.nats_per_token:.3f} nats per token; {result.parameters:,} stored, {result.active:,} active")
