@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import torch
 from hypothesis import settings
 
 SAMPLE = Path(__file__).parent / "lessons" / "90_sample.py"
@@ -21,6 +22,7 @@ def _alone(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("COURSE_BUDGET", "short")
     monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
     monkeypatch.delenv("COURSE_NOTEBOOKS", raising=False)
+    torch.set_printoptions(profile="default")  # a lesson's setup cell may have changed them; doctests expect these
 
 
 @pytest.fixture(scope="session")
