@@ -25,5 +25,5 @@ def test_right_answers_earn_everything_that_no_person_must_read(path: Path, tmp_
     grading = grade_submission(graded, read_submission("ada", path.stem, tmp_path, graded.release), sandbox)
     kinds = {exercise.check.id: exercise.check.kind for exercise in lesson.exercises.values()}
     judged = {verdict.id: verdict.verdict for verdict in grading.verdicts if kinds[verdict.id] != "text"}
-    assert len(judged) >= 5
+    assert len(judged) == sum(kind != "text" for kind in kinds.values()) > 0
     assert set(judged.values()) == {"passed"}, judged
