@@ -105,15 +105,17 @@ class PublicLesson:
 
 
 def write_public(lesson: PublicLesson) -> str:
-    """Return the text of a public case file."""
-    exercises = {}
+    """Return the text of a public case file: JSON, a line for each exercise, so that changes show where they are."""
+    rows = []
     for id, public in lesson.exercises.items():
         document = {k: v for k, v in asdict(public.exercise).items() if k not in ("id", "setup")}
         document["cases"] = public.cases and write_cases(public.cases)
-        exercises[id] = document
+        rows.append(f"  {json.dumps(id)}: {json.dumps(document, ensure_ascii=False)}")
     setup = next((p.exercise.setup for p in lesson.exercises.values()), "")
     head = {"lesson": lesson.name, "title": lesson.title, "version": lesson.version, "setup": setup}
-    return json.dumps({**head, "exercises": exercises}, indent=1, ensure_ascii=False) + "\n"
+    fields = [f" {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in head.items()]
+    exercises = ' "exercises": {\n' + ",\n".join(rows) + "\n }"
+    return "{\n" + ",\n".join([*fields, exercises]) + "\n}\n"
 
 
 def read_public(path: Path) -> PublicLesson:

@@ -29,6 +29,11 @@ def test_there_is_no_notebook_without_a_solution():
     assert {p.stem for p in (ROOT / "notebooks").glob("*.ipynb")} == {p.stem for p in LESSONS}
 
 
+def test_no_built_file_is_larger_than_the_commit_hook_allows():
+    files = [path for path in (ROOT / "notebooks").rglob("*") if path.is_file()]
+    assert {path.name: path.stat().st_size for path in files if path.stat().st_size >= 600_000} == {}
+
+
 @every_lesson
 def test_the_notebook_is_valid_for_nbgrader_and_has_no_outputs(path: Path):
     notebook = nbformat.read(ROOT / "notebooks" / f"{path.stem}.ipynb", as_version=4)
