@@ -2,35 +2,35 @@
 
 One bad submission never stops the others. Each ends in one recorded state: graded, partly graded, or not gradable with
 the reason. A run that was interrupted goes on where it stopped: what has the same content, lesson version and seed is
-not graded again.
+not graded again. Submissions are graded wherever the executor does its work; only this process writes.
 """
 
-import csv
 import hashlib
-import json
-import os
-import random
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, as_completed
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
+import nbformat
 from nbgrader.utils import parse_utc
 from sqlalchemy.exc import SQLAlchemyError
 
+from autograder.build import grade_id
 from autograder.executor import make_executor
-from autograder.feedback import feedback_page, refusal_page
-from autograder.grade import GradedLesson, Grading, Limits, grade_submission, prepare
-from autograder.gradebook import MarksBook, publish, write_notebook
+from autograder.feedback import describe_refusal, description_in, feedback_page, refused_notebook
+from autograder.grade import GradedLesson, Limits, prepare
+from autograder.gradebook import MarksBook, publish
+from autograder.job import Done, Job, do, try_sandbox
 from autograder.lesson import find_lessons, read_lesson
-from autograder.sandbox.session import Session, withheld_names
-from autograder.submission import MAX_BYTES, NotGradable, autograded_notebook, printable, read_submission
+from autograder.records import GRADED, NOT_GRADABLE, PARTLY, Results, kept_seed, note_time, write_csv, write_whole
+from autograder.submission import MAX_BYTES, NotGradable, printable, take_notebook
 from course_lib.checks.exercise import write_public
-from course_lib.checks.verdict import BY_HAND, ERROR, MEMORY, TIMEOUT, Verdict
+from course_lib.checks.verdict import BY_HAND
 
-GRADED, PARTLY, NOT_GRADABLE = "graded", "partly graded", "not gradable"
+MOST_WAITING = 1000
+MOST_WAITING_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,12 @@ class Place:
 
 @dataclass(frozen=True)
 class ClassRun:
-    """What to grade and where to write. out: the course folder, with nbgrader's folders in it."""
+    """What to grade and where to write.
+
+    out        the course folder, with nbgrader's folders in it
+    jobs       submissions at a time; None for the number of processors
+    scheduler  address of a Dask scheduler whose workers grade, or None to grade here
+    """
 
     submitted: Path
     out: Path
@@ -53,6 +58,7 @@ class ClassRun:
     lessons: tuple[str, ...] = ()
     seed: int | None = None
     jobs: int | None = None
+    scheduler: str | None = None
     sandbox: str = "auto"
     limits: Limits = field(default_factory=Limits)
 
@@ -77,152 +83,197 @@ def grade_class(run: ClassRun, progress: Callable[[int, int], None] = lambda don
 
     progress  called with the number of finished submissions and of all
 
-    Raises ValueError for wrong usage, AuthoringError when a lesson cannot be read, SandboxUnavailable.
+    Raises ValueError for wrong usage, AuthoringError when a lesson cannot be read, SandboxUnavailable, and
+    SQLAlchemyError when the gradebook is down or full; what was graded so far is then on the disk.
     """
     known = {path.stem: path for path in find_lessons(run.solutions)}
     wanted = tuple(path.stem for path in find_lessons(run.solutions, run.lessons)) if run.lessons else ()
     places = find_submissions(run.submitted, wanted)
     if not places:
         raise ValueError(f"There are no submissions in {run.submitted}; expected STUDENT/LESSON/LESSON.ipynb.")
-    seed = _seed(run)
-    lessons: dict[str, GradedLesson] = {}
-    for name in sorted({place.lesson for place in places} & known.keys()):
-        lessons[name] = prepare(read_lesson(known[name]), seed, run.limits)
-        publish(lessons[name].release, name, write_public(lessons[name].public), run.out, run.db_url)
-    for graded in lessons.values():
-        with Session(withheld_names(graded.lesson), run.sandbox):  # refused now rather than in the middle
-            pass
-    earlier = {result["key"]: result for result in _read_results(run.out)}
-    book = MarksBook(run.db_url)
-    results: list[dict] = []
-    try:
-        with _Results(run.out) as file, make_executor(run.jobs) as executor:
-            waiting: dict[Future, tuple[Place, str]] = {}
-            for place in places:
-                key = _key(place, lessons.get(place.lesson), seed)
-                if key in earlier and _is_complete(run, book, earlier[key]):
-                    results.append(file.write(earlier[key]))
-                else:
-                    waiting[executor.submit(_grade, place, lessons.get(place.lesson), run.sandbox)] = (place, key)
-            try:
-                for future in as_completed(tuple(waiting)):
-                    place, key = waiting.pop(future)
-                    results.append(file.write(_record(run, book, place, lessons.get(place.lesson), key, future)))
-                    progress(len(results), len(places))
-            except BaseException:  # the gradebook is gone, or the run was interrupted: what is not begun is left
-                for future in waiting:
-                    future.cancel()
-                raise
-    finally:
-        book.close()
+    seed = kept_seed(run.out, run.seed)
+    with make_executor(run.jobs, run.scheduler) as executor:
+        lessons: dict[str, GradedLesson] = {}
+        for name in sorted({place.lesson for place in places} & known.keys()):
+            lessons[name] = prepare(read_lesson(known[name]), seed, run.limits)
+            publish(lessons[name].release, name, write_public(lessons[name].public), run.out, run.db_url)
+        for graded in lessons.values():
+            executor.submit(try_sandbox, graded, run.sandbox).result()
+        recorder = Recorder(run, lessons, seed)
+        try:
+            with Results(run.out) as file:
+                results = [file.write(r) for r in file.latest() if wanted and r["lesson"] not in wanted]
+                for done, result in enumerate(_results(places, recorder, file.earlier, executor), 1):
+                    results.append(file.write(result))
+                    progress(done, len(places))
+        finally:
+            recorder.book.close()
     results.sort(key=lambda result: (result["student"], result["lesson"]))
-    _write_csv(run.out / "grades.csv", results)
+    write_csv(run.out / "grades.csv", results)
     return results
 
 
-def _is_complete(run: ClassRun, book: MarksBook, result: dict) -> bool:
-    """Whether an earlier result still stands everywhere: the page is there, and the gradebook knows the submission."""
-    entered = result["max_score"] == 0 or book.has(result["student"], result["lesson"])
-    return entered and (run.out / result["feedback"]).is_file()
-
-
-def _grade(place: Place, graded: GradedLesson | None, sandbox: str) -> Grading:
-    if graded is None:
-        raise NotGradable(f"There is no lesson called {place.lesson}.")
-    submission = read_submission(place.student, place.lesson, place.folder, graded.release)
-    return grade_submission(graded, submission, sandbox)
-
-
-def _record(
-    run: ClassRun, book: MarksBook, place: Place, graded: GradedLesson | None, key: str, future: Future
-) -> dict:
-    """Enter one finished grading everywhere; return its result."""
-    submitted = _timestamp(place.folder)
-    page = Path("feedback") / place.student / place.lesson / f"{place.lesson}.html"
-    result = {"student": place.student, "lesson": place.lesson, "score": 0.0, "max_score": 0.0, "status": NOT_GRADABLE}
-    result |= {"reason": "", "notes": [], "exercises": [], "feedback": str(page), "sandbox": run.sandbox, "key": key}
+def _results(places: list[Place], recorder: "Recorder", earlier: dict[str, dict], executor: Executor) -> Iterator[dict]:
+    """Yield the result for each place as it is ready. A bounded number of files is in memory at a time."""
+    waiting: dict[Future, tuple[Place, str, int]] = {}
     try:
-        return _record_grading(run, book, graded, future.result(), submitted, result)
-    except NotGradable as refusal:
-        result["reason"] = printable(str(refusal))
-    except SQLAlchemyError:  # the gradebook is down or full: every further mark would be lost
+        for place in places:
+            key = recorder.key(place)
+            if key in earlier and recorder.stands(earlier[key]):
+                yield recorder.refreshed(earlier[key])
+                continue
+            try:
+                graded, job = recorder.job(place)
+            except NotGradable as refusal:
+                yield recorder.record(place, key, refusal)
+                continue
+            waiting[executor.submit(do, graded, job)] = (place, key, len(job.data))
+            while len(waiting) >= MOST_WAITING or sum(size for *_, size in waiting.values()) > MOST_WAITING_BYTES:
+                yield from _recorded(waiting, recorder)
+        while waiting:
+            yield from _recorded(waiting, recorder)
+    except BaseException:  # the gradebook is gone, or the run was interrupted: what is not begun is left
+        for future in waiting:
+            future.cancel()
         raise
-    except Exception as problem:  # a fault of ours: say so, keep the trace, go on with the class
-        result["reason"] = printable(f"The grader failed on this submission ({type(problem).__name__}: {problem}).")
-        result["key"] = ""  # so that the next run tries again
-        trace = "".join(traceback.format_exception(problem))
-        _write(run.out / ".grading" / f"{place.student}-{place.lesson}.txt", trace)
-    if graded is not None:
-        result["max_score"] = sum(exercise.check.points for exercise in graded.lesson.exercises.values())
-        book.refuse(place.student, place.lesson, result["reason"], submitted)
-    title = graded.lesson.title if graded else place.lesson
-    _write(run.out / page, refusal_page(place.student, place.lesson, title, result["reason"]))
-    return result
 
 
-def _record_grading(
-    run: ClassRun, book: MarksBook, graded: GradedLesson, grading: Grading, submitted: datetime | None, result: dict
-) -> dict:
-    submission = grading.submission
-    book.enter(grading, submitted)
-    notebook = autograded_notebook(submission, graded.release, grading.outputs)
-    path = Path("autograded") / submission.student / submission.lesson / f"{submission.lesson}.ipynb"
-    write_notebook(notebook, run.out / path)
-    _write(run.out / result["feedback"], feedback_page(graded, grading, run.sandbox))
-    return result | {
-        "score": book.score(submission.student, submission.lesson),
-        "max_score": sum(verdict.max_points for verdict in grading.verdicts),
-        "status": PARTLY if any(_is_unjudged(verdict) for verdict in grading.verdicts) else GRADED,
-        "notes": submission.notes,
-        "by_hand": sum(v.max_points for v in grading.verdicts if v.verdict == BY_HAND),
-        "exercises": [
-            {
-                "id": verdict.id,
-                "points": verdict.points,
-                "max_points": verdict.max_points,
-                "verdict": verdict.verdict,
-                "mistake": verdict.mistake or None,
-                "message": verdict.message,
-            }
-            for verdict in grading.verdicts
-        ],
-    }
+def _recorded(waiting: dict[Future, tuple[Place, str, int]], recorder: "Recorder") -> Iterator[dict]:
+    """Wait until something is done; record it."""
+    for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+        place, key, _ = waiting.pop(future)
+        try:
+            end = future.result()
+        except CancelledError:
+            raise RuntimeError("The cluster is gone. What was graded so far is kept; run the same again.") from None
+        except Exception as problem:
+            end = problem
+        yield recorder.record(place, key, end)
 
 
-def _is_unjudged(verdict: Verdict) -> bool:
-    """Whether an exercise could not be judged on its outcomes: its code did not run, or did not end."""
-    return verdict.verdict in (TIMEOUT, MEMORY) or (verdict.verdict == ERROR and not verdict.judged)
+class Recorder:
+    """Enters what was graded everywhere: gradebook, notebook, feedback page; makes its line of `results.jsonl`."""
 
+    def __init__(self, run: ClassRun, lessons: dict[str, GradedLesson], seed: int) -> None:
+        self.run, self.lessons, self.seed = run, lessons, seed
+        self.book = MarksBook(run.db_url)
+        self.marks: dict[str, dict] = {}  # of a lesson, in the gradebook when this run began
 
-# ---- files
+    def job(self, place: Place) -> tuple[GradedLesson, Job]:
+        """Return what there is to do. Raises NotGradable when the file cannot be taken."""
+        if place.lesson not in self.lessons:
+            raise NotGradable(f"There is no lesson called {place.lesson}.")
+        data, notes = take_notebook(place.folder, place.lesson)
+        return self.lessons[place.lesson], Job(place.student, place.lesson, data, tuple(notes), self.run.sandbox)
 
+    def key(self, place: Place) -> str:
+        """Return what makes a grading the same: who, when, the content of the files, the lesson's version, the seed."""
+        digest = hashlib.sha256()
+        version = self.lessons[place.lesson].lesson.version if place.lesson in self.lessons else ""
+        digest.update(repr((place.student, place.lesson, version, self.seed, _timestamp(place.folder))).encode())
+        for path in sorted(place.folder.glob("*.ipynb")):
+            digest.update(path.name.encode(errors="surrogateescape"))
+            if path.is_file() and path.stat().st_size <= MAX_BYTES:
+                digest.update(path.read_bytes())
+        return digest.hexdigest()
 
-def _seed(run: ClassRun) -> int:
-    """Return the run's seed: the one asked for, the one kept in this folder, or a new one. Only the grader reads it."""
-    path = run.out / ".grading" / "seed"
-    if run.seed is not None:
-        seed = run.seed
-    elif path.is_file():
-        return int(path.read_text())
-    else:
-        seed = random.SystemRandom().randrange(2**31)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.parent.chmod(0o700)
-    path.write_text(str(seed))
-    path.chmod(0o600)
-    return seed
+    def stands(self, result: dict) -> bool:
+        """Whether an earlier result still stands everywhere: the page is there, and the same marks in the gradebook."""
+        if not self.page(result["student"], result["lesson"]).is_file():
+            return False
+        if result["lesson"] not in self.lessons:
+            return True
+        if not self.notebook(result["student"], result["lesson"]).is_file():
+            return False
+        if result["lesson"] not in self.marks:
+            self.marks[result["lesson"]] = self.book.marks(result["lesson"])
+        entered = self.marks[result["lesson"]].get(result["student"])
+        if entered is None or result["status"] == NOT_GRADABLE:
+            return entered is not None and all(mark is None for mark in entered.values())
+        points = {grade_id(e["id"]): None if e["verdict"] == BY_HAND else e["points"] for e in result["exercises"]}
+        return entered == points
 
+    def refreshed(self, result: dict) -> dict:
+        """Return an earlier result with today's score, its page remade when a person has given marks since."""
+        student, lesson = result["student"], result["lesson"]
+        if result["status"] == NOT_GRADABLE or (score := self.book.score(student, lesson)) == result["score"]:
+            return result
+        self.write_page(student, lesson, description_in(nbformat.read(self.notebook(student, lesson), as_version=4)))
+        return result | {"score": score}
 
-def _key(place: Place, graded: GradedLesson | None, seed: int) -> str:
-    """Return what makes a grading the same: who, the content of the files, the lesson's version, the seed."""
-    digest = hashlib.sha256()
-    version = graded.lesson.version if graded else ""
-    digest.update(repr((place.student, place.lesson, version, seed)).encode())
-    for path in sorted(place.folder.glob("*.ipynb")):
-        digest.update(path.name.encode())
-        if path.is_file() and path.stat().st_size <= MAX_BYTES:
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+    def record(self, place: Place, key: str, end: Done | Exception) -> dict:
+        """Enter one finished job, or what it ended with, everywhere; return its result."""
+        result = {"student": place.student, "lesson": place.lesson, "score": 0.0, "max_score": 0.0}
+        result |= {"status": NOT_GRADABLE, "reason": "", "notes": [], "exercises": [], "feedback": ""}
+        result |= {"sandbox": self.run.sandbox, "key": key}
+        result["feedback"] = str(self.page(place.student, place.lesson).relative_to(self.run.out))
+        submitted = _timestamp(place.folder)
+        try:
+            if isinstance(end, Exception):
+                raise end
+            return result | self._graded(end, submitted)
+        except NotGradable as refusal:
+            result["reason"] = printable(str(refusal))
+        except SQLAlchemyError:  # the gradebook is down or full: every further mark would be lost
+            raise
+        except Exception as problem:  # a fault of ours: say so, keep the trace, go on with the class
+            result["reason"] = printable(f"The grader failed on this submission ({type(problem).__name__}: {problem}).")
+            result["key"] = ""  # so that the next run tries again
+            trace = "".join(traceback.format_exception(problem))
+            write_whole(self.run.out / ".grading" / f"{place.student}-{place.lesson}.txt", trace)
+        return self._refused(result, submitted)
+
+    def _graded(self, done: Done, submitted: datetime | None) -> dict:
+        grading, submission = done.grading, done.grading.submission
+        self.book.enter(grading, submitted)
+        self.write_notebook(submission.student, submission.lesson, done.notebook, submitted)
+        self.write_page(submission.student, submission.lesson, done.about)
+        note_time(self.run.out, submission.student, submission.lesson, grading.seconds)
+        fields = ("id", "points", "max_points", "verdict", "mistake", "message")
+        return {
+            "score": self.book.score(submission.student, submission.lesson),
+            "max_score": sum(verdict.max_points for verdict in grading.verdicts),
+            "status": PARTLY if done.unjudged else GRADED,
+            "notes": submission.notes,
+            "by_hand": sum(v.max_points for v in grading.verdicts if v.verdict == BY_HAND),
+            "exercises": [
+                {name: getattr(verdict, name) for name in fields} | {"mistake": verdict.mistake or None}
+                for verdict in grading.verdicts
+            ],
+        }
+
+    def _refused(self, result: dict, submitted: datetime | None) -> dict:
+        student, name, graded = result["student"], result["lesson"], self.lessons.get(result["lesson"])
+        about = describe_refusal(graded and graded.lesson, name, result["reason"])
+        if graded:
+            result["max_score"] = sum(exercise.check.points for exercise in graded.lesson.exercises.values())
+            self.book.refuse(student, name, result["reason"], submitted)
+            self.write_notebook(student, name, nbformat.writes(refused_notebook(graded.release, about)), submitted)
+        self.write_page(student, name, about)
+        return result
+
+    # ---- files
+
+    def notebook(self, student: str, lesson: str) -> Path:
+        """Return where the autograded notebook lies."""
+        return self.run.out / "autograded" / student / lesson / f"{lesson}.ipynb"
+
+    def page(self, student: str, lesson: str) -> Path:
+        """Return where the feedback page lies."""
+        return self.run.out / "feedback" / student / lesson / f"{lesson}.html"
+
+    def write_notebook(self, student: str, lesson: str, text: str, submitted: datetime | None) -> None:
+        """Write the autograded notebook, and beside it the time by which nbgrader knows a later submission."""
+        path = self.notebook(student, lesson)
+        write_whole(path, text)
+        if submitted:
+            write_whole(path.with_name("timestamp.txt"), f"{submitted} UTC\n")
+        else:
+            path.with_name("timestamp.txt").unlink(missing_ok=True)
+
+    def write_page(self, student: str, lesson: str, about: dict) -> None:
+        """Write the feedback page, with what a person gave."""
+        write_whole(self.page(student, lesson), feedback_page(student, lesson, about, self.book.given(student, lesson)))
 
 
 def _timestamp(folder: Path) -> datetime | None:
@@ -234,58 +285,3 @@ def _timestamp(folder: Path) -> datetime | None:
         return parse_utc(path.read_text(encoding="utf-8").strip())
     except (OSError, ValueError, OverflowError):
         return None
-
-
-def _read_results(out: Path) -> Iterator[dict]:
-    """Yield the results of earlier runs; a line that was cut off when a run was killed is passed over."""
-    files = [path for path in (out / "results.jsonl", out / "results.jsonl.part") if path.is_file()]
-    for line in "\n".join(path.read_text(encoding="utf-8") for path in files).splitlines():
-        try:
-            result = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(result, dict) and result.get("key"):
-            yield result
-
-
-class _Results:
-    """`results.jsonl` while a run writes it: to a file beside it line by line, which takes its place at the end."""
-
-    def __init__(self, out: Path) -> None:
-        self.path, self.part = out / "results.jsonl", out / "results.jsonl.part"
-
-    def __enter__(self) -> "_Results":
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.part.exists():  # a run was interrupted: what it had graded is kept
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(self.part.read_text(encoding="utf-8") + "\n")
-            self.part.unlink()
-        self.file = self.part.open("w", encoding="utf-8", errors="backslashreplace")
-        return self
-
-    def write(self, result: dict) -> dict:
-        self.file.write(json.dumps(result, ensure_ascii=False) + "\n")
-        self.file.flush()
-        return result
-
-    def __exit__(self, kind: type | None, error: object, trace: object) -> None:
-        self.file.close()
-        if kind is None:
-            os.replace(self.part, self.path)
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8", errors="xmlcharrefreplace")
-
-
-def _write_csv(path: Path, results: list[dict]) -> None:
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["student", "lesson", "status", "score", "max_score", "by_hand", "reason", "graded"])
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        for result in results:
-            graded = result["status"] != NOT_GRADABLE
-            score = result["score"] if graded else ""  # not graded is not zero
-            row = [result["student"], result["lesson"], result["status"], score, result["max_score"]]
-            writer.writerow([*row, result.get("by_hand", 0), result["reason"], now])

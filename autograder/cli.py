@@ -1,4 +1,4 @@
-"""The command line: `autograder build · verify · release · grade · doctor`.
+"""The command line: `autograder build · verify · release · grade · report · replay · doctor`.
 
 Exit codes: 0 done; 1 something could not be built, verified or graded, and the output says which; 2 wrong usage.
 """
@@ -16,7 +16,8 @@ def main(arguments: list[str] | None = None) -> int:
         prog="autograder", description="Build, verify and grade the lessons of the course."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_build_command, _verify_command, _release_command, _grade_command, _doctor_command):
+    grading = (_grade_command, _report_command, _replay_command)
+    for add in (_build_command, _verify_command, _release_command, *grading, _doctor_command):
         add(commands)
     options = parser.parse_args(arguments)
     try:
@@ -178,6 +179,9 @@ def _grade_command(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--jobs", type=int, metavar="N", help="submissions at a time (default: one per processor)")
     parser.add_argument(
+        "--scheduler", metavar="ADDR", help="grade on a Dask cluster instead of here, for instance tcp://10.0.0.1:8786"
+    )
+    parser.add_argument(
         "--sandbox",
         choices=("auto", "strict", "none"),
         default="auto",
@@ -192,9 +196,10 @@ def _grade(options: argparse.Namespace) -> int:
     from rich.progress import Progress
     from sqlalchemy.exc import SQLAlchemyError
 
-    from autograder.class_run import NOT_GRADABLE, ClassRun, grade_class
+    from autograder.class_run import ClassRun, grade_class
     from autograder.class_table import print_tables
     from autograder.lesson import AuthoringError
+    from autograder.records import NOT_GRADABLE
 
     if not options.submitted.is_dir():
         raise ValueError(f"{options.submitted} is not a folder.")
@@ -210,6 +215,7 @@ def _grade(options: argparse.Namespace) -> int:
         lessons=tuple(options.lesson),
         seed=options.seed,
         jobs=options.jobs,
+        scheduler=options.scheduler,
         sandbox=options.sandbox,
     )
     console = Console()
@@ -226,6 +232,76 @@ def _grade(options: argparse.Namespace) -> int:
         return 1
     print_tables(console, results, out)
     return 1 if any(result["status"] == NOT_GRADABLE for result in results) else 0
+
+
+def _report_command(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "report",
+        help="one page about the class: marks, mistakes, look-alikes",
+        description="Write OUT/report.html about everything that was graded there: how marks are spread, which "
+        "exercises are hard and which mistakes the class makes, what needs a look, submissions that are alike, and "
+        "tables for a spreadsheet. The page is confidential: its last parts name students.",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path(), metavar="DIR", help="course folder that `grade` wrote (here)"
+    )
+    parser.add_argument("--db", metavar="URL", help="gradebook (default: sqlite:///OUT/gradebook.db)")
+    parser.set_defaults(run=_report)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from rich.console import Console
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from autograder.report import write_report
+
+    out = options.out.resolve()
+    db_url, console = options.db or f"sqlite:///{out / 'gradebook.db'}", Console()
+    try:
+        with console.status("") as status:
+            path = write_report(out, db_url, lambda what: status.update(f"{what} …"))
+    except SQLAlchemyError as problem:
+        print(f"The gradebook {db_url} cannot be used: {problem}", file=sys.stderr)
+        return 1
+    console.print(path, soft_wrap=True, highlight=False)
+    return 0
+
+
+def _replay_command(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "replay",
+        help="for an appeal: repeat one judgement and show everything",
+        description="Grade one exercise of one submission again with the run's seed, and show the code, every case "
+        "with what was expected and what came, and whether the recorded mark stands. Hidden cases are among them: "
+        "this is for the teacher's eyes.",
+        epilog="Exit code 0: the recorded mark is the same; 1: it differs, or there is none.",
+    )
+    parser.add_argument("student", metavar="STUDENT", help="name of the student's folder")
+    parser.add_argument("exercise", metavar="EXERCISE", help="for instance information.entropy, or entropy")
+    parser.add_argument(
+        "--out", type=Path, default=Path(), metavar="DIR", help="course folder that `grade` wrote (here)"
+    )
+    parser.add_argument("--submitted", type=Path, metavar="DIR", help="folder of submissions (OUT/submitted)")
+    parser.add_argument("--sandbox", choices=("auto", "strict", "none"), default="auto", help="as for `grade`")
+    parser.add_argument("--solutions", type=Path, default=ROOT / "solutions", help="folder of the lesson files")
+    parser.set_defaults(run=_replay)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from autograder.lesson import AuthoringError
+    from autograder.replay import print_replay, replay
+    from autograder.submission import NotGradable
+
+    submitted = options.submitted or options.out / "submitted"
+    try:
+        found = replay(options.student, options.exercise, submitted, options.out, options.solutions, options.sandbox)
+    except (AuthoringError, NotGradable, RuntimeError) as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    print_replay(Console(), found)
+    return 0 if found.agrees else 1
 
 
 def _doctor_command(commands: argparse._SubParsersAction) -> None:

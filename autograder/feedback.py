@@ -1,20 +1,117 @@
-"""One page per submission: the student's code, the verdicts, what helps. Nothing hidden is in it, and no script."""
+"""One page per submission: the student's code, the verdicts, what helps. Nothing hidden is in it, and no script.
 
+What a page needs from a grading is plain data, which the autograded notebook carries along. So the same page can be
+made again whenever a person has given marks, by `autograder grade` and by Formgrader.
+"""
+
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import jinja2
+import nbformat
 from markupsafe import Markup
+from nbformat.notebooknode import NotebookNode
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from autograder.build import grade_id
 from autograder.grade import GradedLesson, Grading
+from autograder.lesson import Lesson
 from course_lib.checks import verdict as verdicts
 from course_lib.checks.render import case_label, difference, prose_html
 from course_lib.checks.verdict import Verdict, smallest_failure
 
+LONGEST_SOURCE = 50_000
 _TONES = {verdicts.PASSED: "good", verdicts.BY_HAND: "wait", verdicts.NOT_STARTED: "quiet"}
 _FORMATTER = HtmlFormatter(nowrap=False, cssclass="code")
+
+
+# ---- what a page needs
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a person gave one submission, by nbgrader's id of the exercise.
+
+    by_hand   points instead of the automatic ones;  extra: points beside them
+    comments  what the teacher writes
+    penalty   points taken off for being late
+    settled   whether a mark was given since the submission was last graded, so that it is about this submission
+    """
+
+    by_hand: dict[str, float] = field(default_factory=dict)
+    extra: dict[str, float] = field(default_factory=dict)
+    comments: dict[str, str] = field(default_factory=dict)
+    penalty: float = 0.0
+    settled: bool = False
+
+
+def describe(graded: GradedLesson, grading: Grading, sandbox: str) -> dict:
+    """Return what the page says about a grading, as plain data without anything hidden."""
+    return {
+        "title": graded.lesson.title,
+        "refused": "",
+        "notes": grading.submission.notes,
+        "sandbox": sandbox,
+        "exercises": [_exercise(graded, grading, verdict) for verdict in grading.verdicts],
+    }
+
+
+def describe_refusal(lesson: Lesson | None, name: str, reason: str) -> dict:
+    """Return what the page says about a submission that could not be graded. lesson: None when there is none."""
+    exercises = lesson.exercises.values() if lesson else ()
+    rows = [{"id": e.check.id, "points": 0.0, "max_points": e.check.points, "verdict": "not graded"} for e in exercises]
+    title = lesson.title if lesson else name
+    return {"title": title, "refused": reason, "notes": [], "sandbox": "", "exercises": rows}
+
+
+def _exercise(graded: GradedLesson, grading: Grading, verdict: Verdict) -> dict:
+    exercise = graded.lesson.exercises[verdict.id.split(".", 1)[1]].check
+    tried = verdict.verdict in (verdicts.MISTAKE, verdicts.WRONG, verdicts.ERROR)
+    failed = smallest_failure(verdict.judged) if verdict.failed else None
+    return {
+        "id": verdict.id,
+        "prose": exercise.kind == "text",
+        "verdict": verdict.verdict,
+        "mistake": verdict.mistake,
+        "points": verdict.points,
+        "max_points": verdict.max_points,
+        "message": verdict.message,
+        "cases": [[case_label(j, i), not j.reason] for i, j in enumerate(verdict.judged)] if tried else [],
+        "failing": case_label(failed, verdict.judged.index(failed)) if failed and verdict.mistake else "",
+        "reason": failed.reason if failed else "",
+        "difference": [list(row) for row in difference(failed)] if failed else [],
+        "hints": list(exercise.hints) if tried else [],
+        "sources": [text[:LONGEST_SOURCE] for text in grading.submission.sources(verdict.id)],
+    }
+
+
+# ---- the notebook carries it
+
+
+def with_description(notebook: NotebookNode, about: dict) -> NotebookNode:
+    """Return a notebook that carries what its feedback page says."""
+    course = {**notebook.metadata.get("course", {}), "grading": about}
+    return nbformat.from_dict({**notebook, "metadata": {**notebook.metadata, "course": course}})
+
+
+def description_in(notebook: NotebookNode) -> dict:
+    """Return what the feedback page of an autograded notebook says. Raises ValueError when we did not grade it."""
+    about = notebook.metadata.get("course", {}).get("grading")
+    if about is None:
+        raise ValueError("This notebook was not graded by the course's autograder; autograde it first.")
+    return about
+
+
+def refused_notebook(release: NotebookNode, about: dict) -> NotebookNode:
+    """Return what Formgrader shows of a submission that could not be graded: the lesson, with the reason on top."""
+    text = f"**This submission could not be graded.**\n\n    {' '.join(about['refused'].split())}"
+    reason = nbformat.v4.new_markdown_cell(text, id="not-gradable", metadata={"course": {"role": "prose"}})
+    return with_description(nbformat.from_dict({**release, "cells": [reason, *release.cells]}), about)
+
+
+# ---- the page
 
 
 @lru_cache(maxsize=1)
@@ -24,53 +121,65 @@ def _template() -> jinja2.Template:
     return environment.get_template("feedback.html.jinja")
 
 
-def feedback_page(graded: GradedLesson, grading: Grading, sandbox: str = "auto") -> str:
-    """Return the HTML page about one grading. sandbox: "none" is said on the page."""
-    submission = grading.submission
-    most = sum(verdict.max_points for verdict in grading.verdicts)
-    waiting = sum(v.max_points for v in grading.verdicts if v.verdict == verdicts.BY_HAND)
+def feedback_page(student: str, lesson: str, about: dict, given: Given | None = None) -> str:
+    """Return the HTML page about one submission.
+
+    about  what `describe` or `describe_refusal` returned
+    given  what the gradebook holds: marks that a person gave, and comments
+    """
+    given = given or Given()
+    rows = [_row(exercise, given) for exercise in about["exercises"]]
+    most = sum(row["max_points"] for row in rows)
+    score = max(0.0, sum(row["points"] for row in rows) - given.penalty)
     return _template().render(
-        student=submission.student,
-        lesson=submission.lesson,
-        title=graded.lesson.title,
-        score=grading.score,
+        student=student,
+        lesson=lesson,
+        title=about["title"],
+        refused=about["refused"],
+        marked=not about["refused"] or given.settled,
+        score=score,
         max_score=most,
-        share=100 * grading.score / most if most else 0,
-        by_hand=waiting,
-        notes=submission.notes,
-        exercises=[_exercise(graded, grading, verdict) for verdict in grading.verdicts],
+        share=min(100.0, 100 * score / most) if most else 0,
+        waiting=sum(row["max_points"] for row in rows if row["waiting"]),
+        penalty=given.penalty,
+        notes=about["notes"],
+        exercises=rows,
         code_style=_FORMATTER.get_style_defs(".code"),
-        sandbox="Graded without isolation." if sandbox == "none" else "",
+        sandbox="Graded without isolation." if about["sandbox"] == "none" else "",
     )
 
 
-def refusal_page(student: str, lesson: str, title: str, reason: str) -> str:
-    """Return the HTML page about a submission that could not be graded."""
-    return _template().render(student=student, lesson=lesson, title=title, refused=reason, code_style="")
-
-
-def _exercise(graded: GradedLesson, grading: Grading, verdict: Verdict) -> dict:
-    exercise = graded.lesson.exercises[verdict.id.split(".", 1)[1]].check
-    tried = verdict.verdict in (verdicts.MISTAKE, verdicts.WRONG, verdicts.ERROR)
-    failed = smallest_failure(verdict.judged) if verdict.failed else None
+def _row(exercise: dict, given: Given) -> dict:
+    """Return what the page shows of one exercise, with the mark and the comment that a person gave."""
+    name, by_hand = grade_id(exercise["id"]), given.by_hand.get(grade_id(exercise["id"]))
+    read = by_hand is not None and exercise["verdict"] in (verdicts.BY_HAND, "not graded")
+    points = exercise["points"] if by_hand is None else by_hand
+    points += given.extra.get(name, 0.0)
+    tone = _TONES.get(exercise["verdict"], "bad")
+    if read:
+        tone = "good" if points >= exercise["max_points"] else "quiet"
     return {
-        "name": exercise.name,
-        "verdict": _words(verdict),
-        "tone": _TONES.get(verdict.verdict, "bad"),
-        "points": verdict.points,
-        "max_points": verdict.max_points,
-        "message": "" if verdict.verdict == verdicts.PASSED else _prose(verdict.message),
-        "cases": [(case_label(j, i), not j.reason) for i, j in enumerate(verdict.judged)] if tried else [],
-        "failing": case_label(failed, verdict.judged.index(failed)) if failed and verdict.mistake else "",
-        "reason": failed.reason if failed else "",
-        "difference": difference(failed) if failed else [],
-        "hints": [_prose(hint) for hint in exercise.hints] if tried else [],
-        "sources": [_source(text, exercise.kind == "text") for text in grading.submission.sources(verdict.id)],
+        "name": exercise["id"].split(".", 1)[1],
+        "verdict": "graded by hand" if read else _words(exercise),
+        "tone": tone,
+        "points": points,
+        "max_points": exercise["max_points"],
+        "automatic": exercise["points"] if by_hand is not None and not read else None,
+        "waiting": by_hand is None and exercise["verdict"] in (verdicts.BY_HAND, "not graded"),
+        "comment": given.comments.get(name, ""),
+        "message": "" if read or exercise["verdict"] == verdicts.PASSED else _prose(exercise.get("message", "")),
+        "cases": exercise.get("cases", []),
+        "failing": exercise.get("failing", ""),
+        "reason": exercise.get("reason", ""),
+        "difference": exercise.get("difference", []),
+        "hints": [_prose(hint) for hint in exercise.get("hints", [])],
+        "sources": [_source(text, exercise["prose"]) for text in exercise.get("sources", [])],
     }
 
 
-def _words(verdict: Verdict) -> str:
-    return f"mistake: {verdict.mistake.replace('_', ' ')}" if verdict.verdict == verdicts.MISTAKE else verdict.verdict
+def _words(exercise: dict) -> str:
+    mistake = exercise.get("mistake", "")
+    return f"mistake: {mistake.replace('_', ' ')}" if exercise["verdict"] == verdicts.MISTAKE else exercise["verdict"]
 
 
 def _prose(text: str) -> Markup:
@@ -80,4 +189,10 @@ def _prose(text: str) -> Markup:
 def _source(text: str, prose: bool) -> Markup:
     if prose:
         return Markup('<pre class="prose">{}</pre>').format(text)
-    return Markup(highlight(text[:50_000], PythonLexer(), _FORMATTER))
+    return _highlighted(text)
+
+
+@lru_cache(maxsize=2048)
+def _highlighted(source: str) -> Markup:
+    """Return a cell in colours. In a class, stubs and right answers repeat."""
+    return Markup(highlight(source, PythonLexer(), _FORMATTER))

@@ -62,13 +62,14 @@ class GradedExercise:
 
 @dataclass(frozen=True)
 class GradedLesson:
-    """What grading a lesson needs, computed once per class."""
+    """What grading a lesson needs, computed once per class. seed: of the run, which drew the hidden cases."""
 
     lesson: Lesson
     release: NotebookNode
     public: PublicLesson
     exercises: dict[str, GradedExercise]
     limits: Limits = Limits()
+    seed: int = 0
 
 
 @dataclass
@@ -110,16 +111,19 @@ def prepare(lesson: Lesson, seed: int, limits: Limits = Limits()) -> GradedLesso
         largest = max(len(json.dumps(outcome.to_document())) for outcome in cases.expected)
         most = 2**20 + 8 * largest  # all replies are kept until they are judged
         exercises[exercise.check.id] = GradedExercise(exercise.check, cases, len(public.cases), seconds, most)
-    return GradedLesson(lesson, student_notebook(lesson), public_lesson(reference), exercises, limits)
+    return GradedLesson(lesson, student_notebook(lesson), public_lesson(reference), exercises, limits, seed)
 
 
-def grade_submission(graded: GradedLesson, submission: Submission, sandbox: str = "auto") -> Grading:
+def grade_submission(
+    graded: GradedLesson, submission: Submission, sandbox: str = "auto", show_hidden: bool = False
+) -> Grading:
     """Return the verdicts on every exercise of a submission. A student's code cannot make this raise.
 
-    sandbox  how the student's process is shut in (see Session)
+    sandbox      how the student's process is shut in (see Session)
+    show_hidden  keep the hidden cases in the verdicts: for a teacher's eyes, never for a student's
     """
     started = time.perf_counter()
-    run = _Run(graded, submission, sandbox)
+    run = _Run(graded, submission, sandbox, show_hidden)
     grading = Grading(submission, run.verdicts(), run.outputs)
     grading.seconds = time.perf_counter() - started
     return grading
@@ -128,8 +132,8 @@ def grade_submission(graded: GradedLesson, submission: Submission, sandbox: str 
 class _Run:
     """One submission on its way through a session; the session is renewed when the student's code ends it."""
 
-    def __init__(self, graded: GradedLesson, submission: Submission, sandbox: str) -> None:
-        self.graded, self.submission, self.sandbox = graded, submission, sandbox
+    def __init__(self, graded: GradedLesson, submission: Submission, sandbox: str, show_hidden: bool) -> None:
+        self.graded, self.submission, self.sandbox, self.show_hidden = graded, submission, sandbox, show_hidden
         self.withheld = withheld_names(graded.lesson)
         self.outputs: dict[int, tuple[dict, ...]] = {}
         self.errors: dict[int, str] = {}
@@ -276,7 +280,8 @@ class _Run:
 
     def judge(self, check: Exercise, outcomes: list[Outcome]) -> Verdict:
         graded = self.graded.exercises[check.id]
-        return self.without_hidden_values(graded, judge_exercise(check, graded.cases, outcomes))
+        verdict = judge_exercise(check, graded.cases, outcomes)
+        return verdict if self.show_hidden else self.without_hidden_values(graded, verdict)
 
     def undefined(self, check: Exercise) -> Verdict:
         """Return the verdict when no cell defined the name: the error that the cell ended with, if there was one."""

@@ -12,12 +12,23 @@ from pathlib import Path
 import nbformat
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat.notebooknode import NotebookNode
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import (
+    Assignment,
+    BaseCell,
+    Comment,
+    Grade,
+    Gradebook,
+    MissingEntry,
+    Student,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.preprocessors import ComputeChecksums, SaveCells
 from sqlalchemy.exc import SAWarning
 
 from autograder.build import grade_id
+from autograder.feedback import Given
 from autograder.grade import Grading
 from autograder.submission import printable
 from course_lib.checks.verdict import BY_HAND
@@ -111,6 +122,43 @@ class MarksBook:
             return False
         return True
 
+    def marks(self, lesson: str) -> dict[str, dict[str, float | None]]:
+        """Return the automatic marks of a lesson by student and nbgrader's id; None where a person must give one."""
+        rows = (
+            self.gradebook.db.query(Student.id, BaseCell.name, Grade.auto_score)
+            .select_from(Grade)
+            .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
+            .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+            .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+            .join(Student, SubmittedAssignment.student_id == Student.id)
+            .join(BaseCell, Grade.cell_id == BaseCell.id)
+            .filter(Assignment.name == lesson)
+        )
+        marks: dict[str, dict[str, float | None]] = {}
+        for student, cell, mark in rows:
+            marks.setdefault(student, {})[cell] = mark
+        return marks
+
+    def given(self, student: str, lesson: str) -> Given:
+        """Return what a person gave this submission; nothing when there is no such submission."""
+        db = self.gradebook.db
+        try:
+            submission = self.gradebook.find_submission(lesson, student)
+        except MissingEntry:
+            return Given()
+        notebooks = [notebook.id for notebook in submission.notebooks]
+        marks = db.query(BaseCell.name, Grade.manual_score, Grade.extra_credit, Grade.needs_manual_grade)
+        marks = marks.join(Grade, Grade.cell_id == BaseCell.id).filter(Grade.notebook_id.in_(notebooks)).all()
+        comments = db.query(BaseCell.name, Comment.manual_comment).join(Comment, Comment.cell_id == BaseCell.id)
+        comments = comments.filter(Comment.notebook_id.in_(notebooks), Comment.manual_comment.is_not(None))
+        return Given(
+            by_hand={name: float(points) for name, points, _, _ in marks if points is not None},
+            extra={name: float(points) for name, _, points, _ in marks if points is not None},
+            comments={name.removesuffix("-answer"): text for name, text in comments if text.strip()},
+            penalty=float(submission.late_submission_penalty or 0.0),
+            settled=any(points is not None and not waits for _, points, _, waits in marks),
+        )
+
     def score(self, student: str, lesson: str) -> float:
         """Return the score with hand-given marks."""
         return float(self.gradebook.find_submission(lesson, student).score)
@@ -118,7 +166,9 @@ class MarksBook:
     def _submission(self, student: str, lesson: str, submitted: datetime | None):
         self.gradebook.update_or_create_student(student)
         timestamp = {} if submitted is None else {"timestamp": submitted}
-        return self.gradebook.update_or_create_submission(lesson, student, **timestamp)
+        submission = self.gradebook.update_or_create_submission(lesson, student, **timestamp)
+        submission.timestamp = submitted  # not an earlier one's; Formgrader compares it with the file's
+        return submission
 
     def _comment(self, name: str, lesson: str, student: str, text: str) -> None:
         for cell in (f"{name}-answer", name):

@@ -75,25 +75,36 @@ def find_notebook(folder: Path, lesson: str) -> tuple[Path, list[str]]:
 
 
 def read_submission(student: str, lesson: str, folder: Path, release: NotebookNode) -> Submission:
-    """Return the submission that lies in a folder.
+    """Return the submission that lies in a folder. Raises NotGradable like its two steps."""
+    data, notes = take_notebook(folder, lesson)
+    return parse_submission(student, lesson, data, notes, release)
 
+
+def take_notebook(folder: Path, lesson: str) -> tuple[bytes, list[str]]:
+    """Return the bytes of the notebook in a submission's folder, and notes. Raises NotGradable with the reason."""
+    path, notes = find_notebook(folder, lesson)
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise NotGradable(f"The notebook has {size / 2**20:.0f} MB; at most {MAX_BYTES >> 20} MB are accepted.")
+    return path.read_bytes(), notes
+
+
+def parse_submission(student: str, lesson: str, data: bytes, notes: list[str], release: NotebookNode) -> Submission:
+    """Return the submission that the bytes of a notebook hold.
+
+    notes    on what was repaired so far
     release  the notebook as students received it
 
     Raises NotGradable with the reason when there is nothing that can be graded.
     """
-    path, notes = find_notebook(folder, lesson)
-    notebook = _parse(_text(path, notes))
-    cells = _Recogniser(release).cells(notebook)
+    notes = list(notes)
+    cells = _Recogniser(release).cells(_parse(_text(data, notes)))
     submission = Submission(student, lesson, cells, notes)
     _note_repairs(submission, release)
     return submission
 
 
-def _text(path: Path, notes: list[str]) -> str:
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise NotGradable(f"The notebook has {size / 2**20:.0f} MB; at most {MAX_BYTES >> 20} MB are accepted.")
-    data = path.read_bytes()
+def _text(data: bytes, notes: list[str]) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         notes.append("The file was saved as UTF-16; it was read all the same.")
         return data.decode("utf-16", errors="replace")

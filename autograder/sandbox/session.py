@@ -142,12 +142,14 @@ class Session:
 
     def close(self) -> None:
         """End the process with everything in its group, and remove its folder. Closing twice does nothing."""
-        self._end()
-        for descriptor in (self._requests, self._replies):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._requests = self._replies = -1
-        shutil.rmtree(self._folder, ignore_errors=True)
+        try:
+            self._end()
+        finally:
+            for descriptor in (self._requests, self._replies):
+                if descriptor >= 0:
+                    os.close(descriptor)
+            self._requests = self._replies = -1
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _end(self) -> int:
         """Kill what is left of the process; return its exit code."""

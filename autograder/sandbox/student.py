@@ -1,11 +1,13 @@
 """The student's side: a warm parent that has imported torch, and for each submission a fork of it that runs and probes.
 
-It knows neither expected outcomes nor marks, and it must not import `autograder`. It is started by path with two
-arguments: the descriptor of a Unix socket to the grader, and the folder of the student's `course_lib`. On the socket
-the grader asks to fork (and sends the child's two pipes along) or to end a child; on its pipes a child answers the
-grader's messages: eight bytes of length and a JSON document, each way.
+It knows neither expected outcomes nor marks, and it must not import `autograder`. It is started by path with three
+arguments: the descriptor of a Unix socket to the grader, the folder of the student's `course_lib`, and after how many
+seconds without children it leaves. On the socket the grader asks to fork (and sends the child's two pipes along) or to
+end a child; on its pipes a child answers the grader's messages: eight bytes of length and a JSON document, each way.
 """
 
+import contextlib
+import functools
 import gc
 import importlib
 import json
@@ -13,6 +15,7 @@ import os
 import socket
 import struct
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -64,7 +67,7 @@ def _limit_memory(gigabytes: float) -> None:
 
 
 class Student:
-    """An IPython shell for the cells, and a probe for what they defined."""
+    """An IPython shell for the cells, and a probe for what they defined. It is made once, before the fork."""
 
     def __init__(self) -> None:
         from IPython.core.interactiveshell import InteractiveShell
@@ -73,7 +76,10 @@ class Student:
         config = Config()
         config.HistoryManager.enabled = False
         config.InteractiveShell.colors = "nocolor"
-        self.shell = InteractiveShell.instance(config=config)
+        with tempfile.TemporaryDirectory() as folder:  # IPython wants a profile folder, and never looks at it again
+            config.InteractiveShell.ipython_dir = folder
+            self.shell = InteractiveShell.instance(config=config)
+        self.shell.run_cell("pass", store_history=False)  # what it imports with its first cell
         self.path = tuple(sys.path)
 
     def run(self, source: str) -> dict:
@@ -107,16 +113,16 @@ class Student:
         import torch
 
         from course_lib.checks import wire
-        from course_lib.checks.exercise import Exercise
         from course_lib.checks.probe import run_probe
 
         if name not in self.shell.user_ns:
             return {"missing": True}
         sys.path += [place for place in self.path if place not in sys.path]  # setup and probe may import
-        exercise = Exercise("lesson.probe", "function", 0, "", setup=setup, probe_source=probe)
         student = self.shell.user_ns[name]
-        with torch.device("cpu"):  # whatever default the student's cells have set
-            return run_probe(student, exercise.probe, wire.decode(arguments), tuple(withheld)).to_document()
+        elsewhere = torch.get_default_device().type != "cpu"  # whatever default the student's cells have set
+        with torch.device("cpu") if elsewhere else contextlib.nullcontext():
+            outcome = run_probe(student, _probe(setup, probe), wire.decode(arguments), tuple(withheld))
+            return outcome.to_document()
 
     def bind(self, name: str, tested: str) -> dict:
         """Bind a tested function of `course_lib` to a name, in place of the student's own."""
@@ -125,27 +131,39 @@ class Student:
         return {}
 
 
-def serve(requests: int, replies: int, layers: list[str]) -> None:
+@functools.cache
+def _probe(setup: str, source: str) -> object:
+    """Return the probe that these sources define, made once and not for each case."""
+    from course_lib.checks.exercise import Exercise
+
+    return Exercise("lesson.probe", "function", 0, "", setup=setup, probe_source=source).probe
+
+
+def serve(student: Student, requests: int, replies: int, layers: list[str]) -> None:
     """Say which layers of isolation hold, then answer the grader's messages until there are no more."""
-    student = Student()
     _send(replies, {"layers": layers})
     while (request := _receive(requests)) is not None:
         action = request.pop("do")
         _send(replies, getattr(student, action)(**request))
 
 
-def _warm_up() -> None:
-    """Import what nearly every submission needs, in one thread: a fork of a process with threads may hang."""
+def _warm_up() -> Student:
+    """Import what nearly every submission needs; return the student that forks begin with.
+
+    All in one thread: a fork of a process with threads may hang.
+    """
     for module in (
         "torch", "numpy", "matplotlib.figure", "IPython.core.interactiveshell", "IPython.utils.capture",
         "course_lib.checks.exercise", "course_lib.checks.probe",
     ):  # fmt: skip
         importlib.import_module(module)
     _read_processor()
+    student = Student()
     assert threading.active_count() == 1
     assert not os.path.isdir("/proc/self/task") or len(os.listdir("/proc/self/task")) == 1
     gc.collect()
     gc.freeze()
+    return student
 
 
 def _read_processor() -> None:
@@ -155,7 +173,7 @@ def _read_processor() -> None:
     torch.mm(half, half)
 
 
-def _fork(library: str, requests: int, replies: int, folder: str, sandbox: str) -> int:
+def _fork(student: Student, library: str, requests: int, replies: int, folder: str, sandbox: str) -> int:
     """Fork a child that serves on these pipes, shut in as `sandbox` says; return its process id in the parent."""
     parent = os.getpid()
     child = os.fork()
@@ -182,7 +200,7 @@ def _fork(library: str, requests: int, replies: int, folder: str, sandbox: str) 
                 _send(replies, {"layers": [], "problem": str(problem)})
                 os._exit(1)
         os.environ.update(HOME=home, TMPDIR=home, COURSE_HOME=home)
-        serve(requests, replies, layers)
+        serve(student, requests, replies, layers)
         code = 0
     except BaseException:
         code = 1
@@ -207,27 +225,36 @@ def _close_all_but(*kept: int) -> None:
 
 
 def main() -> None:
-    """Fork and end children as the grader asks; end when its socket closes."""
+    """Fork and end children as the grader asks; end when its socket closes, or when there is nothing to do for long."""
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
     sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()]
     sys.path[:] = [sys.argv[2]] + [place for place in sys.path if not (Path(place) / "autograder").is_dir()]
-    library = sys.argv[2]
+    library, idle = sys.argv[2], float(sys.argv[3])
     sys.argv[:] = ["notebook"]
-    _warm_up()
+    student = _warm_up()
     control.send(b"{}")
+    control.settimeout(idle)
+    children = 0
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, 65536, 2)
+        try:
+            message, descriptors, _, _ = socket.recv_fds(control, 65536, 2)
+        except TimeoutError:
+            if children:
+                continue
+            return
         if not message:
             return
         request = json.loads(message)
         if "fork" in request:
-            child = _fork(library, *descriptors, request["fork"], request["sandbox"])
+            child = _fork(student, library, *descriptors, request["fork"], request["sandbox"])
             for descriptor in descriptors:
                 os.close(descriptor)
+            children += 1
             control.send(json.dumps({"child": child}).encode())
         else:
             _, status = os.waitpid(request["end"], 0)
+            children -= 1
             control.send(json.dumps({"code": os.waitstatus_to_exitcode(status)}).encode())
 
 

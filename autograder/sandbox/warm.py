@@ -19,7 +19,18 @@ from autograder.sandbox.library import copy_without
 
 STUDENT_PROGRAM = Path(__file__).with_name("student.py")
 START_SECONDS = 120.0
+IDLE_SECONDS = 600.0  # a parent without work leaves after this time, and its 250 MB with it: Formgrader runs for weeks
 MOST_PARENTS = 4
+
+
+class ParentDied(RuntimeError):
+    """A warm parent ended while it was needed, and its children with it; a new one may be started."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The process that students' processes are forked from was killed. Has the machine run out of memory? "
+            "Try fewer --jobs."
+        )
 
 
 class WarmParent:
@@ -37,7 +48,7 @@ class WarmParent:
         }
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-I", str(STUDENT_PROGRAM), str(theirs.fileno()), str(library)],
+                [sys.executable, "-I", str(STUDENT_PROGRAM), str(theirs.fileno()), str(library), str(IDLE_SECONDS)],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -55,18 +66,21 @@ class WarmParent:
         ours.settimeout(None)
 
     def fork(self, requests: int, replies: int, folder: str, sandbox: str) -> int:
-        """Fork a child that reads requests from one descriptor and writes replies to the other; return its id."""
-        message = json.dumps({"fork": folder, "sandbox": sandbox}).encode()
+        """Fork a child that reads requests from one descriptor and writes replies to the other; return its id.
+
+        Raises ParentDied when it was killed meanwhile.
+        """
         try:
-            with self.lock:
-                socket.send_fds(self.control, [message], [requests, replies])
-                return json.loads(self.control.recv(65536))["child"]
+            return self._ask({"fork": folder, "sandbox": sandbox}, requests, replies)["child"]
         except BaseException:
             self.count(-1)
             raise
 
     def end(self, child: int) -> int:
-        """Kill a child with everything in its process group; return its exit code, negative for a signal."""
+        """Kill a child with everything in its process group; return its exit code, negative for a signal.
+
+        Raises ParentDied when the parent was killed meanwhile, and the child with it.
+        """
         try:
             os.killpg(child, signal.SIGKILL)
         except ProcessLookupError:  # it has not reached its own group yet, or is gone
@@ -75,11 +89,22 @@ class WarmParent:
             except ProcessLookupError:
                 pass
         try:
-            with self.lock:
-                self.control.send(json.dumps({"end": child}).encode())
-                return json.loads(self.control.recv(65536))["code"]
+            return self._ask({"end": child})["code"]
         finally:
             self.count(-1)
+
+    def _ask(self, request: dict, *descriptors: int) -> dict:
+        with self.lock:
+            try:
+                socket.send_fds(self.control, [json.dumps(request).encode()], descriptors)
+                reply = self.control.recv(65536)
+            except OSError:
+                reply = b""
+        if not reply:
+            self.process.kill()  # so that `parent_for` sees at once that there is none
+            self.process.wait()
+            raise ParentDied
+        return json.loads(reply)
 
     def count(self, change: int) -> None:
         """Note that there is one child more, or one less."""

@@ -69,6 +69,10 @@ class Exercise:
                 exec(compile(source, f"<{kind} of {self.id}>", "exec"), names)
         return names
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process: the sources, and not the functions that were made of them."""
+        return {name: value for name, value in self.__dict__.items() if name != "_names"}
+
     @property
     def probe(self) -> Probe | None:
         """probe(student, case), or None for the default."""

@@ -9,7 +9,7 @@ import random
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -32,11 +32,12 @@ def _orderly_world() -> Iterator[None]:
     dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
     random.seed(0)
     np.random.seed(0)
-    torch.manual_seed(0)
+    _seed_torch(0)
     torch.set_default_dtype(torch.float32)
     torch.set_grad_enabled(True)
+    elsewhere = torch.get_default_device().type != "cpu"  # cases are made of tensors on the CPU
     try:
-        with warnings.catch_warnings(), torch.device("cpu"):  # cases are made of tensors on the CPU
+        with warnings.catch_warnings(), torch.device("cpu") if elsewhere else nullcontext():
             warnings.simplefilter("ignore")
             yield
     finally:
@@ -45,6 +46,15 @@ def _orderly_world() -> Iterator[None]:
         torch.set_rng_state(states[2])
         torch.set_default_dtype(dtype)
         torch.set_grad_enabled(grad)
+
+
+def _seed_torch(seed: int) -> None:
+    """Seed the devices in use. `torch.manual_seed` also notes a traceback for those that may come, which is slow."""
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
+    if torch.backends.mps.is_available():
+        torch.mps.manual_seed(seed)
 
 
 def run_probe(student: Any, probe: Probe | None, arguments: dict[str, Any], withheld: tuple[str, ...] = ()) -> Outcome:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from autograder.class_run import GRADED, NOT_GRADABLE, PARTLY
+from autograder.records import GRADED, NOT_GRADABLE, PARTLY
 from autograder.submission import printable
 from course_lib.checks.verdict import PASSED
 from tests.arena.attacks import CASES

@@ -11,8 +11,10 @@ import pytest
 from nbgrader.api import Gradebook
 
 import autograder.class_run as class_run
-from autograder.class_run import GRADED, NOT_GRADABLE, ClassRun, find_submissions, grade_class
+import autograder.job as job
+from autograder.class_run import ClassRun, find_submissions, grade_class
 from autograder.grade import Limits
+from autograder.records import GRADED, NOT_GRADABLE
 
 LESSON = "90_sample"
 HONEST = 13.0
@@ -228,7 +230,7 @@ def test_nbgraders_own_export_shows_the_scores(course, tmp_path):
     target = tmp_path / "export.csv"
     app = ExportApp(parent=None)
     app.initialize(
-        [f"--CourseDirectory.db_url={made.db_url}", f"--to={target}", "--CourseDirectory.root=" + str(tmp_path)]
+        [f"--CourseDirectory.db_url={made.db_url}", f"--to={target}", "--exporter=nbgrader.plugins.CsvExportPlugin"]
     )
     app.start()
     ExportApp.clear_instance()
@@ -258,13 +260,13 @@ def small(template, tmp_path, sample_path, sandbox, monkeypatch):
     shutil.copytree(template[0], tmp_path / "course")
     course = Course(tmp_path / "course", sample_path, sandbox)
     course.first, course.graded = template[1], []
-    really = class_run._grade
+    really = class_run.Recorder.job
 
-    def counted(place, *rest):
+    def counted(recorder, place):
         course.graded.append(place.student)
-        return really(place, *rest)
+        return really(recorder, place)
 
-    monkeypatch.setattr(class_run, "_grade", counted)
+    monkeypatch.setattr(class_run.Recorder, "job", counted)
     return course
 
 
@@ -362,9 +364,9 @@ def test_an_old_mark_does_not_stand_for_a_submission_that_cannot_be_graded(small
     assert small.grade()["ada"]["score"] == HONEST
 
 
-@pytest.mark.parametrize("where", ["grade_submission", "feedback_page", "autograded_notebook"])
+@pytest.mark.parametrize("where", ["grade_submission", "describe", "autograded_notebook"])
 def test_a_fault_of_the_grader_stops_no_other_and_is_tried_again(small, monkeypatch, where):
-    really = getattr(class_run, where)
+    really = getattr(job, where)
 
     def faulty(*arguments, **options):
         submission = next(
@@ -374,12 +376,12 @@ def test_a_fault_of_the_grader_stops_no_other_and_is_tried_again(small, monkeypa
             raise RuntimeError("a fault of ours")
         return really(*arguments, **options)
 
-    monkeypatch.setattr(class_run, where, faulty)
+    monkeypatch.setattr(job, where, faulty)
     results = small.grade(seed=6)
     assert (results["ada"]["status"], results["ben"]["score"]) == (NOT_GRADABLE, HONEST - 1)
     assert "a fault of ours" in results["ada"]["reason"]
     assert "Traceback" in (small.root / ".grading" / f"ada-{LESSON}.txt").read_text()
-    monkeypatch.setattr(class_run, where, really)
+    monkeypatch.setattr(job, where, really)
     del small.graded[:]
     assert small.grade(seed=6)["ada"]["score"] == HONEST
     assert small.graded == ["ada"]
@@ -390,6 +392,23 @@ def test_only_the_named_lessons_are_graded(small, hand_in, solved):
     assert all(result["lesson"] == LESSON for result in small.grade(lessons=("sample",)).values())
     with pytest.raises(ValueError, match="90_sample"):
         small.grade(lessons=("marzipan",))
+
+
+def test_grading_one_lesson_keeps_what_was_recorded_of_the_others(small, sample_path, hand_in, solved):
+    text = sample_path.read_text(encoding="utf-8")
+    other = text.replace("sample.", "another.")
+    (small.root / "solutions" / "91_another.py").write_text(other, encoding="utf-8")
+    hand_in(small.submitted, "zoe", "{", lesson="91_another")
+    small.grade(lessons=("91_another",))
+    assert {(line["student"], line["lesson"]) for line in small.lines()} == {
+        ("ada", LESSON),
+        ("ben", LESSON),
+        ("cut", LESSON),
+        ("zoe", "91_another"),
+    }
+    del small.graded[:]
+    small.grade()
+    assert small.graded == []
 
 
 def test_no_submissions_is_wrong_usage(tmp_path, sample_path, sandbox):

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 import torch
 
-from autograder.feedback import feedback_page
+from autograder.feedback import describe, feedback_page
 from autograder.grade import grade_submission, prepare
 from autograder.submission import read_submission
 
@@ -303,7 +303,7 @@ def test_hidden_inputs_cannot_be_kept_for_what_is_shown(grade, solved, graded):
     sources = {name: keep + leak.format(name, "ValueError" if name != "draw" else "ForbiddenCall") for name in names}
     sources["draw"] = "class ForbiddenCall(Exception): pass\n" + sources["draw"]
     grading = grade(solved(**sources))
-    page = feedback_page(graded, grading)
+    page = page_about(graded, grading)
     told = (
         page
         + json.dumps([verdict.message for verdict in grading.verdicts])
@@ -335,6 +335,10 @@ def numbers_of_hidden_cases(graded, names):
 # ---- what is told
 
 
+def page_about(graded, grading):
+    return feedback_page("ada", graded.lesson.name, describe(graded, grading, "auto"))
+
+
 def test_what_is_wrong_on_hidden_cases_only_is_told_without_their_values(grade, solved, graded):
     by_heart = """
 def entropy(p):
@@ -347,7 +351,7 @@ def entropy(p):
     assert (verdict.verdict, verdict.points) == ("wrong", 0.0)
     assert verdict.message.startswith("Right on the public cases, but not on 2 of 6 hidden ones.")
     assert len(verdict.judged) == 3
-    page = feedback_page(graded, grading)
+    page = page_about(graded, grading)
     assert not any(number in page + verdict.message for number in numbers_of_hidden_cases(graded, ["entropy"]))
 
 
@@ -356,11 +360,11 @@ def test_a_wrong_answer_to_a_question_does_not_tell_the_right_one(grade, solved,
     for name, answer in (("which_log", "'b'"), ("nats_in_a_bit", "0.69")):
         verdict = by_name(grading)[name]
         assert (verdict.verdict, verdict.message, verdict.judged) == ("wrong", "This is not the answer.", ())
-        assert answer not in feedback_page(graded, grading).split(f'id="{name}"')[1].split("</section>")[0]
+        assert answer not in page_about(graded, grading).split(f'id="{name}"')[1].split("</section>")[0]
 
 
 def test_the_feedback_page_holds_no_reference_no_mistake_and_no_script(grade, solved, graded, sample):
-    page = feedback_page(graded, grade(solved(**dict.fromkeys(sample.exercises, "def wrong(): pass"))))
+    page = page_about(graded, grade(solved(**dict.fromkeys(sample.exercises, "def wrong(): pass"))))
     for secret in ("reference_word", "mistaken_word", "no odd factor", "derivatives are simple", "<script", "marzipan"):
         assert secret not in page
     assert "default-src 'none'" in page
@@ -376,7 +380,7 @@ def test_what_a_student_writes_is_escaped_in_the_page(grade, solved, graded):
             why_nats=f"{evil} {{{{ 7 * 7 }}}}",
         )
     )
-    page = feedback_page(graded, grading)
+    page = page_about(graded, grading)
     assert "<script" not in page and "<img" not in page
     assert "&lt;script&gt;" in page and "{{ 7 * 7 }}" in page and "49" not in page.split("</style>")[1]
 
