@@ -2,7 +2,7 @@
 
 Merge the two least likely symbols into one, again and again; each merge adds one bit to every codeword below
 it. Whenever two symbols or more are possible, the mean length L of the code obeys H ≤ L < H + 1, H being the
-entropy in bits.
+entropy in bits. Which lengths a code can have at all says the inequality of Kraft (1949) and McMillan (1956).
 """
 
 import heapq
@@ -43,6 +43,45 @@ def huffman_code(probs: Mapping[Hashable, float]) -> dict[Hashable, str]:
         if not heap:
             return code
         heapq.heappush(heap, (p0 + p1, age, below0 + below1))
+
+
+def kraft_sum(lengths: Iterable[int]) -> float:
+    """Return Σ 2^−length over codewords of these lengths in bits: the share of all endless bit strings they use up.
+
+    A code that can be decoded without marks between the codewords has a sum of at most 1 (McMillan 1956), and for
+    lengths whose sum is at most 1 there is one, even a code in which no codeword begins another (Kraft 1949).
+    Exact up to 53 bits.  Raises ValueError for a length below 1.
+
+    >>> kraft_sum([1, 2, 3, 3])
+    1.0
+    """
+    lengths = list(lengths)
+    if any(length < 1 for length in lengths):
+        raise ValueError(f"lengths must be at least 1 bit, got {lengths}")
+    return math.fsum(2.0**-length for length in lengths)
+
+
+def canonical_code(lengths: Mapping[Hashable, int]) -> dict[Hashable, str]:
+    """Return codewords of given lengths, such that no codeword begins another one.
+
+    lengths  bits for each symbol, at least 1
+    returns  symbol → codeword, in increasing order of both length and, read as a binary fraction, value. Symbols of
+             equal length keep the order of `lengths`, so whoever knows the lengths knows the code
+
+    Raises ValueError when a length is below 1, or no such code exists (`kraft_sum` above 1).
+    Schwartz and Kallick (1964); the files of gzip and PNG store codes by their lengths (RFC 1951, §3.2.2).
+
+    >>> canonical_code({"a": 2, "b": 1, "c": 2})
+    {'b': '0', 'a': '10', 'c': '11'}
+    """
+    if kraft_sum(lengths.values()) > 1:
+        raise ValueError(f"lengths must have a kraft_sum of at most 1, got {dict(lengths)}")
+    code, value, before = {}, 0, 0
+    for symbol in sorted(lengths, key=lengths.get):  # a stable sort
+        value <<= lengths[symbol] - before  # the first free codeword of this length
+        code[symbol] = f"{value:0{lengths[symbol]}b}"
+        value, before = value + 1, lengths[symbol]
+    return code
 
 
 def encode(symbols: Iterable[Hashable], code: Mapping[Hashable, str]) -> str:

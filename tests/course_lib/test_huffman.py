@@ -1,20 +1,27 @@
-"""Huffman's code is decodable, meets Shannon's bound, and no other code is shorter."""
+"""Huffman's code is decodable, meets Shannon's bound, and no other code is shorter; lengths alone give a code."""
 
+import doctest
 import itertools
 import math
+from fractions import Fraction
 
 import pytest
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_lib.huffman import blocks, decode, encode, huffman_code, mean_length
+from course_lib import huffman
+from course_lib.huffman import blocks, canonical_code, decode, encode, huffman_code, kraft_sum, mean_length
 
 weights = st.lists(st.integers(0, 50), min_size=2, max_size=8).filter(lambda w: sum(x > 0 for x in w) >= 2)
 
 
 def probabilities(counts: list[int]) -> dict[str, float]:
     return {chr(97 + i): count / sum(counts) for i, count in enumerate(counts)}
+
+
+def test_the_examples_in_the_docstrings_hold():
+    assert doctest.testmod(huffman).failed == 0
 
 
 @given(weights)
@@ -64,6 +71,41 @@ def test_longer_blocks_come_within_one_nth_of_a_bit():
         assert math.isclose(sum(several.values()), 1)
         per_symbol = mean_length(huffman_code(several), several) / n
         assert entropy_in_bits <= per_symbol < entropy_in_bits + 1 / n
+
+
+@given(st.lists(st.integers(1, 8), min_size=1, max_size=20))
+def test_a_code_with_given_lengths_exists_exactly_when_krafts_sum_is_at_most_1(lengths):
+    exact = sum(Fraction(1, 2**length) for length in lengths)
+    assert kraft_sum(lengths) == exact
+    wanted = dict(enumerate(lengths))
+    if exact > 1:
+        with pytest.raises(ValueError, match="kraft_sum of at most 1"):
+            canonical_code(wanted)
+    else:
+        code = canonical_code(wanted)
+        assert {symbol: len(word) for symbol, word in code.items()} == wanted
+        assert not any(b.startswith(a) for a, b in itertools.permutations(code.values(), 2))
+
+
+def test_the_canonical_code_is_that_of_the_standard_which_gzip_follows():
+    lengths = dict(zip("ABCDEFGH", (3, 3, 3, 3, 3, 2, 4, 4)))  # the example of RFC 1951, §3.2.2
+    assert canonical_code(lengths) == {
+        "F": "00", "A": "010", "B": "011", "C": "100", "D": "101", "E": "110", "G": "1110", "H": "1111"
+    }  # fmt: skip
+
+
+@given(weights, st.data())
+def test_the_lengths_of_huffmans_code_are_enough_to_write_and_read_it(counts, data):
+    code = huffman_code(probabilities(counts))
+    canonical = canonical_code({symbol: len(word) for symbol, word in code.items()})
+    message = data.draw(st.lists(st.sampled_from(sorted(code))))
+    assert len(encode(message, canonical)) == len(encode(message, code))
+    assert decode(encode(message, canonical), canonical) == message
+
+
+def test_a_codeword_without_bits_is_refused():
+    with pytest.raises(ValueError, match=r"lengths must be at least 1 bit, got \[1, 0\]"):
+        kraft_sum([1, 0])
 
 
 def test_impossible_symbols_get_no_codeword_and_a_single_one_gets_a_bit():
