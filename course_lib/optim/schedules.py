@@ -1,0 +1,67 @@
+"""Learning rates that change: functions from the step (from 0) to a factor of the learning rate.
+
+    Trainer(…, steps=1000, schedule=linear_warmup(50, cosine_schedule(950, final=0.05)))
+
+is what the Trainer does by default: `course_lib.train.warmup_cosine`. The Transformer's schedule, `inverse_sqrt`, is
+there too.
+"""
+
+import math
+
+from course_lib.train import Schedule
+
+
+def cosine_schedule(steps: int, final: float = 0.0) -> Schedule:
+    """Return the schedule that falls from 1 along half a cosine: final + (1 − final)(1 + cos(π t / steps)) / 2.
+
+    steps    the step t at which `final` is reached; it stays there
+    final    the factor in the end
+
+    Raises ValueError when steps is less than 1.  Eq. 5 of Loshchilov and Hutter 2017, without restarts.
+
+    >>> [round(cosine_schedule(4)(t), 3) for t in range(6)]
+    [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
+    """
+    _require_at_least_one("steps", steps)
+    return lambda step: final + (1 - final) * (1 + math.cos(math.pi * min(step / steps, 1.0))) / 2
+
+
+def step_schedule(every: int, factor: float = 0.1) -> Schedule:
+    """Return the schedule that is multiplied by a factor again and again: factor^⌊t / every⌋.
+
+    every   steps between two changes
+    factor  what each change multiplies by
+
+    Raises ValueError when every is less than 1.
+
+    >>> [step_schedule(2, 0.5)(t) for t in range(5)]
+    [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
+    _require_at_least_one("every", every)
+    return lambda step: factor ** (step // every)
+
+
+def linear_warmup(warmup: int, then: Schedule | None = None) -> Schedule:
+    """Return the schedule that rises in equal parts to 1, and goes on with another one from there.
+
+    warmup  the number of steps that rise: 1/warmup, 2/warmup, … 1. The first is not 0, which would change nothing
+    then    what follows; its step 0 is the last one of the rise. None: stays at 1
+
+    Raises ValueError when warmup is less than 1.  Goyal et al. 2017, §2.2.
+
+    >>> [linear_warmup(4, step_schedule(2, 0.5))(t) for t in range(7)]
+    [0.25, 0.5, 0.75, 1.0, 1.0, 0.5, 0.5]
+    """
+    _require_at_least_one("warmup", warmup)
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        return 1.0 if then is None else then(step + 1 - warmup)
+
+    return factor
+
+
+def _require_at_least_one(name: str, count: int) -> None:
+    if count < 1:
+        raise ValueError(f"{name} must be at least 1 step, got {count}")

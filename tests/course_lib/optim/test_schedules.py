@@ -1,0 +1,78 @@
+"""Schedules against torch.optim.lr_scheduler, and against the Trainer's own."""
+
+import doctest
+
+import pytest
+import torch
+from torch.optim import lr_scheduler
+
+from course_lib.optim import cosine_schedule, linear_warmup, schedules, step_schedule
+from course_lib.train import warmup_cosine
+
+
+def factors(make, steps):
+    """Return what one of torch's schedulers multiplies a rate of 1 by, at each of the steps."""
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    scheduler, values = make(optimizer), []
+    for _ in range(steps):
+        values.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return values
+
+
+def ours(schedule, steps):
+    return [schedule(step) for step in range(steps)]
+
+
+def test_the_examples_in_the_docstrings_hold():
+    assert doctest.testmod(schedules).failed == 0
+
+
+@pytest.mark.parametrize("steps, final", [(1, 0.0), (7, 0.0), (100, 0.1)])
+def test_the_cosine_is_torchs_and_stays_at_its_end(steps, final):
+    expected = factors(lambda o: lr_scheduler.CosineAnnealingLR(o, T_max=steps, eta_min=final), steps + 1)
+    assert ours(cosine_schedule(steps, final), steps + 1) == pytest.approx(expected, abs=1e-12)
+    assert cosine_schedule(steps, final)(5 * steps) == final
+
+
+@pytest.mark.parametrize("every, factor", [(1, 0.5), (3, 0.1), (10, 1.0)])
+def test_steps_are_torchs(every, factor):
+    expected = factors(lambda o: lr_scheduler.StepLR(o, every, gamma=factor), 31)
+    assert ours(step_schedule(every, factor), 31) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("warmup", [2, 5])
+def test_the_warm_up_is_torchs_linear_one(warmup):
+    linear = factors(lambda o: lr_scheduler.LinearLR(o, 1 / warmup, total_iters=warmup - 1), 10)
+    assert ours(linear_warmup(warmup), 10) == pytest.approx(linear, rel=1e-12)
+
+
+def test_what_follows_the_warm_up_starts_at_its_peak():
+    schedule = linear_warmup(4, cosine_schedule(20, final=0.2))
+    values = ours(schedule, 30)
+    assert values[:4] == [0.25, 0.5, 0.75, 1.0]
+    torchs = factors(lambda o: lr_scheduler.CosineAnnealingLR(o, T_max=20, eta_min=0.2), 21)
+    assert values[3:24] == pytest.approx(torchs)
+    assert values[24:] == [0.2] * 6
+    assert linear_warmup(1, step_schedule(1, 0.5))(0) == 1.0
+
+
+def test_a_warm_up_and_a_cosine_are_what_the_trainer_uses_by_default():
+    for steps, warmup, final in ((1000, 0.05, 0.05), (37, 0.3, 0.0)):
+        rising = round(warmup * steps)
+        composed = linear_warmup(rising, cosine_schedule(steps - rising, final))
+        assert ours(composed, steps) == pytest.approx(ours(warmup_cosine(steps, warmup, final), steps), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: cosine_schedule(0), "steps must be at least 1 step, got 0"),
+        (lambda: step_schedule(0), "every must be at least 1 step, got 0"),
+        (lambda: linear_warmup(0), "warmup must be at least 1 step, got 0"),
+    ],
+)
+def test_schedules_of_no_steps_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
