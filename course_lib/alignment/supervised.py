@@ -1,0 +1,128 @@
+"""Supervised fine-tuning: next-token prediction in which only the reply is graded (Ouyang et al. 2022, step 1).
+
+The prompt is read, never predicted: a model that is to answer need not learn how people ask. Logits at position t are
+the model's opinion of token t + 1; every function here shifts them itself, so ids and masks come in unshifted.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_IGNORED = -100  # the label that F.cross_entropy leaves out by default
+
+
+def join_replies(
+    prompts: Sequence[Sequence[int]], replies: Sequence[Sequence[int]], pad_id: int = 0
+) -> tuple[Tensor, Tensor]:
+    """Put each reply behind its prompt and fill up at the right: one batch to fine-tune on.
+
+    prompts  B lists of token ids, none empty: the first token of a text is predicted by nothing
+    replies  B lists of token ids; end them with the token that ends a text, or the model never learns to stop
+    pad_id   fills short rows; a causal model needs no mask for it
+    returns  ids (B, T) int64 and reply (B, T) boolean, True = a token of the reply
+
+    Raises ValueError when there are not as many replies as prompts, none at all, or a prompt is empty.
+
+    >>> ids, reply = join_replies([[5, 6], [7]], [[8], [9, 9]])
+    >>> ids.tolist(), reply.int().tolist()
+    ([[5, 6, 8], [7, 9, 9]], [[0, 0, 1], [0, 1, 1]])
+    """
+    if not prompts or len(prompts) != len(replies):
+        raise ValueError(f"replies must be as many as prompts, at least one, got {len(replies)} and {len(prompts)}")
+    if not all(len(prompt) for prompt in prompts):
+        raise ValueError("every prompt must have a token: without one nothing predicts the reply's first")
+    length = max(len(prompt) + len(reply) for prompt, reply in zip(prompts, replies))
+    ids = torch.full((len(prompts), length), pad_id)
+    graded = torch.zeros(len(prompts), length, dtype=torch.bool)
+    for row, (prompt, reply) in enumerate(zip(prompts, replies)):
+        end = len(prompt) + len(reply)
+        ids[row, :end] = torch.tensor([*prompt, *reply])
+        graded[row, len(prompt) : end] = True
+    return ids, graded
+
+
+def sft_loss(logits: Tensor, ids: Tensor, reply: Tensor) -> Tensor:
+    """Return the mean cross-entropy of the reply's tokens, in nats a token: a scalar.
+
+    logits   (B, T, V) of a model that read ids; those of the last position are not used
+    ids      (B, T) int64, prompt and reply
+    reply    (B, T) boolean, True = a token that the model is to produce. Of what stands at position 0 nothing is known
+             beforehand: it never counts
+    returns  the mean over all such tokens of the batch, so that a long reply weighs more than a short one; 0 where
+             there is none
+
+    Raises ValueError for shapes that do not fit, TypeError for a mask that is not boolean.
+
+    >>> logits = torch.tensor([[[0.0, 0.0], [0.0, 1.0986], [0.0, 0.0]]])  # second row: probabilities 1/4 and 3/4
+    >>> sft_loss(logits, torch.tensor([[0, 1, 1]]), torch.tensor([[False, False, True]]))  # ln 4/3
+    tensor(0.2877)
+    """
+    _require_fitting(logits, ids, reply)
+    labels = ids[:, 1:].masked_fill(~reply[:, 1:], _IGNORED)
+    total = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels.flatten(), ignore_index=_IGNORED, reduction="sum")
+    return total / reply[:, 1:].sum().clamp(min=1)
+
+
+def token_log_probs(logits: Tensor, ids: Tensor) -> Tensor:
+    """Return the log-probability, in nats, of every token but the first, each given those before it.
+
+    logits   (B, T, V) of a model that read ids
+    ids      (B, T) int64
+    returns  (B, T − 1); entry t belongs to token t + 1, so it goes with reply[:, 1:]
+
+    Raises ValueError for shapes that do not fit.
+    """
+    _require_fitting(logits, ids, None)
+    losses = F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+    return -losses.view(ids.size(0), -1)
+
+
+def sequence_log_probs(logits: Tensor, ids: Tensor, reply: Tensor) -> Tensor:
+    """Return the log-probability of each reply given its prompt: (B,), in nats, the sum over its tokens.
+
+    Arguments and errors as for `sft_loss`. A sum, not a mean: it is log π(reply | prompt), which the derivations of
+    REINFORCE and DPO ask for; a mean per token would be another objective.
+    """
+    _require_fitting(logits, ids, reply)
+    return token_log_probs(logits, ids).masked_fill(~reply[:, 1:], 0.0).sum(-1)
+
+
+def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Return the mean of the values where the mask is True, everywhere without one; 0 where nothing counts.
+
+    values  any shape
+    mask    the same shape, boolean, or None
+
+    Raises TypeError and ValueError for a mask that is not boolean or of another shape.
+    """
+    if mask is None:
+        return values.mean()
+    require_mask(mask, values.shape)
+    return values.masked_fill(~mask, 0.0).sum() / mask.sum().clamp(min=1)
+
+
+def require_mask(mask: Tensor, shape: torch.Size, name: str = "reply") -> None:
+    """Raise TypeError unless the mask is boolean, ValueError unless it has the shape."""
+    if mask.dtype != torch.bool:
+        raise TypeError(f"{name} must be a boolean tensor, True = counts, got dtype {mask.dtype}")
+    if mask.shape != shape:
+        raise ValueError(f"{name} must have the shape {tuple(shape)}, got {tuple(mask.shape)}")
+
+
+def require_same_shape(**tensors: Tensor) -> None:
+    """Raise ValueError unless all tensors have the shape of the first."""
+    (first, wanted), *others = tensors.items()
+    for name, tensor in others:
+        if tensor.shape != wanted.shape:
+            raise ValueError(f"{name} must have the shape of {first}, {tuple(wanted.shape)}, got {tuple(tensor.shape)}")
+
+
+def _require_fitting(logits: Tensor, ids: Tensor, reply: Tensor | None) -> None:
+    if ids.dim() != 2 or logits.dim() != 3 or logits.shape[:2] != ids.shape:
+        raise ValueError(
+            f"logits must have the shape (B, T, V) and ids (B, T), got {tuple(logits.shape)} and {tuple(ids.shape)}"
+        )
+    if reply is not None:
+        require_mask(reply, ids.shape)

@@ -1,0 +1,35 @@
+"""Intensities against limits that can be seen without the formula."""
+
+import doctest
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course_lib.scaling import attainable_flops, matmul_intensity, roofline
+
+sizes = st.integers(1, 5000)
+
+
+def test_the_examples_in_the_docstrings_hold():
+    assert doctest.testmod(roofline).failed == 0
+
+
+@given(sizes, sizes, sizes, st.sampled_from([1, 2, 4]))
+def test_no_product_does_more_for_a_byte_than_its_smallest_size_allows(m, k, n, width):
+    intensity = matmul_intensity(m, k, n, width)
+    assert intensity < 2 * min(m, k, n) / width
+    assert intensity > 2 / (3 * width) * min(m, k, n) - 1e-9  # each of three matrices costs at most 1 / the smallest
+    assert intensity == matmul_intensity(n, m, k, width)
+
+
+def test_below_the_ridge_memory_decides_and_above_it_arithmetic():
+    device = {"peak_flops": 100.0, "bandwidth": 10.0}
+    assert [attainable_flops(i, **device) for i in (1.0, 5.0, 10.0, 50.0)] == [10.0, 50.0, 100.0, 100.0]
+
+
+def test_bad_sizes_are_refused_by_name():
+    with pytest.raises(ValueError, match="k must be at least 1, got 0"):
+        matmul_intensity(1, 0, 1)
+    with pytest.raises(ValueError, match=r"bandwidth must be positive, got 0\.0"):
+        attainable_flops(1.0, 1.0, 0.0)
