@@ -106,7 +106,8 @@ def description_in(notebook: NotebookNode) -> dict:
 
 def refused_notebook(release: NotebookNode, about: dict) -> NotebookNode:
     """Return what Formgrader shows of a submission that could not be graded: the lesson, with the reason on top."""
-    text = f"**This submission could not be graded.**\n\n    {' '.join(about['refused'].split())}"
+    text = "**This submission could not be graded.** Below stands the lesson as students received it."
+    text += f"\n\n    {' '.join(about['refused'].split())}"
     reason = nbformat.v4.new_markdown_cell(text, id="not-gradable", metadata={"course": {"role": "prose"}})
     return with_description(nbformat.from_dict({**release, "cells": [reason, *release.cells]}), about)
 
@@ -164,7 +165,7 @@ def _row(exercise: dict, given: Given) -> dict:
         "tone": tone,
         "points": points,
         "max_points": exercise["max_points"],
-        "automatic": exercise["points"] if by_hand is not None and not read else None,
+        "automatic": None if by_hand in (None, exercise["points"]) or read else exercise["points"],
         "waiting": by_hand is None and exercise["verdict"] in (verdicts.BY_HAND, "not graded"),
         "comment": given.comments.get(name, ""),
         "message": "" if read or exercise["verdict"] == verdicts.PASSED else _prose(exercise.get("message", "")),

@@ -97,6 +97,13 @@ class Results:
             os.replace(self.part, self.path)
 
 
+def spreadsheet_cell(value: object) -> object:
+    """Return a table's cell that no spreadsheet takes for a formula, in half or full width."""
+    if isinstance(value, str) and (value.lstrip()[:1] in tuple("=+-@＝＋－＠") or value[:1] in ("\t", "\r", "\n")):
+        return f"'{value}"
+    return value
+
+
 def write_csv(path: Path, results: list[dict]) -> None:
     """Write `grades.csv`: a row for each submission, with an empty score where there is none."""
     part = path.with_name(f".{path.name}.part")
@@ -108,5 +115,5 @@ def write_csv(path: Path, results: list[dict]) -> None:
             graded = result["status"] != NOT_GRADABLE
             score = result["score"] if graded else ""  # not graded is not zero
             row = [result["student"], result["lesson"], result["status"], score, result["max_score"]]
-            writer.writerow([*row, result.get("by_hand", 0), result["reason"], now])
+            writer.writerow(map(spreadsheet_cell, [*row, result.get("by_hand", 0), result["reason"], now]))
     os.replace(part, path)

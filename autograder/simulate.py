@@ -1,9 +1,10 @@
 """A small simulated class: submissions that show what a grader meets, made from the lessons themselves.
 
 `python -m autograder.simulate DIR LESSON …` writes them in nbgrader's layout. `make demo` grades them.
+With `--students N` the class has N students who are drawn (see `simulated_class.py`), and not these nine.
 """
 
-import sys
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from nbformat.notebooknode import NotebookNode
 
 from autograder.build import student_notebook
 from autograder.lesson import AuthoredExercise, Lesson, find_lessons, read_lesson
+from autograder.simulated_class import simulate_class
 from course_lib.checks.forbidden import forbidden_in
 
 Student = Callable[[Lesson, NotebookNode], None]
@@ -134,7 +136,21 @@ STUDENTS: dict[str, Student] = {
 }
 
 
+def main(arguments: list[str] | None = None) -> None:
+    """Run as a program."""
+    parser = argparse.ArgumentParser(prog="python -m autograder.simulate", description="Write a simulated class.")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder to write to, in nbgrader's layout")
+    parser.add_argument("lessons", nargs="+", metavar="LESSON", help="for instance 01_information")
+    parser.add_argument("--students", type=int, metavar="N", help="draw N students (default: nine that are named)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="draw the same students again (default: 0)")
+    options = parser.parse_args(arguments)
+    lessons = [read_lesson(path) for path in find_lessons(ROOT / "solutions", tuple(options.lessons))]
+    if options.students is None:
+        made = simulate(lessons, options.folder)
+    else:
+        made = simulate_class(lessons, options.folder, options.students, options.seed)
+    print(f"{len(made)} submissions of {options.students or len(STUDENTS)} simulated students in {options.folder}")
+
+
 if __name__ == "__main__":
-    folder, *names = sys.argv[1:]
-    made = simulate([read_lesson(path) for path in find_lessons(ROOT / "solutions", tuple(names))], Path(folder))
-    print(f"{len(made)} submissions of {len(STUDENTS)} simulated students in {folder}")
+    main()

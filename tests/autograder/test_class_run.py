@@ -48,7 +48,7 @@ class Course:
 
     def table(self):
         with (self.root / "grades.csv").open(encoding="utf-8", newline="") as file:
-            return {row["student"]: row for row in csv.DictReader(file)}
+            return {row["student"].removeprefix("'"): row for row in csv.DictReader(file)}
 
 
 def point_of(result, name):
@@ -150,6 +150,11 @@ def test_a_result_has_the_fields_that_others_rely_on(course):
             assert exercise["message"] and (exercise["mistake"] is None or exercise["verdict"] == "mistake")
     line = next(line for line in made.lines() if line["student"] == "ada")
     assert line["exercises"][0]["id"] == ENTROPY
+
+
+def test_a_spreadsheet_takes_no_name_for_a_formula(course):
+    made, _ = course
+    assert made.table()["=1+1"]["student"] == "'=1+1"
 
 
 def test_zero_and_not_graded_are_not_the_same(course):

@@ -8,7 +8,7 @@ import pytest
 from autograder.cli import main
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
-COMMANDS = ("build", "verify", "release", "grade", "doctor")
+COMMANDS = ("build", "verify", "release", "grade", "report", "replay", "doctor")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], *([command, "--help"] for command in COMMANDS)], ids=" ".join)
