@@ -1,0 +1,74 @@
+"""Are the vectors any good? Intrinsic measures: agreement with people's judgements of similarity, and analogies.
+
+An intrinsic measure looks at the vectors themselves. An extrinsic one looks at a task that uses them (the text
+classifier of lesson 04, for instance), and is what counts in the end; the two need not agree.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from course_lib.embeddings.word_vectors import WordVectors
+
+
+def spearman(x: Tensor, y: Tensor) -> float:
+    """Return Spearman's rank correlation: Pearson's, of the ranks; equal values share the mean of their ranks.
+
+    x, y     (n,) numbers, n at least 2, neither all equal
+    returns  −1 … 1
+
+    Raises ValueError for shapes that do not fit, and where the correlation is not defined.  Spearman 1904.
+
+    >>> spearman(torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([1.0, 2.0, 30.0, 20.0]))
+    0.8
+    """
+    if x.shape != y.shape or x.dim() != 1 or len(x) < 2:
+        raise ValueError(f"x and y must be (n,) with n ≥ 2, got {tuple(x.shape)} and {tuple(y.shape)}")
+    a, b = (ranks - ranks.mean() for ranks in (_ranks(x), _ranks(y)))
+    if not a.any() or not b.any():
+        raise ValueError(f"x and y must each have two different values, got {x} and {y}")
+    return (a @ b / (a @ a * (b @ b)).sqrt()).item()
+
+
+def word_similarity(vectors: WordVectors, judged: Iterable[tuple[str, str, float]]) -> tuple[float, float]:
+    """Compare cosines with people's judgements, such as those of WordSim-353 or SimLex-999.
+
+    vectors  of the words
+    judged   (word, word, similarity on any scale)
+    returns  Spearman's correlation over the pairs whose words both have vectors, and the share of such pairs
+
+    Raises ValueError when fewer than two pairs have vectors, or the correlation is not defined.
+    """
+    judged = list(judged)
+    known = [(a, b, value) for a, b, value in judged if a in vectors and b in vectors]
+    if len(known) < 2:
+        raise ValueError(f"judged must have two pairs of words with vectors, got {len(known)} of {len(judged)}")
+    cosines = torch.tensor([vectors.similarity(a, b) for a, b, _ in known])
+    return spearman(cosines, torch.tensor([value for _, _, value in known])), len(known) / len(judged)
+
+
+def analogy_accuracy(
+    vectors: WordVectors, questions: Iterable[Sequence[str]], multiply: bool = False
+) -> tuple[float, float]:
+    """Ask analogies, and count the right answers; the three words of a question are not allowed as its answer.
+
+    vectors    of the words
+    questions  (a, b, c, d): a is to b as c is to d
+    multiply   False: 3CosAdd, True: 3CosMul
+    returns    share of right answers among the questions whose four words have vectors, and the share of such questions
+
+    Raises ValueError when no question can be asked.  Mikolov et al. 2013c.
+    """
+    questions = list(questions)
+    known = [question for question in questions if all(word in vectors for word in question)]
+    if not known:
+        raise ValueError(f"questions must have one whose words all have vectors, got none in {len(questions)}")
+    right = sum(vectors.analogy(a, b, c, multiply=multiply)[0][0] == d for a, b, c, d in known)
+    return right / len(known), len(known) / len(questions)
+
+
+def _ranks(x: Tensor) -> Tensor:
+    _, places, repeats = x.unique(return_inverse=True, return_counts=True)
+    last = repeats.cumsum(0).double()  # rank of the last of each group of equals
+    return (last - (repeats - 1) / 2)[places]
