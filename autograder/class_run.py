@@ -94,11 +94,13 @@ def grade_class(run: ClassRun, progress: Callable[[int, int], None] = lambda don
     seed = kept_seed(run.out, run.seed)
     with make_executor(run.jobs, run.scheduler) as executor:
         lessons: dict[str, GradedLesson] = {}
+        sandboxes = []  # they start while the gradebook does
         for name in sorted({place.lesson for place in places} & known.keys()):
             lessons[name] = prepare(read_lesson(known[name]), seed, run.limits)
+            sandboxes.append(executor.submit(try_sandbox, lessons[name], run.sandbox))
             publish(lessons[name].release, name, write_public(lessons[name].public), run.out, run.db_url)
-        for graded in lessons.values():
-            executor.submit(try_sandbox, graded, run.sandbox).result()
+        for future in sandboxes:
+            future.result()
         recorder = Recorder(run, lessons, seed)
         try:
             with Results(run.out) as file:

@@ -206,12 +206,13 @@ def _grade(options: argparse.Namespace) -> int:
     if options.jobs is not None and options.jobs < 1:
         raise ValueError(f"--jobs must be at least 1; got {options.jobs}.")
     out = (options.out or options.submitted.resolve().parent).resolve()
+    db_url, shown = _gradebook(options, out)
     out.mkdir(parents=True, exist_ok=True)
     run = ClassRun(
         submitted=options.submitted.resolve(),
         out=out,
         solutions=options.solutions,
-        db_url=options.db or f"sqlite:///{out / 'gradebook.db'}",
+        db_url=db_url,
         lessons=tuple(options.lesson),
         seed=options.seed,
         jobs=options.jobs,
@@ -226,12 +227,26 @@ def _grade(options: argparse.Namespace) -> int:
     except (AuthoringError, RuntimeError) as problem:
         print(problem, file=sys.stderr)
         return 1
-    except SQLAlchemyError as problem:
-        print(f"The gradebook {run.db_url} cannot be used: {problem}", file=sys.stderr)
+    except (SQLAlchemyError, ModuleNotFoundError) as problem:  # or the driver for such a database is not installed
+        print(f"The gradebook {shown} cannot be used: {problem}", file=sys.stderr)
         print("What was graded so far is kept; run the same command again to go on.", file=sys.stderr)
         return 1
     print_tables(console, results, out)
     return 1 if any(result["status"] == NOT_GRADABLE for result in results) else 0
+
+
+def _gradebook(options: argparse.Namespace, out: Path) -> tuple[str, str]:
+    """Return the address of the gradebook, and how it may be shown: without a password."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    db_url = options.db or f"sqlite:///{out / 'gradebook.db'}"
+    try:
+        return db_url, make_url(db_url).render_as_string(hide_password=True)
+    except ArgumentError:
+        raise ValueError(
+            f"--db must be a URL, for instance sqlite:////srv/class/gradebook.db; got {db_url!r}."
+        ) from None
 
 
 def _report_command(commands: argparse._SubParsersAction) -> None:
@@ -255,13 +270,13 @@ def _report(options: argparse.Namespace) -> int:
 
     from autograder.report import write_report
 
-    out = options.out.resolve()
-    db_url, console = options.db or f"sqlite:///{out / 'gradebook.db'}", Console()
+    out, console = options.out.resolve(), Console()
+    db_url, shown = _gradebook(options, out)
     try:
         with console.status("") as status:
             path = write_report(out, db_url, lambda what: status.update(f"{what} …"))
-    except SQLAlchemyError as problem:
-        print(f"The gradebook {db_url} cannot be used: {problem}", file=sys.stderr)
+    except (SQLAlchemyError, ModuleNotFoundError) as problem:
+        print(f"The gradebook {shown} cannot be used: {problem}", file=sys.stderr)
         return 1
     console.print(path, soft_wrap=True, highlight=False)
     return 0

@@ -8,6 +8,7 @@ import sys
 import warnings
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbconvert.exporters.exporter import ResourcesDict
@@ -25,6 +26,7 @@ from nbgrader.api import (
 )
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.preprocessors import ComputeChecksums, SaveCells
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import SAWarning
 
 from autograder.build import grade_id
@@ -57,7 +59,7 @@ def publish(release: NotebookNode, lesson: str, cases: str, course: Path, db_url
         SaveCells().preprocess(notebook, resources)
     except RuntimeError as problem:
         raise RuntimeError(
-            f"The gradebook {db_url} has submissions for another version of {lesson} with other exercises. "
+            f"The gradebook {make_url(db_url)} has submissions for another version of {lesson} with other exercises. "
             f"Use a new gradebook (--db), or remove that assignment from this one. ({problem})"
         ) from problem
     for folder in ("source", "release"):
@@ -78,7 +80,13 @@ class MarksBook:
     """The open gradebook of one grading run."""
 
     def __init__(self, db_url: str) -> None:
-        self.gradebook = Gradebook(db_url)
+        url = make_url(db_url)
+        if url.get_backend_name() == "sqlite":
+            url = url.update_query_dict({"timeout": "60"})  # seconds to wait for another who writes
+        self.gradebook = Gradebook(url.render_as_string(hide_password=False))
+        if url.get_backend_name() == "sqlite":  # whoever reads meanwhile, as Formgrader does, is not in the way
+            self.gradebook.db.execute(text("PRAGMA journal_mode=WAL"))
+            self.gradebook.db.commit()
 
     def close(self) -> None:
         """Close the connection to the database."""
@@ -89,18 +97,19 @@ class MarksBook:
 
         A hand-given mark stays; if the automatic one changed, a person is asked to look.
         """
-        student, lesson = grading.submission.student, grading.submission.lesson
-        self._submission(student, lesson, submitted)
+        submission = self._submission(grading.submission.student, grading.submission.lesson, submitted)
+        grades, comments = self._of(submission, Grade), self._of(submission, Comment)
         for verdict in grading.verdicts:
             name = grade_id(verdict.id)
-            grade = self.gradebook.find_grade(name, lesson, lesson, student)
+            grade = grades[name]
             score = None if verdict.verdict == BY_HAND else verdict.points
             changed = score != grade.auto_score
             grade.auto_score = score
             grade.needs_manual_grade = (score is None and grade.manual_score is None) or (
                 grade.manual_score is not None and changed
             )
-            self._comment(name, lesson, student, f"{verdict.verdict}: {verdict.message}")
+            if comment := comments.get(f"{name}-answer") or comments.get(name):
+                comment.auto_comment = printable(f"{verdict.verdict}: {verdict.message}")
         self.gradebook.db.commit()
 
     def refuse(self, student: str, lesson: str, reason: str, submitted: datetime | None) -> None:
@@ -113,14 +122,6 @@ class MarksBook:
             for comment in notebook.comments:
                 comment.auto_comment = f"not gradable: {reason}"
         self.gradebook.db.commit()
-
-    def has(self, student: str, lesson: str) -> bool:
-        """Whether there is a submission of this student for this lesson."""
-        try:
-            self.gradebook.find_submission(lesson, student)
-        except MissingEntry:
-            return False
-        return True
 
     def marks(self, lesson: str) -> dict[str, dict[str, float | None]]:
         """Return the automatic marks of a lesson by student and nbgrader's id; None where a person must give one."""
@@ -163,17 +164,15 @@ class MarksBook:
         """Return the score with hand-given marks."""
         return float(self.gradebook.find_submission(lesson, student).score)
 
-    def _submission(self, student: str, lesson: str, submitted: datetime | None):
+    def _submission(self, student: str, lesson: str, submitted: datetime | None) -> SubmittedAssignment:
         self.gradebook.update_or_create_student(student)
         timestamp = {} if submitted is None else {"timestamp": submitted}
         submission = self.gradebook.update_or_create_submission(lesson, student, **timestamp)
         submission.timestamp = submitted  # not an earlier one's; Formgrader compares it with the file's
         return submission
 
-    def _comment(self, name: str, lesson: str, student: str, text: str) -> None:
-        for cell in (f"{name}-answer", name):
-            try:
-                self.gradebook.find_comment(cell, lesson, lesson, student).auto_comment = printable(text)
-                return
-            except MissingEntry:
-                continue
+    def _of(self, submission: SubmittedAssignment, kind: type) -> dict[str, Any]:
+        """Return a submission's grades or comments by the name of their cell, in one query."""
+        notebooks = [notebook.id for notebook in submission.notebooks]
+        rows = self.gradebook.db.query(BaseCell.name, kind).join(kind, kind.cell_id == BaseCell.id)
+        return dict(rows.filter(kind.notebook_id.in_(notebooks)).all())

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from autograder.cli import main
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
+SOLUTIONS = Path(__file__).parent.parent / "lessons"
 COMMANDS = ("build", "verify", "release", "grade", "report", "replay", "doctor")
 
 
@@ -111,3 +113,13 @@ def test_doctor_names_what_this_machine_has(capsys):
 def test_the_module_runs_as_a_program():
     done = subprocess.run([sys.executable, "-m", "autograder", "--help"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and "usage: autograder" in done.stdout
+
+
+def test_a_gradebook_that_is_no_address_is_wrong_usage_and_a_password_is_not_shown(tmp_path, capsys):
+    (tmp_path / "submitted" / "ada" / "90_sample").mkdir(parents=True)
+    grade = ["grade", str(tmp_path / "submitted"), "--solutions", str(SOLUTIONS), "--db"]
+    assert main([*grade, "nonsense"]) == 2
+    assert "--db must be a URL" in capsys.readouterr().err
+    assert main([*grade, "postgresql+psycopg://ada:marzipan@127.0.0.1:1/course"]) == 1
+    said = capsys.readouterr().err
+    assert "cannot be used" in said and "marzipan" not in said and "127.0.0.1" in said
