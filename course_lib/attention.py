@@ -78,7 +78,7 @@ def padding_mask(ids: Tensor, pad_id: int = 0) -> Tensor:
 def combine_masks(*masks: Tensor | None) -> Tensor | None:
     """Return the mask that allows only what every given mask allows.
 
-    masks    boolean tensors that broadcast with each other, True = may attend; None forbids nothing
+    masks    boolean tensors of shapes that broadcast with each other, True = may attend; None forbids nothing
     returns  their logical and, or None when there is no mask among them
 
     Raises TypeError for a mask that is not boolean.
@@ -135,7 +135,7 @@ def scaled_dot_product_attention(
 def fused_attention(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, dropout: float = 0.0, bias: Tensor | None = None
 ) -> Tensor:
-    """Return the output of `scaled_dot_product_attention` alone, computed by PyTorch's fused kernel.
+    """Return the output (..., T, E) of `scaled_dot_product_attention` alone, computed by PyTorch's fused kernel.
 
     Arguments, errors and rows with nothing to attend to are the same. The weights never exist as a matrix, so
     the memory is linear in T, not quadratic (FlashAttention, Dao et al. 2022); a mask or a bias still costs its size.

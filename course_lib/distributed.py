@@ -75,7 +75,7 @@ def share_of(draw: Draw, rank: int, n_processes: int) -> Draw:
 
 
 def average(tensor: Tensor) -> None:
-    """Replace a tensor, in place, by its mean over all processes. They wait here for each other."""
+    """Replace a tensor of any shape, in place, by its mean over all processes. They wait here for each other."""
     dist.all_reduce(tensor)  # the sum
     tensor.div_(dist.get_world_size())
 

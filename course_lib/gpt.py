@@ -203,6 +203,7 @@ class GELU(nn.Module):
         self.approximate = "tanh" if config.ffn == "gelu_tanh" else "none"
 
     def forward(self, x: Tensor) -> Tensor:
+        """x (B, T, d_model) → the same shape."""
         return self.down(F.gelu(self.up(x), approximate=self.approximate))
 
 
@@ -215,6 +216,7 @@ class SwiGLU(nn.Module):
         self.down = nn.Linear(config.d_ff, config.d_model, bias=config.bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        """x (B, T, d_model) → the same shape."""
         gate, up = self.gate_up(x).chunk(2, dim=-1)
         return self.down(F.silu(gate) * up)
 

@@ -71,6 +71,7 @@ class ContextCache:
 
     @property
     def length(self) -> int:
+        """The number of tokens seen in each row, 0 before the first."""
         return 0 if self.ids is None else self.ids.size(1)
 
     def extend(self, ids: Tensor) -> None:

@@ -10,7 +10,8 @@ has written and across at what the encoder made of the source. Lesson 14 builds 
 - There are two masks, not three: the source's hides its padding from the encoder *and* from the decoder's look across.
 - `encode` and `decode` return one tensor; `attention_maps` returns the weights.
 
-Not here: a cache for generation (lesson 15); decoding with beams (`course_lib.decoding` is for language models).
+Not here: a cache for generation (lesson 15); decoding with beams (`course_lib.decoding` does it, through
+`course_lib.seq2seq.ConditionalLM`).
 """
 
 import math

@@ -39,7 +39,7 @@ def english(n_chars: int | None = None, held_out: bool = False) -> str:
 
     Raises ValueError when there are fewer characters than n_chars.
     """
-    return _beginning(_english()[held_out], n_chars)
+    return beginning(_english()[held_out], n_chars)
 
 
 def python_sources(n_chars: int | None = None, held_out: bool = False) -> str:
@@ -50,10 +50,14 @@ def python_sources(n_chars: int | None = None, held_out: bool = False) -> str:
 
     Raises ValueError when there are fewer characters than n_chars.
     """
-    return _beginning(_python_sources()[held_out], n_chars)
+    return beginning(_python_sources()[held_out], n_chars)
 
 
-def _beginning(text: str, n_chars: int | None) -> str:
+def beginning(text: str, n_chars: int | None) -> str:
+    """Return the first n_chars characters of a text, or all of it for None.
+
+    Raises ValueError when there are fewer, or n_chars is not at least 1.
+    """
     if n_chars is None:
         return text
     if not 1 <= n_chars <= len(text):

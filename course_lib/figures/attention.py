@@ -244,7 +244,12 @@ def memory(lengths: Sequence[int], named: Mapping[str, Sequence[float]], title: 
 
 
 def leak(tokens: Sequence[str], changes: Mapping[str, Tensor], changed: int) -> Figure:
-    """Draw how much each position's output moved when one token was replaced, a panel per mask."""
+    """Draw how much each position's output moved when one token was replaced, a panel per mask.
+
+    tokens   the T tokens, as labels
+    changes  name of a mask → (T,) how far each position's output moved, ≥ 0
+    changed  position of the token that was replaced
+    """
     figure, all_axes = panels(len(changes), width=9.6, height=3.4)
     for axes, (name, values) in zip(all_axes, changes.items()):
         colours = [ORANGE if i == changed else RUST if i < changed else BLUE for i in range(len(tokens))]

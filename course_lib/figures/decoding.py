@@ -60,7 +60,12 @@ def survivors(words: Sequence[str], logits: Tensor, sampling: Sampling, bars: in
 
 
 def temperatures(words: Sequence[str], logits: Tensor, values: Sequence[float]) -> Figure:
-    """Draw softmax(logits / T) for several temperatures T, a panel each, with the same axes."""
+    """Draw softmax(logits / T) for several temperatures T, a panel each, with the same axes.
+
+    words   the outcomes, labels of the bars
+    logits  (len(words),) before the division
+    values  the temperatures, each above 0
+    """
     figure, all_axes = panels(len(values), width=2.5 * len(values) + 0.6, height=3.3)
     for axes, value in zip(all_axes, values):
         probs = Sampling(temperature=value).filter(logits.detach().float()).softmax(-1)

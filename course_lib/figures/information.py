@@ -156,7 +156,12 @@ def temperature(words: Sequence[str], logits: Tensor, t: float) -> Figure:
 
 
 def temperatures(words: Sequence[str], logits: Tensor, ts: Sequence[float]) -> Figure:
-    """Return one panel of bars per temperature (three in a row)."""
+    """Return one panel of bars per temperature (three in a row).
+
+    words   the outcomes, labels of the bars
+    logits  (len(words),) before the division by the temperature
+    ts      temperatures, each above 0
+    """
     rows = -(-len(ts) // 3)
     figure, axes = panels(3, rows, width=10.0, height=2.6 * rows + 0.7)
     for i, (axis, t) in enumerate(zip(axes, ts)):

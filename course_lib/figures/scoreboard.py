@@ -1,22 +1,11 @@
 """The scoreboard as horizontal bars: shorter is better, a line marks what no model can beat, pale bars wait."""
 
-from typing import NotRequired, TypedDict
-
 from matplotlib.figure import Figure
 
 from course_lib.figures.style import BLUE, INK, PALE, RUST, panel_title, panels
+from course_lib.scoreboard.board import Entry
 
 QUIET = "#595959"  # grey that can still be read on PALE (contrast 5.6 : 1)
-
-
-class Entry(TypedDict):
-    """One line of the board; a place that waits for its lesson has only the first two."""
-
-    model: str
-    lesson: str
-    nats_per_token: NotRequired[float]
-    parameters: NotRequired[int]
-    seconds: NotRequired[float]
 
 
 def scoreboard_bars(done: list[Entry], waiting: list[Entry], *, floor: float | None, ceiling: float) -> Figure:

@@ -34,7 +34,7 @@ class Counts:
 
     @property
     def vocab_size(self) -> int:
-        """V."""
+        """V, the number of different tokens."""
         return self.trie.vocab_size
 
     def count(self, ngram: Sequence[int]) -> int:

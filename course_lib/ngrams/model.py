@@ -44,7 +44,7 @@ class NGramModel:
 
     @property
     def vocab_size(self) -> int:
-        """V."""
+        """V, the number of different tokens."""
         return self.trie.vocab_size
 
     def log_probs(self, tokens: Sequence[int] | np.ndarray | Tensor) -> np.ndarray:

@@ -35,7 +35,7 @@ class _Optimizer(torch.optim.Optimizer):
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
         """Change every parameter that has a gradient by one step.
 
-        closure  recomputes the loss and its gradients, where the caller wants that done here
+        closure  recomputes the loss, a scalar, and its gradients, where the caller wants that done here
         returns  what closure returned
         """
         loss = None

@@ -127,6 +127,7 @@ class RNN(_Recurrent):
         self.activation = activation
 
     def read(self, x: Tensor, start: tuple[Tensor, ...], *weights: Tensor) -> tuple[Tensor, ...]:
+        """One layer in one direction: (B, T, I) and states (B, H) → states (h,) after every token, each (B, T, H)."""
         w_ih, w_hh, b_ih, b_hh = weights
         return (rnn_forward(x, *start, w_ih, w_hh, b_ih + b_hh, getattr(torch, self.activation)),)
 
@@ -141,6 +142,7 @@ class LSTM(_Recurrent):
     n_gates, n_states = 4, 2
 
     def read(self, x: Tensor, start: tuple[Tensor, ...], *weights: Tensor) -> tuple[Tensor, ...]:
+        """One layer in one direction: (B, T, I) and states (B, H) → states (h, c) after every token, each (B, T, H)."""
         w_ih, w_hh, b_ih, b_hh = weights
         return lstm_forward(x, start, w_ih, w_hh, b_ih + b_hh)
 
@@ -154,6 +156,7 @@ class GRU(_Recurrent):
     n_gates = 3
 
     def read(self, x: Tensor, start: tuple[Tensor, ...], *weights: Tensor) -> tuple[Tensor, ...]:
+        """One layer in one direction: (B, T, I) and states (B, H) → states (h,) after every token, each (B, T, H)."""
         w_ih, w_hh, b_ih, b_hh = weights
         return (gru_forward(x, *start, w_ih, w_hh, b_ih, b_hh),)
 

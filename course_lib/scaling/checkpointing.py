@@ -13,10 +13,10 @@ from torch.utils.checkpoint import checkpoint
 
 
 def checkpointed(layers: Sequence[Callable[[Tensor], Tensor]], x: Tensor, every: int = 1) -> Tensor:
-    """Return layers[-1](… layers[1](layers[0](x))), keeping for the backward pass the input of every so many layers.
+    """Return `layers[-1](… layers[1](layers[0](x)))`, keeping for the backward pass the input of every so many layers.
 
     layers   modules or functions of one tensor
-    x        what the first one takes
+    x        what the first one takes, of any shape
     every    layers in a stretch: 1 keeps the input of each layer. What is kept (L / every inputs) and what a stretch
              holds while it is computed again (`every` layers) are least in sum at √L, if a layer keeps one tensor
     returns  what the last layer returns, with the gradients that it would have had; dropout draws the same again

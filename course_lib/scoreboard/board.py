@@ -2,12 +2,9 @@
 
 import html
 import math
-
-from IPython.display import display
+from typing import NotRequired, TypedDict
 
 from course_lib import store
-from course_lib.figures.scoreboard import Entry, scoreboard_bars
-from course_lib.figures.style import show
 from course_lib.scoreboard.texts import bits_per_byte, entropy_rate, known, vocab_size
 
 #: what the course will put on the board, and the lesson that does it
@@ -24,6 +21,16 @@ LADDER = {
     "mixture of experts": "17_moe",
 }
 _LUCK = 0.1  # nats by which a held-out sample may be easier than the language: about 20 standard errors
+
+
+class Entry(TypedDict):
+    """One line of the board; a place that waits for its lesson has only the first two."""
+
+    model: str
+    lesson: str
+    nats_per_token: NotRequired[float]
+    parameters: NotRequired[int]
+    seconds: NotRequired[float]
 
 
 def record(
@@ -73,6 +80,11 @@ def waiting() -> list[Entry]:
 
 def show_scoreboard(corpus: str = "mouse") -> None:
     """Put the board on the page: a figure and a table; for the toy language with the line that no model gets below."""
+    from IPython.display import display  # here, so that `record` needs neither IPython nor matplotlib
+
+    from course_lib.figures.scoreboard import scoreboard_bars
+    from course_lib.figures.style import show
+
     done, floor = rows(corpus), entropy_rate(corpus)
     places = waiting() if corpus == "mouse" else []
     best = min(done, key=lambda row: row["nats_per_token"], default=None)

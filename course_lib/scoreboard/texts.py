@@ -65,7 +65,7 @@ def training(n_tokens: int | None = 300_000, corpus: str = "mouse") -> Tensor:
 
 
 def held_out(corpus: str = "mouse") -> Tensor:
-    """Return the tokens on which every model is measured: int64; 20,000 words, or about 26,000 tokens of English."""
+    """Return the tokens on which every model is measured, int64 (N,): 20,000 words, or about 26,000 of English."""
     return (_mouse(2, 20_000) if known(corpus) == "mouse" else _english(True)).clone()
 
 

@@ -79,7 +79,7 @@ def expert_reader(sentences: Sequence[Sequence[str]], experts: Sequence[Tensor])
 def watch_loads(
     steps: Iterable[Step], model: nn.Module, label: str, layer: int = 0, every: int = 5
 ) -> Iterator[tuple[Step, Tensor]]:
-    """Train, and show how busy each expert of one MoE layer is; pass on each step and its loads.
+    """Train, and show how busy each expert of one MoE layer is; pass on each step and its loads, (E,) shares.
 
     steps  a `course_lib.train.Trainer` of the model, or what passes its steps on (`watch`)
     model  with MoE layers

@@ -42,9 +42,11 @@ class Addition(Task):
         self.digits, self.reverse = digits, reverse
 
     def pair(self, rng: random.Random) -> tuple[str, str]:
+        """Return a random sum and its result. Short numbers come about as often as long ones."""
         a, b = (rng.randrange(10 ** rng.randint(1, self.digits)) for _ in range(2))
         total = str(a + b)
         return f"{a}+{b}", total[::-1] if self.reverse else total
 
     def meaning(self, source: str, target: str) -> str:
+        """Return the two numbers in one order, so that a+b and b+a are both in training or both held out."""
         return "+".join(sorted(source.split("+")))

@@ -32,6 +32,7 @@ class Brackets(Task):
         self._closing = dict(zip(KINDS[: 2 * kinds : 2], KINDS[1 : 2 * kinds : 2]))
 
     def pair(self, rng: random.Random) -> tuple[str, str]:
+        """Return the beginning of a correct text and the brackets that it still lacks, the next one first."""
         text, missing = "", []
         for _ in range(rng.randint(1, self.longest)):
             # opens as often as it closes, where it has the choice
@@ -44,6 +45,7 @@ class Brackets(Task):
         return text, "".join(reversed(missing))
 
     def meaning(self, source: str, target: str) -> str:
+        """Return the beginning itself: two beginnings may lack the same brackets."""
         return source
 
     def still_open(self, text: str) -> str | None:

@@ -43,6 +43,7 @@ class Dates(Task):
         super().__init__(string.digits + " ,-" + "".join(MONTHS + WEEKDAYS) + "the of st nd rd th")
 
     def pair(self, rng: random.Random) -> tuple[str, str]:
+        """Return a random day of YEARS in a random one of NOTATIONS, and in ISO 8601."""
         first, last = datetime.date(YEARS[0], 1, 1).toordinal(), datetime.date(YEARS[-1], 12, 31).toordinal()
         day = datetime.date.fromordinal(rng.randint(first, last))
         return self.write(day, rng.choice(NOTATIONS)), day.isoformat()

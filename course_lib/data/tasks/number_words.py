@@ -55,10 +55,12 @@ class NumberWords(Task):
         self.digits, self.to_words = digits, to_words
 
     def pair(self, rng: random.Random) -> tuple[str, str]:
+        """Return a random number in words and in figures, or the other way round. Every length comes as often."""
         digits = rng.randint(1, self.digits)
         number = rng.randrange(10 ** (digits - 1) if digits > 1 else 0, 10**digits)
         words, figures = number_in_words(number), str(number)
         return (figures, words) if self.to_words else (words, figures)
 
     def meaning(self, source: str, target: str) -> str:
+        """Return the number in figures, whichever side it stands on."""
         return source if self.to_words else target

@@ -33,8 +33,10 @@ class Rearranged(Task):
         self.order, self.shortest, self.longest = order, shortest, longest
 
     def pair(self, rng: random.Random) -> tuple[str, str]:
+        """Return a random string, its length drawn first, and the same letters in the task's order."""
         source = "".join(rng.choices(self.characters, k=rng.randint(self.shortest, self.longest)))
         return source, _ORDERS[self.order](source)
 
     def meaning(self, source: str, target: str) -> str:
+        """Return the source: for "sort", many sources have one target."""
         return source

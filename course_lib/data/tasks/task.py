@@ -77,7 +77,7 @@ class Task:
             raise ValueError(f"text must consist of {self.characters!r}, got {error.args[0]!r} in {text!r}") from None
 
     def decode(self, ids: Iterable[int] | Tensor) -> str:
-        """Return the characters of ids up to the first end; padding and begin are left out."""
+        """Return the characters of ids (T,) up to the first end; padding and begin are left out."""
         text = []
         for index in ids.tolist() if isinstance(ids, Tensor) else ids:
             if index == EOS:
