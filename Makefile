@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 SHELL := /bin/sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test lint notebooks slides scoreboard verify arena full clean
+.PHONY: help demo lab test lint notebooks slides bench bench-grading api scoreboard verify arena full clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
@@ -22,6 +22,7 @@ demo: $(VENV)/ready  ## grade a small simulated class and show the marks
 	$(BIN)/autograder build
 	$(BIN)/python -m autograder.simulate demo/submitted 01_information 12_attention
 	$(BIN)/autograder grade demo/submitted --seed 1 || [ $$? -eq 1 ]
+	$(BIN)/autograder report --out demo
 
 lab: $(VENV)/ready  ## open the first lesson in JupyterLab
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
@@ -47,6 +48,15 @@ build/slides-parts: constraints.txt | $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ -c constraints.txt \
 	  sphinx-revealjs sphinx-mathjax-offline
 	@touch $@
+
+bench: $(VENV)/ready  ## the library beside its peers; writes docs/benchmarks.md
+	$(BIN)/python -m benchmarks.library
+
+bench-grading: $(VENV)/ready  ## the engine beside stock nbgrader, 25 minutes alone on the machine; writes docs/grading-benchmark.md
+	$(BIN)/python -m benchmarks.grading
+
+api: $(VENV)/ready  ## docs/api from the docstrings
+	$(BIN)/python docs/build_api.py
 
 scoreboard: $(VENV)/ready  ## every model on the same text, measured; writes docs/scoreboard.md
 	$(BIN)/python -m course_lib.scoreboard

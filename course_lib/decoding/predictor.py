@@ -63,7 +63,8 @@ class Predictor:
 def _evaluating(model: nn.Module) -> Iterator[None]:
     """Put a model into evaluation mode, and every one of its modules back to what it was."""
     training = [module for module in model.modules() if module.training]
-    model.eval()
+    for module in training:  # model.eval() would visit all of them at every token, a third of a small model's time
+        module.training = False
     try:
         yield
     finally:
