@@ -243,6 +243,11 @@ def report(found: dict) -> str:
     )  # fmt: skip
 
 
+def _share(seconds: dict[str, float]) -> str:
+    """Return how much of the machine's processors is used while submissions are graded."""
+    return f"{seconds['cpu'] / seconds['wall'] / os.cpu_count():.0%}"
+
+
 def sizing(ours: dict[str, float], start: float) -> str:
     """Return the rows for 30,000 submissions: cores that finish in an hour, and the hours of one machine of 16."""
     beyond, rows = ours["cpu"] - OWN_SECONDS - ours["head"], []
