@@ -9,6 +9,7 @@ each number its subject asserts that both sides compute the same. Run it on a ma
 
 import argparse
 import importlib
+import importlib.util
 import os
 import platform
 import sys
@@ -92,8 +93,8 @@ def machine(seconds: float, threads: int) -> dict[str, str]:
 def _version(name: str) -> str:
     try:
         return version(name)
-    except PackageNotFoundError:
-        return "not installed"
+    except PackageNotFoundError:  # kenlm may lie on the path without having been installed
+        return "of no known version" if importlib.util.find_spec(name) else "not installed"
 
 
 def _cpu_name() -> str:

@@ -2,8 +2,10 @@
 
 import ast
 import atexit
+import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +13,8 @@ from pathlib import Path
 import course_lib
 
 SOURCE = Path(course_lib.__file__).parent
+_PREFIX = "course-grader"
+_KEEP_SECONDS = 24 * 3600.0  # a process of another container that shares this folder may look as if it were gone
 _REFUSAL = """
 def _refuse(*args, **kwargs):
     from course_lib.checks.forbidden import ForbiddenCall
@@ -26,7 +30,8 @@ def copy_without(names: frozenset[str]) -> Path:
 
     Raises LookupError when the library has no such name.
     """
-    folder = Path(tempfile.mkdtemp(prefix="course-lib-"))
+    remove_leftovers()
+    folder = own_folder("library")
     folder.chmod(0o755)  # the student's process is another user
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     shutil.copytree(SOURCE, folder / "course_lib", ignore=shutil.ignore_patterns("__pycache__"))
@@ -38,6 +43,22 @@ def copy_without(names: frozenset[str]) -> Path:
         module = ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__")
         path.write_text(_withhold(path.read_text(encoding="utf-8"), module, attributes), encoding="utf-8")
     return folder
+
+
+def own_folder(kind: str) -> Path:
+    """Return a new folder among the temporary files, whose name says which process it belongs to."""
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}-{kind}-{os.getpid()}-"))
+
+
+def remove_leftovers() -> None:
+    """Remove the folders of graders that were killed: a day old, and their process is gone."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}-*-*-*"):
+        try:
+            owner = int(folder.name.split("-")[-2])
+            if time.time() - folder.stat().st_mtime > _KEEP_SECONDS and not Path(f"/proc/{owner}").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+        except (ValueError, OSError):  # not ours, or gone meanwhile
+            continue
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,6 @@ import selectors
 import shutil
 import signal
 import struct
-import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from autograder.lesson import AuthoredExercise, Lesson
-from autograder.sandbox.library import leans_on
+from autograder.sandbox.library import leans_on, own_folder
 from autograder.sandbox.warm import parent_for
 from course_lib.checks import wire
 from course_lib.checks.case import Outcome
@@ -84,7 +83,7 @@ class Session:
         Raises SandboxUnavailable when this machine cannot give what `sandbox` demands.
         """
         self._parent = parent_for(withheld)
-        self._folder = tempfile.mkdtemp(prefix="student-")
+        self._folder = str(own_folder("student"))
         inward, self._requests = os.pipe()
         self._replies, outward = os.pipe()
         os.set_blocking(self._replies, False)
