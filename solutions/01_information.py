@@ -1111,7 +1111,7 @@ $(0, z)$ it is the binary loss. In PyTorch it is called `cross_entropy`, and it 
 """
 
 
-# %% exercise="categorical_cross_entropy" points=2 needs="log_softmax" withheld="course_lib.bert.objectives.mlm_loss course_lib.information.categorical_cross_entropy torch.nn.functional.cross_entropy torch.nn.CrossEntropyLoss torch.nn.functional.nll_loss torch.nn.NLLLoss torch.nn.functional.log_softmax torch.log_softmax torch.logsumexp torch.distributions"
+# %% exercise="categorical_cross_entropy" points=2 needs="log_softmax" withheld="course_lib.information.categorical_cross_entropy course_lib.bert.objectives.mlm_loss torch.nn.functional.cross_entropy torch.nn.CrossEntropyLoss torch.nn.functional.nll_loss torch.nn.NLLLoss torch.nn.functional.log_softmax torch.log_softmax torch.logsumexp torch.distributions"
 def categorical_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """Return the mean surprise of softmax(logits) at the targets.
 
