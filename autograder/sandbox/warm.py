@@ -20,7 +20,7 @@ from autograder.sandbox.library import copy_without
 STUDENT_PROGRAM = Path(__file__).with_name("student.py")
 START_SECONDS = 120.0
 IDLE_SECONDS = 600.0  # a parent without work leaves after this time, and its 250 MB with it: Formgrader runs for weeks
-MOST_PARENTS = 4
+MOST_PARENTS = 8
 
 
 class ParentDied(RuntimeError):

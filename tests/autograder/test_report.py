@@ -22,6 +22,7 @@ from autograder.lookalikes import Source
 from autograder.report import report_page, without_comments
 from course_lib.checks import verdict as verdicts
 
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
 NOW = datetime(2026, 3, 4, 10, 0)
 BITS = "You measured in bits."
 HOSTILE = "<script>window.stolen = 1</script><img src=x onerror='window.stolen = 1'>"
