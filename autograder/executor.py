@@ -49,7 +49,12 @@ class _Cluster(Executor):
         self.lessons: dict[int, tuple[GradedLesson, Any]] = {}
 
     def _require_same_course(self, address: str) -> None:
-        theirs = self.client.run(course_version)
+        try:
+            theirs = self.client.run(course_version)
+        except Exception as problem:  # whatever an incomplete installation there raises
+            raise ValueError(
+                f"The workers of {address} cannot run the course: {problem!r}. Install it there."
+            ) from None
         if not theirs:
             raise ValueError(f"The Dask scheduler at {address} has no workers yet. Start some: dask worker {address}")
         others = [worker for worker, version in theirs.items() if version != course_version()]
