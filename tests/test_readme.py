@@ -1,9 +1,12 @@
 """The README and the guides name only commands, targets and files that exist."""
 
 import re
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from autograder.cli import main
 
@@ -48,3 +51,23 @@ def test_the_scoreboard_in_the_readme_is_the_measured_one():
     measured = rows(ROOT / "docs" / "scoreboard.md")
     assert len(measured) == 16  # eight models, two texts
     assert rows(ROOT / "README.md") == measured
+
+
+def needed(package: str, extras: frozenset[str], found: set[tuple[str, frozenset[str]]]) -> set[str]:
+    """Return the names of everything that a package needs here, itself among them."""
+    name = canonicalize_name(package)
+    if (name, extras) in found:
+        return set()
+    found.add((name, extras))
+    names = {name}
+    for text in metadata.requires(name) or ():
+        requirement = Requirement(text)
+        if not requirement.marker or any(requirement.marker.evaluate({"extra": extra}) for extra in (*extras, "")):
+            names |= needed(requirement.name, frozenset(requirement.extras), found)
+    return names
+
+
+def test_everything_that_an_installation_brings_is_pinned():
+    pinned = {canonicalize_name(line.split("==")[0]) for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    brought = needed("language-model-course", frozenset({"learner", "grader", "dev"}), set())
+    assert len(brought) > 100 and brought - pinned <= {"language-model-course", "setuptools", "pip"}
