@@ -26,9 +26,10 @@ from autograder.sandbox.session import (
 from autograder.submission import Submission, SubmittedCell
 from course_lib.checks import verdict as verdicts
 from course_lib.checks.case import CaseSet, Outcome
-from course_lib.checks.check import is_unchanged, same_code
+from course_lib.checks.check import is_unchanged
 from course_lib.checks.exercise import Exercise, PublicLesson
 from course_lib.checks.forbidden import forbidden_in, forbidden_sentence
+from course_lib.checks.program import same_code
 from course_lib.checks.verdict import Verdict, judge_exercise, zero
 
 HIDDEN_SEEDS = 2

@@ -12,8 +12,8 @@ from typing import Any
 
 import jupytext
 
-from course_lib.checks.check import defined_names
 from course_lib.checks.exercise import Exercise
+from course_lib.checks.program import defined_names, parse
 
 KINDS = ("setup", "exercise", "hints", "cases", "probe", "judge", "mistake", "teacher")
 INERT = ("cases", "probe", "judge", "mistake")
@@ -172,7 +172,7 @@ class _Reader:
         markdown = cell.cell_type == "markdown"
         if not markdown:
             try:
-                ast.parse(_without_magics(cell.source))
+                parse(_without_magics(cell.source))
             except SyntaxError as problem:
                 self.error(line + (problem.lineno or 1), f"this is not Python: {problem.msg}.")
         return Cell(kind, target, markdown, cell.source, options, line + 1)
@@ -288,7 +288,7 @@ class _Reader:
             return f"{cell.target} = None  # your answer: a number"
         stub = _stub(cell.source, cell.target)
         try:
-            ast.parse(stub)
+            parse(stub)
         except SyntaxError as problem:
             self.error(
                 cell.line + (problem.lineno or 1) - 1, f"the stub of `{cell.target}` is not Python: {problem.msg}."
@@ -329,21 +329,21 @@ def _without_magics(source: str) -> str:
 def _parsed(source: str) -> ast.Module | None:
     """Return the tree of a cell, or None when it is not Python, which was reported already."""
     try:
-        return ast.parse(_without_magics(source))
+        return parse(_without_magics(source))
     except SyntaxError:
         return None
 
 
 def _defines(source: str, name: str) -> bool:
     try:
-        return name in defined_names(ast.parse(source))
+        return name in defined_names(parse(source))
     except SyntaxError:
         return True  # reported already
 
 
 def _documented(source: str, name: str) -> bool:
     try:
-        nodes = ast.parse(source).body
+        nodes = parse(source).body
     except SyntaxError:
         return True
     kinds = (ast.FunctionDef, ast.ClassDef)

@@ -5,7 +5,6 @@ by the name they define, so that stripped metadata, moved, duplicated, deleted o
 mark.
 """
 
-import ast
 import json
 import re
 from collections.abc import Iterable
@@ -15,8 +14,7 @@ from pathlib import Path
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
-from course_lib.checks.check import defined_names, same_code
-from course_lib.checks.forbidden import UNREADABLE
+from course_lib.checks.program import UNREADABLE, defined_names, parse, same_code
 
 MAX_BYTES = 20 * 2**20
 MAX_CELLS = 2000
@@ -208,7 +206,7 @@ class _Recogniser:
 
 def _defined(source: str) -> set[str]:
     try:
-        return defined_names(ast.parse(source))
+        return defined_names(parse(source))
     except UNREADABLE:
         return set()
 

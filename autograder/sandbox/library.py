@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import course_lib
+from course_lib.checks.program import parse
 
 SOURCE = Path(course_lib.__file__).parent
 _PREFIX = "course-grader"
@@ -65,7 +66,7 @@ def remove_leftovers() -> None:
 def leans_on(name: str) -> frozenset[str]:
     """Return a name of `course_lib` with every name of its own module that it uses, directly or through others."""
     module, _, attribute = name.rpartition(".")
-    tree = ast.parse(_file(SOURCE.parent, module, name).read_text(encoding="utf-8"))
+    tree = parse(_file(SOURCE.parent, module, name).read_text(encoding="utf-8"))
     kinds = (ast.FunctionDef, ast.ClassDef)
     definitions = {node.name: node for node in tree.body if isinstance(node, kinds)}
     found, waiting = set(), [attribute]
@@ -86,12 +87,12 @@ def _file(folder: Path, module: str, name: str) -> Path:
 
 def _withhold(source: str, module: str, names: Iterable[str]) -> str:
     """Return the module's source with each of these definitions replaced by one that refuses."""
-    tree = ast.parse(source)
+    tree = parse(source)
     wanted = set(names)
     for index, node in enumerate(tree.body):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name in wanted:
             wanted.remove(node.name)
-            (refuse,) = ast.parse(_REFUSAL.format(name=f"{module}.{node.name}")).body
+            (refuse,) = parse(_REFUSAL.format(name=f"{module}.{node.name}")).body
             if isinstance(node, ast.ClassDef):  # what is built of it refuses; it can still be named and subclassed
                 refuse.name = "__init__"
                 tree.body[index] = ast.ClassDef(node.name, node.bases, node.keywords, [refuse], [], type_params=[])

@@ -1,6 +1,5 @@
 """What a learner calls in a notebook: `check` an exercise, `show_answer`, and `yours` to build on what passed."""
 
-import ast
 import importlib
 import os
 import sys
@@ -9,8 +8,9 @@ from typing import Any, TypeVar
 from course_lib.checks import progress, public, verdict
 from course_lib.checks.case import Outcome
 from course_lib.checks.exercise import Exercise, PublicExercise, read_cases
-from course_lib.checks.forbidden import UNREADABLE, forbidden_in, forbidden_sentence
+from course_lib.checks.forbidden import forbidden_in, forbidden_sentence
 from course_lib.checks.probe import run_probe
+from course_lib.checks.program import UNREADABLE, defined_names, parse, same_code
 from course_lib.checks.render import AnswerView, CheckView, put
 from course_lib.checks.verdict import FORBIDDEN, MISSING, NOT_STARTED, PASSED, Verdict, judge_exercise, zero
 
@@ -147,14 +147,6 @@ def is_unchanged(exercise: Exercise, student: Any, source: str) -> bool:
     return bool(source) and same_code(source, exercise.stub)
 
 
-def same_code(a: str, b: str) -> bool:
-    """Whether two sources are the same program, comments and layout aside."""
-    try:
-        return ast.dump(ast.parse(a)) == ast.dump(ast.parse(b))
-    except UNREADABLE:
-        return a.strip() == b.strip()
-
-
 def _is_withheld(exercise: Exercise, student: Any) -> str:
     home = f"{getattr(student, '__module__', '')}.{getattr(student, '__qualname__', '')}"
     return home if home in exercise.withheld else ""
@@ -164,33 +156,8 @@ def _source(name: str, names: dict[str, Any]) -> str:
     """Return the text of the last executed cell that defines this name; "" outside IPython."""
     for cell in reversed(names.get("In", ())):
         try:
-            if name in defined_names(ast.parse(cell)):
+            if name in defined_names(parse(cell)):
                 return cell
         except UNREADABLE:
             continue
     return ""
-
-
-def defined_names(tree: ast.Module) -> set[str]:
-    """Return the names that a cell binds at its top level: functions, classes, assignments, imports, loop variables."""
-    names = set()
-    for node in _same_scope(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            names.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del)):
-            names.add(node.id)
-        elif isinstance(node, ast.alias):
-            names.add((node.asname or node.name).split(".")[0])
-    return names
-
-
-def _same_scope(node: ast.AST) -> list[ast.AST]:
-    """Return the nodes below this one that do not stand inside a function, class, lambda or comprehension."""
-    inner = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-    inner += (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-    found = []
-    for child in ast.iter_child_nodes(node):
-        found.append(child)
-        if not isinstance(child, inner):
-            found += _same_scope(child)
-    return found

@@ -12,8 +12,7 @@ from typing import Any
 
 from torch.overrides import TorchFunctionMode
 
-# What `ast` raises on text that is no program, or one too deep to look at.
-UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+from course_lib.checks.program import UNREADABLE, parse
 
 
 def forbidden_sentence(name: str) -> str:
@@ -40,7 +39,7 @@ def forbidden_in(source: str, withheld: Iterable[str]) -> str:
     last = {name.rsplit(".", 1)[-1]: name for name in withheld}
     homes = {name.rsplit(".", 1)[0] for name in withheld}
     try:
-        tree = ast.parse(source)
+        tree = parse(source)
     except UNREADABLE:
         return ""
     for node in ast.walk(tree):

@@ -1,6 +1,5 @@
 """`check`, `show_answer` and `yours` as a learner meets them in a notebook."""
 
-import ast
 import json
 import sys
 
@@ -8,7 +7,7 @@ import pytest
 import torch
 
 from course_lib.checks import check, progress, show_answer, yours
-from course_lib.checks.check import CheckFailed, defined_names, same_code
+from course_lib.checks.check import CheckFailed
 from course_lib.checks.exercise import read_public
 from course_lib.checks.public import lessons
 from course_lib.checks.render import AnswerView, show_value
@@ -334,37 +333,6 @@ def test_under_plain_nbgrader_a_recorded_answer_earns_nothing_by_accident(in_cla
 def test_under_plain_nbgrader_a_right_solution_does_not_raise(notebook, monkeypatch):
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
     notebook.check("entropy", RIGHT)
-
-
-# ---- looking at code
-
-
-def test_code_is_the_same_but_for_comments_and_layout():
-    assert same_code("x = 1  # one", "x=1\n\n# two")
-    assert not same_code("x = 1", "x = 2")
-    assert same_code("no Python ", "no Python") and not same_code("no Python", "x = 1")
-
-
-@pytest.mark.parametrize("source", ["x = " + "-" * 100_000 + "1", "x = " + "+".join("1" * 3000), "x\0", "(" * 1000])
-def test_code_too_deep_to_look_at_is_compared_as_text(source):
-    assert same_code(source, source + " ")
-    assert not same_code(source, "x = 1")
-
-
-def test_names_are_those_bound_at_the_top_level():
-    source = """
-import a.b, c as d
-from e import f as g
-def h(x): i = 1
-class J: k = 2
-l, (m, *n) = 1, (2, 3)
-for o in []: p = 1
-with q as r: pass
-[s for s in []]
-t = lambda u: u
-if (v := 1): pass
-"""
-    assert defined_names(ast.parse(source)) == set("adghJlmnoprtv")
 
 
 @pytest.mark.parametrize(
