@@ -144,13 +144,14 @@ def fused_attention(
     bias = None if bias is None else bias.to(q.dtype)
     if mask is None:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
-    # what a row without an open key gives depends on the kernel: open the row, then blank its output
-    nothing = ~mask.any(dim=-1, keepdim=True)  # (..., T, 1)
-    opened = mask | nothing
+    nothing = None
+    if q.device.type != "cpu":  # where the kernels do not promise zeros to a row without an open key: open, then blank
+        nothing = ~mask.any(dim=-1, keepdim=True)  # (..., T, 1)
+        mask = mask | nothing
     if bias is not None:  # the kernel takes one of the two: fold the mask into the bias
-        opened = torch.where(opened, bias, -math.inf)
-    output = F.scaled_dot_product_attention(q, k, v, attn_mask=opened, dropout_p=dropout)
-    return output.masked_fill(nothing, 0.0)
+        mask = torch.where(mask, bias, -math.inf)
+    output = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+    return output if nothing is None else output.masked_fill(nothing, 0.0)
 
 
 def cross_attention(

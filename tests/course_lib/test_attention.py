@@ -72,6 +72,22 @@ def test_a_query_with_nothing_to_attend_to_gets_zeros_and_finite_gradients(atten
     assert q.grad[0, 0, 1].eq(0).all() and q.grad[0, 0, 0].abs().sum() > 0
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("d_value", [16, 8])  # with another width than the keys', torch takes another kernel
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize("biased", [False, True])
+def test_the_kernels_give_zeros_to_rows_with_nothing_to_see_among_many_others(dtype, d_value, dropout, biased):
+    q, k, v = (normal(i, 2, 4, 200, d).to(dtype).requires_grad_() for i, d in enumerate((16, 16, d_value)))
+    mask = torch.rand(2, 1, 200, 200, generator=torch.Generator().manual_seed(0)) < 0.3
+    mask[:, :, [0, 77, 199]] = False
+    bias = normal(3, 4, 200, 200) if biased else None
+    output = fused_attention(q, k, v, mask, dropout, bias)
+    output.float().square().sum().backward()
+    assert output[:, :, [0, 77, 199]].eq(0).all()
+    assert all(t.grad.isfinite().all() for t in (q, k, v))
+    assert q.grad[:, :, [0, 77, 199]].eq(0).all() and q.grad[:, :, 1].abs().sum() > 0
+
+
 def test_gradients_agree_with_finite_differences_under_a_mask_with_an_empty_row():
     q, k, v = (normal(i, 1, 3, 4, dtype=torch.float64).requires_grad_() for i in range(3))
     mask = torch.tensor([[True, False, True], [False, False, False], [True, True, True]])
