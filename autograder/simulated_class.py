@@ -30,7 +30,7 @@ LAST = (
     "schmidt tanaka urban vidal wagner xu yilmaz zhang"
 ).split()
 COMMENTS = (
-    "see the formula above", "works on the first case", "shapes: checked by hand", "TODO ask about this in class",
+    "see the formula above", "works on the first case", "shapes: checked by hand", "to ask about in class",
     "the last dimension is what is summed over", "finally", "not sure about the edge cases", "as on the slides",
     "second attempt", "this took an hour", "why does this need a float?", "cleaned up",
 )  # fmt: skip

@@ -89,7 +89,7 @@ def _scoring(tokens: np.ndarray, unread: list[str], vocabulary: list[str], ids: 
     theirs = _kenlm_of(model, vocabulary)
     if theirs is None:
         seconds, _ = alternate(ours, lambda: None, seconds=2)
-        return row(work, name, (seconds, None), 1.5, note="kenlm is not installed")
+        return row(work, name, (seconds, None), 1.5, note="kenlm is not installed: pip install kenlm==0.3.0")
     measured = alternate(ours, peer)
     assert math.isclose(found["ours"], found["peer"], rel_tol=1e-4), "both must find the same probability"
     return row(
