@@ -5,7 +5,6 @@ For each lesson three files, all generated, all committed:
 (references, model answers and rubrics; `autograder release` leaves it out).
 """
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from autograder.lesson import AuthoredExercise, Cell, Lesson, question_text, rea
 from autograder.reference import PUBLIC_SEED, Reference
 from course_lib.checks.case import CaseSet, Mistake, Outcome
 from course_lib.checks.exercise import PublicExercise, PublicLesson, write_cases, write_public
+from course_lib.released import digest
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
@@ -93,6 +93,7 @@ def student_notebook(lesson: Lesson, notes: bool = False) -> NotebookNode:
         for one in made:
             usual = "notes" if cell.kind == "teacher" else _slide_type(one)
             one.metadata["slideshow"] = {"slide_type": cell.options.get("slide") or usual}
+            one.metadata["course"]["text"] = digest(one.source)
             one.id = _stable_id(one, ids)
             cells.append(one)
     metadata = {
@@ -163,7 +164,7 @@ def _slide_type(cell: NotebookNode) -> str:
 def _stable_id(cell: NotebookNode, taken: set[str]) -> str:
     """Return a cell id that stays when other cells change: from nbgrader's id, or from the text itself."""
     named = cell.metadata.get("nbgrader", {}).get("grade_id")
-    base = named[:60] if named else hashlib.sha256(cell.source.encode()).hexdigest()[:12]
+    base = named[:60] if named else digest(cell.source)
     id, number = base, 1
     while id in taken:
         number += 1
