@@ -8,6 +8,9 @@ from torch import Tensor
 
 # Half precision carries three digits; everything else must agree to four, however it was computed.
 _HALF = (torch.float16, torch.bfloat16)
+# A number near 0 among large ones is a sum that cancelled: it is off by a few roundings of the large ones, 16 of them
+# here (float32), on another processor or by another right road. Above 1,000 no number makes room for others.
+_CANCELLED, _LARGEST_SCALE = 2e-6, 1000.0
 
 
 def compare(
@@ -17,7 +20,8 @@ def compare(
 
     expected, got  plain data (see course_lib.checks.wire)
     rtol, atol     |got − expected| ≤ atol + rtol·|expected| passes; at least 1e-2 for half precision. Unless they are
-                   given, floating-point numbers get 1e-4 and 1e-6, and integers, which are ids or counts, get none
+                   given, floating-point numbers get 1e-4 and 1e-6, and integers, which are ids or counts, get none.
+                   In a tensor atol is then at least 2e-6 of its largest number
     where          what is being compared, for the sentence ("item 0", "'weights'"); empty for the whole
 
     Lists and tuples count as the same structure, and so do a number and a tensor without dimensions.
@@ -131,6 +135,29 @@ def _kind(tensor: Tensor) -> str:
     return "floating-point numbers" if tensor.dtype.is_floating_point else "integers"
 
 
+def close_numbers(expected: Tensor, got: Tensor, rtol: float | None = None, atol: float | None = None) -> Tensor:
+    """Return where two tensors of the same shape and kind of numbers agree, as booleans of that shape.
+
+    rtol, atol  as for `compare`
+    """
+    whole = _kind(expected) in ("integers", "booleans")
+    if whole and not rtol and not atol:
+        return expected.long() == got.long()  # float64 does not hold every int64
+    wide = torch.complex128 if expected.dtype.is_complex else torch.float64
+    want, have = expected.to(wide), got.to(wide)
+    rtol, atol = _or(rtol, 0.0 if whole else 1e-4), _or(atol, 0.0 if whole else _least_atol(want))
+    if expected.dtype in _HALF or got.dtype in _HALF:
+        rtol, atol = max(rtol, 1e-2), max(atol, 1e-2)
+    return torch.isclose(have, want, rtol=rtol, atol=atol, equal_nan=True)
+
+
+def _least_atol(want: Tensor) -> float:
+    sizes = want.abs()
+    sizes = sizes[sizes.isfinite()]
+    scale = float(sizes.max()) if sizes.numel() > 1 else 0.0
+    return max(1e-6, _CANCELLED * min(scale, _LARGEST_SCALE))
+
+
 def _tensors(expected: Tensor, got: Any, rtol: float | None, atol: float | None, where: str) -> Literal[True] | str:
     subject = _subject(where)
     if not isinstance(got, Tensor):
@@ -139,19 +166,11 @@ def _tensors(expected: Tensor, got: Any, rtol: float | None, atol: float | None,
         return f"{subject} has shape {tuple(got.shape)}; {tuple(expected.shape)} was expected."
     if _kind(expected) != _kind(got):
         return f"{subject} holds {_kind(got)}; {_kind(expected)} were expected."
-    whole = _kind(expected) in ("integers", "booleans")
-    if whole and rtol is None and atol is None and torch.equal(expected.long(), got.long()):
-        return True
-    rtol, atol = _or(rtol, 0.0 if whole else 1e-4), _or(atol, 0.0 if whole else 1e-6)
-    if expected.dtype in _HALF or got.dtype in _HALF:
-        rtol, atol = max(rtol, 1e-2), max(atol, 1e-2)
-    wide = torch.complex128 if expected.dtype.is_complex else torch.float64
-    want, have = expected.to(wide), got.to(wide)
-    close = torch.isclose(have, want, rtol=rtol, atol=atol, equal_nan=True)
-    if whole and rtol == atol == 0:
-        close = expected.long() == got.long()  # float64 does not hold every int64
+    close = close_numbers(expected, got, rtol, atol)
     if close.all():
         return True
+    wide = torch.complex128 if expected.dtype.is_complex else torch.float64
+    want, have = expected.to(wide), got.to(wide)
     difference = torch.where(close, 0.0, (have - want).abs().nan_to_num(torch.inf, torch.inf))
     flat = int(difference.argmax())
     index = tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), expected.shape))

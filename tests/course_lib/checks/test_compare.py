@@ -137,3 +137,28 @@ def test_the_largest_difference_is_the_one_that_is_told():
 def test_anything_plain_is_as_good_as_itself_and_never_as_something_longer(value):
     assert compare(value, value) is True
     assert compare([value], [value, value]) is not True
+
+
+# ---- a sum that cancelled
+
+
+def test_a_small_number_among_large_ones_may_be_off_by_a_few_roundings_of_those():
+    expected = tensor(150.0, 0.9, -0.0038)
+    assert compare(expected, expected + tensor(0.0, 1.2e-4, -2e-5)) is True
+    assert compare(expected, expected + tensor(0.0, 0.0, 5e-4)) is not True
+    assert compare(tensor(1.0, 0.9, -0.0038), tensor(1.0, 0.9, -0.0039)) is not True
+
+
+def test_a_number_that_stands_for_minus_infinity_makes_no_room_for_the_others():
+    assert compare(tensor(-1e9, 1.0), tensor(-1e9, 1.003)) is not True
+
+
+@given(st.integers(0, 2**31), st.sampled_from([4, 64, 512]))
+def test_a_gradient_agrees_with_the_same_gradient_by_another_road(seed, size):
+    rows = torch.randn(size, 8, generator=torch.Generator().manual_seed(seed))
+    errors = rows.flip(0).roll(1, 1)
+    one_product = rows.T @ errors
+    summed = torch.stack([torch.outer(row, error) for row, error in zip(rows, errors)]).sum(0)
+    halves = rows[::2].T @ errors[::2] + rows[1::2].T @ errors[1::2]
+    assert compare(one_product, summed) is True
+    assert compare(one_product, halves) is True
