@@ -19,7 +19,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autograder.build import grade_id
 from autograder.executor import make_executor
-from autograder.feedback import describe_refusal, description_in, feedback_page, refused_notebook
+from autograder.feedback import (
+    describe_refusal,
+    description_in,
+    feedback_page,
+    refused_notebook,
+    reworded,
+    with_description,
+)
 from autograder.grade import GradedLesson, Limits, prepare
 from autograder.gradebook import MarksBook, publish
 from autograder.job import Done, Job, do, try_sandbox
@@ -196,11 +203,26 @@ class Recorder:
         return entered == points
 
     def refreshed(self, result: dict) -> dict:
-        """Return an earlier result with today's score, its page remade when a person has given marks since."""
-        student, lesson = result["student"], result["lesson"]
-        if result["status"] == NOT_GRADABLE or (score := self.book.score(student, lesson)) == result["score"]:
+        """Return an earlier result with today's score and wording.
+
+        Its page is remade when a person has given marks since, or when the lesson says something in other words.
+        """
+        student, name = result["student"], result["lesson"]
+        if result["status"] == NOT_GRADABLE or name not in self.lessons:
             return result
-        self.write_page(student, lesson, description_in(nbformat.read(self.notebook(student, lesson), as_version=4)))
+        lesson, score = self.lessons[name].lesson, self.book.score(student, name)
+        if score == result["score"] and result.get("wording") == lesson.wording:
+            return result
+        notebook = nbformat.read(self.notebook(student, name), as_version=4)
+        about = description_in(notebook)
+        if result.get("wording") != lesson.wording:
+            about = reworded(about, lesson)
+            write_whole(self.notebook(student, name), nbformat.writes(with_description(notebook, about)))
+            said = {row["id"]: row["message"] for row in about["exercises"]}
+            exercises = [row | {"message": said[row["id"]]} for row in result["exercises"]]
+            self.book.reword(student, name, exercises)
+            result = result | {"exercises": exercises, "wording": lesson.wording}
+        self.write_page(student, name, about)
         return result | {"score": score}
 
     def record(self, place: Place, key: str, end: Done | Exception) -> dict:
@@ -236,6 +258,7 @@ class Recorder:
             "score": self.book.score(submission.student, submission.lesson),
             "max_score": sum(verdict.max_points for verdict in grading.verdicts),
             "status": PARTLY if done.unjudged else GRADED,
+            "wording": self.lessons[submission.lesson].lesson.wording,
             "notes": submission.notes,
             "by_hand": sum(v.max_points for v in grading.verdicts if v.verdict == BY_HAND),
             "exercises": [

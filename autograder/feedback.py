@@ -20,7 +20,7 @@ from autograder.grade import GradedLesson, Grading
 from autograder.lesson import Lesson
 from course_lib.checks import verdict as verdicts
 from course_lib.checks.render import case_label, difference, prose_html
-from course_lib.checks.verdict import Verdict, smallest_failure
+from course_lib.checks.verdict import Verdict, smallest_failure, with_help
 
 LONGEST_SOURCE = 50_000
 _TONES = {verdicts.PASSED: "good", verdicts.BY_HAND: "wait", verdicts.NOT_STARTED: "quiet"}
@@ -58,6 +58,18 @@ def describe(graded: GradedLesson, grading: Grading, sandbox: str) -> dict:
     }
 
 
+def reworded(about: dict, lesson: Lesson) -> dict:
+    """Return what a page says with today's title, hints and sentences about mistakes; what was judged stays."""
+    rows = []
+    for row in about["exercises"]:
+        exercise = lesson.exercises[row["id"].split(".", 1)[1]]
+        said = {m.name: m.hint for m in exercise.mistakes}.get(row.get("mistake", ""))
+        message = {} if said is None else {"message": with_help(said, row["helped"])}
+        hints = {"hints": list(exercise.check.hints)} if row.get("hints") else {}
+        rows.append({**row, **message, **hints})
+    return {**about, "title": lesson.title, "exercises": rows}
+
+
 def describe_refusal(lesson: Lesson | None, name: str, reason: str) -> dict:
     """Return what the page says about a submission that could not be graded. lesson: None when there is none."""
     exercises = lesson.exercises.values() if lesson else ()
@@ -75,6 +87,7 @@ def _exercise(graded: GradedLesson, grading: Grading, verdict: Verdict) -> dict:
         "prose": exercise.kind == "text",
         "verdict": verdict.verdict,
         "mistake": verdict.mistake,
+        "helped": list(verdict.helped),
         "points": verdict.points,
         "max_points": verdict.max_points,
         "message": verdict.message,

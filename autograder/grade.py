@@ -7,7 +7,7 @@ import builtins
 import json
 import random
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nbformat.notebooknode import NotebookNode
 
@@ -30,7 +30,7 @@ from course_lib.checks.check import is_unchanged
 from course_lib.checks.exercise import Exercise, PublicLesson
 from course_lib.checks.forbidden import forbidden_in, forbidden_sentence
 from course_lib.checks.program import same_code
-from course_lib.checks.verdict import Verdict, judge_exercise, zero
+from course_lib.checks.verdict import Verdict, judge_exercise, with_help, zero
 
 HIDDEN_SEEDS = 2
 MAX_OUTPUT = 8 * 2**20  # characters of a notebook's outputs that are kept
@@ -309,9 +309,7 @@ class _Run:
         if graded.check.kind in ("choice", "number"):
             public = ()  # its only case is its answer
             message = "This is not the answer." if verdict.verdict == verdicts.WRONG else message
-        return Verdict(
-            verdict.id, verdict.points, verdict.max_points, verdict.verdict, message, verdict.mistake, public
-        )
+        return replace(verdict, message=message, judged=public)
 
     # ---- prerequisites
 
@@ -330,11 +328,8 @@ class _Run:
             named = again.points == verdict.points and again.mistake and not verdict.mistake
             if again.points > verdict.points or named:
                 helped[name] = tested
-                names = ", ".join(f"`{need}`" for need in sorted(tested))
-                message = f"{again.message} (Judged with the course's own {names}, since yours does not pass.)"
-                found[check.id] = Verdict(
-                    again.id, again.points, again.max_points, again.verdict, message, again.mistake, again.judged
-                )
+                needs = tuple(sorted(tested))
+                found[check.id] = replace(again, message=with_help(again.message, needs), helped=needs)
 
     def judge_with_tested(self, check: Exercise, needs: set[str]) -> Verdict:
         outputs, errors = dict(self.outputs), dict(self.errors)

@@ -112,6 +112,16 @@ class MarksBook:
                 comment.auto_comment = printable(f"{verdict.verdict}: {verdict.message}")
         self.gradebook.db.commit()
 
+    def reword(self, student: str, lesson: str, exercises: list[dict]) -> None:
+        """Enter the remarks on a graded submission once more, in other words; no mark changes."""
+        submission = self.gradebook.find_submission(lesson, student)
+        comments = self._of(submission, Comment)
+        for row in exercises:
+            name = grade_id(row["id"])
+            if comment := comments.get(f"{name}-answer") or comments.get(name):
+                comment.auto_comment = printable(f"{row['verdict']}: {row['message']}")
+        self.gradebook.db.commit()
+
     def refuse(self, student: str, lesson: str, reason: str, submitted: datetime | None) -> None:
         """Enter a submission that could not be graded: no marks, not even old ones, and a person is asked to look."""
         submission = self._submission(student, lesson, submitted)

@@ -4,9 +4,8 @@
 """
 
 import ast
-import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,8 @@ import jupytext
 
 from course_lib.checks.exercise import Exercise
 from course_lib.checks.program import defined_names, parse
+from course_lib.course_folder import LESSON_FILES
+from course_lib.released import digest
 
 KINDS = ("setup", "exercise", "hints", "cases", "probe", "judge", "mistake", "teacher")
 INERT = ("cases", "probe", "judge", "mistake")
@@ -82,13 +83,19 @@ class AuthoredExercise:
 
 @dataclass(frozen=True)
 class Lesson:
-    """One lesson, read and checked. name: "01_information"; short: "information"; version: changes with the file."""
+    """One lesson, read and checked.
+
+    name     "01_information"; short: "information"
+    version  changes with whatever can change a verdict, and not with prose, demos or hints
+    wording  changes with what feedback quotes: the title, the hints, and what is said of each mistake
+    """
 
     path: Path
     name: str
     title: str
     minutes: int
     version: str
+    wording: str
     cells: tuple[Cell, ...]
     exercises: dict[str, AuthoredExercise] = field(default_factory=dict)
 
@@ -106,9 +113,12 @@ class Lesson:
 def find_lessons(solutions: Path, names: tuple[str, ...] = ()) -> list[Path]:
     """Return the lesson files, in order: all, or those named ("01_information" or "information").
 
-    Raises ValueError for a name that no lesson has.
+    Raises ValueError when the folder has no lesson at all, or none of that name.
     """
-    found = sorted(solutions.glob("[0-9][0-9]_*.py"))
+    found = sorted(solutions.glob(LESSON_FILES))
+    if not found:
+        what = "has no lesson files (NN_name.py)" if solutions.is_dir() else "is not a folder"
+        raise ValueError(f"{solutions} {what}. Lessons are read from the folder `solutions` of the course.")
     if not names:
         return found
     by_name = {path.stem: path for path in found} | {path.stem.split("_", 1)[1]: path for path in found}
@@ -132,8 +142,24 @@ def read_lesson(path: Path) -> Lesson:
         reader.error(1, "the header needs `course: title:`, the question that the lesson answers.")
     if reader.errors:
         raise AuthoringError("\n".join(reader.errors))
-    version = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return Lesson(path, path.stem, course["title"], int(course.get("minutes", 60)), version, tuple(cells), exercises)
+    title = course["title"]
+    version, wording = _version(exercises), _wording(title, exercises)
+    return Lesson(path, path.stem, title, int(course.get("minutes", 60)), version, wording, tuple(cells), exercises)
+
+
+def _version(exercises: dict[str, AuthoredExercise]) -> str:
+    """Return a digest of all that a verdict comes from: every field of a check but its hints, and the author's code."""
+    checks = [replace(exercise.check, hints=()) for exercise in exercises.values()]
+    code = [
+        [e.reference, e.cases.source if e.cases else "", *((m.name, m.source) for m in e.mistakes)]
+        for e in exercises.values()
+    ]
+    return digest(repr((checks, code)))
+
+
+def _wording(title: str, exercises: dict[str, AuthoredExercise]) -> str:
+    """Return a digest of the sentences that feedback quotes from the lesson."""
+    return digest(repr((title, [(e.check.hints, *((m.name, m.hint) for m in e.mistakes)) for e in exercises.values()])))
 
 
 class _Reader:

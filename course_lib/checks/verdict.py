@@ -38,6 +38,7 @@ class Verdict:
 
     verdict  one of the words above;  mistake: its name when it was recognised, else ""
     judged   every case in order, for whoever shows them
+    helped   exercises whose tested version took the place of the student's own, which does not pass
     """
 
     id: str
@@ -47,11 +48,18 @@ class Verdict:
     message: str
     mistake: str = ""
     judged: tuple[Judged, ...] = field(default=(), repr=False)
+    helped: tuple[str, ...] = ()
 
     @property
     def failed(self) -> tuple[Judged, ...]:
         """The judged cases that are not right."""
         return tuple(judged for judged in self.judged if judged.reason)
+
+
+def with_help(message: str, helped: Sequence[str]) -> str:
+    """Return a verdict's message, with the names of the exercises whose tested version helped."""
+    names = ", ".join(f"`{name}`" for name in helped)
+    return f"{message} (Judged with the course's own {names}, since yours does not pass.)" if helped else message
 
 
 def zero(exercise: Exercise, verdict: str, message: str) -> Verdict:

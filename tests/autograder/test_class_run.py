@@ -40,6 +40,13 @@ class Course:
         run = ClassRun(self.submitted, self.root, self.root / "solutions", self.db_url, **options)
         return {result["student"]: result for result in grade_class(run, progress)}
 
+    def rewrite(self, old, new):
+        """Change the lesson."""
+        lesson = self.root / "solutions" / f"{LESSON}.py"
+        text = lesson.read_text(encoding="utf-8")
+        assert text.count(old) == 1
+        lesson.write_text(text.replace(old, new), encoding="utf-8")
+
     def page(self, student):
         return (self.root / "feedback" / student / LESSON / f"{LESSON}.html").read_text(encoding="utf-8")
 
@@ -303,10 +310,39 @@ def test_a_resubmission_another_seed_and_another_version_are_graded_anew(small, 
     assert small.graded == ["ben"]
     small.grade(seed=6)
     assert sorted(small.graded[1:]) == ["ada", "ben", "cut"]
-    lesson = small.root / "solutions" / f"{LESSON}.py"
-    lesson.write_text(lesson.read_text(encoding="utf-8") + "\n# %%\nprint(1)\n", encoding="utf-8")
+    small.rewrite('"p": torch.tensor([1.0, 0.0])', '"p": torch.tensor([0.0, 1.0])')
     small.grade(seed=6)
     assert sorted(small.graded[4:]) == ["ada", "ben", "cut"]
+
+
+def test_a_hint_corrected_in_mid_term_grades_nobody_again_and_everybody_reads_it(small, solved, hand_in):
+    old, new = "You measured in bits", "You took the binary logarithm, not the natural one"
+    hand_in(small.submitted, "bits", solved(entropy="def entropy(p):\n    return -(p * p.log2()).nansum(-1)"))
+    before = small.grade()
+    assert old in small.page("bits") and point_of(before["bits"], "entropy")["mistake"] == "bits"
+    del small.graded[:]
+    small.rewrite(old, new)
+    small.rewrite("What does `0 * log(0)` give", "What is `0 * log(0)` here")
+    after = small.grade()
+    assert small.graded == []
+    assert {name: result["score"] for name, result in after.items()} == {n: r["score"] for n, r in before.items()}
+    assert "not the natural one" in point_of(after["bits"], "entropy")["message"]
+    page = small.page("bits")
+    assert old not in page and "not the natural one" in page and "What is" in page
+    with Gradebook(small.db_url) as gradebook:
+        comments = gradebook.find_submission_notebook(LESSON, LESSON, "bits").comments
+        assert [c.auto_comment for c in comments if "natural" in (c.auto_comment or "")] == [
+            f"mistake: {point_of(after['bits'], 'entropy')['message']}"
+        ]
+    assert small.grade() == after and small.graded == []
+
+
+def test_prose_changed_in_mid_term_touches_nothing(small):
+    before, page = small.lines(), small.page("ada")
+    small.rewrite("one small exercise of each kind", "one exercise of each kind")
+    small.grade()
+    assert small.graded == [] and small.page("ada") == page
+    assert without_time(small.lines()) == without_time(before)
 
 
 class Killed(BaseException):

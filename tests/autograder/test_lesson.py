@@ -61,10 +61,66 @@ def test_a_good_lesson_is_read(tmp_path):
     assert "YOUR CODE HERE" in check.stub and "2 * x" not in check.stub
 
 
-def test_the_version_changes_with_the_file_and_only_then(tmp_path):
-    first = read_lesson(write(tmp_path, GOOD)).version
-    assert read_lesson(write(tmp_path, GOOD)).version == first
-    assert read_lesson(write(tmp_path, GOOD + "\n# %%\nx = 1\n")).version != first
+MISTAKE = """
+# %% mistake="f" name="once" hint="You return x itself." active="py"
+def f(x):
+    return x
+"""
+HINTS = '''
+# %% [markdown] hints="f"
+r"""
+1. What is twice x?
+2. Multiply.
+"""
+'''
+PROBE = """
+# %% probe="f" active="py"
+def probe(student, case):
+    return student(**case)
+"""
+SETUP = "\n# %% setup=true\nimport math\n"
+FULL = HEADER + SETUP + EXERCISE + HINTS + CASES + PROBE + MISTAKE
+
+
+def versions(tmp_path, text):
+    lesson = read_lesson(write(tmp_path, text))
+    return lesson.version, lesson.wording
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("points=1", "points=2"),
+        ("points=1", 'points=1 withheld="torch.double"'),
+        ("points=1", "points=1 mutates=true"),
+        ("points=1", "points=1 slowdown=9"),
+        ("return 2 * x", "return x + x"),
+        ("Doubles.", "Doubles x."),
+        ('"x": seed', '"x": seed + 1'),
+        ("student(**case)", "student(case['x'])"),
+        ("    return x\n", "    return 3 * x\n"),
+        ("import math", "import math, random"),
+    ],
+)
+def test_what_can_change_a_verdict_changes_the_version(tmp_path, old, new):
+    assert FULL.count(old) == 1
+    assert versions(tmp_path, FULL.replace(old, new))[0] != versions(tmp_path, FULL)[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("A title", "Another title"), ("You return x itself.", "That is x."), ("Multiply.", "Multiply it by 2.")],
+)
+def test_what_feedback_quotes_changes_the_wording_and_not_the_version(tmp_path, old, new):
+    assert FULL.count(old) == 1
+    version, wording = versions(tmp_path, FULL)
+    again, other = versions(tmp_path, FULL.replace(old, new))
+    assert again == version and other != wording
+
+
+@pytest.mark.parametrize("more", ["\n# %%\nx = 1\n", '\n# %% [markdown]\nr"""\nProse.\n"""\n'])
+def test_prose_and_demos_change_neither(tmp_path, more):
+    assert versions(tmp_path, FULL + more) == versions(tmp_path, FULL)
 
 
 # what is wrong: (the change, the line that is named, a part of the sentence)
