@@ -19,7 +19,6 @@ $(VENV)/ready: pyproject.toml constraints.txt
 
 demo: $(VENV)/ready  ## grade a small simulated class and show the marks
 	@rm -rf demo
-	$(BIN)/autograder build
 	$(BIN)/python -m autograder.simulate demo/submitted 01_information 12_attention
 	$(BIN)/autograder grade demo/submitted --seed 1 || [ $$? -eq 1 ]
 	$(BIN)/autograder report --out demo

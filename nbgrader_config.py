@@ -18,6 +18,8 @@ c.GenerateAssignment.preprocessors = [
     for name in ("LockCells", "ClearOutput", "CheckCellMetadata", "ComputeChecksums", "SaveCells")
 ]
 
+# The lessons lie beside this file, wherever it is linked to.
+c.GradingExporter.solutions = str(Path(__file__).resolve().parent / "solutions")
 c.Autograde.exporter_class = "autograder.nbgrader_plugins.GradingExporter"
 c.Autograde.pre_convert_hook = "autograder.nbgrader_plugins.under_the_lessons_name"
 c.Autograde.sanitize_preprocessors = []

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from course_lib.course_folder import CourseFolder, find_course
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,11 +32,31 @@ def entry() -> None:
     sys.exit(main())
 
 
+def _course_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--course",
+        type=Path,
+        metavar="DIR",
+        help="the course's folder (default: $COURSE, or the nearest of this folder and those above it with a course)",
+    )
+    parser.add_argument(
+        "--solutions", type=Path, metavar="DIR", help="folder of the lesson files (default: solutions/ in the course)"
+    )
+
+
 def _lesson_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "lessons", nargs="*", metavar="LESSON", help="for instance 01_information; all when none is named"
     )
-    parser.add_argument("--solutions", type=Path, default=ROOT / "solutions", help="folder of the lesson files")
+    _course_arguments(parser)
+
+
+def _course(options: argparse.Namespace) -> CourseFolder:
+    return find_course(options.course)
+
+
+def _solutions(options: argparse.Namespace) -> Path:
+    return options.solutions or _course(options).solutions
 
 
 def _build_command(commands: argparse._SubParsersAction) -> None:
@@ -44,42 +64,39 @@ def _build_command(commands: argparse._SubParsersAction) -> None:
         "build", help="solutions/ → notebooks/", description="Build what students open from the lesson files."
     )
     _lesson_arguments(parser)
-    parser.add_argument("--notebooks", type=Path, default=ROOT / "notebooks", help="folder to write to")
+    parser.add_argument(
+        "--notebooks", type=Path, metavar="DIR", help="folder to write to (default: notebooks/ in the course)"
+    )
     parser.add_argument("--check", action="store_true", help="write nothing; fail if anything would change")
     parser.set_defaults(run=_build)
 
 
 def _build(options: argparse.Namespace) -> int:
     from autograder.build import build
+    from autograder.built import Changes, remove_stale, update
     from autograder.lesson import AuthoringError, find_lessons
 
-    failed, differ, expected = False, [], set()
-    for path in find_lessons(options.solutions, tuple(options.lessons)):
+    solutions = _solutions(options)
+    notebooks = options.notebooks or _course(options).notebooks
+    failed, changes = False, Changes()
+    for path in find_lessons(solutions, tuple(options.lessons)):
         try:
-            files = build(path, options.notebooks)
+            files = build(path, notebooks)
         except AuthoringError as problem:
             print(problem, file=sys.stderr)
             failed = True
             continue
-        expected |= files.keys()
-        for file, text in files.items():
-            if file.is_file() and file.read_text(encoding="utf-8") == text:
-                continue
-            differ.append(file)
-            if not options.check:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(text, encoding="utf-8")
+        update(files, changes, write=not options.check)
     if not options.lessons and not failed:
-        present = set(options.notebooks.glob("*.ipynb")) | set(options.notebooks.glob("*/*.json"))
-        for file in sorted(present - expected):
-            differ.append(file)
-            if not options.check:
-                file.unlink()
-    for file in differ:
-        print(f"{'differs' if options.check else 'wrote'}: {file}")
-    if options.check and differ:
+        remove_stale(notebooks, {path.stem for path in find_lessons(solutions)}, changes, write=not options.check)
+    for done, files in ("wrote", changes.wrote), ("deleted", changes.deleted):
+        for file in files:
+            print(f"{'differs' if options.check else done}: {file}")
+    for file in changes.left:
+        print(f"left as it is: {file} was changed by hand. Move it away, then build again.", file=sys.stderr)
+    if options.check and changes.any:
         print("notebooks/ is not what solutions/ builds to: run `autograder build`.", file=sys.stderr)
-    return 1 if failed or (options.check and differ) else 0
+    return 1 if failed or changes.left or (options.check and changes.any) else 0
 
 
 def _verify_command(commands: argparse._SubParsersAction) -> None:
@@ -103,7 +120,7 @@ def _verify(options: argparse.Namespace) -> int:
 
     console, total, held = Console(), 0, 0
     table = Table("exercise", "trials", "mistakes", "result", title="verify")
-    for path in find_lessons(options.solutions, tuple(options.lessons)):
+    for path in find_lessons(_solutions(options), tuple(options.lessons)):
         try:
             with console.status(f"{path.stem} …"):
                 trials = verify(read_lesson(path))
@@ -146,7 +163,7 @@ def _release_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--to", type=Path, required=True, metavar="DIR", help="folder to write to; it must be empty or new"
     )
-    parser.add_argument("--solutions", type=Path, default=ROOT / "solutions", help=argparse.SUPPRESS)
+    _course_arguments(parser)
     parser.set_defaults(run=_release)
 
 
@@ -154,8 +171,8 @@ def _release(options: argparse.Namespace) -> int:
     from autograder.lesson import find_lessons
     from autograder.release import release
 
-    names = [path.stem for path in find_lessons(options.solutions, tuple(options.lessons))]
-    for path in release(ROOT, names, options.to):
+    names = [path.stem for path in find_lessons(_solutions(options), tuple(options.lessons))]
+    for path in release(_course(options).root, names, options.to):
         print(path)
     return 0
 
@@ -187,7 +204,7 @@ def _grade_command(commands: argparse._SubParsersAction) -> None:
         default="auto",
         help="auto: at least no files, no network, no forks (default); strict: every layer; none: no isolation",
     )
-    parser.add_argument("--solutions", type=Path, default=ROOT / "solutions", help="folder of the lesson files")
+    _course_arguments(parser)
     parser.set_defaults(run=_grade)
 
 
@@ -211,7 +228,7 @@ def _grade(options: argparse.Namespace) -> int:
     run = ClassRun(
         submitted=options.submitted.resolve(),
         out=out,
-        solutions=options.solutions,
+        solutions=_solutions(options),
         db_url=db_url,
         lessons=tuple(options.lesson),
         seed=options.seed,
@@ -298,7 +315,7 @@ def _replay_command(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--submitted", type=Path, metavar="DIR", help="folder of submissions (OUT/submitted)")
     parser.add_argument("--sandbox", choices=("auto", "strict", "none"), default="auto", help="as for `grade`")
-    parser.add_argument("--solutions", type=Path, default=ROOT / "solutions", help="folder of the lesson files")
+    _course_arguments(parser)
     parser.set_defaults(run=_replay)
 
 
@@ -311,7 +328,7 @@ def _replay(options: argparse.Namespace) -> int:
 
     submitted = options.submitted or options.out / "submitted"
     try:
-        found = replay(options.student, options.exercise, submitted, options.out, options.solutions, options.sandbox)
+        found = replay(options.student, options.exercise, submitted, options.out, _solutions(options), options.sandbox)
     except (AuthoringError, NotGradable, RuntimeError) as problem:
         print(problem, file=sys.stderr)
         return 1

@@ -22,8 +22,7 @@ from autograder.job import do, try_sandbox
 from autograder.lesson import find_lessons, read_lesson
 from autograder.records import GRADED, kept_seed, replace_result
 from course_lib.checks.exercise import write_public
-
-ROOT = Path(__file__).resolve().parent.parent
+from course_lib.course_folder import find_course
 
 
 class GradingExporter(NotebookExporter):
@@ -33,7 +32,7 @@ class GradingExporter(NotebookExporter):
     this machine's isolation is said then.
     """
 
-    solutions = Unicode(str(ROOT / "solutions"), help="Folder of the lesson files.").tag(config=True)
+    solutions = Unicode("", help="Folder of the lesson files (default: solutions/ in the course).").tag(config=True)
     sandbox = Enum(
         ("auto", "strict", "none"),
         "auto",
@@ -45,9 +44,10 @@ class GradingExporter(NotebookExporter):
         super().__init__(**options)
         course = self.parent.coursedir
         root, lesson = Path(course.root), course.assignment_id
-        path = next((path for path in find_lessons(Path(self.solutions)) if path.stem == lesson), None)
+        solutions = Path(self.solutions) if self.solutions else find_course().solutions
+        path = next((path for path in find_lessons(solutions) if path.stem == lesson), None)
         if path is None:
-            raise ValueError(f"There is no lesson called {lesson} in {self.solutions}.")
+            raise ValueError(f"There is no lesson called {lesson} in {solutions}.")
         seed = kept_seed(root)
         graded = _prepared(path, hashlib.sha256(path.read_bytes()).hexdigest(), seed)
         try_sandbox(graded, self.sandbox)

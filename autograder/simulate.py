@@ -15,9 +15,9 @@ from autograder.build import student_notebook
 from autograder.lesson import AuthoredExercise, Lesson, find_lessons, read_lesson
 from autograder.simulated_class import simulate_class
 from course_lib.checks.forbidden import forbidden_in
+from course_lib.course_folder import find_course
 
 Student = Callable[[Lesson, NotebookNode], None]
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def simulate(lessons: list[Lesson], to: Path) -> list[Path]:
@@ -143,8 +143,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("lessons", nargs="+", metavar="LESSON", help="for instance 01_information")
     parser.add_argument("--students", type=int, metavar="N", help="draw N students (default: nine that are named)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="draw the same students again (default: 0)")
+    parser.add_argument(
+        "--course", type=Path, metavar="DIR", help="the course's folder (default: $COURSE, or this folder or one above)"
+    )
     options = parser.parse_args(arguments)
-    lessons = [read_lesson(path) for path in find_lessons(ROOT / "solutions", tuple(options.lessons))]
+    lessons = [
+        read_lesson(path) for path in find_lessons(find_course(options.course).solutions, tuple(options.lessons))
+    ]
     if options.students is None:
         made = simulate(lessons, options.folder)
     else:

@@ -28,8 +28,8 @@ from rich.console import Console
 
 from autograder.build import student_notebook
 from autograder.lesson import AuthoringError, Lesson, find_lessons, read_lesson
+from course_lib.course_folder import find_course
 
-ROOT = Path(__file__).resolve().parent.parent
 PARTS = {  # in the folder that `make slides` installs from PyPI, with the versions of constraints.txt
     "reveal_css": "sphinx_revealjs/_static/revealjs/dist/reveal.css",
     "reveal_js": "sphinx_revealjs/_static/revealjs/dist/reveal.js",
@@ -203,24 +203,28 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "lessons", nargs="*", metavar="LESSON", help="for instance 01_information; all if none is named"
     )
-    parser.add_argument("--to", type=Path, default=ROOT / "build" / "slides", metavar="DIR", help="folder to write to")
+    parser.add_argument("--to", type=Path, metavar="DIR", help="folder to write to (default: build/slides)")
     parser.add_argument("--full", action="store_true", help="train at full length (a minute a lesson)")
-    parser.add_argument(
-        "--parts", type=Path, default=ROOT / "build" / "slides-parts", metavar="DIR", help="reveal.js and MathJax"
-    )
-    parser.add_argument("--solutions", type=Path, default=ROOT / "solutions", help=argparse.SUPPRESS)
+    parser.add_argument("--parts", type=Path, metavar="DIR", help="reveal.js and MathJax (default: build/slides-parts)")
+    parser.add_argument("--course", type=Path, metavar="DIR", help="the course's folder")
+    parser.add_argument("--solutions", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     try:
-        paths = find_lessons(options.solutions, tuple(options.lessons))
-        options.to.mkdir(parents=True, exist_ok=True)
+        course = find_course(options.course)
+        to, parts = (
+            options.to or course.root / "build" / "slides",
+            options.parts or course.root / "build" / "slides-parts",
+        )
+        paths = find_lessons(options.solutions or course.solutions, tuple(options.lessons))
+        to.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as home:
             for path in paths:
                 lesson = read_lesson(path)
                 notebook = lecture(lesson)
                 with Console(stderr=True).status(f"{lesson.name} …"):
-                    run(notebook, ROOT / "notebooks", Path(home), options.full)
-                file = options.to / f"{lesson.name}.html"
-                file.write_text(page(lesson, columns(notebook), options.parts), encoding="utf-8")
+                    run(notebook, course.notebooks, Path(home), options.full)
+                file = to / f"{lesson.name}.html"
+                file.write_text(page(lesson, columns(notebook), parts), encoding="utf-8")
                 print(file)
     except (AuthoringError, CellExecutionError) as problem:
         print(f"slides: {path}: {problem}", file=sys.stderr)

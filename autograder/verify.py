@@ -23,6 +23,7 @@ from course_lib.checks.forbidden import forbidden_in
 from course_lib.checks.verdict import MISTAKE, PASSED, Verdict, judge_exercise
 
 HIDDEN_SEEDS = (1, 2)
+MIN_MISTAKES, HINTS = 2, 2  # of a function or class
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,10 @@ def _verify_exercise(reference: Reference, exercise: AuthoredExercise) -> Iterat
     yield _trial(id, "stub", "", stub, None, 0.0, stub.mistake)  # broken starter code may well be a known mistake
 
     if check.kind == "function":
-        enough = len(exercise.mistakes) >= 2
-        yield Trial(id, "at least two mistakes", "", enough, "" if enough else f"there are {len(exercise.mistakes)}")
-        yield Trial(
-            id, "hints", "", len(check.hints) == 2, "" if len(check.hints) == 2 else f"{len(check.hints)} hints"
-        )
+        mistakes, hints = len(exercise.mistakes), len(check.hints)
+        enough = mistakes >= MIN_MISTAKES
+        yield Trial(id, "mistakes", "", enough, "" if enough else f"there are {mistakes}, not at least {MIN_MISTAKES}")
+        yield Trial(id, "hints", "", hints == HINTS, "" if hints == HINTS else f"there are {hints}, not {HINTS}")
         table = _lookup_outcomes(public, everything)
         yield _trial(id, "lookup table", "", judge_exercise(check, everything, table), None, 0.0)
 

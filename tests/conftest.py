@@ -22,6 +22,7 @@ def _alone(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("COURSE_BUDGET", "short")
     monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
     monkeypatch.delenv("COURSE_NOTEBOOKS", raising=False)
+    monkeypatch.delenv("COURSE", raising=False)
     torch.set_printoptions(profile="default")  # a lesson's setup cell may have changed them; doctests expect these
 
 

@@ -48,6 +48,22 @@ def test_what_makes_no_sense_is_2_with_a_sentence(arguments, sentence, solutions
     assert sentence in capsys.readouterr().err
 
 
+COURSE_COMMANDS = ("build", "verify", "release 90_sample --to x", "grade submitted", "replay ada entropy")
+
+
+@pytest.mark.parametrize("command", COURSE_COMMANDS)
+def test_every_command_says_where_it_looked_for_the_course_and_ends_with_2(command, tmp_path, monkeypatch, capsys):
+    (tmp_path / "submitted").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert main(command.split()) == 2
+    assert f"There is no course in {tmp_path}, nor in any folder above it" in capsys.readouterr().err
+    assert main([*command.split(), "--course", "typo"]) == 2
+    assert f"There is no course in {tmp_path / 'typo'}" in capsys.readouterr().err
+    monkeypatch.setenv("COURSE", str(tmp_path / "moved"))
+    assert main(command.split()) == 2
+    assert "named by the environment variable COURSE" in capsys.readouterr().err
+
+
 def test_build_writes_then_has_nothing_to_do_then_notices_a_change(solutions, tmp_path, capsys):
     command = ["build", "--solutions", str(solutions), "--notebooks", str(tmp_path / "notebooks")]
     assert main([*command, "--check"]) == 1
@@ -57,12 +73,13 @@ def test_build_writes_then_has_nothing_to_do_then_notices_a_change(solutions, tm
     assert main(command) == 0
     assert capsys.readouterr().out == ""
     assert main([*command, "--check"]) == 0
-    stale = tmp_path / "notebooks" / "89_old.ipynb"
-    stale.write_text("")
+    lesson = solutions / "90_sample.py"
+    lesson.write_text(lesson.read_text(encoding="utf-8") + "\n# %%\nprint(1)\n", encoding="utf-8")
     assert main([*command, "--check"]) == 1
-    assert f"differs: {stale}" in capsys.readouterr().out
+    notebook = tmp_path / "notebooks" / "90_sample.ipynb"
+    assert f"differs: {notebook}" in capsys.readouterr().out
     assert main(command) == 0
-    assert not stale.exists()
+    assert capsys.readouterr().out == f"wrote: {notebook}\n"
 
 
 def test_an_authoring_error_is_1_with_the_line_and_builds_nothing(solutions, tmp_path, capsys):
