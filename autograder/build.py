@@ -112,13 +112,8 @@ def _cell(cell: Cell) -> NotebookNode:
     return made
 
 
-def grade_id(exercise_id: str) -> str:
-    """Return nbgrader's name of an exercise: it allows no dot."""
-    return exercise_id.replace(".", "-", 1)
-
-
 def _exercise_cells(lesson: Lesson, exercise: AuthoredExercise) -> list[NotebookNode]:
-    check, id = exercise.check, grade_id(exercise.check.id)
+    check, id = exercise.check, exercise.check.id.grade_id
     role = {"exercise": check.id}
     if check.kind == "text":
         question = new_markdown_cell(question_text(exercise.cell), metadata={"course": {"role": "prose"}})

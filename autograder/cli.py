@@ -213,10 +213,11 @@ def _grade(options: argparse.Namespace) -> int:
     from rich.progress import Progress
     from sqlalchemy.exc import SQLAlchemyError
 
-    from autograder.class_run import ClassRun, grade_class
+    from autograder.class_run import grade_class
     from autograder.class_table import print_tables
     from autograder.lesson import AuthoringError
-    from autograder.records import NOT_GRADABLE
+    from autograder.recorder import ClassRun
+    from autograder.results import Status
 
     if not options.submitted.is_dir():
         raise ValueError(f"{options.submitted} is not a folder.")
@@ -249,7 +250,7 @@ def _grade(options: argparse.Namespace) -> int:
         print("What was graded so far is kept; run the same command again to go on.", file=sys.stderr)
         return 1
     print_tables(console, results, out)
-    return 1 if any(result["status"] == NOT_GRADABLE for result in results) else 0
+    return 1 if any(result.status == Status.NOT_GRADABLE for result in results) else 0
 
 
 def _gradebook(options: argparse.Namespace, out: Path) -> tuple[str, str]:

@@ -1,16 +1,14 @@
 """`nbgrader export`: nbgrader's table with a status, so that not submitted, not gradable and 0 are three things."""
 
 import csv
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from nbgrader.api import Assignment, BaseCell, Comment, Grade, Gradebook, SubmittedAssignment, SubmittedNotebook
 from nbgrader.plugins import ExportPlugin
 
-from autograder.build import grade_id
-from autograder.records import GRADED, NOT_GRADABLE, PARTLY, spreadsheet_cell
-from course_lib.checks.verdict import ERROR, MEMORY, TIMEOUT
+from autograder.records import spreadsheet_cell
+from autograder.results import UNJUDGED, Status, read_results
 
 NOT_SUBMITTED, NOT_GRADED, WAITING = "not submitted", "not graded", "waiting for a person"
 COLUMNS = (
@@ -43,12 +41,9 @@ class StatusExporter(ExportPlugin):
     def _unjudged(self) -> dict[tuple[str, str], set[str]]:
         """Return the exercises that could not be judged, by student and lesson, from `results.jsonl` beside it all."""
         found: dict[tuple[str, str], set[str]] = {}
-        path = Path(self.parent.coursedir.root) / "results.jsonl"
-        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-            result = json.loads(line)
-            if result["status"] == PARTLY:
-                some = {grade_id(e["id"]) for e in result["exercises"] if e["verdict"] in (TIMEOUT, MEMORY, ERROR)}
-                found[result["student"], result["lesson"]] = some
+        for result in read_results(Path(self.parent.coursedir.root)):
+            if result.status == Status.PARTLY:
+                found[result.place] = {e.id.grade_id for e in result.exercises if e.verdict in UNJUDGED}
         return found
 
 
@@ -61,7 +56,7 @@ def _rows(gradebook: Gradebook, assignment: Assignment, unjudged: dict[tuple[str
         marks.setdefault(student, {})[cell] = grade
     comments = _of(assignment, db.query(SubmittedAssignment.student_id).select_from(Comment), Comment).distinct()
     entered = {student for (student,) in comments.filter(Comment.auto_comment.is_not(None))}
-    refused = {student for (student,) in comments.filter(Comment.auto_comment.startswith(f"{NOT_GRADABLE}:"))}
+    refused = {student for (student,) in comments.filter(Comment.auto_comment.startswith(f"{Status.NOT_GRADABLE}:"))}
     points = {cell.name: cell.max_score for notebook in assignment.notebooks for cell in notebook.grade_cells}
     for student in gradebook.students:
         row = dict.fromkeys(COLUMNS, "")
@@ -75,7 +70,7 @@ def _rows(gradebook: Gradebook, assignment: Assignment, unjudged: dict[tuple[str
             if student.id in entered:
                 row["status"] = _status(own, student.id in refused, unjudged.get((student.id, name), set()))
             row["waiting"] = sum((points.get(cell, 0.0) for cell, grade in own.items() if _is_open(grade)), 0.0)
-            if row["status"] not in (NOT_GRADABLE, NOT_GRADED):
+            if row["status"] not in (Status.NOT_GRADABLE, NOT_GRADED):
                 raw, penalty = sum(float(grade.score) for grade in own.values()), submission.late_submission_penalty
                 row |= {"raw_score": raw, "late_submission_penalty": penalty, "score": max(0.0, raw - penalty)}
         yield row
@@ -95,7 +90,7 @@ def _is_open(grade: Grade) -> bool:
 def _status(grades: dict[str, Grade], refused: bool, unjudged: set[str]) -> str:
     waits = any(grade.needs_manual_grade for grade in grades.values())
     if refused:
-        return NOT_GRADABLE if waits else GRADED  # a person has marked all of it
+        return Status.NOT_GRADABLE if waits else Status.GRADED  # a person has marked all of it
     if any(cell in grades and grades[cell].manual_score is None for cell in unjudged):
-        return PARTLY
-    return WAITING if waits else GRADED
+        return Status.PARTLY
+    return WAITING if waits else Status.GRADED

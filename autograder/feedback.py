@@ -15,15 +15,14 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from autograder.build import grade_id
 from autograder.grade import GradedLesson, Grading
 from autograder.lesson import Lesson
-from course_lib.checks import verdict as verdicts
+from course_lib.checks.exercise import ExerciseId
 from course_lib.checks.render import case_label, difference, prose_html
-from course_lib.checks.verdict import Verdict, smallest_failure, with_help
+from course_lib.checks.verdict import Verdict, VerdictKind, smallest_failure, with_help
 
 LONGEST_SOURCE = 50_000
-_TONES = {verdicts.PASSED: "good", verdicts.BY_HAND: "wait", verdicts.NOT_STARTED: "quiet"}
+_TONES = {VerdictKind.PASSED: "good", VerdictKind.BY_HAND: "wait", VerdictKind.NOT_STARTED: "quiet"}
 _FORMATTER = HtmlFormatter(nowrap=False, cssclass="code")
 
 
@@ -62,7 +61,7 @@ def reworded(about: dict, lesson: Lesson) -> dict:
     """Return what a page says with today's title, hints and sentences about mistakes; what was judged stays."""
     rows = []
     for row in about["exercises"]:
-        exercise = lesson.exercises[row["id"].split(".", 1)[1]]
+        exercise = lesson.exercises[ExerciseId(row["id"]).name]
         said = {m.name: m.hint for m in exercise.mistakes}.get(row.get("mistake", ""))
         message = {} if said is None else {"message": with_help(said, row["helped"])}
         hints = {"hints": list(exercise.check.hints)} if row.get("hints") else {}
@@ -73,14 +72,17 @@ def reworded(about: dict, lesson: Lesson) -> dict:
 def describe_refusal(lesson: Lesson | None, name: str, reason: str) -> dict:
     """Return what the page says about a submission that could not be graded. lesson: None when there is none."""
     exercises = lesson.exercises.values() if lesson else ()
-    rows = [{"id": e.check.id, "points": 0.0, "max_points": e.check.points, "verdict": "not graded"} for e in exercises]
+    rows = [
+        {"id": e.check.id, "points": 0.0, "max_points": e.check.points, "verdict": VerdictKind.NOT_GRADED}
+        for e in exercises
+    ]
     title = lesson.title if lesson else name
     return {"title": title, "refused": reason, "notes": [], "sandbox": "", "exercises": rows}
 
 
 def _exercise(graded: GradedLesson, grading: Grading, verdict: Verdict) -> dict:
-    exercise = graded.lesson.exercises[verdict.id.split(".", 1)[1]].check
-    tried = verdict.verdict in (verdicts.MISTAKE, verdicts.WRONG, verdicts.ERROR)
+    exercise = graded.lesson.exercises[verdict.id.name].check
+    tried = verdict.verdict in (VerdictKind.MISTAKE, VerdictKind.WRONG, VerdictKind.ERROR)
     failed = smallest_failure(verdict.judged) if verdict.failed else None
     return {
         "id": verdict.id,
@@ -165,23 +167,24 @@ def feedback_page(student: str, lesson: str, about: dict, given: Given | None = 
 
 def _row(exercise: dict, given: Given) -> dict:
     """Return what the page shows of one exercise, with the mark and the comment that a person gave."""
-    name, by_hand = grade_id(exercise["id"]), given.by_hand.get(grade_id(exercise["id"]))
-    read = by_hand is not None and exercise["verdict"] in (verdicts.BY_HAND, "not graded")
+    id = ExerciseId(exercise["id"])
+    name, by_hand = id.grade_id, given.by_hand.get(id.grade_id)
+    read = by_hand is not None and exercise["verdict"] in (VerdictKind.BY_HAND, VerdictKind.NOT_GRADED)
     points = exercise["points"] if by_hand is None else by_hand
     points += given.extra.get(name, 0.0)
     tone = _TONES.get(exercise["verdict"], "bad")
     if read:
         tone = "good" if points >= exercise["max_points"] else "quiet"
     return {
-        "name": exercise["id"].split(".", 1)[1],
+        "name": id.name,
         "verdict": "graded by hand" if read else _words(exercise),
         "tone": tone,
         "points": points,
         "max_points": exercise["max_points"],
         "automatic": None if by_hand in (None, exercise["points"]) or read else exercise["points"],
-        "waiting": by_hand is None and exercise["verdict"] in (verdicts.BY_HAND, "not graded"),
+        "waiting": by_hand is None and exercise["verdict"] in (VerdictKind.BY_HAND, VerdictKind.NOT_GRADED),
         "comment": given.comments.get(name, ""),
-        "message": "" if read or exercise["verdict"] == verdicts.PASSED else _prose(exercise.get("message", "")),
+        "message": "" if read or exercise["verdict"] == VerdictKind.PASSED else _prose(exercise.get("message", "")),
         "cases": exercise.get("cases", []),
         "failing": exercise.get("failing", ""),
         "reason": exercise.get("reason", ""),
@@ -193,7 +196,9 @@ def _row(exercise: dict, given: Given) -> dict:
 
 def _words(exercise: dict) -> str:
     mistake = exercise.get("mistake", "")
-    return f"mistake: {mistake.replace('_', ' ')}" if exercise["verdict"] == verdicts.MISTAKE else exercise["verdict"]
+    return (
+        f"mistake: {mistake.replace('_', ' ')}" if exercise["verdict"] == VerdictKind.MISTAKE else exercise["verdict"]
+    )
 
 
 def _prose(text: str) -> Markup:

@@ -24,13 +24,12 @@ from autograder.sandbox.session import (
     withheld_names,
 )
 from autograder.submission import Submission, SubmittedCell
-from course_lib.checks import verdict as verdicts
 from course_lib.checks.case import CaseSet, Outcome
 from course_lib.checks.check import is_unchanged
-from course_lib.checks.exercise import Exercise, PublicLesson
+from course_lib.checks.exercise import Exercise, ExerciseId, PublicLesson
 from course_lib.checks.forbidden import forbidden_in, forbidden_sentence
 from course_lib.checks.program import same_code
-from course_lib.checks.verdict import Verdict, judge_exercise, with_help, zero
+from course_lib.checks.verdict import Verdict, VerdictKind, judge_exercise, smallest_failure, with_help, zero
 
 HIDDEN_SEEDS = 2
 MAX_OUTPUT = 8 * 2**20  # characters of a notebook's outputs that are kept
@@ -170,16 +169,16 @@ class _Run:
         sources = self.submission.sources(check.id)
         if not sources:
             where = "answer" if check.kind == "text" else "cell"
-            return zero(check, verdicts.MISSING, f"The {where} of this exercise is not in the notebook.")
+            return zero(check, VerdictKind.MISSING, f"The {where} of this exercise is not in the notebook.")
         if check.kind == "text":
             if all(source.strip() in ("", check.stub) for source in sources):
-                return zero(check, verdicts.NOT_STARTED, "Not started yet.")
-            return zero(check, verdicts.BY_HAND, "Waits for a person to read it.")
+                return zero(check, VerdictKind.NOT_STARTED, "Not started yet.")
+            return zero(check, VerdictKind.BY_HAND, "Waits for a person to read it.")
         if all(is_unchanged(check, object(), source) or not source.strip() for source in sources):
-            return zero(check, verdicts.NOT_STARTED, "Not started yet.")
+            return zero(check, VerdictKind.NOT_STARTED, "Not started yet.")
         for source in sources:
             if name := forbidden_in(source, check.withheld):
-                return zero(check, verdicts.FORBIDDEN, forbidden_sentence(name))
+                return zero(check, VerdictKind.FORBIDDEN, forbidden_sentence(name))
         return None
 
     # ---- the session
@@ -215,7 +214,7 @@ class _Run:
 
     def is_spare_stub(self, cell: SubmittedCell) -> bool:
         """Whether this is an untouched copy beside a cell where the student did write something."""
-        check = self.graded.lesson.exercises[cell.exercise.split(".", 1)[1]].check
+        check = self.graded.lesson.exercises[ExerciseId(cell.exercise).name].check
         others = self.submission.sources(cell.exercise)
         return same_code(cell.source, check.stub) and not all(same_code(other, check.stub) for other in others)
 
@@ -273,7 +272,7 @@ class _Run:
                 return self.ended(check, end)
             if "MemoryError" in outcome.raised or "DefaultCPUAllocator" in outcome.complaint:  # torch's own words
                 self.stop()  # what it holds on to would be lacking for the next exercise
-                return zero(check, verdicts.MEMORY, "It asked for more memory than there is.")
+                return zero(check, VerdictKind.MEMORY, "It asked for more memory than there is.")
             if outcome.complaint == NOT_DEFINED.format(check.name):
                 return self.undefined(check)
             outcomes.append(outcome)
@@ -288,27 +287,27 @@ class _Run:
         """Return the verdict when no cell defined the name: the error that the cell ended with, if there was one."""
         for index, cell in enumerate(self.submission.cells):
             if cell.exercise == check.id and (error := self.errors.get(index)):
-                return zero(check, verdicts.ERROR, f"The cell ends with an error:\n{error}")
-        return zero(check, verdicts.ERROR, f"The cell does not define `{check.name}`.")
+                return zero(check, VerdictKind.ERROR, f"The cell ends with an error:\n{error}")
+        return zero(check, VerdictKind.ERROR, f"The cell does not define `{check.name}`.")
 
     def ended(self, check: Exercise, end: SessionEnded) -> Verdict:
-        kind = verdicts.TIMEOUT if end.why == "timeout" else verdicts.ERROR
+        kind = VerdictKind.TIMEOUT if end.why == "timeout" else VerdictKind.ERROR
         advice = " Is there a loop that never ends?" if end.why == "timeout" else ""
         return zero(check, kind, end.sentence + advice)
 
     def without_hidden_values(self, graded: GradedExercise, verdict: Verdict) -> Verdict:
         """Return the verdict with a message, and cases, that tell nothing of hidden inputs and outcomes."""
         public, message = verdict.judged[: graded.public], verdict.message
-        if verdict.verdict in (verdicts.WRONG, verdicts.ERROR):
+        if verdict.verdict in (VerdictKind.WRONG, VerdictKind.ERROR):
             if any(judged.reason for judged in public):
-                smallest = verdicts.smallest_failure(public)
+                smallest = smallest_failure(public)
                 label = smallest.case.note or f"case {public.index(smallest) + 1}"
                 message = f"Not right on the public case “{label}”. {smallest.reason}"
             else:
                 message = _about_hidden(verdict, graded.public)
         if graded.check.kind in ("choice", "number"):
             public = ()  # its only case is its answer
-            message = "This is not the answer." if verdict.verdict == verdicts.WRONG else message
+            message = "This is not the answer." if verdict.verdict == VerdictKind.WRONG else message
         return replace(verdict, message=message, judged=public)
 
     # ---- prerequisites
@@ -319,7 +318,7 @@ class _Run:
         for name, exercise in self.graded.lesson.exercises.items():
             check, verdict, tested = exercise.check, found[exercise.check.id], set()
             for need in check.needs:
-                passed = found[f"{check.lesson}.{need}"].verdict == verdicts.PASSED
+                passed = found[f"{check.lesson}.{need}"].verdict == VerdictKind.PASSED
                 tested |= helped.get(need, set()) if passed else {need}
             lost = verdict.points < verdict.max_points
             if not (lost and tested) or self.without_running(check) is not None:

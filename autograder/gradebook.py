@@ -6,6 +6,7 @@ One process writes: the one that called `autograder grade`. Marks that a person 
 import os
 import sys
 import warnings
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,11 @@ from nbgrader.preprocessors import ComputeChecksums, SaveCells
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import SAWarning
 
-from autograder.build import grade_id
 from autograder.feedback import Given
 from autograder.grade import Grading
+from autograder.results import ExerciseResult
 from autograder.submission import printable
-from course_lib.checks.verdict import BY_HAND
+from course_lib.checks.verdict import VerdictKind
 
 # nbgrader starts `alembic` from the PATH to look at a database's version; it is installed beside this Python.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -100,9 +101,9 @@ class MarksBook:
         submission = self._submission(grading.submission.student, grading.submission.lesson, submitted)
         grades, comments = self._of(submission, Grade), self._of(submission, Comment)
         for verdict in grading.verdicts:
-            name = grade_id(verdict.id)
+            name = verdict.id.grade_id
             grade = grades[name]
-            score = None if verdict.verdict == BY_HAND else verdict.points
+            score = None if verdict.verdict == VerdictKind.BY_HAND else verdict.points
             changed = score != grade.auto_score
             grade.auto_score = score
             grade.needs_manual_grade = (score is None and grade.manual_score is None) or (
@@ -112,14 +113,14 @@ class MarksBook:
                 comment.auto_comment = printable(f"{verdict.verdict}: {verdict.message}")
         self.gradebook.db.commit()
 
-    def reword(self, student: str, lesson: str, exercises: list[dict]) -> None:
+    def reword(self, student: str, lesson: str, exercises: Iterable[ExerciseResult]) -> None:
         """Enter the remarks on a graded submission once more, in other words; no mark changes."""
         submission = self.gradebook.find_submission(lesson, student)
         comments = self._of(submission, Comment)
-        for row in exercises:
-            name = grade_id(row["id"])
+        for exercise in exercises:
+            name = exercise.id.grade_id
             if comment := comments.get(f"{name}-answer") or comments.get(name):
-                comment.auto_comment = printable(f"{row['verdict']}: {row['message']}")
+                comment.auto_comment = printable(f"{exercise.verdict}: {exercise.message}")
         self.gradebook.db.commit()
 
     def refuse(self, student: str, lesson: str, reason: str, submitted: datetime | None) -> None:

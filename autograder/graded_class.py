@@ -12,10 +12,11 @@ from pathlib import Path
 
 from nbgrader.api import Assignment, BaseCell, Grade, Gradebook, SubmittedAssignment, SubmittedNotebook
 
-from autograder.build import grade_id
 from autograder.lookalikes import Source
-from autograder.records import NOT_GRADABLE
-from course_lib.checks.verdict import BY_HAND
+from autograder.records import noted_times
+from autograder.results import Result, Status, read_results
+from course_lib.checks.exercise import ExerciseId
+from course_lib.checks.verdict import VerdictKind
 
 ADDED = "cells of their own"  # in place of an exercise's name, for code in cells that students added
 
@@ -24,10 +25,10 @@ ADDED = "cells of their own"  # in place of an exercise's name, for code in cell
 class Mark:
     """What one submission got for one exercise. by_hand: a person gave it; open: a person has to look."""
 
-    id: str
+    id: ExerciseId
     points: float
     max_points: float
-    verdict: str
+    verdict: VerdictKind
     mistake: str
     message: str
     by_hand: bool = False
@@ -36,12 +37,12 @@ class Mark:
     @property
     def waits(self) -> bool:
         """Whether there is no mark yet: a person has to read the answer."""
-        return self.verdict == BY_HAND and not self.by_hand
+        return self.verdict == VerdictKind.BY_HAND and not self.by_hand
 
     @property
     def name(self) -> str:
         """The exercise's name without the lesson's."""
-        return self.id.split(".", 1)[-1]
+        return self.id.name
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Work:
 
     student: str
     lesson: str
-    status: str
+    status: Status
     reason: str
     notes: list[str]
     isolated: bool
@@ -83,7 +84,7 @@ class ClassLesson:
     @property
     def graded(self) -> list[Work]:
         """The submissions that could be graded, wholly or in part."""
-        return [work for work in self.works if work.status != NOT_GRADABLE]
+        return [work for work in self.works if work.status != Status.NOT_GRADABLE]
 
 
 def read_class(out: Path, db_url: str) -> tuple[list[ClassLesson], dict[str, set[str]]]:
@@ -91,8 +92,8 @@ def read_class(out: Path, db_url: str) -> tuple[list[ClassLesson], dict[str, set
 
     Raises ValueError when `out` holds no results, or the gradebook is a file that is not there.
     """
-    path = out / "results.jsonl"
-    if not path.is_file():
+    results = read_results(out)
+    if not (out / "results.jsonl").is_file():
         raise ValueError(f"There is no results.jsonl in {out}: run `autograder grade` first, or name its --out.")
     file = re.fullmatch(r"sqlite:///(.+)", db_url)
     if file and not Path(file[1]).is_file():
@@ -100,27 +101,16 @@ def read_class(out: Path, db_url: str) -> tuple[list[ClassLesson], dict[str, set
     with Gradebook(db_url) as gradebook:
         given = _given(gradebook)
         words = {s.id: _words(s.id, s.first_name, s.last_name) for s in gradebook.students}
-    times = {(row["student"], row["lesson"]): row["seconds"] for row in _rows(out / ".grading" / "times.jsonl")}
+    times = noted_times(out)
     works: dict[str, dict[str, Work]] = {}
-    for result in _rows(path):
-        work = _work(result, given.get((result["student"], result["lesson"]), {}))
+    for result in results:
+        work = _work(result, given.get(result.place, {}))
         work.seconds = times.get((work.student, work.lesson))
-        if work.status != NOT_GRADABLE:
+        if work.status != Status.NOT_GRADABLE:
             work.code = dict(_code(out / "autograded" / work.student / work.lesson / f"{work.lesson}.ipynb"))
         works.setdefault(work.lesson, {})[work.student] = work
         words.setdefault(work.student, _words(work.student))
     return [_lesson(out, name, sorted(some.values(), key=_name)) for name, some in sorted(works.items())], words
-
-
-def _rows(path: Path) -> Iterator[dict]:
-    """Yield the objects of a file of lines; one that a killed run cut off is passed over."""
-    if path.is_file():
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                try:
-                    yield json.loads(line)
-                except ValueError:
-                    continue
 
 
 def _name(work: Work) -> str:
@@ -151,16 +141,16 @@ def _given(gradebook: Gradebook) -> dict[tuple[str, str], dict[str, tuple]]:
     return found
 
 
-def _work(result: dict, given: dict[str, tuple]) -> Work:
+def _work(result: Result, given: dict[str, tuple]) -> Work:
     marks = []
-    for one in result["exercises"]:
-        points, manual, look, _ = given.get(grade_id(one["id"]), (one["points"], None, False, 0.0))
-        mark = Mark(one["id"], float(points), one["max_points"], one["verdict"], one["mistake"] or "", one["message"])
+    for one in result.exercises:
+        points, manual, look, _ = given.get(one.id.grade_id, (one.points, None, False, 0.0))
+        mark = Mark(one.id, float(points), one.max_points, one.verdict, one.mistake, one.message)
         mark.by_hand, mark.open = manual is not None, bool(look)
         marks.append(mark)
     penalty = max((grade[3] or 0.0 for grade in given.values()), default=0.0)
-    place = (result["student"], result["lesson"], result["status"], result["reason"], result["notes"])
-    return Work(*place, result.get("sandbox") != "none", marks, penalty)
+    about = (result.student, result.lesson, result.status, result.reason, list(result.notes))
+    return Work(*about, result.sandbox != "none", marks, penalty)
 
 
 def _code(path: Path) -> Iterator[tuple[str, str]]:

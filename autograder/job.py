@@ -18,7 +18,7 @@ from autograder.grade import GradedLesson, Grading, grade_submission
 from autograder.sandbox.session import Session, withheld_names
 from autograder.sandbox.warm import ParentDied
 from autograder.submission import Submission, autograded_notebook, parse_submission
-from course_lib.checks.verdict import ERROR, MEMORY, TIMEOUT, Verdict
+from course_lib.checks.verdict import Verdict, VerdictKind
 
 MOST_TRIES = 3
 _MOST_KEPT = 256
@@ -69,7 +69,9 @@ def do(graded: GradedLesson, job: Job) -> Done:
 
 
 def _is_unjudged(verdict: Verdict) -> bool:
-    return verdict.verdict in (TIMEOUT, MEMORY) or (verdict.verdict == ERROR and not verdict.judged)
+    return verdict.verdict in (VerdictKind.TIMEOUT, VerdictKind.MEMORY) or (
+        verdict.verdict == VerdictKind.ERROR and not verdict.judged
+    )
 
 
 def try_sandbox(graded: GradedLesson, sandbox: str) -> None:

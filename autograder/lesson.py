@@ -11,7 +11,7 @@ from typing import Any
 
 import jupytext
 
-from course_lib.checks.exercise import Exercise
+from course_lib.checks.exercise import Exercise, ExerciseId
 from course_lib.checks.program import defined_names, parse
 from course_lib.course_folder import LESSON_FILES
 from course_lib.released import digest
@@ -252,7 +252,7 @@ class _Reader:
             if source[part] and not _defines(source[part].source, part):
                 self.error(source[part].line, f"this cell must define the function `{part}`.")
         check = Exercise(
-            id=f"{self.short}.{name}",
+            id=ExerciseId(f"{self.short}.{name}"),
             kind=kind,
             points=float(points),
             stub=self.stub(cell, kind),

@@ -14,13 +14,14 @@ import nbformat
 from nbconvert.exporters import Exporter, NotebookExporter
 from traitlets import Enum, Unicode
 
-from autograder.class_run import ClassRun, Place, Recorder
 from autograder.feedback import description_in, feedback_page
 from autograder.grade import GradedLesson, prepare
 from autograder.gradebook import MarksBook, publish
 from autograder.job import do, try_sandbox
 from autograder.lesson import find_lessons, read_lesson
-from autograder.records import GRADED, kept_seed, replace_result
+from autograder.recorder import ClassRun, Place, Recorder
+from autograder.records import kept_seed
+from autograder.results import Status, replace_result
 from course_lib.checks.exercise import write_public
 from course_lib.course_folder import find_course
 
@@ -82,9 +83,9 @@ class GradingExporter(NotebookExporter):
         shutil.rmtree(written.parent, ignore_errors=True)  # nbgrader copied whatever lay, or was linked, there
         result = recorder.record(place, key, end)
         replace_result(self.run.out, result)
-        more = result["reason"] or f"{result['score']:g} of {result['max_score']:g} points"
-        say = self.log.info if result["status"] == GRADED else self.log.warning
-        say(f"{place.student}/{place.lesson}: {result['status']}, {more}")
+        more = result.reason or f"{result.score:g} of {result.max_score:g} points"
+        say = self.log.info if result.status == Status.GRADED else self.log.warning
+        say(f"{place.student}/{place.lesson}: {result.status}, {more}")
         return nbformat.read(written, as_version=4)
 
 

@@ -1,7 +1,4 @@
-"""What a grading run leaves in the course folder: `results.jsonl`, `grades.csv`, the seed, notebooks and pages.
-
-Every file appears whole or not at all, so that a run which is killed at any instant can be started again.
-"""
+"""What a grading run leaves in the course folder beside its results: `grades.csv`, the seed, and the times."""
 
 import csv
 import json
@@ -11,7 +8,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-GRADED, PARTLY, NOT_GRADABLE = "graded", "partly graded", "not gradable"
+from autograder.results import Result, Status
+from autograder.whole_files import write_whole
 
 
 def kept_seed(out: Path, wanted: int | None = None) -> int:
@@ -29,15 +27,6 @@ def kept_seed(out: Path, wanted: int | None = None) -> int:
     return seed
 
 
-def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a text file, making its folder; whoever reads it meanwhile sees all of the old one or all of the new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with open(part, "w", encoding="utf-8", errors="backslashreplace", opener=lambda p, f: os.open(p, f, mode)) as file:
-        file.write(text)
-    os.replace(part, path)
-
-
 def note_time(out: Path, student: str, lesson: str, seconds: float) -> None:
     """Note how long a submission took. It stands apart from the results, which are the same in every run."""
     with (out / ".grading" / "times.jsonl").open("a", encoding="utf-8", errors="backslashreplace") as file:
@@ -45,56 +34,20 @@ def note_time(out: Path, student: str, lesson: str, seconds: float) -> None:
         file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def replace_result(out: Path, result: dict) -> None:
-    """Put one submission's line into `results.jsonl`, in place of its earlier one."""
-    path = out / "results.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    line = json.dumps(result, ensure_ascii=False)
-    whose = json.dumps({name: result[name] for name in ("student", "lesson")}, ensure_ascii=False)[:-1] + ","
-    kept = [other for other in lines if not other.startswith(whose)]
-    write_whole(path, "".join(f"{other}\n" for other in [*kept, line]))
+def noted_times(out: Path) -> dict[tuple[str, str], float]:
+    """Return the seconds that each submission took when it was last graded, by student and lesson."""
+    return {(row["student"], row["lesson"]): row["seconds"] for row in _rows(out / ".grading" / "times.jsonl")}
 
 
-class Results:
-    """`results.jsonl` while a run writes it: to a file beside it line by line, which takes its place at the end."""
-
-    def __init__(self, out: Path) -> None:
-        self.path, self.part = out / "results.jsonl", out / "results.jsonl.part"
-
-    def __enter__(self) -> "Results":
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.earlier = {result["key"]: result for result in self._read()}
-        if self.part.exists():  # a run was interrupted: what it had graded is kept
-            lines = (json.dumps(result, ensure_ascii=False) + "\n" for result in self.earlier.values())
-            write_whole(self.path, "".join(lines))
-        self.file = self.part.open("w", encoding="utf-8", errors="backslashreplace")
-        return self
-
-    def _read(self) -> Iterator[dict]:
-        """Yield the results of earlier runs; a line that was cut off when a run was killed is passed over."""
-        for path in (self.path, self.part):
-            for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+def _rows(path: Path) -> Iterator[dict]:
+    """Yield the objects of a file of lines; one that a killed run cut off is passed over."""
+    if path.is_file():
+        with path.open(encoding="utf-8", newline="\n") as file:
+            for line in file:
                 try:
-                    result = json.loads(line)
+                    yield json.loads(line)
                 except ValueError:
                     continue
-                if isinstance(result, dict) and result.get("key"):
-                    yield result
-
-    def latest(self) -> list[dict]:
-        """Return the last result of each submission in earlier runs."""
-        return list({(result["student"], result["lesson"]): result for result in self.earlier.values()}.values())
-
-    def write(self, result: dict) -> dict:
-        """Add a line; it is on the disk when this returns."""
-        self.file.write(json.dumps(result, ensure_ascii=False) + "\n")
-        self.file.flush()
-        return result
-
-    def __exit__(self, kind: type | None, error: object, trace: object) -> None:
-        self.file.close()
-        if kind is None:
-            os.replace(self.part, self.path)
 
 
 def spreadsheet_cell(value: object) -> object:
@@ -104,7 +57,7 @@ def spreadsheet_cell(value: object) -> object:
     return value
 
 
-def write_csv(path: Path, results: list[dict]) -> None:
+def write_csv(path: Path, results: list[Result]) -> None:
     """Write `grades.csv`: a row for each submission, with an empty score where there is none."""
     part = path.with_name(f".{path.name}.part")
     with part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
@@ -112,8 +65,7 @@ def write_csv(path: Path, results: list[dict]) -> None:
         writer.writerow(["student", "lesson", "status", "score", "max_score", "by_hand", "reason", "graded"])
         now = datetime.now(UTC).isoformat(timespec="seconds")
         for result in results:
-            graded = result["status"] != NOT_GRADABLE
-            score = result["score"] if graded else ""  # not graded is not zero
-            row = [result["student"], result["lesson"], result["status"], score, result["max_score"]]
-            writer.writerow(map(spreadsheet_cell, [*row, result.get("by_hand", 0), result["reason"], now]))
+            score = "" if result.status == Status.NOT_GRADABLE else result.score  # not graded is not zero
+            row = [result.student, result.lesson, result.status, score, result.max_score]
+            writer.writerow(map(spreadsheet_cell, [*row, result.by_hand, result.reason, now]))
     os.replace(part, path)

@@ -4,7 +4,6 @@ What is shown holds hidden inputs and expected outcomes: it is for the teacher.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,12 @@ from rich.text import Text
 
 from autograder.grade import GradedLesson, Limits, grade_submission, prepare
 from autograder.lesson import find_lessons, read_lesson
-from autograder.records import NOT_GRADABLE, kept_seed
+from autograder.records import kept_seed
+from autograder.results import ExerciseResult, read_results
 from autograder.submission import Submission, parse_submission, printable, take_notebook
+from course_lib.checks.exercise import ExerciseId
 from course_lib.checks.render import difference, show_value
-from course_lib.checks.verdict import Judged, Verdict
+from course_lib.checks.verdict import Judged, Verdict, VerdictKind
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,19 @@ class Replay:
     submission: Submission
     verdict: Verdict
     public: int
-    recorded: dict | None
+    recorded: ExerciseResult | None
     digest: str
     sandbox: str
 
     @property
     def agrees(self) -> bool:
         """Whether the verdict is the recorded one."""
-        fields = ("points", "verdict")
-        mine = {name: getattr(self.verdict, name) for name in fields} | {"mistake": self.verdict.mistake or None}
-        return self.recorded is not None and all(self.recorded[name] == mine[name] for name in mine)
+        recorded, now = self.recorded, self.verdict
+        return recorded is not None and (recorded.points, recorded.verdict, recorded.mistake) == (
+            now.points,
+            now.verdict,
+            now.mistake,
+        )
 
 
 def replay(student: str, exercise: str, submitted: Path, out: Path, solutions: Path, sandbox: str = "auto") -> Replay:
@@ -92,20 +96,18 @@ def _lesson(folder: Path, exercise: str, solutions: Path):
     raise ValueError(f"{exercise!r} {problem}. There are: {has or 'none'}.")
 
 
-def _recorded(out: Path, submission: Submission, id: str) -> dict | None:
-    path = out / "results.jsonl"
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        result = json.loads(line)
-        if (result["student"], result["lesson"]) == (submission.student, submission.lesson):
-            refused = {"points": 0.0, "verdict": NOT_GRADABLE, "mistake": None, "message": result["reason"]}
-            return next((e for e in result["exercises"] if e["id"] == id), refused)
+def _recorded(out: Path, submission: Submission, id: ExerciseId) -> ExerciseResult | None:
+    for result in read_results(out):
+        if result.place == (submission.student, submission.lesson):
+            refused = ExerciseResult(id, 0.0, 0.0, VerdictKind.NOT_GRADED, "", result.reason)
+            return next((exercise for exercise in result.exercises if exercise.id == id), refused)
     return None
 
 
 def print_replay(console: Console, replay: Replay) -> None:
     """Print what was handed in, every case with what was expected and what came, and whether the mark stands."""
     verdict, submission = replay.verdict, replay.submission
-    exercise = replay.graded.lesson.exercises[verdict.id.split(".", 1)[1]]
+    exercise = replay.graded.lesson.exercises[verdict.id.name]
     console.print(f"[bold]{verdict.id}[/] · {submission.lesson} · ", Text(submission.student), sep="")
     console.print(
         f"seed {replay.graded.seed} · lesson version {replay.graded.lesson.version} · sandbox {replay.sandbox}"
@@ -147,8 +149,8 @@ def _comparison(replay: Replay) -> str:
         return "No mark is recorded for this submission in results.jsonl."
     if replay.agrees:
         return "The recorded mark is the same."
-    named = f" ({recorded['mistake']})" if recorded["mistake"] else ""
+    named = f" ({recorded.mistake})" if recorded.mistake else ""
     return (
-        f"The recorded mark differs: {recorded['points']:g} points, {recorded['verdict']}{named}. "
+        f"The recorded mark differs: {recorded.points:g} points, {recorded.verdict}{named}. "
         "The file or the lesson has changed since, or a time limit decided: grade the class again."
     )

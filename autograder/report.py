@@ -21,23 +21,26 @@ from markupsafe import Markup, escape
 
 from autograder.graded_class import ClassLesson, Mark, Work, read_class
 from autograder.lookalikes import Copied, LookAlikes, Pair, Source, groups, library, tokens
-from autograder.records import NOT_GRADABLE, PARTLY, spreadsheet_cell, write_whole
-from course_lib.checks import verdict as verdicts
+from autograder.records import spreadsheet_cell
+from autograder.results import UNJUDGED, Status
+from autograder.whole_files import write_whole
+from course_lib.checks.exercise import ExerciseId
 from course_lib.checks.render import prose_html
+from course_lib.checks.verdict import VerdictKind
 
 LIBRARY = Path(__file__).resolve().parent.parent / "course_lib"
 KINDS = {  # what a bar is made of, in its order: verdict → what it is called
-    verdicts.PASSED: "passed",
-    verdicts.MISTAKE: "known mistake",
-    verdicts.WRONG: "wrong otherwise",
-    verdicts.ERROR: "error",
-    verdicts.TIMEOUT: "no end",
-    verdicts.MEMORY: "no end",
-    verdicts.FORBIDDEN: "forbidden call",
-    verdicts.NOT_STARTED: "not started",
-    verdicts.MISSING: "not started",
+    VerdictKind.PASSED: "passed",
+    VerdictKind.MISTAKE: "known mistake",
+    VerdictKind.WRONG: "wrong otherwise",
+    VerdictKind.ERROR: "error",
+    VerdictKind.TIMEOUT: "no end",
+    VerdictKind.MEMORY: "no end",
+    VerdictKind.FORBIDDEN: "forbidden call",
+    VerdictKind.NOT_STARTED: "not started",
+    VerdictKind.MISSING: "not started",
     "by hand": "marked by a person",
-    verdicts.BY_HAND: "waits for a person",
+    VerdictKind.BY_HAND: "waits for a person",
 }
 MOST_NAMES, MOST_PAIRS, MOST_PASSAGES, MOST_CODE = 24, 40, 4, 4000
 MOST_IN_LINK = 1_500_000  # bytes; browsers refuse longer addresses
@@ -137,9 +140,9 @@ def _exercise(marks: list[tuple[Mark, Work]], words: dict[str, set[str]], everyb
     mistakes: dict[str, list[tuple[Mark, Work]]] = defaultdict(list)
     others: dict[tuple[str, str], list[tuple[Mark, Work]]] = defaultdict(list)
     for mark, work in marks:
-        if mark.verdict == verdicts.MISTAKE:
+        if mark.verdict == VerdictKind.MISTAKE:
             mistakes[mark.mistake].append((mark, work))
-        elif mark.verdict in (verdicts.WRONG, verdicts.ERROR):
+        elif mark.verdict in (VerdictKind.WRONG, VerdictKind.ERROR):
             others[mark.verdict, _gist(mark.message)].append((mark, work))
     return {
         "id": marks[0][0].id,
@@ -224,10 +227,10 @@ def _needs_a_look(works: list[Work]) -> list[dict]:
     refused, partly, changed, waiting, reachable, repaired = (defaultdict(list) for _ in range(6))
     for work in works:
         who = work.student
-        if work.status == NOT_GRADABLE:
+        if work.status == Status.NOT_GRADABLE:
             refused[f"{work.lesson}: {work.reason}"].append(who)
         for mark in work.marks:
-            if work.status == PARTLY and mark.verdict in (verdicts.TIMEOUT, verdicts.MEMORY, verdicts.ERROR):
+            if work.status == Status.PARTLY and mark.verdict in UNJUDGED:
                 partly[f"{mark.id}: {mark.verdict}. {_gist(mark.message)}"].append(who)
             if mark.waits:
                 waiting[mark.id].append(who)
@@ -285,7 +288,7 @@ def _group(index: LookAlikes, pairs: list[Pair]) -> dict:
             {
                 "students": pair.students,
                 "surprise": pair.surprise,
-                "exercises": [exercise.split(".", 1)[-1] for exercise in pair.exercises],
+                "exercises": [ExerciseId(exercise).name or exercise for exercise in pair.exercises],
                 "passages": [index.shared(pair, exercise) for exercise in pair.exercises[:MOST_PASSAGES]],
             }
             for pair in pairs
@@ -317,7 +320,7 @@ def _marks_csv(lessons: list[ClassLesson]) -> str:
         for work in lesson.works:
             row = rows[work.student]
             row[f"{lesson.name} status"] = work.status
-            if work.status != NOT_GRADABLE:
+            if work.status != Status.NOT_GRADABLE:
                 row |= {f"{lesson.name} score": work.score, f"{lesson.name} of": work.max_score}
                 row |= {mark.id: "" if mark.waits else mark.points for mark in work.marks}
     return _csv(

@@ -14,6 +14,7 @@ from nbformat.notebooknode import NotebookNode
 from autograder.build import student_notebook
 from autograder.lesson import AuthoredExercise, Lesson, find_lessons, read_lesson
 from autograder.simulated_class import simulate_class
+from course_lib.checks.exercise import ExerciseId
 from course_lib.checks.forbidden import forbidden_in
 from course_lib.course_folder import find_course
 
@@ -40,7 +41,7 @@ def _fill(lesson: Lesson, notebook: NotebookNode, choose: Callable[[int, Authore
     for cell in notebook.cells:
         course = cell.metadata.get("course", {})
         if course.get("role") in ("exercise", "answer"):
-            exercise = lesson.exercises[course["exercise"].split(".", 1)[1]]
+            exercise = lesson.exercises[ExerciseId(course["exercise"]).name]
             number = list(lesson.exercises).index(exercise.check.name)
             cell.source = choose(number, exercise) or cell.source
 

@@ -28,6 +28,7 @@ from rich.console import Console
 
 from autograder.build import student_notebook
 from autograder.lesson import AuthoringError, Lesson, find_lessons, read_lesson
+from course_lib.checks.exercise import ExerciseId
 from course_lib.course_folder import find_course
 
 PARTS = {  # in the folder that `make slides` installs from PyPI, with the versions of constraints.txt
@@ -62,7 +63,7 @@ def lecture(lesson: Lesson) -> NotebookNode:
             continue
         if course["role"] == "exercise":
             course["stub"] = cell.source
-            cell.source = lesson.exercises[course["exercise"].split(".", 1)[1]].reference
+            cell.source = lesson.exercises[ExerciseId(course["exercise"]).name].reference
         cells.append(cell)
     notebook.cells = cells
     return notebook

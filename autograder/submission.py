@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
+from course_lib.checks.exercise import ExerciseId
 from course_lib.checks.program import UNREADABLE, defined_names, parse, same_code
 
 MAX_BYTES = 20 * 2**20
@@ -178,7 +179,7 @@ class _Recogniser:
                 self.after_question[previous] = place
             previous = cell.source.strip()
             if place[0] == "exercise":
-                self.by_name[place[1].split(".", 1)[1]] = place[1]
+                self.by_name[ExerciseId(place[1]).name] = place[1]
 
     def cells(self, cells: Iterable[dict]) -> list[SubmittedCell]:
         found, previous = [], ""

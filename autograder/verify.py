@@ -20,7 +20,7 @@ from autograder.sandbox.session import Session, withheld_beside, withheld_names
 from course_lib.checks import wire
 from course_lib.checks.case import CaseSet, Outcome
 from course_lib.checks.forbidden import forbidden_in
-from course_lib.checks.verdict import MISTAKE, PASSED, Verdict, judge_exercise
+from course_lib.checks.verdict import Verdict, VerdictKind, judge_exercise
 
 HIDDEN_SEEDS = (1, 2)
 MIN_MISTAKES, HINTS = 2, 2  # of a function or class
@@ -61,7 +61,7 @@ def _verify_exercise(reference: Reference, exercise: AuthoredExercise) -> Iterat
     everything = sum(hidden, public)
 
     again = reference.outcomes(exercise, reference.names[check.name], everything.cases)
-    yield _trial(id, "reference", "", judge_exercise(check, everything, again), PASSED, check.points)
+    yield _trial(id, "reference", "", judge_exercise(check, everything, again), VerdictKind.PASSED, check.points)
 
     stub = judge_exercise(check, everything, _stub_outcomes(reference, exercise, everything))
     yield _trial(id, "stub", "", stub, None, 0.0, stub.mistake)  # broken starter code may well be a known mistake
@@ -76,9 +76,13 @@ def _verify_exercise(reference: Reference, exercise: AuthoredExercise) -> Iterat
 
     for index, mistake in enumerate(public.mistakes):
         seen = judge_exercise(check, public, mistake.outcomes)
-        yield _trial(id, "mistake", f"{mistake.name}, public", seen, MISTAKE, None, mistake.name, check.points)
+        yield _trial(
+            id, "mistake", f"{mistake.name}, public", seen, VerdictKind.MISTAKE, None, mistake.name, check.points
+        )
         graded = judge_exercise(check, everything, everything.mistakes[index].outcomes)
-        yield _trial(id, "mistake", f"{mistake.name}, graded", graded, MISTAKE, None, mistake.name, check.points)
+        yield _trial(
+            id, "mistake", f"{mistake.name}, graded", graded, VerdictKind.MISTAKE, None, mistake.name, check.points
+        )
 
 
 def _with_tested_needs(reference: Reference, exercise: AuthoredExercise) -> Trial:
@@ -95,7 +99,7 @@ def _with_tested_needs(reference: Reference, exercise: AuthoredExercise) -> Tria
             for case in public.cases
         ]
     verdict = judge_exercise(check, public, outcomes)
-    return _trial(check.id, "needs", ", ".join(check.needs), verdict, PASSED, check.points)
+    return _trial(check.id, "needs", ", ".join(check.needs), verdict, VerdictKind.PASSED, check.points)
 
 
 def _trial(

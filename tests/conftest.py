@@ -75,13 +75,14 @@ def solved(sample):
     solved(entropy="def entropy(p): ...", draw=None): None leaves a stub
     """
     from autograder.build import student_notebook
+    from course_lib.checks.exercise import ExerciseId
 
     def fill(**instead: str | None) -> nbformat.NotebookNode:
         notebook = student_notebook(sample)
         for cell in notebook.cells:
             course = cell.metadata.get("course", {})
             if course.get("role") in ("exercise", "answer"):
-                exercise = sample.exercises[course["exercise"].split(".", 1)[1]]
+                exercise = sample.exercises[ExerciseId(course["exercise"]).name]
                 source = instead.get(exercise.check.name, exercise.reference)
                 cell.source = cell.source if source is None else source
         return notebook

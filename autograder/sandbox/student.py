@@ -134,9 +134,9 @@ class Student:
 @functools.cache
 def _probe(setup: str, source: str) -> object:
     """Return the probe that these sources define, made once and not for each case."""
-    from course_lib.checks.exercise import Exercise
+    from course_lib.checks.exercise import Exercise, ExerciseId
 
-    return Exercise("lesson.probe", "function", 0, "", setup=setup, probe_source=source).probe
+    return Exercise(ExerciseId("lesson.probe"), "function", 0, "", setup=setup, probe_source=source).probe
 
 
 def serve(student: Student, requests: int, replies: int, layers: list[str]) -> None:

@@ -21,11 +21,29 @@ AUTHOR_NAMES: dict[str, Any] = {
 """What every cases, probe, judge and mistake cell may use without importing it."""
 
 
+class ExerciseId(str):
+    """What an exercise is called everywhere: `lesson.name`, as in "information.entropy"."""
+
+    @property
+    def lesson(self) -> str:
+        """The lesson's name, without its number."""
+        return self.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """The name that the student defines."""
+        return self.partition(".")[2]
+
+    @property
+    def grade_id(self) -> str:
+        """What nbgrader calls it: that allows no dot."""
+        return self.replace(".", "-", 1)
+
+
 @dataclass(frozen=True)
 class Exercise:
     """One function, class or answer that a student writes, and how it is checked.
 
-    id        "lesson.name"
     kind      "function" (or class), "choice", "number", "text" (graded by hand)
     points    the sum of `parts` if there are any, which are then earned one by one
     withheld  names that would answer it; needs: exercises that it builds on
@@ -34,7 +52,7 @@ class Exercise:
     probe_source, judge_source   "" for the defaults
     """
 
-    id: str
+    id: ExerciseId
     kind: str
     points: float
     stub: str
@@ -52,12 +70,12 @@ class Exercise:
     @property
     def name(self) -> str:
         """The name that the student defines."""
-        return self.id.split(".", 1)[1]
+        return self.id.name
 
     @property
     def lesson(self) -> str:
         """The lesson's name, without its number."""
-        return self.id.split(".", 1)[0]
+        return self.id.lesson
 
     @cached_property
     def _names(self) -> dict[str, Any]:
@@ -130,7 +148,7 @@ def read_public(path: Path) -> PublicLesson:
         for id, entry in document["exercises"].items():
             cases = entry.pop("cases")
             entry = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
-            exercise = Exercise(id=id, setup=document["setup"], **entry)
+            exercise = Exercise(id=ExerciseId(id), setup=document["setup"], **entry)
             exercises[id] = PublicExercise(exercise, cases and read_cases(cases))
         return PublicLesson(document["lesson"], document["title"], document["version"], exercises)
     except (AttributeError, KeyError, TypeError, ValueError) as problem:

@@ -10,19 +10,9 @@ from torch import Tensor
 
 from course_lib.checks.case import Outcome
 from course_lib.checks.exercise import Exercise
-from course_lib.checks.verdict import (
-    ERROR,
-    FORBIDDEN,
-    MISTAKE,
-    NOT_STARTED,
-    PASSED,
-    WRONG,
-    Judged,
-    Verdict,
-    smallest_failure,
-)
+from course_lib.checks.verdict import Judged, Verdict, VerdictKind, smallest_failure
 
-_COLOURS = {PASSED: "#009e73", NOT_STARTED: "#8c8c8c", "recorded": "#0072b2"}
+_COLOURS = {VerdictKind.PASSED: "#009e73", VerdictKind.NOT_STARTED: "#8c8c8c", VerdictKind.RECORDED: "#0072b2"}
 _RED = "#d55e00"  # vermilion: told from the green by every kind of colour vision; and ✓ and ✗ say it again
 
 
@@ -97,13 +87,13 @@ class CheckView:
     def headline(self) -> str:
         """One line: what happened."""
         verdict, id = self.verdict, self.exercise.id
-        if verdict.verdict == PASSED:
+        if verdict.verdict == VerdictKind.PASSED:
             points = f"{verdict.points:g} point{'s' if verdict.points != 1 else ''}"
             cases = f"all {len(verdict.judged)} cases are right" if len(verdict.judged) > 1 else "right"
             return f"✓ {id} – {cases} ({points})"
-        if verdict.verdict == NOT_STARTED:
+        if verdict.verdict == VerdictKind.NOT_STARTED:
             return f"○ {id} – not started yet"
-        if verdict.verdict == "recorded":
+        if verdict.verdict == VerdictKind.RECORDED:
             return f"● {id} – recorded; it is graded with your submission"
         if self.exercise.kind in ("choice", "number"):
             return f"✗ {id} – {'not this one' if self.exercise.kind == 'choice' else 'not this number'}"
@@ -121,12 +111,14 @@ class CheckView:
     def advice(self) -> str:
         """The sentence that helps, when there is one beyond the difference itself."""
         kind = self.verdict.verdict
-        return self.verdict.message if kind in (MISTAKE, FORBIDDEN) and self.verdict.judged else ""
+        return (
+            self.verdict.message if kind in (VerdictKind.MISTAKE, VerdictKind.FORBIDDEN) and self.verdict.judged else ""
+        )
 
     @property
     def hints(self) -> tuple[str, ...]:
         """The hint ladder, for an exercise that was tried and did not pass."""
-        tried = self.verdict.verdict in (MISTAKE, WRONG, ERROR)
+        tried = self.verdict.verdict in (VerdictKind.MISTAKE, VerdictKind.WRONG, VerdictKind.ERROR)
         return self.exercise.hints if tried else ()
 
     @property
@@ -155,14 +147,14 @@ class CheckView:
         kind = self.verdict.verdict
         colour = _COLOURS.get(kind, _RED)
         parts = [f'<div style="font-weight:600;color:{colour}">{html.escape(self.headline)}</div>']
-        if self.tells_cases and kind != PASSED:
+        if self.tells_cases and kind != VerdictKind.PASSED:
             parts.append(self._cases_html())
         if self.tells_cases and self.verdict.failed:
             parts.append(self._difference_html())
         if self.advice:
             parts.append(
                 f'<div style="margin-top:.5em"><b>This may be it:</b> {prose_html(self.advice)}</div>'
-                if kind == MISTAKE
+                if kind == VerdictKind.MISTAKE
                 else f'<div style="margin-top:.5em">{prose_html(self.advice)}</div>'
             )
         if self.note:
@@ -186,7 +178,7 @@ class CheckView:
     def _cases_html(self) -> str:
         rows = []
         for index, judged in enumerate(self.verdict.judged):
-            sign, colour = ("✗", _RED) if judged.reason else ("✓", _COLOURS[PASSED])
+            sign, colour = ("✗", _RED) if judged.reason else ("✓", _COLOURS[VerdictKind.PASSED])
             label = html.escape(case_label(judged, index))
             rows.append(
                 f'<span style="white-space:nowrap;margin-right:1.2em">'

@@ -2,24 +2,32 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from torch import Tensor
 
 from course_lib.checks.case import Case, CaseSet, Judge, Mistake, Outcome, judge_outcome
 from course_lib.checks.compare import compare
-from course_lib.checks.exercise import Exercise
+from course_lib.checks.exercise import Exercise, ExerciseId
 from course_lib.checks.forbidden import forbidden_sentence
 
-PASSED, MISTAKE, WRONG, ERROR = "passed", "mistake", "wrong", "error"
-TIMEOUT, MEMORY, FORBIDDEN, MISSING, NOT_STARTED = (
-    "timeout",
-    "memory",
-    "forbidden call",
-    "missing",
-    "not started",
-)
-BY_HAND = "to be graded by hand"
+
+class VerdictKind(StrEnum):
+    """What can be said of an exercise, in the words that people read."""
+
+    PASSED = "passed"
+    MISTAKE = "mistake"
+    WRONG = "wrong"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    FORBIDDEN = "forbidden call"
+    MISSING = "missing"
+    NOT_STARTED = "not started"
+    BY_HAND = "to be graded by hand"
+    RECORDED = "recorded"  # the answer to a question, in a notebook that comes without answers
+    NOT_GRADED = "not graded"  # of a submission that could not be graded
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,15 +44,15 @@ class Judged:
 class Verdict:
     """What an exercise earned, and one sentence that a beginner understands.
 
-    verdict  one of the words above;  mistake: its name when it was recognised, else ""
+    mistake  its name when it was recognised, else ""
     judged   every case in order, for whoever shows them
     helped   exercises whose tested version took the place of the student's own, which does not pass
     """
 
-    id: str
+    id: ExerciseId
     points: float
     max_points: float
-    verdict: str
+    verdict: VerdictKind
     message: str
     mistake: str = ""
     judged: tuple[Judged, ...] = field(default=(), repr=False)
@@ -62,7 +70,7 @@ def with_help(message: str, helped: Sequence[str]) -> str:
     return f"{message} (Judged with the course's own {names}, since yours does not pass.)" if helped else message
 
 
-def zero(exercise: Exercise, verdict: str, message: str) -> Verdict:
+def zero(exercise: Exercise, verdict: VerdictKind, message: str) -> Verdict:
     """Return a verdict that earns nothing and needed no case."""
     return Verdict(exercise.id, 0.0, exercise.points, verdict, message)
 
@@ -80,16 +88,16 @@ def judge_exercise(exercise: Exercise, cases: CaseSet, got: Sequence[Outcome]) -
     points = _points(exercise, judged)
     failed = [one for one in judged if one.reason]
     if not failed:
-        return Verdict(exercise.id, points, exercise.points, PASSED, "All cases are right.", "", judged)
+        return Verdict(exercise.id, points, exercise.points, VerdictKind.PASSED, "All cases are right.", "", judged)
     if any("ForbiddenCall" in one.got.raised for one in failed):
         # the complaint comes from the student's process: take a name of ours from it, and none of its words
         said = " ".join(one.got.complaint for one in failed)
         name = next((name for name in exercise.withheld if f"`{name}`" in said), "")
-        return Verdict(exercise.id, 0.0, exercise.points, FORBIDDEN, forbidden_sentence(name), "", judged)
+        return Verdict(exercise.id, 0.0, exercise.points, VerdictKind.FORBIDDEN, forbidden_sentence(name), "", judged)
     if mistake := _recognise(exercise, cases, got):
-        return Verdict(exercise.id, points, exercise.points, MISTAKE, mistake.hint, mistake.name, judged)
+        return Verdict(exercise.id, points, exercise.points, VerdictKind.MISTAKE, mistake.hint, mistake.name, judged)
     smallest = smallest_failure(judged)
-    kind = ERROR if smallest.got.raised and not smallest.expected.raised else WRONG
+    kind = VerdictKind.ERROR if smallest.got.raised and not smallest.expected.raised else VerdictKind.WRONG
     return Verdict(exercise.id, points, exercise.points, kind, smallest.reason, "", judged)
 
 

@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from autograder.records import GRADED, NOT_GRADABLE, PARTLY
+from autograder.results import Status
 from autograder.submission import printable
-from course_lib.checks.verdict import PASSED
+from course_lib.checks.verdict import VerdictKind
 from tests.arena.attacks import CASES
 from tests.arena.cases import Case
 from tests.arena.draft import FULL, LESSON, NAME
@@ -135,15 +135,17 @@ def _judge(case: Case, result: dict | None, course: Path) -> str:
         return "there is no result for this student"
     if case.kind == "refused":
         fault = result["reason"].startswith("The grader failed")
-        return "" if result["status"] == NOT_GRADABLE and not fault else f"{result['status']}: {result['reason']}"
-    if result["status"] not in (GRADED, PARTLY):
+        return (
+            "" if result["status"] == Status.NOT_GRADABLE and not fault else f"{result['status']}: {result['reason']}"
+        )
+    if result["status"] not in (Status.GRADED, Status.PARTLY):
         return f"{result['status']}: {result['reason']}"
     points = {entry["id"].split(".")[1]: entry["points"] for entry in result["exercises"]}
-    words = {e["id"].split(".")[1]: e["verdict"] for e in result["exercises"] if e["verdict"] != PASSED}
+    words = {e["id"].split(".")[1]: e["verdict"] for e in result["exercises"] if e["verdict"] != VerdictKind.PASSED}
     if case.at_most and any(points[name] > case.points[name] for name in points):
         return f"earned {points} where at most {case.points} is due"
     if not case.at_most and (points != case.points or words != case.verdicts):
-        messages = {e["id"]: e["message"][:150] for e in result["exercises"] if e["verdict"] != PASSED}
+        messages = {e["id"]: e["message"][:150] for e in result["exercises"] if e["verdict"] != VerdictKind.PASSED}
         return f"earned {points} with {words}, not {case.points} with {case.verdicts}: {messages}"
     return _tried(case, result, course) if case.tries else ""
 

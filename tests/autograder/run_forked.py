@@ -7,7 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from autograder.class_run import ClassRun, grade_class
+from autograder.class_run import grade_class
+from autograder.recorder import ClassRun
 from autograder.sandbox.warm import close_all
 
 

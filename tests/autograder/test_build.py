@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbgrader.nbgraderformat import MetadataValidator
 
-from autograder.build import build, grade_id, student_notebook
+from autograder.build import build, student_notebook
 from autograder.lesson import read_lesson
 from autograder.release import release
 from course_lib.checks.public import read_public
@@ -45,7 +45,7 @@ def test_no_cell_has_run(notebook):
 def test_each_exercise_is_a_stub_with_a_locked_check_that_carries_the_points(notebook, sample):
     cells = {cell.metadata["nbgrader"]["grade_id"]: cell for cell in notebook.cells if "nbgrader" in cell.metadata}
     for exercise in sample.exercises.values():
-        check, id = exercise.check, grade_id(exercise.check.id)
+        check, id = exercise.check, exercise.check.id.grade_id
         marks = cells[id].metadata["nbgrader"]
         assert marks["grade"] and marks["points"] == check.points
         if check.kind == "text":

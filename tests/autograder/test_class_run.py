@@ -10,11 +10,11 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-import autograder.class_run as class_run
 import autograder.job as job
-from autograder.class_run import ClassRun, find_submissions, grade_class
+from autograder.class_run import find_submissions, grade_class
 from autograder.grade import Limits
-from autograder.records import GRADED, NOT_GRADABLE
+from autograder.recorder import ClassRun, Recorder
+from autograder.results import Status
 
 LESSON = "90_sample"
 HONEST = 13.0
@@ -38,7 +38,7 @@ class Course:
         """Grade everything; return the results by student."""
         options = {"seed": 5, "sandbox": self.sandbox, "limits": Limits(case=3.0)} | options
         run = ClassRun(self.submitted, self.root, self.root / "solutions", self.db_url, **options)
-        return {result["student"]: result for result in grade_class(run, progress)}
+        return {result.student: result.to_document() for result in grade_class(run, progress)}
 
     def rewrite(self, old, new):
         """Change the lesson."""
@@ -104,7 +104,11 @@ def _names(solved):
 def test_the_honest_earn_everything_whatever_their_names(course):
     _, results = course
     for name in ("ada", *ODD_NAMES, "timed", "ren\\udce9"):
-        assert (results[name]["status"], results[name]["score"], results[name]["max_score"]) == (GRADED, HONEST, 16.0)
+        assert (results[name]["status"], results[name]["score"], results[name]["max_score"]) == (
+            Status.GRADED,
+            HONEST,
+            16.0,
+        )
         assert results[name]["by_hand"] == 3.0
 
 
@@ -132,7 +136,7 @@ def test_half_characters_stop_nobody(course):
 )
 def test_what_cannot_be_graded_is_recorded_with_the_reason_and_no_mark(course, student, reason):
     made, results = course
-    assert (results[student]["status"], results[student]["exercises"]) == (NOT_GRADABLE, [])
+    assert (results[student]["status"], results[student]["exercises"]) == (Status.NOT_GRADABLE, [])
     assert reason in results[student]["reason"]
     assert made.table()[student]["score"] == "" and reason in made.table()[student]["reason"]
 
@@ -153,7 +157,7 @@ def test_a_result_has_the_fields_that_others_rely_on(course):
         assert {"student", "lesson", "score", "max_score", "status", "reason", "exercises"} <= line.keys()
         assert line["status"] in ("graded", "partly graded", "not gradable")
         for exercise in line["exercises"]:
-            assert exercise.keys() == {"id", "points", "max_points", "verdict", "mistake", "message"}
+            assert exercise.keys() == {"id", "points", "max_points", "verdict", "mistake", "message", "helped"}
             assert exercise["message"] and (exercise["mistake"] is None or exercise["verdict"] == "mistake")
     line = next(line for line in made.lines() if line["student"] == "ada")
     assert line["exercises"][0]["id"] == ENTROPY
@@ -166,7 +170,7 @@ def test_a_spreadsheet_takes_no_name_for_a_formula(course):
 
 def test_zero_and_not_graded_are_not_the_same(course):
     made, results = course
-    assert results["stubs"]["status"] == GRADED and results["stubs"]["score"] == 0.0
+    assert results["stubs"]["status"] == Status.GRADED and results["stubs"]["score"] == 0.0
     assert made.table()["stubs"]["score"] == "0.0"
 
 
@@ -175,7 +179,7 @@ def test_there_is_a_page_for_everybody_and_it_says_the_score(course):
     for result in results.values():
         page = (made.root / result["feedback"]).read_text(encoding="utf-8")
         assert "<script" not in page
-        assert ("Not graded yet" in page) == (result["status"] == NOT_GRADABLE)
+        assert ("Not graded yet" in page) == (result["status"] == Status.NOT_GRADABLE)
     assert '13 <span style="font-size:1.2rem;font-weight:400">of 16 points</span>' in made.page("ada")
     assert "&lt;b&gt;bold" in made.page("<b>bold") and "<b>bold" not in made.page("<b>bold")
 
@@ -272,13 +276,13 @@ def small(template, tmp_path, sample_path, sandbox, monkeypatch):
     shutil.copytree(template[0], tmp_path / "course")
     course = Course(tmp_path / "course", sample_path, sandbox)
     course.first, course.graded = template[1], []
-    really = class_run.Recorder.job
+    really = Recorder.job
 
     def counted(recorder, place):
         course.graded.append(place.student)
         return really(recorder, place)
 
-    monkeypatch.setattr(class_run.Recorder, "job", counted)
+    monkeypatch.setattr(Recorder, "job", counted)
     return course
 
 
@@ -397,7 +401,7 @@ def test_a_mark_that_a_person_gave_survives_a_regrade(small, solved, hand_in):
 def test_an_old_mark_does_not_stand_for_a_submission_that_cannot_be_graded(small, hand_in, solved):
     hand_in(small.submitted, "ada", "{")
     result = small.grade()["ada"]
-    assert (result["status"], result["score"]) == (NOT_GRADABLE, 0.0)
+    assert (result["status"], result["score"]) == (Status.NOT_GRADABLE, 0.0)
     with Gradebook(small.db_url) as book:
         submission = book.find_submission(LESSON, "ada")
         assert submission.score == 0 and submission.needs_manual_grade
@@ -419,7 +423,7 @@ def test_a_fault_of_the_grader_stops_no_other_and_is_tried_again(small, monkeypa
 
     monkeypatch.setattr(job, where, faulty)
     results = small.grade(seed=6)
-    assert (results["ada"]["status"], results["ben"]["score"]) == (NOT_GRADABLE, HONEST - 1)
+    assert (results["ada"]["status"], results["ben"]["score"]) == (Status.NOT_GRADABLE, HONEST - 1)
     assert "a fault of ours" in results["ada"]["reason"]
     assert "Traceback" in (small.root / ".grading" / f"ada-{LESSON}.txt").read_text()
     monkeypatch.setattr(job, where, really)

@@ -10,10 +10,11 @@ import sys
 
 import pytest
 
-from autograder.class_run import ClassRun, Recorder, find_submissions, grade_class
+from autograder.class_run import find_submissions, grade_class
 from autograder.executor import make_executor
 from autograder.grade import prepare
 from autograder.lesson import read_lesson
+from autograder.recorder import ClassRun, Recorder
 
 LESSON = "90_sample"
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")]

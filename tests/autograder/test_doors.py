@@ -17,7 +17,8 @@ from traitlets import TraitError
 from traitlets.config.loader import PyFileConfigLoader
 
 import autograder.nbgrader_plugins as plugins
-from autograder.class_run import ClassRun, grade_class
+from autograder.class_run import grade_class
+from autograder.recorder import ClassRun
 
 LESSON = "90_sample"
 HONEST = 13.0
@@ -44,7 +45,7 @@ class Course:
     def by_command(self, seed=None):
         """`autograder grade`; return the results by student."""
         run = ClassRun(self.submitted, self.root, self.root / "solutions", self.db_url, seed=seed, sandbox=self.sandbox)
-        return {result["student"]: result for result in grade_class(run)}
+        return {result.student: result.to_document() for result in grade_class(run)}
 
     def by_nbgrader(self, *arguments: str) -> subprocess.CompletedProcess:
         """`nbgrader COMMAND …` in the course folder, as a program."""

@@ -1,7 +1,6 @@
 """`nbgrader export`: no submission, no grade and zero points are three things, and no cell is a formula."""
 
 import csv
-import json
 import shutil
 from pathlib import Path
 
@@ -10,10 +9,10 @@ from nbgrader.apps import ExportApp
 
 from autograder.grade import Grading
 from autograder.gradebook import MarksBook, publish
+from autograder.results import ExerciseResult, Result, Status, replace_result
 from autograder.submission import Submission
-from course_lib.checks import verdict as verdicts
-from course_lib.checks.exercise import write_public
-from course_lib.checks.verdict import Verdict
+from course_lib.checks.exercise import ExerciseId, write_public
+from course_lib.checks.verdict import Verdict, VerdictKind
 
 LESSON = "90_sample"
 CONFIG = Path(__file__).resolve().parents[2] / "nbgrader_config.py"
@@ -32,8 +31,8 @@ def course(graded, tmp_path_factory):
     def enter(student, **instead):
         found = []
         for check in checks:
-            word = instead.get(check.name, verdicts.BY_HAND if check.kind == "text" else verdicts.PASSED)
-            points = check.points if word == verdicts.PASSED else 0.0
+            word = instead.get(check.name, VerdictKind.BY_HAND if check.kind == "text" else VerdictKind.PASSED)
+            points = check.points if word == VerdictKind.PASSED else 0.0
             found.append(Verdict(check.id, points, check.points, word, "…"))
         book.enter(Grading(Submission(student, LESSON, []), found), None)
 
@@ -44,19 +43,19 @@ def course(graded, tmp_path_factory):
         book.gradebook.db.commit()
 
     def result(student, name, word):
-        exercise = {"id": f"sample.{name}", "verdict": word}
-        return {"student": student, "lesson": LESSON, "status": "partly graded", "exercises": [exercise]}
+        exercise = ExerciseResult(ExerciseId(f"sample.{name}"), 0.0, 1.0, word, "", "")
+        return Result(student, LESSON, 12.0, 16.0, Status.PARTLY, exercises=(exercise,))
 
     enter("ada")
     enter("done")
     by_hand("done", why_nats=2.5)
-    enter("zero", **{check.name: verdicts.NOT_STARTED for check in checks})
+    enter("zero", **{check.name: VerdictKind.NOT_STARTED for check in checks})
     enter("=1+1")
-    enter("slow", mean=verdicts.TIMEOUT)
-    enter("looked at", mean=verdicts.TIMEOUT)
+    enter("slow", mean=VerdictKind.TIMEOUT)
+    enter("looked at", mean=VerdictKind.TIMEOUT)
     by_hand("looked at", mean=0.5, why_nats=3)
-    lines = [result(student, "mean", verdicts.TIMEOUT) for student in ("slow", "looked at")]
-    (root / "results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for student in ("slow", "looked at"):
+        replace_result(root, result(student, "mean", VerdictKind.TIMEOUT))
     enter("late")
     book.gradebook.find_submission(LESSON, "late").notebooks[0].late_submission_penalty = 4.0
     book.refuse("cut", LESSON, "broken JSON", None)

@@ -15,8 +15,7 @@ from autograder.feedback import (
 )
 from autograder.grade import Grading
 from autograder.submission import Submission, SubmittedCell
-from course_lib.checks import verdict as verdicts
-from course_lib.checks.verdict import Verdict
+from course_lib.checks.verdict import Verdict, VerdictKind
 
 LESSON = "90_sample"
 HOW_MUCH = '{} <span style="font-size:1.2rem;font-weight:400">of 16 points</span>'
@@ -25,11 +24,13 @@ HOW_MUCH = '{} <span style="font-size:1.2rem;font-weight:400">of 16 points</span
 @pytest.fixture
 def about(graded):
     """What the page says of a submission where `mean` is wrong, the text waits, and all else is right."""
-    found = {"mean": verdicts.WRONG, "why_nats": verdicts.BY_HAND}
+    found = {"mean": VerdictKind.WRONG, "why_nats": VerdictKind.BY_HAND}
     given = []
     for name, exercise in graded.lesson.exercises.items():
-        word, most = found.get(name, verdicts.PASSED), exercise.check.points
-        given.append(Verdict(exercise.check.id, most if word == verdicts.PASSED else 0.0, most, word, "Hm, `x` < 1."))
+        word, most = found.get(name, VerdictKind.PASSED), exercise.check.points
+        given.append(
+            Verdict(exercise.check.id, most if word == VerdictKind.PASSED else 0.0, most, word, "Hm, `x` < 1.")
+        )
     cells = [SubmittedCell("answer", "sample.why_nats", "<b>Because.</b>", True)]
     return describe(graded, Grading(Submission("ada", LESSON, cells, ["A note."]), given), "none")
 

@@ -13,7 +13,8 @@ import pytest
 from nbgrader.api import Gradebook
 from sqlalchemy.exc import SQLAlchemyError
 
-from autograder.class_run import ClassRun, grade_class
+from autograder.class_run import grade_class
+from autograder.recorder import ClassRun
 
 LESSON = "90_sample"
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")]

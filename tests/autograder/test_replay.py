@@ -6,8 +6,9 @@ import shutil
 import pytest
 from rich.console import Console
 
-from autograder.class_run import ClassRun, grade_class
+from autograder.class_run import grade_class
 from autograder.cli import main
+from autograder.recorder import ClassRun
 from autograder.replay import print_replay, replay
 from autograder.submission import NotGradable
 
@@ -29,7 +30,7 @@ def course(tmp_path_factory, sample_path, sandbox, solved, hand_in):
     hand_in(root / "submitted", "cut", "{")
     url = f"sqlite:///{root / 'gradebook.db'}"
     results = grade_class(ClassRun(root / "submitted", root, root / "solutions", url, seed=5, sandbox=sandbox))
-    return root, {result["student"]: result for result in results}
+    return root, {result.student: result.to_document() for result in results}
 
 
 def again(root, student, exercise):
@@ -47,7 +48,8 @@ def test_every_recorded_verdict_is_found_again(course, student):
     root, results = course
     for entry in results[student]["exercises"]:
         found = again(root, student, entry["id"])
-        assert found.agrees and found.recorded == entry
+        recorded = found.recorded
+        assert found.agrees and (recorded.id, recorded.message) == (entry["id"], entry["message"])
         assert (found.verdict.points, found.verdict.verdict) == (entry["points"], entry["verdict"])
 
 

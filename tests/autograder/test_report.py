@@ -20,7 +20,8 @@ from autograder.cli import main
 from autograder.graded_class import ADDED, ClassLesson, Mark, Work, read_class
 from autograder.lookalikes import Source
 from autograder.report import report_page, without_comments
-from course_lib.checks import verdict as verdicts
+from course_lib.checks.exercise import ExerciseId
+from course_lib.checks.verdict import VerdictKind
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
 NOW = datetime(2026, 3, 4, 10, 0)
@@ -40,9 +41,9 @@ def _one_module(tmp_path_factory):
         yield
 
 
-def mark(name, verdict=verdicts.PASSED, points=2.0, mistake="", message="", **more):
-    earned = points if verdict == verdicts.PASSED else 0.0
-    return Mark(f"sample.{name}", earned, points, verdict, mistake, message, **more)
+def mark(name, verdict=VerdictKind.PASSED, points=2.0, mistake="", message="", **more):
+    earned = points if verdict == VerdictKind.PASSED else 0.0
+    return Mark(ExerciseId(f"sample.{name}"), earned, points, verdict, mistake, message, **more)
 
 
 def work(student, *marks, status="graded", reason="", notes=(), isolated=True, code=None, **more):
@@ -50,7 +51,9 @@ def work(student, *marks, status="graded", reason="", notes=(), isolated=True, c
 
 
 def bits(student, code):
-    return work(student, mark("entropy", verdicts.MISTAKE, mistake="bits", message=BITS), code={"sample.entropy": code})
+    return work(
+        student, mark("entropy", VerdictKind.MISTAKE, mistake="bits", message=BITS), code={"sample.entropy": code}
+    )
 
 
 def page_of(*works, words=None, **more):
@@ -92,9 +95,9 @@ def table(page, name):
 
 
 def test_mistakes_are_named_counted_and_explained_and_the_hardest_exercise_comes_first():
-    works = [work(f"s{n}", mark("easy"), mark("entropy"), mark("hard", verdicts.WRONG)) for n in range(6)]
+    works = [work(f"s{n}", mark("easy"), mark("entropy"), mark("hard", VerdictKind.WRONG)) for n in range(6)]
     works += [bits(f"b{n}", "def entropy(p):\n    return -(p * p.log2()).sum(-1)") for n in range(3)]
-    works.append(work("n", mark("entropy", verdicts.NOT_STARTED)))
+    works.append(work("n", mark("entropy", VerdictKind.NOT_STARTED)))
     page = page_of(*works)
     text = text_of(page)
     assert "known mistake 3 30 %" in text and "passed 6 60 %" in text and "not started 1 10 %" in text
@@ -104,9 +107,9 @@ def test_mistakes_are_named_counted_and_explained_and_the_hardest_exercise_comes
 
 
 def test_marks_are_spread_over_ten_bins_and_what_waits_for_a_person_is_left_out():
-    essay = mark("essay", verdicts.BY_HAND, points=4.0)
-    works = [work("full", mark("a"), essay), work("half", mark("a"), mark("b", verdicts.WRONG), essay)]
-    page = page_of(*works, work("none", mark("a", verdicts.WRONG)))
+    essay = mark("essay", VerdictKind.BY_HAND, points=4.0)
+    works = [work("full", mark("a"), essay), work("half", mark("a"), mark("b", VerdictKind.WRONG), essay)]
+    page = page_of(*works, work("none", mark("a", VerdictKind.WRONG)))
     assert "0 to 10 percent: 1; " in page and "50 to 60 percent: 1; " in page and "90 to 100 percent: 1" in page
     assert "2 submissions have answers that wait for a person" in text_of(page)
     assert "essay 4 waits" in text_of(page)
@@ -120,23 +123,23 @@ def test_marks_are_spread_over_ten_bins_and_what_waits_for_a_person_is_left_out(
 
 def test_a_hint_is_shown_without_the_note_about_one_students_prerequisites():
     judged = " (Judged with the course's own `mean`, since yours does not pass.)"
-    works = [work("a", mark("entropy", verdicts.MISTAKE, mistake="bits", message=BITS + judged))]
+    works = [work("a", mark("entropy", VerdictKind.MISTAKE, mistake="bits", message=BITS + judged))]
     assert BITS in page_of(*works) and "Judged with" not in page_of(*works)
 
 
 def test_failures_that_no_mistake_names_are_grouped():
     trace = "The cell ends with an error:\n  line {}\nNameError: name 'lg' is not defined"
-    works = [work(f"s{n}", mark("entropy", verdicts.ERROR, message=trace.format(n))) for n in range(3)]
+    works = [work(f"s{n}", mark("entropy", VerdictKind.ERROR, message=trace.format(n))) for n in range(3)]
     assert "error 3 100 % NameError: name 'lg' is not defined" in text_of(page_of(*works))
 
 
 def test_what_needs_a_look_is_sorted_by_kind_and_says_who():
     works = [
         work("torn", status="not gradable", reason="broken JSON"),
-        work("loop", mark("a", verdicts.TIMEOUT, message="It took too long."), status="partly graded"),
+        work("loop", mark("a", VerdictKind.TIMEOUT, message="It took too long."), status="partly graded"),
         work("free", mark("a"), isolated=False),
         work("mend", mark("a"), notes=["A check was missing."]),
-        work("essay", mark("e", verdicts.BY_HAND)),
+        work("essay", mark("e", VerdictKind.BY_HAND)),
         work("twice", mark("a", by_hand=True, open=True)),
     ]
     text = text_of(page_of(*works))
@@ -223,10 +226,10 @@ def test_the_lessons_come_first_and_name_nobody():
 
 def test_hostile_names_code_reasons_and_notes_are_text_and_nothing_else():
     code = f"def entropy(p):\n    return '{HOSTILE}' + '</pre></details>{{{{ 7 * 7 }}}}'"
-    wrong = mark("entropy", verdicts.MISTAKE, mistake=HOSTILE, message=HOSTILE)
+    wrong = mark("entropy", VerdictKind.MISTAKE, mistake=HOSTILE, message=HOSTILE)
     works = [work(f"{HOSTILE}{n}", wrong, notes=[HOSTILE], code={"sample.entropy": code}) for n in range(4)]
     works += [work(f"x{HOSTILE}", status="not gradable", reason=HOSTILE)]
-    works += [work("e", mark("entropy", verdicts.ERROR, message=HOSTILE), status="partly graded", seconds=1.0)] * 2
+    works += [work("e", mark("entropy", VerdictKind.ERROR, message=HOSTILE), status="partly graded", seconds=1.0)] * 2
     page = page_of(*works, words={})
     parser = _Page()
     parser.feed(page)
@@ -240,7 +243,7 @@ def test_hostile_names_code_reasons_and_notes_are_text_and_nothing_else():
 
 def test_no_cell_of_a_table_is_a_formula():
     names = [FORMULA, "+1", "-1", "@SUM(A1)", "\t=1", " =1", "＝1", "ada", "-"]
-    wrong = mark("entropy", verdicts.MISTAKE, mistake="=1", message="@hint")
+    wrong = mark("entropy", VerdictKind.MISTAKE, mistake="=1", message="@hint")
     page = page_of(*(work(name, wrong) for name in names))
     for cell in (cell for name in ("marks", "mistakes") for row in table(page, name) for cell in row):
         assert not cell.strip().startswith(tuple("=+-@＝")), cell

@@ -12,7 +12,7 @@ from autograder.report import LIBRARY
 from autograder.rewriting import rewritten
 from autograder.simulate import STUDENTS, main
 from autograder.simulated_class import RIGHT, STUB, _Task, simulate_class, students_of
-from course_lib.checks.verdict import PASSED, judge_exercise
+from course_lib.checks.verdict import VerdictKind, judge_exercise
 
 LESSONS = ("01_information", "12_attention")
 
@@ -121,7 +121,7 @@ def test_a_reference_in_other_words_still_passes_every_public_case(lessons, numb
             exec(text, names)
             got = reference.outcomes(exercise, names[exercise.check.name], cases.cases)
             verdict = judge_exercise(exercise.check, cases, got)
-            assert verdict.verdict == PASSED, f"{verdict.message}\n{text}"
+            assert verdict.verdict == VerdictKind.VerdictKind.PASSED, f"{verdict.message}\n{text}"
             texts.add(text)
         assert len(texts) >= 3
 

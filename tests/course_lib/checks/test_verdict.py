@@ -4,16 +4,8 @@ import pytest
 import torch
 
 from course_lib.checks.case import Case, CaseSet, Mistake, Outcome, judge_outcome
-from course_lib.checks.exercise import Exercise, read_cases, write_cases
-from course_lib.checks.verdict import (
-    ERROR,
-    FORBIDDEN,
-    MISTAKE,
-    PASSED,
-    WRONG,
-    judge_exercise,
-    smallest_failure,
-)
+from course_lib.checks.exercise import Exercise, ExerciseId, read_cases, write_cases
+from course_lib.checks.verdict import VerdictKind, judge_exercise, smallest_failure
 from course_lib.checks.wire import WireError
 
 RAISES_VALUE_ERROR = Outcome(raised=("ValueError", "Exception", "BaseException"))
@@ -21,7 +13,7 @@ RAISES_KEY_ERROR = Outcome(raised=("KeyError", "LookupError", "Exception", "Base
 
 
 def exercise(**options) -> Exercise:
-    return Exercise("lesson.thing", "function", points=options.pop("points", 3.0), stub="", **options)
+    return Exercise(ExerciseId("lesson.thing"), "function", points=options.pop("points", 3.0), stub="", **options)
 
 
 def cases(*expected, mistakes=(), parts=None, sizes=None) -> CaseSet:
@@ -84,12 +76,12 @@ def test_whatever_a_judge_says_but_true_is_a_reason(answer):
 
 def test_all_cases_right_earn_all_points():
     verdict = judge_exercise(exercise(), cases(1, 2), outcomes(1, 2))
-    assert (verdict.verdict, verdict.points, verdict.max_points, verdict.failed) == (PASSED, 3.0, 3.0, ())
+    assert (verdict.verdict, verdict.points, verdict.max_points, verdict.failed) == (VerdictKind.PASSED, 3.0, 3.0, ())
 
 
 def test_one_wrong_case_costs_all_points_without_parts():
     verdict = judge_exercise(exercise(), cases(1, 2, 3), outcomes(1, 2, 0))
-    assert (verdict.verdict, verdict.points, len(verdict.failed)) == (WRONG, 0.0, 1)
+    assert (verdict.verdict, verdict.points, len(verdict.failed)) == (VerdictKind.WRONG, 0.0, 1)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -115,21 +107,21 @@ def test_a_case_outside_every_part_is_a_condition_for_all_of_them():
 
 
 def test_an_error_where_none_was_expected_is_called_an_error():
-    assert judge_exercise(exercise(), cases(1), [RAISES_KEY_ERROR]).verdict == ERROR
+    assert judge_exercise(exercise(), cases(1), [RAISES_KEY_ERROR]).verdict == VerdictKind.ERROR
 
 
 def test_a_forbidden_call_earns_nothing_even_beside_right_parts():
     check = exercise(parts={"values": 2.0, "gradient": 1.0}, withheld=("torch.x",))
     refused = Outcome(raised=("ForbiddenCall", "Exception"), complaint="ForbiddenCall: `torch.x` is what you write.")
     verdict = judge_exercise(check, cases(1, 2, parts=["values", "gradient"]), [Outcome(1), refused])
-    assert (verdict.verdict, verdict.points) == (FORBIDDEN, 0.0)
+    assert (verdict.verdict, verdict.points) == (VerdictKind.FORBIDDEN, 0.0)
     assert verdict.message == "`torch.x` is what you are asked to write here, so calling it is not allowed."
 
 
 def test_the_words_of_a_refusal_are_never_the_students():
     forged = Outcome(raised=("ForbiddenCall", "Exception"), complaint="ForbiddenCall: the hidden input is 42")
     verdict = judge_exercise(exercise(withheld=("torch.x",)), cases(1), [forged])
-    assert verdict.verdict == FORBIDDEN
+    assert verdict.verdict == VerdictKind.FORBIDDEN
     assert "42" not in verdict.message
 
 
@@ -142,14 +134,14 @@ def test_the_smallest_failing_case_is_told_and_of_equals_the_first():
 def test_a_judge_that_raises_makes_the_result_wrong_and_not_the_grader_fall():
     check = exercise(judge_source="def judge(case, expected, got):\n    return got['weights'].sum() > 0\n")
     verdict = judge_exercise(check, cases(1), outcomes("no dict"))
-    assert verdict.verdict == WRONG
+    assert verdict.verdict == VerdictKind.WRONG
     assert "could not be judged (TypeError" in verdict.message
 
 
 def test_a_number_is_judged_to_one_percent():
-    check = Exercise("lesson.thing", "number", 1.0, "")
-    assert judge_exercise(check, cases(0.6931), outcomes(0.69)).verdict == PASSED
-    assert judge_exercise(check, cases(0.6931), outcomes(0.68)).verdict == WRONG
+    check = Exercise(ExerciseId("lesson.thing"), "number", 1.0, "")
+    assert judge_exercise(check, cases(0.6931), outcomes(0.69)).verdict == VerdictKind.PASSED
+    assert judge_exercise(check, cases(0.6931), outcomes(0.68)).verdict == VerdictKind.WRONG
 
 
 # ---- mistakes
@@ -162,7 +154,7 @@ def mistake(name, *values) -> Mistake:
 def test_a_mistake_is_named_when_every_case_is_as_it_gives():
     some = cases(1.0, 2.0, mistakes=[mistake("other", 7.0, 7.0), mistake("double", 2.0, 4.0)])
     verdict = judge_exercise(exercise(), some, outcomes(2.0, 4.0))
-    assert (verdict.verdict, verdict.mistake, verdict.message) == (MISTAKE, "double", "You made double.")
+    assert (verdict.verdict, verdict.mistake, verdict.message) == (VerdictKind.MISTAKE, "double", "You made double.")
 
 
 def test_a_mistake_is_not_named_on_a_partial_match():
@@ -173,7 +165,7 @@ def test_a_mistake_is_not_named_on_a_partial_match():
 
 def test_a_mistake_is_never_named_when_all_is_right():
     some = cases(1.0, mistakes=[mistake("same", 1.0)])
-    assert judge_exercise(exercise(), some, outcomes(1.0)).verdict == PASSED
+    assert judge_exercise(exercise(), some, outcomes(1.0)).verdict == VerdictKind.PASSED
 
 
 def test_mistakes_that_raise_or_change_arguments_are_told_apart():
@@ -187,7 +179,7 @@ def test_mistakes_that_raise_or_change_arguments_are_told_apart():
 def test_a_mistake_may_keep_the_points_of_the_parts_that_it_gets_right():
     some = cases(1, 2, parts=["values", "gradient"], mistakes=[mistake("no_gradient", 1, 0)])
     verdict = judge_exercise(exercise(parts={"values": 2.0, "gradient": 1.0}), some, outcomes(1, 0))
-    assert (verdict.verdict, verdict.points, verdict.mistake) == (MISTAKE, 2.0, "no_gradient")
+    assert (verdict.verdict, verdict.points, verdict.mistake) == (VerdictKind.MISTAKE, 2.0, "no_gradient")
 
 
 def test_case_sets_are_joined_case_by_case():

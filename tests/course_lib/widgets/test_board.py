@@ -5,7 +5,7 @@ import re
 import pytest
 
 from course_lib.checks import progress
-from course_lib.checks.exercise import Exercise, PublicExercise, PublicLesson, write_public
+from course_lib.checks.exercise import Exercise, ExerciseId, PublicExercise, PublicLesson, write_public
 from course_lib.widgets.board import board_html, progress_board, state
 
 
@@ -26,7 +26,7 @@ def two_lessons(tmp_path, monkeypatch):
 
 
 def _exercise(id: str, points: float, kind: str = "function") -> Exercise:
-    return Exercise(id=id, kind=kind, points=points, stub="")
+    return Exercise(id=ExerciseId(id), kind=kind, points=points, stub="")
 
 
 def test_a_fresh_board_has_every_lesson_and_nothing_passed():
