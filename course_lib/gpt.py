@@ -13,8 +13,9 @@ Not here: the training loop (`course_lib.train`), the loss (`course_lib.language
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -68,8 +69,8 @@ class GPTConfig:
     d_model: int = 128
     n_heads: int = 4
     n_layers: int = 4
-    n_kv_heads: int | None = None
-    d_ff: int | None = None
+    n_kv_heads: int = None  # type: ignore[assignment]  # a number from __post_init__ on
+    d_ff: int = None  # type: ignore[assignment]  # likewise
     norm: str = "layer"
     ffn: str = "gelu"
     positions: str = "learned"
@@ -79,7 +80,7 @@ class GPTConfig:
     dropout: float = 0.0
     norm_eps: float = 1e-5
     rope_theta: float = 10000.0
-    init_std: float | None = None
+    init_std: float = None  # type: ignore[assignment]  # likewise
     checkpoint: bool = False
 
     def __post_init__(self) -> None:
@@ -322,7 +323,7 @@ class GPT(nn.Module):
         x, positions, mask = self._enter(ids, None, None)
         shown = causal_mask(ids.size(1), device=ids.device) if mask is None else mask
         maps = []
-        for block in self.blocks:
+        for block in cast(Iterable[Block], self.blocks):
             maps.append(block.attention.weights(block.norm_1(x) if block.pre_norm else x, positions, shown))
             x = block(x, positions, mask)
         return maps
@@ -390,8 +391,9 @@ def init_weights(model: nn.Module, n_layers: int, std: float = 0.02, generator: 
         if isinstance(module, nn.Linear | nn.Embedding | LearnedPositions):
             residual = name.rpartition(".")[2] in ("out", "down")
             nn.init.normal_(module.weight, std=std / math.sqrt(2 * n_layers) if residual else std, generator=generator)
-            if getattr(module, "bias", None) is not None:
-                nn.init.zeros_(module.bias)
+            bias = getattr(module, "bias", None)
+            if bias is not None:
+                nn.init.zeros_(bias)
 
 
 def _norm(config: GPTConfig) -> nn.Module:
