@@ -194,7 +194,7 @@ class CausalSelfAttention(nn.Module):
         return scores.softmax(-1)
 
 
-class GELU(nn.Module):
+class GELUFeedForward(nn.Module):
     """The feed-forward network of GPT-2: down(gelu(up(x))), the same for every token."""
 
     def __init__(self, config: GPTConfig) -> None:
@@ -208,7 +208,7 @@ class GELU(nn.Module):
         return self.down(F.gelu(self.up(x), approximate=self.approximate))
 
 
-class SwiGLU(nn.Module):
+class SwiGLUFeedForward(nn.Module):
     """The feed-forward network of Llama: down(silu(gate(x)) · up(x)). `gate_up` has the rows of gate, then of up."""
 
     def __init__(self, config: GPTConfig) -> None:
@@ -224,7 +224,7 @@ class SwiGLU(nn.Module):
 
 def feed_forward(config: GPTConfig) -> nn.Module:
     """Return the feed-forward network that the configuration names."""
-    return SwiGLU(config) if config.ffn == "swiglu" else GELU(config)
+    return SwiGLUFeedForward(config) if config.ffn == "swiglu" else GELUFeedForward(config)
 
 
 class Block(nn.Module):
@@ -233,28 +233,26 @@ class Block(nn.Module):
     config            sizes and choices
     new_feed_forward  makes the second part from the configuration: a module (B, T, d_model) → the same shape
 
-    Parts: `norm_1`, `attention`, `norm_2`, `feed_forward`.
+    Parts: `norm1`, `attention`, `norm2`, `feed_forward`.
     """
 
     def __init__(self, config: GPTConfig, new_feed_forward: Callable[[GPTConfig], nn.Module] = feed_forward) -> None:
         super().__init__()
         self.pre_norm = config.pre_norm
-        self.norm_1, self.norm_2 = _norm(config), _norm(config)
+        self.norm1, self.norm2 = _norm(config), _norm(config)
         self.attention = CausalSelfAttention(config)
         self.feed_forward = new_feed_forward(config)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, *context: object) -> Tensor:
-        """Return the tokens (B, T, d_model) after this layer.
-
-        x        (B, T, d_model)
-        context  what else the attention takes: positions, mask, cache, layer; see `CausalSelfAttention`
-        """
+    def forward(
+        self, x: Tensor, positions: Tensor, mask: Tensor | None, cache: KVCache | None = None, layer: int = 0
+    ) -> Tensor:
+        """Return the tokens after this layer, (B, T, d_model). The arguments are those of `CausalSelfAttention`."""
         if self.pre_norm:
-            x = x + self.dropout(self.attention(self.norm_1(x), *context))
-            return x + self.dropout(self.feed_forward(self.norm_2(x)))
-        x = self.norm_1(x + self.dropout(self.attention(x, *context)))
-        return self.norm_2(x + self.dropout(self.feed_forward(x)))
+            x = x + self.dropout(self.attention(self.norm1(x), positions, mask, cache, layer))
+            return x + self.dropout(self.feed_forward(self.norm2(x)))
+        x = self.norm1(x + self.dropout(self.attention(x, positions, mask, cache, layer)))
+        return self.norm2(x + self.dropout(self.feed_forward(x)))
 
 
 class GPT(nn.Module):
@@ -324,7 +322,7 @@ class GPT(nn.Module):
         shown = causal_mask(ids.size(1), device=ids.device) if mask is None else mask
         maps = []
         for block in cast(Iterable[Block], self.blocks):
-            maps.append(block.attention.weights(block.norm_1(x) if block.pre_norm else x, positions, shown))
+            maps.append(block.attention.weights(block.norm1(x) if block.pre_norm else x, positions, shown))
             x = block(x, positions, mask)
         return maps
 

@@ -278,7 +278,8 @@ class EncoderDecoder(Protocol):
 class ConditionalLM(nn.Module):
     """An encoder–decoder whose source is given: a language model of targets, as `course_lib.decoding` takes them.
 
-    model   where it has a `new_cache` as Seq2Seq has, that is used; if not, the source is read again at every step
+    model   an `EncoderDecoder`. Where it has a `new_cache` as Seq2Seq has, that is used; if not, the source is read
+            again at every step
     source  (B, S) ids. The ids that are asked about may have k rows for each source, one after another: k beams
 
     Called with a number of rows that is no multiple of B it raises ValueError.

@@ -1,4 +1,4 @@
-"""The steps of `course_lib.optim.steps` as torch.optim.Optimizer classes: parameter groups, checkpoints, schedulers.
+"""`course_lib.optim.update_rules` as torch.optim.Optimizer classes: parameter groups, checkpoints, schedulers.
 
 Each makes the same steps as torch's class of that name (SGD and Momentum are both torch's SGD), and calls its state
 and settings what torch calls them: it can load a `state_dict` of torch's and go on.
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.optim.steps import adagrad_step, adam_step, adamw_step, momentum_step, rmsprop_step, sgd_step
+from course_lib.optim.update_rules import adagrad_step, adam_step, adamw_step, momentum_step, rmsprop_step, sgd_step
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]]  #: tensors, or groups {"params": …, "lr": …}
 _Named = dict[str, Any]  #: the state of a parameter, or the settings of its group

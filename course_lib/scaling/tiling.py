@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from course_lib.attention import _require_fitting
+from course_lib.attention import require_fitting
 from course_lib.scaling.softmax import absorb, exp_shifted
 
 _Tile = tuple[slice, int | None]  # columns, and where the causal rule cuts through them
@@ -42,7 +42,7 @@ def tiled_attention(
     Raises ValueError for sizes that do not fit and a block below 1, TypeError for a mask that is not boolean.
     Algorithms 1 and 4 of Dao et al. 2022, in the order of loops of Dao 2023: queries outside.
     """
-    _require_fitting(q, k, v, mask, dropout=0.0, bias=None)
+    require_fitting(q, k, v, mask, dropout=0.0, bias=None)
     if block < 1:
         raise ValueError(f"block must be at least 1, got {block}")
     if causal and q.size(-2) > k.size(-2):
