@@ -58,7 +58,7 @@ api: $(VENV)/ready  ## docs/api from the docstrings
 	$(BIN)/python docs/build_api.py
 
 scoreboard: $(VENV)/ready  ## every model on the same text, measured; writes docs/scoreboard.md
-	$(BIN)/python -m course_lib.scoreboard
+	$(BIN)/python -m course_lib.scoreboard --to docs/scoreboard.md
 
 verify: $(VENV)/ready  ## can the checks tell right from wrong?
 	$(BIN)/autograder verify

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from course_lib.attention import causal_mask, scaled_dot_product_attention
 from course_lib.checks import check, show_answer, yours
-from course_lib.gpt import GELU, CausalSelfAttention, GPTConfig
+from course_lib.gpt import CausalSelfAttention, GELUFeedForward, GPTConfig
 
 torch.set_printoptions(precision=4, sci_mode=False)
 
@@ -433,7 +433,7 @@ Why it helps is not known. Shazeer's paper ends by attributing it “to divine b
 """
 
 
-# %% exercise="swiglu" points=1 withheld="course_lib.gpt.SwiGLU"
+# %% exercise="swiglu" points=1 withheld="course_lib.gpt.SwiGLUFeedForward"
 def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
     """The feed-forward network of Llama, without biases.
 
@@ -490,8 +490,8 @@ r"""
 
 Now put a block together: GPT-2's, with pre-norm, LayerNorm and GELU. The attention and the feed-forward network are ready (you wrote their like in lessons 12 and 14):
 
-- `CausalSelfAttention(config)`, called as `attention(x, *context)`. The context is whatever it needs besides $x$: positions, mask, cache, layer. A block does not look at it, and hands it on;
-- `GELU(config)`, called as `feed_forward(x)`.
+- `CausalSelfAttention(config)`, called as `attention(x, positions, mask)`. A block does not look at positions and mask, and hands them on;
+- `GELUFeedForward(config)`, called as `feed_forward(x)`.
 
 Dropout acts on what each sublayer returns, before it is added. Its rate comes from `config.dropout`: a rate that is written into the class cannot be switched off for a test.
 """
@@ -503,35 +503,37 @@ class Block(nn.Module):
 
     config  a GPTConfig; used are d_model, dropout, and what the two parts read
 
-    Parts: norm_1 and norm_2, each nn.LayerNorm(config.d_model); attention, a CausalSelfAttention; feed_forward, a GELU.
+    Parts: norm1 and norm2, each nn.LayerNorm(config.d_model); attention, a CausalSelfAttention; feed_forward, a
+    GELUFeedForward.
     """
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         ### BEGIN SOLUTION
-        self.norm_1, self.norm_2 = nn.LayerNorm(config.d_model), nn.LayerNorm(config.d_model)
+        self.norm1, self.norm2 = nn.LayerNorm(config.d_model), nn.LayerNorm(config.d_model)
         self.attention = CausalSelfAttention(config)
-        self.feed_forward = GELU(config)
+        self.feed_forward = GELUFeedForward(config)
         self.dropout = nn.Dropout(config.dropout)
         ### END SOLUTION
 
-    def forward(self, x: Tensor, *context: object) -> Tensor:
+    def forward(self, x: Tensor, positions: Tensor, mask: Tensor | None) -> Tensor:
         """Return the tokens after this layer.
 
-        x        (B, T, d_model)
-        context  handed on to the attention after x
-        returns  (B, T, d_model)
+        x          (B, T, d_model)
+        positions  (T,) handed on to the attention
+        mask       handed on to the attention; None: every token sees all before it
+        returns    (B, T, d_model)
         """
         ### BEGIN SOLUTION
-        x = x + self.dropout(self.attention(self.norm_1(x), *context))
-        return x + self.dropout(self.feed_forward(self.norm_2(x)))
+        x = x + self.dropout(self.attention(self.norm1(x), positions, mask))
+        return x + self.dropout(self.feed_forward(self.norm2(x)))
         ### END SOLUTION
 
 
 # %% [markdown] hints="Block"
 r"""
 1. Two lines in `forward`, one for each sublayer, both of the form x = x + f(norm(x)). Which x goes into the second norm?
-2. `x = x + self.dropout(self.attention(self.norm_1(x), *context))`, then the same with `norm_2` and `feed_forward`. `self.dropout = nn.Dropout(config.dropout)`.
+2. `x = x + self.dropout(self.attention(self.norm1(x), positions, mask))`, then the same with `norm2` and `feed_forward`. `self.dropout = nn.Dropout(config.dropout)`.
 """
 
 
@@ -570,32 +572,32 @@ def probe(student, case):
 
 # %% mistake="Block" name="post_norm" hint="You normalise the sum (post-norm, 2017). Pre-norm normalises what goes into a sublayer, and leaves the sum alone: x + f(norm(x))." active="py"
 class Block(Block):
-    def forward(self, x, *context):
-        x = self.norm_1(x + self.dropout(self.attention(x, *context)))
-        return self.norm_2(x + self.dropout(self.feed_forward(x)))
+    def forward(self, x, positions, mask):
+        x = self.norm1(x + self.dropout(self.attention(x, positions, mask)))
+        return self.norm2(x + self.dropout(self.feed_forward(x)))
 
 
 # %% mistake="Block" name="sum_from_the_norm" hint="You overwrote x by norm(x) before adding, so the stream is normalised after all. Add to the x that came in." active="py"
 class Block(Block):
-    def forward(self, x, *context):
-        x = self.norm_1(x)
-        x = x + self.dropout(self.attention(x, *context))
-        x = self.norm_2(x)
+    def forward(self, x, positions, mask):
+        x = self.norm1(x)
+        x = x + self.dropout(self.attention(x, positions, mask))
+        x = self.norm2(x)
         return x + self.dropout(self.feed_forward(x))
 
 
 # %% mistake="Block" name="no_residual" hint="Your sublayers replace x. Each must be added to it." active="py"
 class Block(Block):
-    def forward(self, x, *context):
-        x = self.dropout(self.attention(self.norm_1(x), *context))
-        return self.dropout(self.feed_forward(self.norm_2(x)))
+    def forward(self, x, positions, mask):
+        x = self.dropout(self.attention(self.norm1(x), positions, mask))
+        return self.dropout(self.feed_forward(self.norm2(x)))
 
 
 # %% mistake="Block" name="parallel" hint="Your feed-forward network reads the x from before the attention (some models do that, GPT-2 does not). It should see the sum with what attention gathered." active="py"
 class Block(Block):
-    def forward(self, x, *context):
-        gathered = self.dropout(self.attention(self.norm_1(x), *context))
-        return x + gathered + self.dropout(self.feed_forward(self.norm_2(x)))
+    def forward(self, x, positions, mask):
+        gathered = self.dropout(self.attention(self.norm1(x), positions, mask))
+        return x + gathered + self.dropout(self.feed_forward(self.norm2(x)))
 
 
 # %% mistake="Block" name="fixed_dropout" hint="Your dropout does not follow config.dropout: with 0 it still drops. Hand the rate down: nn.Dropout(config.dropout)." active="py"
@@ -764,9 +766,9 @@ def spread_by_depth(scaled, n_layers=24):
     x = model.tokens(held_out[None, :64]) + model.positions(64)
     spreads.append(x.std().item())
     for block in model.blocks:
-        x = x + block.attention(block.norm_1(x), torch.arange(64), None)
+        x = x + block.attention(block.norm1(x), torch.arange(64), None)
         spreads.append(x.std().item())
-        x = x + block.feed_forward(block.norm_2(x))
+        x = x + block.feed_forward(block.norm2(x))
         spreads.append(x.std().item())
     return spreads
 

@@ -122,8 +122,8 @@ def test_a_block_equals_torchs_layer_under_a_causal_mask_and_so_do_its_gradients
         "self_attn.out_proj.": "attention.out.",
         "linear1.": "feed_forward.up.",
         "linear2.": "feed_forward.down.",
-        "norm1.": "norm_1.",
-        "norm2.": "norm_2.",
+        "norm1.": "norm1.",
+        "norm2.": "norm2.",
     }
     state = block.state_dict()
     theirs.load_state_dict(

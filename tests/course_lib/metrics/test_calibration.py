@@ -41,18 +41,18 @@ def test_bins_are_those_of_scikit_learns_calibration_curve(seed, n, n_bins):
     happened = torch.rand(n, generator=generator(seed + 1)) < confidence
     bins = reliability_bins(confidence, happened, n_bins)
     accuracy, mean = sklearn.calibration.calibration_curve(happened, confidence, n_bins=n_bins, strategy="uniform")
-    filled = bins.count > 0
+    filled = bins.counts > 0
     np.testing.assert_allclose(bins.accuracy[filled], accuracy)
     np.testing.assert_allclose(bins.confidence[filled], mean)
-    assert bins.count.sum() == n
+    assert bins.counts.sum() == n
     assert bins.accuracy[~filled].isnan().all() and bins.confidence[~filled].isnan().all()
 
 
 def test_bins_are_closed_above_and_the_first_one_holds_0():
     bins = reliability_bins(torch.tensor([0.0, 0.25, 0.26, 0.5, 0.75, 1.0]), torch.ones(6), n_bins=4)
-    assert bins.count.tolist() == [2, 2, 1, 1]
+    assert bins.counts.tolist() == [2, 2, 1, 1]
     sevenths = torch.arange(1, 8) / 7
-    assert reliability_bins(sevenths, torch.ones(7), n_bins=7).count.tolist() == [1] * 7
+    assert reliability_bins(sevenths, torch.ones(7), n_bins=7).counts.tolist() == [1] * 7
 
 
 @settings(max_examples=30)

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.optim import steps
-from course_lib.optim.steps import adagrad_step, adam_step, adamw_step, momentum_step, rmsprop_step, sgd_step
+from course_lib.optim import update_rules
+from course_lib.optim.update_rules import adagrad_step, adam_step, adamw_step, momentum_step, rmsprop_step, sgd_step
 
 #: name → (a first step from param and grad, number of state tensors)
 STEPS = {
@@ -33,7 +33,7 @@ def after(result):
 
 
 def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(steps).failed == 0
+    assert doctest.testmod(update_rules).failed == 0
 
 
 @every_step

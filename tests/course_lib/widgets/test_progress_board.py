@@ -6,7 +6,7 @@ import pytest
 
 from course_lib.checks import progress
 from course_lib.checks.exercise import Exercise, ExerciseId, PublicExercise, PublicLesson, write_public
-from course_lib.widgets.board import board_html, progress_board, state
+from course_lib.widgets.progress_board import board_html, progress_board, state
 
 
 @pytest.fixture(autouse=True)
