@@ -1,7 +1,5 @@
 """Attention against torch's own kernel and module, against finite differences, and against its symmetries."""
 
-import doctest
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from course_lib import attention
 from course_lib.attention import (
     MultiHeadAttention,
     attention_scores,
@@ -32,10 +29,6 @@ def normal(seed, *shape, dtype=torch.float32):
 
 def random_mask(seed, *shape):
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) < 0.6
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(attention).failed == 0
 
 
 @settings(max_examples=50, deadline=None)

@@ -1,7 +1,5 @@
 """LoRA: the narrow products against the one wide matrix, what is trained and what is not. test_lora_peft.py: parity."""
 
-import doctest
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from course_lib import lora
 from course_lib.attention import MultiHeadAttention
 from course_lib.gpt import GPT, GPTConfig
 from course_lib.language_model import draw_windows, next_token_loss
@@ -42,10 +39,6 @@ def with_adapters(seed=0, targets=("0", "2.1"), rank=2, alpha=5.0):
         if name.endswith((".a", ".b")):
             nn.init.normal_(parameter)
     return model
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(lora).failed == 0
 
 
 @settings(max_examples=50, deadline=None)

@@ -1,6 +1,5 @@
 """The neural n-gram: against a plain loop over torch.nn modules and against a convolution, and as a language model."""
 
-import doctest
 import math
 
 import pytest
@@ -9,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from course_lib import neural_ngram
 from course_lib.decoding import Sampling, beam_search, generate
 from course_lib.language_model import count_parameters, draw_windows, nats_per_token, next_token_loss
 from course_lib.neural_ngram import NeuralNgram, parameter_count, tie_weights, windows
@@ -55,10 +53,6 @@ def by_loop(ours, ids):
             if ours.direct is not None:
                 logits[b, t] += ours.direct.weight @ x
     return logits.detach()
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(neural_ngram).failed == 0
 
 
 @every_kind

@@ -1,6 +1,5 @@
 """Positions against their formulas written out slowly, and against what each of them promises."""
 
-import doctest
 import math
 
 import pytest
@@ -8,7 +7,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib import positions
 from course_lib.attention import causal_mask, scaled_dot_product_attention
 from course_lib.positions import (
     LearnedPositions,
@@ -25,10 +23,6 @@ from course_lib.positions import (
 
 def normal(seed, *shape, dtype=torch.float32):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(positions).failed == 0
 
 
 @settings(max_examples=30, deadline=None)

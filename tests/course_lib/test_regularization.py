@@ -1,6 +1,5 @@
 """Penalties and dropout against torch's, early stopping against the Trainer's, noise in texts against its promises."""
 
-import doctest
 import math
 
 import pytest
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from torch import nn
 
-from course_lib import regularization
 from course_lib.regularization import (
     EarlyStopping,
     augment_tokens,
@@ -27,10 +25,6 @@ FALSE_ALARM = 1e-9  # of each statistical test; the draws are seeded anyway
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(regularization).failed == 0
 
 
 # ---- penalties --------------------------------------------------------------------------------------------

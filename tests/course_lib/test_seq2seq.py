@@ -1,6 +1,5 @@
 """Encoder–decoders against torch's cells in a plain loop, beam search against enumeration, and a task to be learned."""
 
-import doctest
 import functools
 import itertools
 import math
@@ -12,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from course_lib import seq2seq
 from course_lib.data.tasks import Dates
 from course_lib.decoding import Sampling, beam_search, generate
 from course_lib.seq2seq import (
@@ -45,10 +43,6 @@ def small(cell="gru", attention=True, seed=0, spread=1.0, **options):
     for parameter in model.parameters():
         nn.init.normal_(parameter, std=spread)
     return model.eval()
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(seq2seq).failed == 0
 
 
 @settings(max_examples=30, deadline=None)

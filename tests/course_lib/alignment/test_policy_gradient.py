@@ -1,6 +1,5 @@
 """Policy gradients against exact enumeration: with few actions every expectation is a finite sum."""
 
-import doctest
 import itertools
 
 import pytest
@@ -13,7 +12,6 @@ from course_lib.alignment import (
     kl_estimate,
     kl_penalised_reward,
     leave_one_out,
-    policy_gradient,
     ppo_clip_loss,
     reinforce_loss,
 )
@@ -45,10 +43,6 @@ def expected_gradient(loss_of_samples, n_samples):
         total = total + chance * loss_of_samples(log_probs[actions], REWARDS[actions])
     total.backward()
     return logits.grad
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(policy_gradient).failed == 0
 
 
 @pytest.mark.parametrize("baseline", [0.0, 1.7])

@@ -1,7 +1,6 @@
 """DPO against the closed form that it was derived from, against its own gradient's formula, and on a small GPT."""
 
 import copy
-import doctest
 import itertools
 import math
 
@@ -13,7 +12,6 @@ from course_lib.alignment import (
     implicit_reward,
     join_replies,
     kl_optimal_policy,
-    preferences,
     sequence_log_probs,
 )
 from course_lib.gpt import GPT, GPTConfig
@@ -24,10 +22,6 @@ REWARDS = torch.tensor([1.0, -0.5, 0.3, 2.0], dtype=torch.float64)
 
 def normal(seed, *shape):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(preferences).failed == 0
 
 
 def test_the_optimum_of_dpo_on_all_comparisons_is_the_closed_form_policy():

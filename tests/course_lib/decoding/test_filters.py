@@ -1,6 +1,5 @@
 """Filters against brute-force definitions in plain Python. test_transformers.py compares with Hugging Face's."""
 
-import doctest
 import math
 
 import pytest
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 
 from course_lib.decoding import (
     apply_temperature,
-    filters,
     min_p_filter,
     repetition_penalty,
     top_k_filter,
@@ -42,10 +40,6 @@ def probabilities(row):
 
 def kept(logits):
     return [i for i, x in enumerate(logits.tolist()) if x > -math.inf]
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(filters).failed == 0
 
 
 @pytest.mark.parametrize("name", FILTERS)

@@ -4,7 +4,6 @@ A chi-square test with a false-alarm rate of 1e-6 would fail a correct sampler f
 fail at all is tested too.
 """
 
-import doctest
 import math
 
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from course_lib.decoding import Sampling, draw_token, sampling
+from course_lib.decoding import Sampling, draw_token
 
 SETTINGS = [
     Sampling(),
@@ -48,10 +47,6 @@ def departs(draws, probs):
     expected = probs[possible].double() / probs.double().sum() * len(draws)
     statistic = ((counts[possible] - expected) ** 2 / expected).sum()
     return len(expected) > 1 and chi2.sf(statistic.item(), len(expected) - 1) < 1e-6
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(sampling).failed == 0
 
 
 @pytest.mark.parametrize("choice", SETTINGS, ids=str)

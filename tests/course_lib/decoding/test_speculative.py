@@ -1,6 +1,5 @@
 """Speculative decoding: the distribution of the large model, whatever the draft; and fewer calls of it."""
 
-import doctest
 import itertools
 
 import pytest
@@ -11,7 +10,6 @@ from course_lib.decoding import (
     Sampling,
     acceptance_rate,
     generate,
-    speculative,
     speculative_accept,
     speculative_decode,
     tokens_per_call,
@@ -28,10 +26,6 @@ def departs(counts, probs):
     expected = torch.tensor(probs).double() * sum(counts)
     statistic = ((torch.tensor(counts) - expected) ** 2 / expected).sum()
     return chi2.sf(statistic.item(), len(probs) - 1) < 1e-6
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(speculative).failed == 0
 
 
 def test_accepted_and_redrawn_tokens_together_follow_the_target():

@@ -1,6 +1,5 @@
 """Co-occurrence counts, PPMI and its SVD against loops, definitions and scipy; GloVe against autograd."""
 
-import doctest
 import math
 
 import pytest
@@ -9,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.linalg import svds
 
-from course_lib.embeddings import cooccurrence, glove
 from course_lib.embeddings.cooccurrence import cooccurrences, ppmi, svd_vectors
 from course_lib.embeddings.glove import GloVe, glove_loss
 from course_lib.embeddings.table import Table
@@ -29,11 +27,6 @@ def random_counts(seed, n=12, density=0.4):
         torch.rand(n, n, generator=seeded(seed)) < density
     )
     return x + x.T
-
-
-@pytest.mark.parametrize("module", [cooccurrence, glove])
-def test_the_examples_in_the_docstrings_hold(module):
-    assert doctest.testmod(module).failed == 0
 
 
 @settings(max_examples=50, deadline=None)

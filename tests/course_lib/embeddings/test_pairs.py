@@ -1,13 +1,10 @@
 """The vocabulary, and the examples that word2vec is shown, against loops that spell the definitions out."""
 
-import doctest
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.embeddings import pairs, vocabulary
 from course_lib.embeddings.pairs import cbow_examples, context_blocks, dynamic_windows, skipgram_pairs
 from course_lib.embeddings.vocabulary import Text, Vocabulary, keep_probability, noise_distribution, subsample
 
@@ -17,11 +14,6 @@ sentences = st.lists(st.lists(st.integers(0, 9), max_size=12), min_size=1, max_s
 
 def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
-
-
-@pytest.mark.parametrize("module", [pairs, vocabulary])
-def test_the_examples_in_the_docstrings_hold(module):
-    assert doctest.testmod(module).failed == 0
 
 
 def test_skipgram_and_cbow_of_the_mat_sentence():

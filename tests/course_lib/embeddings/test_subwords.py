@@ -1,13 +1,10 @@
 """fastText's subwords: n-grams by definition, a table's means and gradients by autograd, unknown words."""
 
-import doctest
-
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_lib.embeddings import subwords
 from course_lib.embeddings.neighbours import cosine_similarities
 from course_lib.embeddings.subwords import SubwordTable, fasttext_ngrams, fnv1a
 from course_lib.embeddings.table import Table
@@ -17,10 +14,6 @@ from course_lib.embeddings.word2vec import Word2Vec
 
 def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(subwords).failed == 0
 
 
 def test_the_papers_example():

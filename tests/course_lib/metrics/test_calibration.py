@@ -1,6 +1,5 @@
 """Calibration against scikit-learn, scipy's minimiser, and forecasters whose calibration is known."""
 
-import doctest
 import math
 
 import numpy as np
@@ -13,7 +12,7 @@ import torch.nn.functional as F
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from course_lib.metrics import brier_score, calibration, expected_calibration_error, fit_temperature, reliability_bins
+from course_lib.metrics import brier_score, expected_calibration_error, fit_temperature, reliability_bins
 
 
 def generator(seed=0):
@@ -25,10 +24,6 @@ def forecasts(seed, n, classes, temperature=1.0):
     logits = 2 * torch.randn(n, classes, generator=generator(seed), dtype=torch.float64)
     targets = torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator(seed + 1)).squeeze(1)
     return logits, targets
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(calibration).failed == 0
 
 
 @settings(max_examples=50)

@@ -1,6 +1,5 @@
 """Linear classifiers against autograd, torch's losses and scikit-learn's optimum."""
 
-import doctest
 import math
 
 import pytest
@@ -10,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from course_lib.neural import linear
 from course_lib.neural.batches import minibatches
 from course_lib.neural.linear import (
     fit_logistic,
@@ -35,10 +33,6 @@ def blurred(n=200, seed=0):
     x = normal(seed, n, 3) * torch.tensor([1.0, 3.0, 0.5]) + torch.tensor([0.0, 2.0, -1.0])
     noise = normal(seed + 1, n)
     return x, (x @ torch.tensor([1.0, -0.5, 2.0]).double() + 2.5 + 2 * noise > 0).long()
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(linear).failed == 0
 
 
 @settings(max_examples=50, deadline=None)

@@ -1,6 +1,5 @@
 """The multilayer perceptron by hand against autograd, torch.nn and scikit-learn."""
 
-import doctest
 import itertools
 import warnings
 
@@ -13,7 +12,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from torch import nn
 
-from course_lib.neural import mlp
 from course_lib.neural.linear import logits_grad
 from course_lib.neural.mlp import mlp_backward, mlp_forward, mlp_layers
 
@@ -38,10 +36,6 @@ def torchs(layers, activation):
         linear.load_state_dict({"weight": weight, "bias": bias})
         modules += [linear, MODULES[activation]()]
     return nn.Sequential(*modules[:-1])
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(mlp).failed == 0
 
 
 @settings(max_examples=60, deadline=None)

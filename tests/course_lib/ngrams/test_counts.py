@@ -1,6 +1,5 @@
 """Counting against collections.Counter, and both code paths of a model against each other."""
 
-import doctest
 from collections import Counter
 
 import numpy as np
@@ -10,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.ngrams import count_ngrams
-from course_lib.ngrams import counts as counting
 from course_lib.ngrams.trie import Trie
 
 streams = st.tuples(st.integers(1, 4), st.integers(1, 5)).flatmap(
@@ -22,10 +20,6 @@ streams = st.tuples(st.integers(1, 4), st.integers(1, 5)).flatmap(
 
 def slices(tokens, length):
     return [tuple(tokens[i : i + length]) for i in range(len(tokens) - length + 1)]
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(counting).failed == 0
 
 
 @settings(max_examples=100, deadline=None)

@@ -1,6 +1,5 @@
 """The functional steps: pure, right about decay and about the place of ε, and with the properties of their papers."""
 
-import doctest
 import math
 
 import pytest
@@ -8,7 +7,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.optim import steps
 from course_lib.optim.steps import adagrad_step, adam_step, adamw_step, momentum_step, rmsprop_step, sgd_step
 
 #: name → (a first step from param and grad, number of state tensors)
@@ -30,10 +28,6 @@ def normal(seed, *shape):
 
 def after(result):
     return result if isinstance(result, torch.Tensor) else result[0]
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(steps).failed == 0
 
 
 @every_step

@@ -1,13 +1,10 @@
 """Backpropagation through time against autograd, and what is claimed of vanishing and exploding gradients."""
 
-import doctest
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.recurrent import bptt
 from course_lib.recurrent.bptt import (
     carry_back,
     gradient_bound,
@@ -26,10 +23,6 @@ def normal(seed, *shape, dtype=torch.float64):
 def problem(seed, batch=2, length=5, features=3, hidden=4):
     shapes = [(batch, length, features), (batch, hidden), (hidden, features), (hidden, hidden), (hidden,)]
     return [normal(seed + i, *shape).requires_grad_() for i, shape in enumerate(shapes)]
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(bptt).failed == 0
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,12 +1,9 @@
 """Lesson 02's widgets follow their sliders over the whole range, and show something without a kernel."""
 
-import doctest
-
 import ipywidgets
 import pytest
 
 from course_lib.tokenization import train_bpe
-from course_lib.widgets import tokenization as widgets
 from course_lib.widgets.tokenization import compression_explorer, merge_explorer, vocabulary_explorer
 
 TEXT = "the mouse ate the cheese, and the cheese was très bon\n" * 3
@@ -18,10 +15,6 @@ def _find(widget, kind):
         return widget
     found = (_find(child, kind) for child in getattr(widget, "children", ()))
     return next((one for one in found if one is not None), None)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(widgets).failed == 0
 
 
 def test_the_text_has_fewer_pieces_as_the_vocabulary_grows():
