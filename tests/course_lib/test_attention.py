@@ -19,16 +19,9 @@ from course_lib.attention import (
     scaled_dot_product_attention,
     split_heads,
 )
+from tests.random_inputs import normal, random_mask
 
 sizes = st.integers(1, 5)
-
-
-def normal(seed, *shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
-
-
-def random_mask(seed, *shape):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) < 0.6
 
 
 @settings(max_examples=50, deadline=None)

@@ -20,10 +20,7 @@ from course_lib.lora import (
     save_adapters,
 )
 from course_lib.train import Trainer
-
-
-def normal(seed, *shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+from tests.random_inputs import normal
 
 
 def network(seed=0):

@@ -23,10 +23,7 @@ from course_lib.moe import (
     routings,
     within_capacity,
 )
-
-
-def normal(seed, *shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+from tests.random_inputs import normal
 
 
 def layer(seed=0, d_model=6, d_ff=10, n_experts=4, top_k=2, std=0.7, **options):

@@ -19,10 +19,7 @@ from course_lib.positions import (
     shift_matrix,
     sinusoidal,
 )
-
-
-def normal(seed, *shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+from tests.random_inputs import normal
 
 
 @settings(max_examples=30, deadline=None)

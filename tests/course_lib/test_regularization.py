@@ -19,12 +19,9 @@ from course_lib.regularization import (
     l2_penalty,
 )
 from course_lib.train import Trainer
+from tests.random_inputs import generator
 
 FALSE_ALARM = 1e-9  # of each statistical test; the draws are seeded anyway
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 # ---- penalties --------------------------------------------------------------------------------------------

@@ -11,10 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.regularization import lasso_fit, lasso_path, ridge_fit, ridge_path, soft_threshold
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.random_inputs import generator
 
 
 def regression(seed, n=30, d=8, dtype=torch.float64):

@@ -25,14 +25,11 @@ from course_lib.seq2seq import (
 )
 from course_lib.train import Trainer
 from course_lib.transformer import Transformer, TransformerConfig, translate
+from tests.random_inputs import normal, random_mask
 
 SOURCE = torch.tensor([[4, 6, 3, 5, 8], [7, 3, 0, 0, 0], [8, 8, 4, 0, 0]])
 TARGET = torch.tensor([[1, 5, 3, 4, 2], [1, 6, 2, 0, 0], [1, 3, 3, 2, 0]])
 VARIANTS = list(itertools.product(["gru", "lstm"], [True, False]))
-
-
-def normal(seed, *shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
 
 
 def small(cell="gru", attention=True, seed=0, spread=1.0, **options):
@@ -50,7 +47,7 @@ def small(cell="gru", attention=True, seed=0, spread=1.0, **options):
 def test_additive_attention_is_bahdanaus_formula_one_score_at_a_time(seed, batch, length):
     query, memory, v = normal(seed, batch, 3), normal(seed + 1, batch, length, 4), normal(seed + 2, 5)
     w_q, w_k = normal(seed + 3, 3, 5), normal(seed + 4, 4, 5)
-    mask = torch.rand(batch, length, generator=torch.Generator().manual_seed(seed)) < 0.6
+    mask = random_mask(seed, batch, length)
     context, weights = additive_attention(query, memory, w_q, w_k, v, mask)
     for row in range(batch):
         real = mask[row].nonzero().flatten().tolist()

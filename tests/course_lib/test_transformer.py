@@ -27,18 +27,11 @@ from course_lib.transformer import (
     translate,
     translation_loss,
 )
+from tests.random_inputs import generator, normal
 
 either_norm = pytest.mark.parametrize("pre_norm", [False, True], ids=["post-norm", "pre-norm"])
 SOURCE = torch.tensor([[5, 7, 6, 4], [6, 9, 0, 0], [3, 0, 0, 0]])
 TARGET = torch.tensor([[1, 4, 5], [1, 8, 0], [1, 3, 9]])
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def normal(seed, *shape):
-    return torch.randn(*shape, generator=generator(seed))
 
 
 def small(seed=0, **settings):

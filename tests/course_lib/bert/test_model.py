@@ -6,13 +6,10 @@ from torch import nn
 
 from course_lib.bert import BERT, BERTConfig, Classifier, MaskedLM, mask_tokens, mlm_loss, pooled_classifier
 from course_lib.train import Trainer
+from tests.random_inputs import generator
 
 CONFIG = BERTConfig(vocab_size=11, seq_len=8, d_model=12, n_heads=3, n_layers=2, d_ff=20, dropout=0.0)
 IDS = torch.tensor([[1, 5, 6, 7, 2], [1, 8, 2, 0, 0]])
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def test_every_token_matters_for_every_state_in_both_directions():

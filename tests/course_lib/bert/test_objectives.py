@@ -19,10 +19,7 @@ from course_lib.bert import (
     replaced_token_loss,
     span_corruption,
 )
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.random_inputs import generator
 
 
 def within(count, n, p):

@@ -11,10 +11,7 @@ from torch import nn
 from course_lib.data.recall import Recall
 from course_lib.recurrent import RecurrentLM
 from course_lib.train import Trainer
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.random_inputs import generator
 
 
 @settings(max_examples=50, deadline=None)

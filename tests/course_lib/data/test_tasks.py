@@ -23,6 +23,7 @@ from course_lib.data.tasks import (
     number_in_words,
 )
 from course_lib.data.tasks.dates import NOTATIONS
+from tests.random_inputs import generator
 
 TASKS = {
     "dates": Dates(),
@@ -35,10 +36,6 @@ TASKS = {
     "brackets": Brackets(),
 }
 every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS.keys())
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def day_of(text):

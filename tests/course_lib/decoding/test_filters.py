@@ -15,6 +15,7 @@ from course_lib.decoding import (
     top_p_filter,
     typical_filter,
 )
+from tests.random_inputs import normal
 
 logit = st.sampled_from([-math.inf, -3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 5.0])  # few values: ties are common
 rows = st.lists(logit, min_size=1, max_size=8).filter(lambda row: max(row) > -math.inf)
@@ -27,10 +28,6 @@ FILTERS = {
     "typical": lambda x: typical_filter(x, 0.6),
     "penalty": lambda x: repetition_penalty(x, torch.zeros(*x.shape[:-1], 2, dtype=torch.int64), 1.5),
 }
-
-
-def normal(seed, *shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
 
 
 def probabilities(row):

@@ -9,12 +9,9 @@ from hypothesis import strategies as st
 
 from course_lib.decoding import Predictor, Sampling, beam_search, generate, speculative_decode, stream
 from course_lib.gpt import GPT, GPTConfig
+from tests.random_inputs import generator
 
 PROMPT = torch.tensor([[1, 2, 3], [4, 0, 6]])
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def test_greedy_generation_is_the_argmax_of_the_whole_text_at_every_step(history_lm):

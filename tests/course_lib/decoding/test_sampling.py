@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from course_lib.decoding import Sampling, draw_token
+from tests.random_inputs import generator, normal
 
 SETTINGS = [
     Sampling(),
@@ -28,14 +29,6 @@ SETTINGS = [
     Sampling(1.3, top_p=0.8, min_p=0.1),
     Sampling(0.9, top_k=6, top_p=0.95, min_p=0.05, typical_p=0.9, repetition_penalty=1.2),
 ]
-
-
-def generator(seed):
-    return torch.Generator().manual_seed(seed)
-
-
-def normal(seed, *shape):
-    return torch.randn(*shape, generator=generator(seed))
 
 
 def departs(draws, probs):

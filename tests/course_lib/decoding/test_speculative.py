@@ -15,10 +15,7 @@ from course_lib.decoding import (
     tokens_per_call,
 )
 from course_lib.decoding.sampling import draw_token
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.random_inputs import generator
 
 
 def departs(counts, probs):

@@ -11,10 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 from course_lib.embeddings.evaluation import analogy_accuracy, spearman, word_similarity
 from course_lib.embeddings.neighbours import analogy, cosine_similarities, nearest_neighbours
 from course_lib.embeddings.word_vectors import WordVectors
-
-
-def normal(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+from tests.random_inputs import normal
 
 
 def plane():

@@ -13,10 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from course_lib.metrics import brier_score, expected_calibration_error, fit_temperature, reliability_bins
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.random_inputs import generator
 
 
 def forecasts(seed, n, classes, temperature=1.0):

@@ -6,10 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.neural.batches import minibatches
-
-
-def generator(seed):
-    return torch.Generator().manual_seed(seed)
+from tests.random_inputs import generator
 
 
 @given(st.integers(1, 50), st.integers(1, 60), st.integers(0, 99))

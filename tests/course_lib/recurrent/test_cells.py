@@ -14,12 +14,9 @@ from course_lib.recurrent.cells import (
     rnn_cell,
     rnn_forward,
 )
+from tests.random_inputs import normal
 
 sizes = st.integers(1, 5)
-
-
-def normal(seed, *shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
 
 
 def weights(seed, n_gates, features, hidden, dtype=torch.float32):

@@ -17,12 +17,9 @@ from course_lib.scaling import (
     compute_optimal,
     fit_power_law,
 )
+from tests.random_inputs import generator
 
 X = np.geomspace(1e3, 1e7, 9)
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def noisy(x, floor, scale, exponent, noise, seed):
