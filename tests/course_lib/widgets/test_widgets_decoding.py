@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from course_lib.widgets.decoding import filter_playground, speculation_explorer, writing_desk
+from tests.widget_parts import controls
 
 WORDS = ["<eos>", "mouse", "cat", "dog"]
 LOGITS = torch.tensor([1.0, 2.0, 0.0, -1.0])
@@ -15,10 +16,6 @@ class Table(nn.Module):
 
     def forward(self, ids):
         return LOGITS.expand(*ids.shape, 4)
-
-
-def controls(widget):
-    return {child.description: child for child in widget.children[0].children}
 
 
 def shown(widget):
