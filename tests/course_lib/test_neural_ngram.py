@@ -13,6 +13,7 @@ from course_lib.language_model import count_parameters, draw_windows, nats_per_t
 from course_lib.neural_ngram import NeuralNgram, parameter_count, tie_weights, windows
 from course_lib.ngrams import count_ngrams, kneser_ney
 from course_lib.train import Trainer
+from tests.language_models import WithoutCache
 
 KINDS = [{}, {"direct": True}, {"tied": True, "d_hidden": 6}, {"direct": True, "tied": True, "d_hidden": 6}]
 every_kind = pytest.mark.parametrize("options", KINDS)
@@ -25,15 +26,6 @@ def model(seed=0, n_context=3, **options):
 
 def some_ids(seed, *shape):
     return torch.randint(11, shape, generator=torch.Generator().manual_seed(seed))
-
-
-class Uncached(nn.Module):
-    def __init__(self, inner):
-        super().__init__()
-        self.inner, self.vocab_size, self.seq_len = inner, inner.vocab_size, inner.seq_len
-
-    def forward(self, ids):
-        return self.inner(ids)
 
 
 def by_loop(ours, ids):
@@ -172,7 +164,7 @@ def test_it_writes_the_same_with_and_without_its_cache_and_beams_are_reordered()
             for use_cache in (True, False)
         ]
         assert texts[0].shape == (2, 15) and torch.equal(*texts)
-    beams = [beam_search(language_model, prompt, 5, beams=3, n_best=3) for language_model in (ours, Uncached(ours))]
+    beams = [beam_search(language_model, prompt, 5, beams=3, n_best=3) for language_model in (ours, WithoutCache(ours))]
     for found, expected in zip(*beams):
         assert [beam.tokens for beam in found] == [beam.tokens for beam in expected]
 

@@ -25,6 +25,7 @@ from course_lib.seq2seq import (
 )
 from course_lib.train import Trainer
 from course_lib.transformer import Transformer, TransformerConfig, translate
+from tests.language_models import every_continuation
 from tests.random_inputs import normal, random_mask
 
 SOURCE = torch.tensor([[4, 6, 3, 5, 8], [7, 3, 0, 0, 0], [8, 8, 4, 0, 0]])
@@ -222,14 +223,6 @@ def log_prob(model, source, tokens):
     return sum(log_probs[t, token].item() for t, token in enumerate(tokens))
 
 
-def every_target(vocab_size, length, eos_id):
-    """All targets that end with eos_id (and have it nowhere else) or have this length."""
-    for n in range(1, length + 1):
-        for tokens in itertools.product(range(vocab_size), repeat=n):
-            if eos_id not in tokens[:-1] and (n == length or tokens[-1] == eos_id):
-                yield list(tokens)
-
-
 @pytest.mark.parametrize("cell, attention", VARIANTS)
 @pytest.mark.parametrize("length_penalty", [0.0, 1.0])
 def test_with_beams_for_every_beginning_beam_search_finds_the_best_of_all_targets(cell, attention, length_penalty):
@@ -241,7 +234,7 @@ def test_with_beams_for_every_beginning_beam_search_finds_the_best_of_all_target
     for source, hypotheses in zip(SOURCE, found):
         scores = {
             tuple(tokens): log_prob(model, source, tokens) / len(tokens) ** length_penalty
-            for tokens in every_target(4, 3, 2)
+            for tokens in every_continuation(4, 3, 2)
         }
         best = sorted(scores, key=scores.get, reverse=True)[:3]
         assert [tuple(h.tokens) for h in hypotheses] == best
@@ -287,7 +280,7 @@ def test_a_transformer_with_its_source_given_is_decoded_by_the_same_functions():
     assert greedy_decode(model, SOURCE, 5).equal(translate(model, SOURCE, 5)) and model.training
     (best,) = beam_search(ConditionalLM(model, SOURCE[:1]), torch.tensor([[1]]), 3, beams=49, eos_id=2)
     model.eval()
-    assert best[0].tokens == max(every_target(7, 3, 2), key=lambda tokens: log_prob(model, SOURCE[0], tokens))
+    assert best[0].tokens == max(every_continuation(7, 3, 2), key=lambda tokens: log_prob(model, SOURCE[0], tokens))
 
 
 def test_targets_can_be_sampled_and_follow_the_models_own_distribution():
