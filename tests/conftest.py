@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import torch
 
 SAMPLE = Path(__file__).parent / "lessons" / "90_sample.py"
 
@@ -13,6 +14,11 @@ SAMPLE = Path(__file__).parent / "lessons" / "90_sample.py"
 def pytest_collect_file():
     """`--doctest-modules` is for the packages: no file of tests is imported to look for examples in it."""
     return [collector for collector in (yield) if type(collector) is pytest.Module]
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device, and this machine has none")
 
 
 @pytest.fixture(scope="session")

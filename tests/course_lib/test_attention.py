@@ -295,7 +295,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, error, m
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_the_kernels_of_a_gpu_agree_with_the_formula_even_in_rows_with_nothing_to_see(dtype):
     q, k, v = (normal(i, 2, 4, 64, 64, dtype=dtype).cuda().requires_grad_() for i in range(3))

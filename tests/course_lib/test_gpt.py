@@ -397,7 +397,6 @@ def test_left_padding_cannot_come_late():
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 @pytest.mark.parametrize("positions", ["learned", "rope", "alibi", "none"])
 @torch.no_grad()
 def test_a_gpu_agrees_with_the_cpu_cached_or_not(positions):

@@ -194,7 +194,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, error, m
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 def test_a_gpu_gives_what_the_cpu_gives_and_reads_the_same_file(tmp_path):
     model, x = with_adapters(), normal(1, 4, 6)
     expected = model(x)

@@ -294,7 +294,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, message)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 @pytest.mark.parametrize("factor", [None, 1.0])
 def test_a_gpu_gives_what_the_cpu_gives(factor):
     moe, x = layer(capacity_factor=factor), normal(0, 3, 40, 6)

@@ -209,7 +209,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, message)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 def test_on_a_gpu_the_logits_are_those_of_the_cpu():
     ours, ids = model(direct=True), some_ids(0, 2, 6)
     expected = ours(ids)

@@ -212,7 +212,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, message)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 def test_tables_and_rotations_of_a_gpu_are_those_of_the_cpu():
     x = normal(0, 2, 4, 16, 32)
     torch.testing.assert_close(rope(x.cuda(), torch.arange(16)).cpu(), rope(x, torch.arange(16)), atol=1e-5, rtol=1e-5)

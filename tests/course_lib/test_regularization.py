@@ -222,7 +222,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, message)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 def test_noise_stays_on_the_device_of_what_it_disturbs():
     assert dropout(torch.ones(9, device="cuda"), 0.5).is_cuda
     ids = torch.arange(9)

@@ -343,7 +343,6 @@ def attend(**changed):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 @pytest.mark.parametrize("cell, attention", VARIANTS)
 def test_a_gpu_gives_what_the_cpu_gives(cell, attention):
     model = small(cell, attention, spread=0.5)

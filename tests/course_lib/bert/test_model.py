@@ -149,7 +149,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, message)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 def test_a_gpu_gives_what_the_cpu_gives():
     masked_lm = MaskedLM(CONFIG, generator()).eval()
     expected = masked_lm(IDS)

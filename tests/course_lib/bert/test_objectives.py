@@ -182,7 +182,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, error, m
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 def test_on_a_gpu_a_generator_of_the_cpu_chooses_the_same():
     ids = torch.randint(3, 30, (4, 50), generator=generator())
     inputs, labels = mask_tokens(ids, 30, 2, generator=generator(5))

@@ -186,7 +186,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, message)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 @pytest.mark.parametrize("name", FILTERS)
 def test_a_gpu_filters_as_the_cpu_does(name):
     logits = normal(5, 4, 1000)

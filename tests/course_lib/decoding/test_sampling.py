@@ -135,7 +135,6 @@ def test_the_repetition_penalty_asks_for_the_tokens_so_far():
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 @pytest.mark.parametrize("choice", SETTINGS, ids=str)
 def test_a_gpu_draws_from_the_same_distribution_with_a_generator_of_either_device(choice):
     logits, ids = 1.5 * normal(0, 9), torch.tensor([4, 4, 1])

@@ -195,7 +195,6 @@ def test_an_empty_text_and_shapes_that_do_not_fit_are_refused():
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("cbow", [False, True])
 def test_training_on_a_gpu_reaches_the_same_loss(cbow):
     sentences = worlds()

@@ -154,7 +154,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, message)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 def test_a_gpu_finds_the_same_numbers():
     logits, targets = forecasts(0, 1000, 5)
     on_gpu, probs = (logits.cuda(), targets.cuda()), logits.softmax(-1)

@@ -133,7 +133,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, message)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 def test_on_a_gpu_the_gradients_are_those_of_the_cpu():
     layers, x, targets = random_layers(0, [3, 4, 2]), normal64(1, 5, 3), torch.tensor([0, 1, 1, 0, 1])
     results = []

@@ -179,7 +179,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, message)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_gpu_computes_what_the_cpu_computes(kind):
     ours, _ = pair(kind, 3, 16, n_layers=2, bidirectional=True)

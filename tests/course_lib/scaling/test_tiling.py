@@ -128,7 +128,6 @@ def test_arguments_that_do_not_fit_are_named():
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("causal", [False, True])
 def test_it_computes_on_a_gpu_what_it_computes_on_the_cpu(causal):
     mask = random_mask(3, 2, 1, 70, 70)
