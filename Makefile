@@ -54,7 +54,7 @@ bench: $(VENV)/ready  ## the library beside its peers; writes docs/benchmarks.md
 bench-grading: $(VENV)/ready  ## the engine beside stock nbgrader, 25 minutes alone on the machine; writes docs/grading-benchmark.md
 	$(BIN)/python -m benchmarks.grading
 
-api: $(VENV)/ready  ## docs/api from the docstrings
+api: $(VENV)/ready  ## a page for each module of course_lib, from its docstrings, in build/api
 	$(BIN)/python docs/build_api.py
 
 scoreboard: $(VENV)/ready  ## every model on the same text, measured; writes docs/scoreboard.md

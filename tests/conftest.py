@@ -1,4 +1,4 @@
-"""What every test gets: a home of its own and the short budget; and a small lesson with one exercise of each kind."""
+"""What the tests share: a small lesson with one exercise of each kind, read, built, solved and handed in."""
 
 import shutil
 from pathlib import Path
@@ -6,24 +6,19 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
-from hypothesis import settings
 
 SAMPLE = Path(__file__).parent / "lessons" / "90_sample.py"
 
-# The same examples in every run, however slow the machine is.
-settings.register_profile("course", derandomize=True, deadline=None, database=None)
-settings.load_profile("course")
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file():
+    """`--doctest-modules` is for the packages: no file of tests is imported to look for examples in it."""
+    return [collector for collector in (yield) if type(collector) is pytest.Module]
 
 
-@pytest.fixture(autouse=True)
-def _alone(tmp_path_factory, monkeypatch):
-    """No test sees what another, or the person at this machine, has done in the course."""
-    monkeypatch.setenv("COURSE_HOME", str(tmp_path_factory.mktemp("home")))
-    monkeypatch.setenv("COURSE_BUDGET", "short")
-    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
-    monkeypatch.delenv("COURSE_NOTEBOOKS", raising=False)
-    monkeypatch.delenv("COURSE", raising=False)
-    torch.set_printoptions(profile="default")  # a lesson's setup cell may have changed them; doctests expect these
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device, and this machine has none")
 
 
 @pytest.fixture(scope="session")

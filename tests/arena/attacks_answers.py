@@ -15,8 +15,7 @@ def _forwards(name: str, what: str, source: str, before: str = "", kind: str = "
         if before:
             draft.add(before, before="entropy")
 
-    change.__doc__ = what
-    enter(kind, name=name, **({"entropy": "forbidden call"} if kind == "cheat" else {}))(change)
+    enter(kind, name=name, what=what, entropy="forbidden call" if kind == "cheat" else "")(change)
 
 
 @enter("cheat", total="wrong")

@@ -9,22 +9,12 @@ NOTHING = "def total(x):\n    return torch.tensor(0)"
 
 def _with_nothing(name: str, what: str, line: str) -> None:
     """Enter a cheat: a line that should make a wrong `total` pass."""
-
-    def change(draft: Draft) -> None:
-        draft.answer("total", f"{line}\n\n{NOTHING}")
-
-    change.__doc__ = what
-    enter("cheat", name=name, total="wrong")(change)
+    _returning(name, what, f"{line}\n\n{NOTHING}")
 
 
 def _returning(name: str, what: str, source: str, verdict: str = "wrong") -> None:
     """Enter a cheat: a `total` that answers every question with the same thing."""
-
-    def change(draft: Draft) -> None:
-        draft.answer("total", source)
-
-    change.__doc__ = what
-    enter("cheat", name=name, total=verdict)(change)
+    enter("cheat", name=name, what=what, total=verdict)(lambda draft: draft.answer("total", source))
 
 
 _with_nothing(

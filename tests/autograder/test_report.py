@@ -2,7 +2,6 @@
 
 import base64
 import csv
-import doctest
 import io
 import json
 import random
@@ -14,7 +13,6 @@ from html.parser import HTMLParser
 import pytest
 from nbgrader.api import Gradebook
 
-import autograder.lookalikes as lookalikes
 import autograder.report as report
 from autograder.cli import main
 from autograder.graded_class import ADDED, ClassLesson, Mark, Work, read_class
@@ -270,10 +268,6 @@ def test_a_class_of_which_nothing_was_graded_has_a_page_too():
     assert "Class report" in report_page([], {}, NOW)
     page = page_of(work("torn", status="not gradable", reason="empty"))
     assert "90_sample: empty 1 × torn" in text_of(page) and "How much?" not in page
-
-
-def test_the_examples_in_docstrings_are_right():
-    assert doctest.testmod(report).failed == 0 and doctest.testmod(lookalikes).failed == 0
 
 
 # ---- from a graded course folder

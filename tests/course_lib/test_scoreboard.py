@@ -10,11 +10,6 @@ from course_lib.data import corpora
 from course_lib.scoreboard import results, show, texts
 
 
-@pytest.fixture(autouse=True)
-def empty_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
-
-
 def test_a_result_is_kept_and_replaced_by_a_later_one_of_the_same_model():
     scoreboard.record("LSTM", 2.1, 1000, 3, "10_lstm")
     scoreboard.record("LSTM", 1.9, 2000, 4.5, "10_lstm")

@@ -1,6 +1,5 @@
 """Calibration against scikit-learn, scipy's minimiser, and forecasters whose calibration is known."""
 
-import doctest
 import math
 
 import numpy as np
@@ -13,11 +12,8 @@ import torch.nn.functional as F
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from course_lib.metrics import brier_score, calibration, expected_calibration_error, fit_temperature, reliability_bins
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from course_lib.metrics import brier_score, expected_calibration_error, fit_temperature, reliability_bins
+from tests.random_inputs import generator
 
 
 def forecasts(seed, n, classes, temperature=1.0):
@@ -25,10 +21,6 @@ def forecasts(seed, n, classes, temperature=1.0):
     logits = 2 * torch.randn(n, classes, generator=generator(seed), dtype=torch.float64)
     targets = torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator(seed + 1)).squeeze(1)
     return logits, targets
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(calibration).failed == 0
 
 
 @settings(max_examples=50)
@@ -162,7 +154,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, message)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 def test_a_gpu_finds_the_same_numbers():
     logits, targets = forecasts(0, 1000, 5)
     on_gpu, probs = (logits.cuda(), targets.cuda()), logits.softmax(-1)

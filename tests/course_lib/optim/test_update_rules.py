@@ -1,6 +1,5 @@
 """The functional steps: pure, right about decay and about the place of ε, and with the properties of their papers."""
 
-import doctest
 import math
 
 import pytest
@@ -8,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.optim import update_rules
 from course_lib.optim.update_rules import adagrad_step, adam_step, adamw_step, momentum_step, rmsprop_step, sgd_step
+from tests.random_inputs import normal64
 
 #: name → (a first step from param and grad, number of state tensors)
 STEPS = {
@@ -24,23 +23,15 @@ STEPS = {
 every_step = pytest.mark.parametrize("name", STEPS)
 
 
-def normal(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
 def after(result):
     return result if isinstance(result, torch.Tensor) else result[0]
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(update_rules).failed == 0
 
 
 @every_step
 def test_no_argument_is_changed_and_shape_and_type_are_kept(name):
     step, n_state = STEPS[name]
     for dtype in (torch.float64, torch.float32, torch.bfloat16):
-        given_ = [normal(i, 3, 2).abs().to(dtype) for i in range(2 + n_state)]
+        given_ = [normal64(i, 3, 2).abs().to(dtype) for i in range(2 + n_state)]
         copies = [t.clone() for t in given_]
         result = step(*given_, weight_decay=0.1)
         returned = [result] if n_state == 0 else list(result)
@@ -52,7 +43,7 @@ def test_no_argument_is_changed_and_shape_and_type_are_kept(name):
 @every_step
 def test_decay_is_the_gradient_of_half_the_squared_norm_but_in_adamw(name):
     step, n_state = STEPS[name]
-    w, g, state = normal(0, 5).requires_grad_(), normal(1, 5), [torch.zeros(5, dtype=torch.float64)] * n_state
+    w, g, state = normal64(0, 5).requires_grad_(), normal64(1, 5), [torch.zeros(5, dtype=torch.float64)] * n_state
     decay = 0.3
     (decay / 2 * w.square().sum()).backward()
     penalised = after(step(w.detach(), g + w.grad, *state, **({"weight_decay": 0.0} if name == "adamw" else {})))
@@ -63,8 +54,8 @@ def test_decay_is_the_gradient_of_half_the_squared_norm_but_in_adamw(name):
 @every_step
 def test_a_gradient_flows_through_a_step(name):
     step, n_state = STEPS[name]
-    w, g = normal(0, 4).requires_grad_(), normal(1, 4).requires_grad_()
-    state = [normal(2 + i, 4).abs().requires_grad_() for i in range(n_state)]
+    w, g = normal64(0, 4).requires_grad_(), normal64(1, 4).requires_grad_()
+    state = [normal64(2 + i, 4).abs().requires_grad_() for i in range(n_state)]
     assert torch.autograd.gradcheck(lambda *args: step(*args, weight_decay=0.1), (w, g, *state))
 
 
@@ -103,7 +94,7 @@ def test_the_two_usual_forms_of_momentum_agree_as_long_as_the_rate_is_constant()
     w = v = torch.zeros(4, dtype=torch.float64)
     other, scaled = w, v
     for step in range(30):
-        g = normal(step, 4)
+        g = normal64(step, 4)
         w, v = momentum_step(w, g, v, lr=0.1, momentum=0.8)
         scaled = 0.8 * scaled + 0.1 * g
         other = other - scaled
@@ -117,7 +108,7 @@ def test_adams_steps_do_not_depend_on_the_scale_of_the_gradient(seed, scale):
     for factor in (1.0, scale):
         w = m = v = torch.zeros(3, dtype=torch.float64)
         for t in range(1, 6):
-            w, m, v = adam_step(w, factor * normal(seed + t, 3), m, v, t, lr=0.1, eps=0.0)
+            w, m, v = adam_step(w, factor * normal64(seed + t, 3), m, v, t, lr=0.1, eps=0.0)
         paths.append(w)
     torch.testing.assert_close(paths[0], paths[1], rtol=1e-9, atol=1e-12)
 

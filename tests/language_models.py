@@ -1,6 +1,11 @@
-"""Two tiny language models that keep to the contract: a table (no cache), and one that remembers all it has read."""
+"""Two tiny language models that keep to the contract: a table (no cache), and one that remembers all it has read.
 
-import pytest
+And what decoding is compared with: the same model without its cache, and all texts that there are.
+"""
+
+import itertools
+from collections.abc import Iterator
+
 import torch
 from torch import nn
 
@@ -73,21 +78,9 @@ class WithoutCache(nn.Module):
         return self.model(ids)
 
 
-@pytest.fixture(scope="session")
-def table_lm():
-    return TableLM
-
-
-@pytest.fixture(scope="session")
-def history_lm():
-    return HistoryLM
-
-
-@pytest.fixture(scope="session")
-def memory_that_cannot_forget():
-    return Memory
-
-
-@pytest.fixture(scope="session")
-def without_cache():
-    return WithoutCache
+def every_continuation(vocab_size: int, length: int, eos_id: int | None) -> Iterator[list[int]]:
+    """Yield all texts that end with eos_id (and have it nowhere else) or have this length."""
+    for n in range(1, length + 1):
+        for tokens in itertools.product(range(vocab_size), repeat=n):
+            if eos_id not in tokens[:-1] and (n == length or tokens[-1] == eos_id):
+                yield list(tokens)
