@@ -21,7 +21,7 @@ def _alone(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("COURSE_HOME", str(tmp_path_factory.mktemp("home")))
     monkeypatch.setenv("COURSE_BUDGET", "short")
     monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
-    monkeypatch.delenv("COURSE_NOTEBOOKS", raising=False)
+    monkeypatch.delenv("COURSE", raising=False)
     torch.set_printoptions(profile="default")  # a lesson's setup cell may have changed them; doctests expect these
 
 
@@ -57,12 +57,12 @@ def graded(sample):
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> Path:
-    """A folder like `notebooks/`, to which the sample lesson was built."""
+    """The folder `notebooks/` of a course, to which the sample lesson was built."""
     from autograder.build import build
 
-    folder = tmp_path_factory.mktemp("notebooks")
+    folder = tmp_path_factory.mktemp("course") / "notebooks"
     for path, text in build(SAMPLE, folder).items():
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return folder
 
