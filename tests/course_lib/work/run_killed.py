@@ -1,4 +1,4 @@
-"""Renews a course's `work/` in forks of this small process, each killed before a certain line of notebook_file.py runs.
+"""Renews a course's `work/` in forks of this small process, each killed before a certain line of the code that writes.
 
 For each number on standard input, the lines that may run before: the exit code of the fork, 0 or -9.
 """
@@ -11,8 +11,9 @@ from types import FrameType
 from typing import Any
 
 from course_lib.course_folder import CourseFolder
-from course_lib.work import notebook_file
 from course_lib.work.folder import renew
+
+WRITING = ("course_lib.work.notebook_file", "pathlib", "pathlib._local", "shutil")
 
 
 def main(course: CourseFolder) -> None:
@@ -26,11 +27,11 @@ def main(course: CourseFolder) -> None:
 
 
 def killing_after(lines: int) -> Any:
-    """Return a trace function (see sys.settrace) that lets so many lines of notebook_file.py run."""
+    """Return a trace function (see sys.settrace) that lets so many lines of the code that writes run."""
 
     def trace(frame: FrameType, event: str, argument: object) -> Any:
         nonlocal lines
-        if frame.f_code.co_filename != notebook_file.__file__:
+        if frame.f_globals["__name__"] not in WRITING:
             return None
         if event == "line":
             if lines == 0:

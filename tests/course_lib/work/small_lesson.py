@@ -1,5 +1,6 @@
 """Small released notebooks, with the metadata that the builder writes, and what learners do with their copies."""
 
+import json
 from copy import deepcopy
 
 from course_lib.released import digest
@@ -113,3 +114,39 @@ def without_metadata(notebook):
 
 def texts(notebook):
     return [cell["source"] for cell in notebook["cells"]]
+
+
+# ---- on disk
+
+
+STUB, DONE = "def double(x):\n    raise NotImplementedError", "def double(x):\n    return 2 * x"
+OLD = lesson(prose("# Doubling"), demo("show(1)"), exercise("double", STUB), check("double"), prose("The end."))
+NEW = lesson(*OLD["cells"][:-1], prose("The end, after all."), version="2")
+
+
+def release(course, notebook, name="90_small"):
+    """Give out a lesson, or a new version of it."""
+    course.notebooks.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(notebook, indent=1, ensure_ascii=False)
+    (course.notebooks / f"{name}.ipynb").write_text(text, encoding="utf-8")
+
+
+def mine(course, name="90_small"):
+    return course.work / f"{name}.ipynb"
+
+
+def load(path):
+    return json.loads(path.read_bytes())
+
+
+def change(path, *edits):
+    """Change cells of a notebook on disk, as its learner does in Jupyter: (text, new text), …"""
+    notebook = load(path)
+    for text, now in edits:
+        edit(notebook, text, now)
+    path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def everything(folder):
+    """Return what lies in a folder: path → content."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

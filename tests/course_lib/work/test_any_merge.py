@@ -120,16 +120,6 @@ def is_work(cell):
     return cell["source"].startswith("my ") and cell["metadata"].get("kind", "own") in ("own", *TO_ANSWER)
 
 
-def followed(notebook, ids):
-    """Return number → id of the released cell that it follows, and number → place, for cells that are not released."""
-    follows, last = {}, "nothing"
-    for cell in notebook["cells"]:
-        last = cell["id"] if cell["id"] in ids else last
-        if cell["id"] not in ids:
-            follows[cell["metadata"]["number"]] = last
-    return follows
-
-
 def assert_nothing_is_lost(mine, new, merged):
     after, before = numbered(merged.notebook), numbered(mine)
     for number, cell in before.items():
@@ -155,20 +145,21 @@ def assert_the_released_cells_are_the_new_ones(mine, new, merged):
 
 
 def assert_what_is_not_released_follows_what_it_followed(mine, new, merged):
-    ids = {cell["id"] for cell in new["cells"]}
-    after = numbered(merged.notebook)
-    order: dict[str, list[int]] = {}
-    last = "nothing"
-    for cell in mine["cells"]:
-        number = cell["metadata"]["number"]
-        if number in after and after[number]["id"] in ids:
-            last = after[number]["id"]
-        elif number in after:
-            order.setdefault(last, []).append(number)
+    ids, after = {cell["id"] for cell in new["cells"]}, numbered(merged.notebook)
+    stayed = [after[cell["metadata"]["number"]] for cell in mine["cells"] if cell["metadata"]["number"] in after]
+    assert followers(merged.notebook["cells"], ids) == followers(stayed, ids)
+
+
+def followers(cells, ids):
+    """Return the id of each released cell → the numbers of the cells behind it that are not released, in order."""
     found: dict[str, list[int]] = {}
-    for number, last in followed(merged.notebook, ids).items():
-        found.setdefault(last, []).append(number)
-    assert found == order
+    last = "nothing"
+    for cell in cells:
+        if cell["id"] in ids:
+            last = cell["id"]
+        else:
+            found.setdefault(last, []).append(cell["metadata"]["number"])
+    return found
 
 
 @settings(max_examples=400)

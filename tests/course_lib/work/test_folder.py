@@ -1,4 +1,4 @@
-"""The folder `work/`: copied, renewed, never overwritten, and whole whenever the computer stops."""
+"""The folder `work/`: copied, renewed, said, and never overwritten."""
 
 import json
 import os
@@ -7,79 +7,41 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from course_lib.course_folder import CourseFolder
-from course_lib.released import digest, is_as_released
 from course_lib.work import notebook_file
 from course_lib.work.__main__ import main
 from course_lib.work.folder import State, renew
 from tests.course_lib.work.small_lesson import (
+    DONE,
+    NEW,
+    OLD,
+    STUB,
     add,
-    check,
-    demo,
-    edit,
+    change,
+    everything,
     exercise,
     find,
     lesson,
+    load,
+    mine,
     own,
     prose,
+    release,
     texts,
     without_metadata,
 )
 
 ROOT = Path(__file__).resolve().parents[3]
-STUB, DONE = "def double(x):\n    raise NotImplementedError", "def double(x):\n    return 2 * x"
-OLD = lesson(prose("# Doubling"), demo("show(1)"), exercise("double", STUB), check("double"), prose("The end."))
-NEW = lesson(*OLD["cells"][:-1], prose("The end, after all."), version="2")
-
-
-@pytest.fixture
-def course(tmp_path):
-    """A course whose path has spaces and other letters than English ones, with two lessons."""
-    course = CourseFolder(tmp_path / "мой курс, été")
-    for name in ("90_small", "91_other"):
-        release(course, OLD, name)
-    (course.notebooks / "cases").mkdir()
-    (course.notebooks / "cases" / "90_small.json").touch()
-    return course
-
-
-def release(course, notebook, name="90_small"):
-    """Give out a lesson, or a new version of it."""
-    course.notebooks.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(notebook, indent=1, ensure_ascii=False)
-    (course.notebooks / f"{name}.ipynb").write_text(text, encoding="utf-8")
-
-
-def mine(course, name="90_small"):
-    return course.work / f"{name}.ipynb"
-
-
-def load(path):
-    return json.loads(path.read_bytes())
-
-
-def change(path, *edits):
-    """Change cells of a notebook on disk, as its learner does in Jupyter: (text, new text), …"""
-    notebook = load(path)
-    for text, now in edits:
-        edit(notebook, text, now)
-    path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def run(course, *arguments):
     """Run the command as a learner does; return its exit code, output and errors."""
     command = [sys.executable, "-m", "course_lib.work", *arguments]
-    environment = {key: value for key, value in os.environ.items() if key != "COURSE"} | {"PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}  # conftest.py has taken COURSE away
     done = subprocess.run(command, cwd=course.root, env=environment, capture_output=True, text=True, encoding="utf-8")
     return done.returncode, done.stdout, done.stderr
-
-
-def everything(folder):
-    """Return what lies in a folder: path → content."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 # ---- what is done, and what is said
@@ -357,93 +319,3 @@ def test_a_notebook_keeps_its_permissions(course):
     release(course, NEW)
     renew(course)
     assert mine(course).stat().st_mode & 0o777 == 0o640
-
-
-class Killed:
-    """Renews the course in processes that are killed."""
-
-    def __init__(self, course):
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, str(Path(__file__).with_name("run_killed.py")), str(course.root)]
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True)
-
-    def __call__(self, lines):
-        """Renew, killed when so many lines of notebook_file.py have run; return whether it came to the end."""
-        self.process.stdin.write(f"{lines}\n")
-        self.process.stdin.flush()
-        return {"0": True, "-9": False}[self.process.stdout.readline().strip()]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.communicate()
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process is forked to be killed")
-@pytest.mark.parametrize("there", [True, False], ids=["renewing", "copying"])
-def test_killed_before_any_line_it_leaves_the_old_notebook_or_the_new_whole(course, there):
-    if there:
-        renew(course)
-        change(mine(course), (STUB, DONE))
-        release(course, NEW)
-    old = mine(course).read_bytes() if there else None
-    found, lines, through = set(), 0, False
-    with Killed(course) as renewed_with:
-        while not through:
-            through = renewed_with(lines)
-            lines += 1
-            now = mine(course).read_bytes() if mine(course).exists() else None
-            found.add(now)
-            if there and now != old:
-                assert old in everything(course.work / "before").values(), "first kept, then replaced"
-            if not through and now != old:
-                mine(course).write_bytes(old) if there else mine(course).unlink()  # the next has the same to do
-    assert lines > 25 and found == {old, now}
-    expected = [DONE if text == STUB else text for text in texts(NEW)] if there else texts(OLD)
-    assert texts(json.loads(now)) == expected
-
-
-# ---- the real lessons
-
-
-def new_version(notebook):
-    """Return a lesson with another first text and another last stub, a demo less, and a text that is new."""
-    cells = notebook["cells"]
-    first = next(cell for cell in cells if cell["metadata"]["course"]["role"] == "prose")
-    stub = [cell for cell in cells if cell["metadata"]["course"]["role"] == "exercise"][-1]
-    for cell in (first, stub):
-        cell["source"] = "".join(cell["source"]) + "\n# Improved."
-        cell["metadata"]["course"]["text"] = digest(cell["source"])
-    first["id"] = digest(first["source"])
-    cells.remove(next(cell for cell in cells if cell["metadata"]["course"]["role"] == "demo"))
-    cells.append(prose("P.S.") | {"id": digest("P.S.")})
-    return {**notebook, "cells": cells}
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
-def test_a_real_lesson_is_copied_worked_on_and_renewed(path, tmp_path):
-    course = CourseFolder(tmp_path)
-    release(course, load(path), path.stem)
-    assert [renewal.state for renewal in renew(course)] == [State.COPIED]
-    notebook = load(mine(course, path.stem))
-    answers = [c for c in notebook["cells"] if c["metadata"]["course"]["role"] in ("exercise", "answer")]
-    for number, cell in enumerate(answers):
-        cell["source"] = [f"my answer {number}\n", "in two lines"]
-    notebook["cells"].append(own("my own cell"))
-    mine(course, path.stem).write_text(json.dumps(notebook))
-    new = new_version(load(path))
-    release(course, new, path.stem)
-
-    (renewal,) = renew(course)
-    assert renewal.state is State.RENEWED and len(renewal.merged.tasks) == 1 and not renewal.merged.replaced
-    result = load(mine(course, path.stem))
-    nbformat.validate(nbformat.from_dict(result))
-    assert result["cells"].pop(-2)["source"] == "my own cell"  # behind the last cell that there was, before the new one
-    assert [cell["id"] for cell in result["cells"]] == [cell["id"] for cell in new["cells"]]
-    assert [cell["metadata"] for cell in result["cells"]] == [cell["metadata"] for cell in new["cells"]]
-    kept = [cell for cell in result["cells"] if cell["metadata"]["course"]["role"] in ("exercise", "answer")]
-    assert [cell["source"] for cell in kept] == [cell["source"] for cell in answers]
-    assert not any(map(is_as_released, kept))
-    assert [renewal.state for renewal in renew(course)] == [State.UP_TO_DATE]

@@ -8,6 +8,8 @@ import pytest
 from course_lib.released import is_as_released, was_released
 from course_lib.work.merge import first_copy, is_made_from, merge
 from tests.course_lib.work.small_lesson import (
+    DONE,
+    STUB,
     add,
     answer,
     check,
@@ -26,8 +28,6 @@ from tests.course_lib.work.small_lesson import (
     without_metadata,
 )
 
-STUB = "def double(x):\n    raise NotImplementedError"
-DONE = "def double(x):\n    return 2 * x"
 NEW_STUB = "def double(x, by=2):\n    raise NotImplementedError"
 CELLS = (prose("# Doubling"), setup(), demo("show(1)"), exercise("double", STUB), check("double"), prose("The end."))
 OLD = lesson(*CELLS)
@@ -51,7 +51,7 @@ def with_stub(stub):
 def test_a_copy_is_the_lesson_with_a_note_of_the_cells_that_it_was_made_from(mine):
     assert mine["cells"] == OLD["cells"]
     assert mine["metadata"]["course"].items() > OLD["metadata"]["course"].items()
-    assert is_made_from(mine, OLD) and not is_made_from(mine, NEW)
+    assert is_made_from(mine, OLD) and not is_made_from(mine, NEW) and not is_made_from(mine, with_stub(NEW_STUB))
 
 
 def test_a_new_number_of_the_version_alone_is_nothing_new(mine):
@@ -188,7 +188,9 @@ def test_an_answer_that_was_made_a_text_cell_stays_beside_the_stub(mine):
     cell = find(mine, STUB)
     cell.update(cell_type="markdown", source=DONE)
     del cell["outputs"], cell["execution_count"]
-    assert texts(merge(mine, NEW).notebook)[2:6] == ["show(1)", DONE, STUB, 'check("small.double")']
+    notebook = merge(mine, NEW).notebook
+    assert texts(notebook)[2:6] == ["show(1)", DONE, STUB, 'check("small.double")']
+    assert find(notebook, DONE)["metadata"] == {}
 
 
 # ---- the learner's own cells
@@ -313,6 +315,14 @@ def test_without_ids_and_metadata_answers_are_known_by_the_name_that_they_define
     notebook = merge(without_ids(without_metadata(mine)), NEW).notebook
     expected = ["# Doubling", "import torch", "show(1)", text, "double == 3", 'check("small.double")']
     assert texts(notebook)[:6] == expected
+
+
+def test_without_ids_and_metadata_the_last_definition_is_the_one_that_counts(mine):
+    edit(mine, STUB, DONE)
+    add(mine, own("def double(x):\n    return x"), after="# Doubling")
+    notebook = merge(without_ids(without_metadata(mine)), NEW).notebook
+    assert texts(notebook)[:5] == ["# Doubling", "def double(x):\n    return x", "import torch", "show(1)", DONE]
+    assert find(notebook, DONE)["id"] == "small-double-answer"
 
 
 def test_sources_may_be_lists_of_lines(mine):
