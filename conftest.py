@@ -19,6 +19,5 @@ def _alone(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("COURSE_HOME", str(tmp_path_factory.mktemp("home")))
     monkeypatch.setenv("COURSE_BUDGET", "short")
     monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
-    monkeypatch.delenv("COURSE_NOTEBOOKS", raising=False)
     monkeypatch.delenv("COURSE", raising=False)
     torch.set_printoptions(profile="default")  # a lesson's setup cell may have changed them; the examples expect these

@@ -53,12 +53,12 @@ def graded(sample):
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> Path:
-    """A folder like `notebooks/`, to which the sample lesson was built."""
+    """The folder `notebooks/` of a course, to which the sample lesson was built."""
     from autograder.build import build
 
-    folder = tmp_path_factory.mktemp("notebooks")
+    folder = tmp_path_factory.mktemp("course") / "notebooks"
     for path, text in build(SAMPLE, folder).items():
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return folder
 

@@ -41,8 +41,9 @@ def board_html() -> str:
     lessons, entries = public.lessons(), progress.load()
     if not lessons:
         return (
-            "<p>The board finds no lessons here. It looks for the folder <code>cases</code> beside the notebooks: "
-            "open a notebook from the folder <code>notebooks</code>.</p>"
+            "<p>The board finds no lessons: this notebook is in no course's folder. Open it from the folder "
+            "<code>work</code> of the course, which <code>python -m course_lib.work</code> makes, or let the "
+            "environment variable COURSE name the course's folder, and restart the kernel.</p>"
         )
     checked = [
         p.exercise for lesson in lessons.values() for p in lesson.exercises.values() if p.exercise.kind != "text"

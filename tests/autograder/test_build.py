@@ -1,6 +1,7 @@
 """Building: the same bytes every time, accepted by nbgrader, and nothing in a student's hands that answers."""
 
 import json
+import shutil
 
 import nbformat
 import pytest
@@ -10,6 +11,7 @@ from autograder.build import build, student_notebook
 from autograder.lesson import read_lesson
 from autograder.release import release
 from course_lib.checks.public import read_public
+from course_lib.work.__main__ import main as work
 
 # what stands only in references, mistakes, model answers, rubrics and remarks to the teacher
 SECRETS = (
@@ -150,7 +152,25 @@ def given(built, tmp_path_factory):
 
 def test_the_released_folder_holds_notebooks_cases_and_library(given):
     files = {str(path.relative_to(given)) for path in given.rglob("*") if path.is_file()}
-    assert files == {"notebooks/90_sample.ipynb", "notebooks/cases/90_sample.json", "course_lib/x.py", "pyproject.toml"}
+    assert files == {
+        "README.md",
+        "notebooks/90_sample.ipynb",
+        "notebooks/cases/90_sample.json",
+        "course_lib/x.py",
+        "pyproject.toml",
+    }
+
+
+def test_the_released_readme_names_the_command_that_the_released_library_has(given):
+    readme = (given / "README.md").read_text(encoding="utf-8")
+    assert "python -m course_lib.work\n" in readme and ".venv\\Scripts\\python -m course_lib.work\n" in readme
+
+
+def test_in_a_released_folder_the_command_copies_the_lessons_to_work(given, tmp_path, capsys):
+    shutil.copytree(given, tmp_path / "the course")
+    assert work(["--course", str(tmp_path / "the course")]) == 0
+    assert capsys.readouterr().out == "work/90_sample.ipynb: copied\n"
+    assert (tmp_path / "the course" / "work" / "90_sample.ipynb").is_file()
 
 
 def test_nothing_in_the_released_folder_answers(given):

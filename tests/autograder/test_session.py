@@ -317,7 +317,7 @@ def test_the_environment_holds_nothing_of_the_graders(sandbox, monkeypatch):
     with Session(WITHHELD, sandbox) as session:
         environment = value(session, "dict(os.environ)")
         assert "marzipan" not in json.dumps(environment)
-        assert not set(environment) & {"GRADER_SECRET", "COURSE_NOTEBOOKS", "VIRTUAL_ENV", "PYTHONPATH"}
+        assert not set(environment) & {"GRADER_SECRET", "COURSE", "VIRTUAL_ENV", "PYTHONPATH"}
 
 
 def test_the_graders_files_are_not_there(confined, sample_path):

@@ -12,9 +12,8 @@ from course_lib.widgets.progress_board import board_html, progress_board, state
 @pytest.fixture(autouse=True)
 def two_lessons(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("COURSE_NOTEBOOKS", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "cases").mkdir()
+    monkeypatch.setenv("COURSE", str(tmp_path))
+    (tmp_path / "notebooks" / "cases").mkdir(parents=True)
     for name, title, exercises in (
         ("01_information", "How surprised?", {"entropy": 2, "softmax": 3}),
         ("12_attention", "What <now>?", {"causal_mask": 1}),
@@ -22,7 +21,9 @@ def two_lessons(tmp_path, monkeypatch):
         short = name.split("_")[1]
         public = {f"{short}.{x}": PublicExercise(_exercise(f"{short}.{x}", n), None) for x, n in exercises.items()}
         public[f"{short}.why"] = PublicExercise(_exercise(f"{short}.why", 5, "text"), None)
-        (tmp_path / "cases" / f"{name}.json").write_text(write_public(PublicLesson(name, title, "1", public)))
+        (tmp_path / "notebooks" / "cases" / f"{name}.json").write_text(
+            write_public(PublicLesson(name, title, "1", public))
+        )
 
 
 def _exercise(id: str, points: float, kind: str = "function") -> Exercise:
@@ -58,8 +59,7 @@ def test_each_state_is_told_apart():
     assert state(_exercise("information.why", 5, "text"), None) == "by hand"
 
 
-def test_without_lessons_the_board_says_where_it_looked(tmp_path, monkeypatch):
-    (tmp_path / "empty").mkdir()
-    monkeypatch.setenv("COURSE_NOTEBOOKS", str(tmp_path / "nowhere"))
-    monkeypatch.chdir(tmp_path / "empty")
-    assert "finds no lessons here" in board_html()
+def test_outside_a_course_the_board_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE", str(tmp_path / "nowhere"))
+    page = board_html()
+    assert "The board finds no lessons" in page and "Open it from the folder <code>work</code>" in page
