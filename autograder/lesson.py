@@ -11,6 +11,7 @@ from typing import Any
 
 import jupytext
 
+from autograder.claims import Claim, read_claims
 from course_lib.checks.exercise import Exercise, ExerciseId
 from course_lib.checks.program import defined_names, parse
 from course_lib.course_folder import LESSON_FILES
@@ -41,6 +42,7 @@ class Cell:
 
     kind    one of KINDS, or "demo"
     target  the exercise that it belongs to
+    source  its code, or its prose as students read it, without the expressions of claims
     line    where its text begins
     """
 
@@ -88,6 +90,7 @@ class Lesson:
     name     "01_information"; short: "information"
     version  changes with whatever can change a verdict, and not with prose, demos or hints
     wording  changes with what feedback quotes: the title, the hints, and what is said of each mistake
+    claims   the numbers and comparisons in its prose that its cells must bear out
     """
 
     path: Path
@@ -98,6 +101,7 @@ class Lesson:
     wording: str
     cells: tuple[Cell, ...]
     exercises: dict[str, AuthoredExercise] = field(default_factory=dict)
+    claims: tuple[Claim, ...] = ()
 
     @property
     def short(self) -> str:
@@ -144,7 +148,8 @@ def read_lesson(path: Path) -> Lesson:
         raise AuthoringError("\n".join(reader.errors))
     title = course["title"]
     version, wording = _version(exercises), _wording(title, exercises)
-    return Lesson(path, path.stem, title, int(course.get("minutes", 60)), version, wording, tuple(cells), exercises)
+    minutes, claims = int(course.get("minutes", 60)), tuple(reader.claims)
+    return Lesson(path, path.stem, title, minutes, version, wording, tuple(cells), exercises, claims)
 
 
 def _version(exercises: dict[str, AuthoredExercise]) -> str:
@@ -165,6 +170,7 @@ def _wording(title: str, exercises: dict[str, AuthoredExercise]) -> str:
 class _Reader:
     def __init__(self, path: Path) -> None:
         self.path, self.errors = path, []
+        self.claims: list[Claim] = []
         self.short = path.stem.split("_", 1)[-1]
 
     def error(self, line: int, sentence: str) -> None:
@@ -174,7 +180,8 @@ class _Reader:
 
     def cells(self, text: str) -> list[Cell]:
         """Return the cells with the lines they begin at. Errors are collected."""
-        lines = [n for n, line in enumerate(text.split("\n"), 1) if re.match(r"# %%(\s|$)", line)]
+        self.lines = text.split("\n")
+        lines = [n for n, line in enumerate(self.lines, 1) if re.match(r"# %%(\s|$)", line)]
         cells = jupytext.reads(text, fmt="py:percent").cells
         if len(cells) != len(lines):
             self.error(
@@ -195,13 +202,28 @@ class _Reader:
             self.error(line, f"`{name}` is not an option of a {kind} cell; those are: {OPTIONS[kind] or 'none'}.")
         if kind in INERT and options.get("active") != "py":
             self.error(line, f'a {kind} cell needs active="py", so that it does nothing when the notebook runs.')
-        markdown = cell.cell_type == "markdown"
-        if not markdown:
+        markdown, source = cell.cell_type == "markdown", cell.source
+        if markdown:
+            source = self.prose(source, line)
+        else:
             try:
                 parse(_without_magics(cell.source))
             except SyntaxError as problem:
                 self.error(line + (problem.lineno or 1), f"this is not Python: {problem.msg}.")
-        return Cell(kind, target, markdown, cell.source, options, line + 1)
+        return Cell(kind, target, markdown, source, options, line + 1)
+
+    def prose(self, source: str, line: int) -> str:
+        """Return the text of a markdown cell without its claims, which are collected.
+
+        line  the cell's `# %%`; its text begins some lines below, after quotes
+        """
+        before, first = next(((n, text) for n, text in enumerate(source.split("\n")) if text), (0, ""))
+        begin = next((n for n, text in enumerate(self.lines[line:], line + 1) if first in text), line + 1) - before
+        prose, claims, wrong = read_claims(source, str(self.path), begin)
+        for where, sentence in wrong:
+            self.error(where, sentence)
+        self.claims += claims
+        return prose
 
     # ---- exercises
 

@@ -1,5 +1,6 @@
-"""The student notebooks: what solutions/ builds to, valid for nbgrader, and running from top to bottom in any state."""
+"""The student notebooks: what solutions/ builds to, valid for nbgrader, running from top to bottom in any state, true."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -7,9 +8,11 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell
 from nbgrader.nbgraderformat import MetadataValidator
 
 from autograder.build import build
+from autograder.claims import measuring_cell
 from autograder.lesson import find_lessons, read_lesson
 from autograder.verify import verify
 
@@ -74,6 +77,7 @@ def _run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_refer
             if cell.metadata.get("course", {}).get("role") == "exercise":
                 name = cell.metadata["course"]["exercise"].split(".", 1)[1]
                 cell.source = lesson.exercises[name].reference
+        notebook.cells.append(new_code_cell(measuring_cell(lesson.claims, compare=FULL)))
     client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT / "notebooks")}})
     client.execute()  # raises at the first cell that fails
     return notebook
@@ -97,8 +101,15 @@ def test_it_runs_from_top_to_bottom_untouched_and_says_not_started(path: Path, t
     assert shown and set(shown.values()) == {"not started"}
 
 
+def _unmet(notebook) -> list[str]:
+    """What the measuring cell found: claims in the prose that the lesson's own cells do not bear out."""
+    return json.loads(notebook.cells[-1].outputs[-1].text)
+
+
 @pytest.mark.slow
 @every_lesson
-def test_it_runs_from_top_to_bottom_with_the_reference_and_every_check_passes(path: Path, tmp_path: Path, monkeypatch):
-    shown = _verdicts(_run(path, tmp_path, monkeypatch, with_references=True))
+def test_with_the_reference_every_check_passes_and_every_claim_in_the_prose_holds(path: Path, tmp_path, monkeypatch):
+    notebook = _run(path, tmp_path, monkeypatch, with_references=True)
+    shown = _verdicts(notebook)
     assert shown and set(shown.values()) == {"passed"}
+    assert _unmet(notebook) == []  # on the short budget: every expression can be evaluated
