@@ -11,10 +11,12 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 from nbgrader.nbgraderformat import MetadataValidator
 
-from autograder.build import build
-from autograder.claims import measuring_cell
-from autograder.lesson import find_lessons, read_lesson
-from autograder.verify import verify
+from autograder.authoring.build import build
+from autograder.authoring.built import same
+from autograder.authoring.claims import measuring_cell
+from autograder.authoring.lesson import find_lessons, read_lesson
+from autograder.authoring.verify import verify
+from course_lib.course_folder import CourseFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = find_lessons(ROOT / "solutions")
@@ -24,8 +26,8 @@ every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.st
 
 @every_lesson
 def test_the_committed_notebook_is_what_the_solution_builds_to(path: Path):
-    for file, text in build(path, ROOT / "notebooks").items():
-        assert file.read_text(encoding="utf-8") == text, f"run `autograder build {path.stem}`"
+    for file, text in build(path, CourseFolder(ROOT)).items():
+        assert same(file, text), f"run `autograder build {path.stem}`"
 
 
 def test_there_is_no_notebook_without_a_solution():
