@@ -19,7 +19,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 
 demo: $(VENV)/ready  ## grade a small simulated class and show the marks
 	@rm -rf demo
-	$(BIN)/python -m autograder.simulate demo/submitted 01_information 12_attention
+	$(BIN)/python -m autograder.simulation demo/submitted 01_information 12_attention
 	$(BIN)/autograder grade demo/submitted --seed 1 || [ $$? -eq 1 ]
 	$(BIN)/autograder report --out demo
 
@@ -41,7 +41,7 @@ notebooks: $(VENV)/ready  ## build notebooks/ from solutions/
 	$(BIN)/autograder build
 
 slides: $(VENV)/ready build/slides-parts  ## every lesson as a lecture, in build/slides
-	$(BIN)/python -m autograder.slides
+	$(BIN)/python -m autograder.authoring.slides
 
 # reveal.js and MathJax, as two Sphinx extensions carry them; Sphinx itself is not needed
 build/slides-parts: constraints.txt | $(VENV)/ready

@@ -64,31 +64,28 @@ def _build_command(commands: argparse._SubParsersAction) -> None:
         "build", help="solutions/ → notebooks/", description="Build what students open from the lesson files."
     )
     _lesson_arguments(parser)
-    parser.add_argument(
-        "--notebooks", type=Path, metavar="DIR", help="folder to write to (default: notebooks/ in the course)"
-    )
     parser.add_argument("--check", action="store_true", help="write nothing; fail if anything would change")
     parser.set_defaults(run=_build)
 
 
 def _build(options: argparse.Namespace) -> int:
-    from autograder.build import build
-    from autograder.built import Changes, remove_stale, update
-    from autograder.lesson import AuthoringError, find_lessons
+    from autograder.authoring.build import build
+    from autograder.authoring.built import Changes, remove_stale, update
+    from autograder.authoring.lesson import AuthoringError, find_lessons
 
-    solutions = _solutions(options)
-    notebooks = options.notebooks or _course(options).notebooks
+    course = _course(options)
+    solutions = options.solutions or course.solutions
     failed, changes = False, Changes()
     for path in find_lessons(solutions, tuple(options.lessons)):
         try:
-            files = build(path, notebooks)
+            files = build(path, course)
         except AuthoringError as problem:
             print(problem, file=sys.stderr)
             failed = True
             continue
         update(files, changes, write=not options.check)
     if not options.lessons and not failed:
-        remove_stale(notebooks, {path.stem for path in find_lessons(solutions)}, changes, write=not options.check)
+        remove_stale(course, {path.stem for path in find_lessons(solutions)}, changes, write=not options.check)
     for done, files in ("wrote", changes.wrote), ("deleted", changes.deleted):
         for file in files:
             print(f"{'differs' if options.check else done}: {file}")
@@ -115,8 +112,8 @@ def _verify(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from autograder.lesson import AuthoringError, find_lessons, read_lesson
-    from autograder.verify import verify
+    from autograder.authoring.lesson import AuthoringError, find_lessons, read_lesson
+    from autograder.authoring.verify import verify
 
     console, total, held = Console(), 0, 0
     table = Table("exercise", "trials", "mistakes", "result", title="verify")
@@ -168,8 +165,8 @@ def _release_command(commands: argparse._SubParsersAction) -> None:
 
 
 def _release(options: argparse.Namespace) -> int:
-    from autograder.lesson import find_lessons
-    from autograder.release import release
+    from autograder.authoring.lesson import find_lessons
+    from autograder.authoring.release import release
 
     names = [path.stem for path in find_lessons(_solutions(options), tuple(options.lessons))]
     for path in release(_course(options).root, names, options.to):
@@ -213,11 +210,11 @@ def _grade(options: argparse.Namespace) -> int:
     from rich.progress import Progress
     from sqlalchemy.exc import SQLAlchemyError
 
-    from autograder.class_run import grade_class
-    from autograder.class_table import print_tables
-    from autograder.lesson import AuthoringError
-    from autograder.recorder import ClassRun
-    from autograder.results import Status
+    from autograder.authoring.lesson import AuthoringError
+    from autograder.classroom.class_run import grade_class
+    from autograder.classroom.class_table import print_tables
+    from autograder.classroom.recorder import ClassRun
+    from autograder.classroom.results import Status
 
     if not options.submitted.is_dir():
         raise ValueError(f"{options.submitted} is not a folder.")
@@ -286,7 +283,7 @@ def _report(options: argparse.Namespace) -> int:
     from rich.console import Console
     from sqlalchemy.exc import SQLAlchemyError
 
-    from autograder.report import write_report
+    from autograder.report.report import write_report
 
     out, console = options.out.resolve(), Console()
     db_url, shown = _gradebook(options, out)
@@ -323,9 +320,9 @@ def _replay_command(commands: argparse._SubParsersAction) -> None:
 def _replay(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from autograder.lesson import AuthoringError
-    from autograder.replay import print_replay, replay
-    from autograder.submission import NotGradable
+    from autograder.authoring.lesson import AuthoringError
+    from autograder.classroom.replay import print_replay, replay
+    from autograder.grading.submission import NotGradable
 
     submitted = options.submitted or options.out / "submitted"
     try:

@@ -33,7 +33,7 @@ from course_lib.checks.public import lessons
 from course_lib.figures.course_map import course_map
 from course_lib.figures.next_word import next_word_bars
 from course_lib.figures.style import show
-from course_lib.scoreboard import language, show_scoreboard
+from course_lib.scoreboard import held_out, language, show_scoreboard
 from course_lib.widgets.cards import flash_cards
 from course_lib.widgets.live import live
 from course_lib.widgets.progress_board import progress_board
@@ -47,8 +47,11 @@ live(lambda words: next_word_bars(language(), sentence, words), alt, words=IntSl
 r"""
 If you see bars, **everything is working.** Move the slider: it says how many words of the sentence have been read, and the bars say what may come next.
 
-This is the *mouse-and-cheese world*, a toy English of 348 words. We made it, so we know each probability exactly, and every model of the course will be measured against it.
-Look at seven words: *cheese* leads with 0.385, and what decides that is *mouse*, six words earlier. Learning to look back that far is what much of this course is about.
+This is the *mouse-and-cheese world*, a toy English of {{348 = V}} words. We made it, so we know each probability exactly, and every model of the course will be measured against it.
+Look at seven words: {{*cheese* leads :
+language().next_token_probs(language().encode("the mouse that the cats chase eats")).argmax() == language().encode("cheese")[0]}} with {{0.385 =
+language().next_token_probs(language().encode("the mouse that the cats chase eats")).max()}}, and what decides that is *mouse*,
+{{six words earlier : sentence.split().index("cheese") - sentence.split().index("mouse") == 6}}. Learning to look back that far is what much of this course is about.
 
 Now your first edit. In the cell above, change `mouse` to `rabbit` and press Shift + Enter. What does a rabbit eat here, and what happens to the picture at eight words? Then change `cheese`, too.
 You cannot break anything: Ctrl + Z undoes, and a fresh copy of each notebook lies in the course's repository.
@@ -103,7 +106,7 @@ For a tensor $x$ of any shape, return a new tensor of the same shape with every 
 
 $$y_i = 2\,x_i \quad\text{for each position } i$$
 
-By hand: $x = (1, 2, 3)$ gives $y = (2, 4, 6)$.
+By hand: $x = (1, 2, 3)$ gives $y = {{(2, 4, 6) : double(torch.tensor([1, 2, 3])).tolist() == [2, 4, 6]}}$.
 
 **Try this first:** write `return x + 2`, run the cell with Shift + Enter, and run the check below it. See how a mistake looks here. Then write it properly.
 """
@@ -169,7 +172,7 @@ def double(x):
 r"""
 From here on the notebook uses what you wrote. `yours` takes your function if it passes its check, and the course's own until then; so you can always read on, and return to an exercise later.
 
-What doubling does: of two words (*mouse*, *cheese*) you can make 2 sentences of one word, and each further word doubles their number.
+What doubling does: of two words (*mouse*, *cheese*) you can make 2 sentences of one word, and each further word doubles their number: {{1,024 = sentences}} of ten.
 """
 
 # %%
@@ -178,18 +181,19 @@ sentences = torch.tensor(1)
 for length in range(1, 11):
     sentences = doubled(sentences)
     print(f"{length:2} words: {sentences.item():5} sentences")
-print(f"With all 348 words of the toy language there are {348**8:.1e} sequences of eight words.")
+V = len(language().vocabulary)
+print(f"With all {V} words of the toy language there are {V**8:.1e} sequences of eight words.")
 
 # %% [markdown]
 r"""
-No table can hold a probability for each of $2.2 \cdot 10^{20}$ sequences. That is why models are needed, and lesson 03 shows how far a table gets.
+No table can hold a probability for each of ${{2.2 = V**8 / 1e20}} \cdot 10^{20}$ sequences. That is why models are needed, and lesson 03 shows how far a table gets.
 """
 
 # %% [markdown]
 r"""
 ## The words that all lessons share
 
-A *tensor* is a block of numbers, and its *shape* says how many along each side. The letters always mean the same:
+A *tensor* is a block of numbers, and its *shape* says how many along each side. In a shape, these letters mean the same in all lessons:
 
 | letter | counts | name in code |
 |---|---|---|
@@ -201,6 +205,9 @@ A *tensor* is a block of numbers, and its *shape* says how many along each side.
 | $D$ | numbers per head and position, $C = H \cdot D$ | `d_head` |
 | $V$ | words of the vocabulary | `vocab_size` |
 
+Outside shapes, formulas use three of them for something else, as the field does, and say so there: $T$ may be a temperature, $H(p)$ is an entropy, and $D$ is the
+discount of an n-gram model.
+
 Further names: `q, k, v` (queries, keys, values), `logits` (scores before they become probabilities), `log_probs` (logarithms of probabilities), `d_ff` and `n_layers` (width and number of layers
 inside a Transformer). You need not remember them now: each is explained again where it is first used.
 """
@@ -210,7 +217,7 @@ B, T, H, D = 2, 4, 3, 5
 heads = torch.zeros(B, H, T, D)
 print("shape of `heads`:", tuple(heads.shape), "– two sequences, three heads, four positions, five numbers each")
 merged = heads.transpose(1, 2).reshape(B, T, H * D)  # (B, T, C)
-print("shape of `merged`:", tuple(merged.shape), "– the same numbers, the heads side by side: C = H·D = 15")
+print("shape of `merged`:", tuple(merged.shape), "– the same numbers, the heads side by side: C = H·D =", H * D)
 
 # %% [markdown]
 r"""
@@ -284,8 +291,8 @@ mask_says = "a"
 r"""
 ### Nats and bits
 
-How surprising something is, is measured with a logarithm. With base 2 the unit is the *bit*, with base $e \approx 2.718$ the *nat*. This course uses nats, because their derivatives are simpler, and says so
-where it uses bits. A fair coin: $\ln 2 \approx 0.693$ nats, which is $\log_2 2 = 1$ bit. Lesson 01 is about what that means; here it is practice in finding a bug.
+How surprising something is, is measured with a logarithm. With base 2 the unit is the *bit*, with base $e \approx {{2.718 = torch.tensor(1.0).exp()}}$ the *nat*. This course uses nats, because their derivatives are simpler, and says so
+where it uses bits. A fair coin: $\ln 2 \approx {{0.693 = torch.tensor(2.0).log()}}$ nats, which is $\log_2 2 = {{1 = nats_to_bits(torch.tensor(2.0).log())}}$ bit. Lesson 01 is about what that means; here it is practice in finding a bug.
 
 ### Find the bug · nats_to_bits
 
@@ -293,7 +300,7 @@ One line of the function below is wrong, and it is a mistake that is easily made
 
 $$\text{bits} = \frac{\text{nats}}{\ln 2}$$
 
-By hand: 0.693 nats divided by 0.693 is 1 bit, the fair coin. The check of a *find the bug* exercise says “not started” until you change the code.
+By hand: {{0.693 = torch.tensor(2.0).log()}} nats divided by 0.693 is 1 bit, the fair coin. The check of a *find the bug* exercise says “not started” until you change the code.
 """
 
 
@@ -316,7 +323,7 @@ def nats_to_bits(nats: Tensor) -> Tensor:
 
 # %% [markdown] hints="nats_to_bits"
 r"""
-1. A fair coin has 0.693 nats and 1 bit. Should the number of bits be larger or smaller than that of nats?
+1. A fair coin has {{0.693 = torch.tensor(2.0).log()}} nats and 1 bit. Should the number of bits be larger or smaller than that of nats?
 2. Divide by $\ln 2$ instead of multiplying by it. `log()` is the natural logarithm, and that is right here.
 """
 
@@ -407,19 +414,18 @@ flash_cards("00_start_here")
 r"""
 ### The scoreboard
 
-Every model that you build is measured on the same 20,000 words of the mouse-and-cheese world. The number is the *cross-entropy*: how surprised the model is by the next word, in nats, on average. Less is better.
-The line at 1.748 is the *entropy rate* of the language: what is left to be surprised at for someone who knows it perfectly. Over a long text no model can do better on average.
-A model that knows nothing pays $\ln 348 \approx 5.852$. The first bars come in lesson 01.
+Every model that you build is measured on the same {{20,000 = len(held_out())}} words of the mouse-and-cheese world. The number is the *cross-entropy*: how surprised the model is by the next word, in nats, on average. Less is better.
+The line at {{1.748 = language().entropy_rate}} is the *entropy rate* of the language: what is left to be surprised at for someone who knows it perfectly. Over a long text no model can do better on average.
+A model that knows nothing pays $\ln 348 \approx {{5.852 = torch.tensor(V).log()}}$. The first bars come in lesson 01.
 """
 
 # %%
 show_scoreboard()
 
 # %%
-print(f"{len(language().vocabulary)} words; knowing nothing costs {torch.tensor(348.0).log():.3f} nats per word,")
-print(
-    f"knowing everything {language().entropy_rate:.3f}, on sentences of {language().tokens_per_sentence:.1f} words, the end mark counted"
-)
+print(f"{V} words; knowing nothing costs {torch.tensor(V).log():.3f} nats per word,")
+print(f"knowing everything {language().entropy_rate:.3f}, measured on {len(held_out()):,} words,")
+print(f"in sentences of {language().tokens_per_sentence:.1f} words, the end mark counted")
 
 # %% [markdown]
 r"""
@@ -442,7 +448,7 @@ Being stuck for twenty minutes is a reason to ask; being stuck for an evening is
 ## Where this came from, and where to go
 
 The scoreboard's idea, to measure a model of language against what can be known about the language, is Claude Shannon's (*A Mathematical Theory of Communication*, 1948; *Prediction and Entropy of Printed English*, 1951).
-For real English nobody knows the line exactly; for our toy we do, and that is what a toy is for. A model that does well here has learned 348 words and one grammar, and nothing about the world beyond.
+For real English nobody knows the line exactly; for our toy we do, and that is what a toy is for. A model that does well here has learned {{348 = V}} words and one grammar, and nothing about the world beyond.
 
 Next: **01_information**, *How surprised should a model be?*
 """

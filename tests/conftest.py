@@ -30,7 +30,7 @@ def sample_path() -> Path:
 @pytest.fixture(scope="session")
 def sample():
     """The sample lesson, read."""
-    from autograder.lesson import read_lesson
+    from autograder.authoring.lesson import read_lesson
 
     return read_lesson(SAMPLE)
 
@@ -38,7 +38,7 @@ def sample():
 @pytest.fixture(scope="session")
 def reference(sample):
     """The sample lesson's references, executed."""
-    from autograder.reference import Reference
+    from autograder.authoring.reference import Reference
 
     return Reference(sample)
 
@@ -46,7 +46,7 @@ def reference(sample):
 @pytest.fixture(scope="session")
 def graded(sample):
     """The sample lesson, ready for grading with seed 1."""
-    from autograder.grade import Limits, prepare
+    from autograder.grading.grade import Limits, prepare
 
     return prepare(sample, 1, Limits(case=3.0))
 
@@ -54,13 +54,14 @@ def graded(sample):
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> Path:
     """The folder `notebooks/` of a course, to which the sample lesson was built."""
-    from autograder.build import build
+    from autograder.authoring.build import build
+    from course_lib.course_folder import CourseFolder
 
-    folder = tmp_path_factory.mktemp("course") / "notebooks"
-    for path, text in build(SAMPLE, folder).items():
+    course = CourseFolder(tmp_path_factory.mktemp("course"))
+    for path, text in build(SAMPLE, course).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    return folder
+    return course.notebooks
 
 
 @pytest.fixture(scope="session")
@@ -69,8 +70,8 @@ def solved(sample):
 
     solved(entropy="def entropy(p): ...", draw=None): None leaves a stub
     """
-    from autograder.build import student_notebook
-    from course_lib.checks.exercise import ExerciseId
+    from autograder.authoring.build import student_notebook
+    from course_lib.judging.exercise import ExerciseId
 
     def fill(**instead: str | None) -> nbformat.NotebookNode:
         notebook = student_notebook(sample)

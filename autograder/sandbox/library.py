@@ -11,14 +11,14 @@ from functools import lru_cache
 from pathlib import Path
 
 import course_lib
-from course_lib.checks.program import parse
+from course_lib.judging.program import parse
 
 SOURCE = Path(course_lib.__file__).parent
 _PREFIX = "course-grader"
 _KEEP_SECONDS = 24 * 3600.0  # a process of another container that shares this folder may look as if it were gone
 _REFUSAL = """
 def _refuse(*args, **kwargs):
-    from course_lib.checks.forbidden import ForbiddenCall
+    from course_lib.judging.forbidden import ForbiddenCall
     raise ForbiddenCall({name!r})
 """
 

@@ -11,16 +11,14 @@ import shutil
 import signal
 import struct
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from autograder.lesson import AuthoredExercise, Lesson
-from autograder.sandbox.library import leans_on, own_folder
+from autograder.sandbox.library import own_folder
 from autograder.sandbox.warm import parent_for
-from course_lib.checks import wire
-from course_lib.checks.case import Outcome
+from course_lib.judging import wire
+from course_lib.judging.case import Outcome
 
 START_SECONDS = 60.0
 CELL_SECONDS = 20.0
@@ -54,21 +52,6 @@ class Ran:
 
     outputs: tuple[dict, ...]
     error: str
-
-
-def withheld_names(lesson: Lesson) -> frozenset[str]:
-    """Return every name that a lesson withholds."""
-    return frozenset(name for exercise in lesson.exercises.values() for name in exercise.check.withheld)
-
-
-def withheld_beside(lesson: Lesson, exercise: AuthoredExercise, needs: Iterable[str]) -> frozenset[str]:
-    """Return what is withheld when an exercise is probed beside the tested versions of some it needs.
-
-    Those, and what they lean on, must be there; all else that the lesson withholds stays absent, and so does what
-    answers the exercise itself.
-    """
-    there = frozenset().union(*(leans_on(lesson.exercises[need].tested) for need in needs))
-    return (withheld_names(lesson) - there) | frozenset(exercise.check.withheld)
 
 
 class Session:

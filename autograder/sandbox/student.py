@@ -86,7 +86,7 @@ class Student:
         """Run one cell; return its outputs in nbformat's form and its error."""
         from IPython.utils.capture import capture_output
 
-        from course_lib.checks.probe import complaint
+        from course_lib.judging.probe import complaint
 
         with capture_output() as captured:
             result = self.shell.run_cell(source, store_history=True)
@@ -112,8 +112,8 @@ class Student:
         """Probe what the cells defined under a name; return the outcome as a document."""
         import torch
 
-        from course_lib.checks import wire
-        from course_lib.checks.probe import run_probe
+        from course_lib.judging import wire
+        from course_lib.judging.probe import run_probe
 
         if name not in self.shell.user_ns:
             return {"missing": True}
@@ -134,7 +134,7 @@ class Student:
 @functools.cache
 def _probe(setup: str, source: str) -> object:
     """Return the probe that these sources define, made once and not for each case."""
-    from course_lib.checks.exercise import Exercise, ExerciseId
+    from course_lib.judging.exercise import Exercise, ExerciseId
 
     return Exercise(ExerciseId("lesson.probe"), "function", 0, "", setup=setup, probe_source=source).probe
 
@@ -154,7 +154,7 @@ def _warm_up() -> Student:
     """
     for module in (
         "torch", "numpy", "matplotlib.figure", "IPython.core.interactiveshell", "IPython.utils.capture",
-        "course_lib.checks.exercise", "course_lib.checks.probe",
+        "course_lib.judging.exercise", "course_lib.judging.probe",
     ):  # fmt: skip
         importlib.import_module(module)
     _read_processor()

@@ -6,13 +6,13 @@ import sys
 from typing import Any, TypeVar
 
 from course_lib.checks import progress, public
-from course_lib.checks.case import Outcome
-from course_lib.checks.exercise import Exercise, ExerciseId, PublicExercise, read_cases
-from course_lib.checks.forbidden import forbidden_in, forbidden_sentence
-from course_lib.checks.probe import run_probe
-from course_lib.checks.program import UNREADABLE, defined_names, parse, same_code
 from course_lib.checks.render import AnswerView, CheckView, put
-from course_lib.checks.verdict import Verdict, VerdictKind, judge_exercise, zero
+from course_lib.judging.case import Outcome
+from course_lib.judging.exercise import Exercise, ExerciseId, PublicExercise, read_cases
+from course_lib.judging.forbidden import forbidden_in, forbidden_sentence
+from course_lib.judging.probe import run_probe
+from course_lib.judging.program import UNREADABLE, defined_names, parse
+from course_lib.judging.verdict import Verdict, VerdictKind, judge_exercise, zero
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ def _judge(entry: PublicExercise, names: dict[str, Any]) -> Verdict:
     if exercise.name not in names:
         return zero(exercise, VerdictKind.MISSING, f"There is no `{exercise.name}` yet: run the cell above first.")
     student, source = names[exercise.name], _source(exercise.name, names)
-    if is_unchanged(exercise, student, source):
+    if exercise.is_unchanged(student, source):
         return zero(exercise, VerdictKind.NOT_STARTED, "Not started yet.")
     if exercise.kind in ("choice", "number"):
         return _judge_answer(exercise, student)
@@ -134,16 +134,6 @@ def _judge_answer(exercise: Exercise, student: Any) -> Verdict:
         return zero(exercise, VerdictKind.RECORDED, "Recorded. It is graded with your submission.")
     cases = read_cases(answer["cases"])
     return judge_exercise(exercise, cases, [Outcome(student)] * len(cases.cases))
-
-
-def is_unchanged(exercise: Exercise, student: Any, source: str) -> bool:
-    """Whether the cell is still as the student received it.
-
-    source  the cell's text; "" where it is not known, and then only an answer's None tells
-    """
-    if exercise.kind in ("choice", "number") and student is None:
-        return True
-    return bool(source) and same_code(source, exercise.stub)
 
 
 def _is_withheld(exercise: Exercise, student: Any) -> str:

@@ -5,22 +5,26 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from course_lib.checks.exercise import PublicLesson, read_public
 from course_lib.course_folder import NoCourse, find_course
+from course_lib.judging.exercise import PublicLesson, read_public
 
 
-def folders() -> list[Path]:
-    """Return where `cases/` may be: beside the notebook, as nbgrader gives lessons out, else in `notebooks/`."""
-    beside = Path.cwd()
+def folders(kind: str) -> list[Path]:
+    """Return where files may be: beside the notebook, as nbgrader gives lessons out, else in the course's folder.
+
+    kind  "cases" or "answers"
+    """
+    beside = Path.cwd() / kind
     try:
-        return [beside, find_course().notebooks]
+        course = find_course()
     except NoCourse:
         return [beside]
+    return [beside, course.answers if kind == "answers" else course.notebooks / kind]
 
 
 def _files(kind: str, pattern: str) -> list[Path]:
-    for folder in folders():
-        if found := sorted((folder / kind).glob(pattern)):
+    for folder in folders(kind):
+        if found := sorted(folder.glob(pattern)):
             return found
     return []
 
@@ -34,7 +38,7 @@ def find(lesson: str) -> PublicLesson:
     """Return the lesson called `information`. Raises FileNotFoundError, with what to do, when it is not here."""
     found = _files("cases", f"[0-9][0-9]_{lesson}.json")
     if not found:
-        looked = " and ".join(str(folder / "cases") for folder in folders())
+        looked = " and ".join(map(str, folders("cases")))
         raise FileNotFoundError(
             f"The public cases of lesson “{lesson}” are neither beside the notebook nor in a course's folder "
             f"(looked in {looked}). Open the notebook from the folder `work` of the course, or let the environment "

@@ -4,13 +4,9 @@ import html
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from course_lib.checks.case import Outcome
-from course_lib.checks.exercise import Exercise
-from course_lib.checks.verdict import Judged, Verdict, VerdictKind, smallest_failure
+from course_lib.judging.exercise import Exercise
+from course_lib.judging.showing import case_label, difference, prose_html
+from course_lib.judging.verdict import Verdict, VerdictKind, smallest_failure
 
 _COLOURS = {VerdictKind.PASSED: "#009e73", VerdictKind.NOT_STARTED: "#8c8c8c", VerdictKind.RECORDED: "#0072b2"}
 _RED = "#d55e00"  # vermilion: told from the green by every kind of colour vision; and ✓ and ✗ say it again
@@ -27,47 +23,6 @@ def put(view: Any) -> None:
         display(view)
     else:
         print(view)
-
-
-def show_value(value: Any) -> str:
-    """Return a value as short text; a large tensor begins with its shape."""
-    if isinstance(value, Tensor):
-        number = value.detach().to(torch.float64) if value.dtype.is_floating_point else value.detach()
-        text = np.array2string(
-            number.numpy(), precision=4, threshold=24, edgeitems=2, separator=", ", suppress_small=True
-        )
-        if value.ndim < 2 and value.numel() <= 24:
-            return f"tensor({text})"
-        return f"tensor of shape {tuple(value.shape)}:\n{text}"
-    if isinstance(value, dict):
-        return "\n".join(f"{key}: {_indent(show_value(item))}" for key, item in value.items())
-    if isinstance(value, (list, tuple)) and any(isinstance(item, (Tensor, list, tuple, dict)) for item in value):
-        return "\n".join(f"item {index}: {_indent(show_value(item))}" for index, item in enumerate(value[:6]))
-    text = repr(value)
-    return text if len(text) <= 300 else text[:297] + "…"
-
-
-def _indent(text: str) -> str:
-    return text.replace("\n", "\n    ")
-
-
-def show_outcome(outcome: Outcome) -> str:
-    """Return what came out as short text: the value, or what was raised with the student's own lines."""
-    if outcome.raised:
-        return outcome.complaint or outcome.raised[0]
-    return show_value(outcome.value)
-
-
-def case_label(judged: Judged, index: int) -> str:
-    """Return the case's note, or its number."""
-    return judged.case.note or f"case {index + 1}"
-
-
-def difference(judged: Judged) -> list[tuple[str, str]]:
-    """Return the rows input, expected, yours of a failing case."""
-    expected = judged.expected.raised[0] + " raised" if judged.expected.raised else show_value(judged.expected.value)
-    rows = [("expected", expected), ("yours", show_outcome(judged.got))]
-    return [("input", show_value(judged.case.arguments)), *rows] if judged.case.arguments else rows
 
 
 @dataclass(frozen=True)
@@ -231,11 +186,3 @@ class AnswerView:
             f'<details style="margin:.3em 0"><summary style="cursor:pointer">{html.escape(title)}</summary>'
             f'<div style="{style}">{inner}</div></details>'
         )
-
-
-def prose_html(text: str) -> str:
-    """Return text as HTML with `code` set as code."""
-    pieces = html.escape(text).split("`")
-    if len(pieces) % 2 == 0:  # an odd backtick: leave the text as it is
-        return html.escape(text)
-    return "".join(f"<code>{piece}</code>" if index % 2 else piece for index, piece in enumerate(pieces))

@@ -9,8 +9,8 @@ import html
 import ipywidgets
 
 from course_lib.checks import progress, public
-from course_lib.checks.exercise import Exercise, PublicLesson
 from course_lib.figures.style import BLUE, GREEN, ORANGE
+from course_lib.judging.exercise import Exercise, PublicLesson
 from course_lib.widgets.live import Live, still
 
 # state: (mark, colour of the mark, words)

@@ -43,13 +43,13 @@ _with_nothing(
 _with_nothing(
     "patched_compare",
     "The course's own comparison says yes.",
-    "import course_lib.checks.compare as c, course_lib.checks.case as k\n"
+    "import course_lib.judging.compare as c, course_lib.judging.case as k\n"
     "c.compare = k.compare = lambda *a, **kw: True\nk.judge_outcome = lambda *a: ''",
 )
 _with_nothing(
     "patched_verdict",
     "The course's own verdict is full marks.",
-    "import course_lib.checks.verdict as v\n"
+    "import course_lib.judging.verdict as v\n"
     "v.judge_exercise = lambda e, *a: v.Verdict(e.id, e.points, e.points, 'passed', '')\n"
     "v._reason = lambda *a, **k: ''",
 )
@@ -98,7 +98,7 @@ _with_nothing(
 _with_nothing(
     "swapped_probe",
     "The probe is replaced by one that reports success.",
-    "import course_lib.checks.probe as probing\nfrom course_lib.checks.case import Outcome\n"
+    "import course_lib.judging.probe as probing\nfrom course_lib.judging.case import Outcome\n"
     "real = probing.run_probe\n"
     "probing.run_probe = lambda s, p, arguments, w=(): Outcome('passed') if set(arguments) == {'x'} else real(s, p, arguments, w)",
 )
@@ -234,4 +234,4 @@ def patched_builtins(draft: Draft) -> None:
 def hides_a_change(draft: Draft) -> None:
     """Change the caller's data in place and patch the look at it."""
     source = HONEST["total"].replace("    return", "    x += 1\n    return")
-    draft.answer("total", f"import course_lib.checks.probe as p\np.copy.copy = lambda v: v\n\n{source}")
+    draft.answer("total", f"import course_lib.judging.probe as p\np.copy.copy = lambda v: v\n\n{source}")

@@ -6,7 +6,7 @@ from tests.arena.draft import HONEST, Draft
 
 # Answers the probes of `total` with a document of the attacker's choice, and all others as they should be.
 FORGE = """
-import course_lib.checks.probe as probing
+import course_lib.judging.probe as probing
 
 class Forged:
     def to_document(self):

@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from autograder.results import Status
-from autograder.submission import printable
-from course_lib.checks.verdict import VerdictKind
+from autograder.classroom.results import Status
+from autograder.grading.submission import printable
+from course_lib.judging.verdict import VerdictKind
 from tests.arena.attacks import CASES
 from tests.arena.cases import Case
 from tests.arena.draft import FULL, LESSON, NAME

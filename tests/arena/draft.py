@@ -7,8 +7,8 @@ from pathlib import Path
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
-from autograder.build import student_notebook
-from autograder.lesson import Lesson, read_lesson
+from autograder.authoring.build import student_notebook
+from autograder.authoring.lesson import Lesson, read_lesson
 
 LESSON = Path(__file__).parent / "lesson" / "98_arena.py"
 NAME = LESSON.stem

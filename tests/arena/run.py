@@ -10,9 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from autograder.class_run import grade_class
-from autograder.grade import Limits
-from autograder.recorder import ClassRun
+from autograder.classroom.class_run import grade_class
+from autograder.classroom.recorder import ClassRun
+from autograder.grading.grade import Limits
 from autograder.sandbox.warm import close_all
 from tests.arena.attacks import CASES
 from tests.arena.cases import Case

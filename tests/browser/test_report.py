@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from autograder.graded_class import ClassLesson, Mark, Work
-from autograder.lesson import find_lessons, read_lesson
-from autograder.report import report_page
-from autograder.simulated_class import RIGHT, STUB, _Hand, _Task, students_of
-from course_lib.checks.exercise import ExerciseId
-from course_lib.checks.verdict import VerdictKind
+from autograder.authoring.lesson import find_lessons, read_lesson
+from autograder.report.graded_class import ClassLesson, Mark, Work
+from autograder.report.report import report_page
+from autograder.simulation.simulated_class import RIGHT, STUB, _Hand, _Task, students_of
+from course_lib.judging.exercise import ExerciseId
+from course_lib.judging.verdict import VerdictKind
 from tests.browser.conftest import ROOT, screenshot
 
 HOSTILE = "<script>window.stolen = 1</script><img src=x onerror='window.stolen = 1'>"

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from autograder.grade import Limits
-from autograder.lesson import INERT, KINDS, OPTIONS, read_lesson
-from autograder.verify import HINTS, MIN_MISTAKES, verify
-from course_lib.checks.exercise import Exercise
+from autograder.authoring.claims import read_claims, unmet
+from autograder.authoring.lesson import INERT, KINDS, OPTIONS, read_lesson
+from autograder.authoring.reference import Reference
+from autograder.authoring.verify import HINTS, MIN_MISTAKES, verify
+from autograder.grading.grade import Limits
+from course_lib.judging.exercise import Exercise
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "authoring.md").read_text(encoding="utf-8")
 WORDS = {2: "two", 3: "three"}
@@ -71,3 +73,25 @@ def test_the_example_can_be_verified_as_it_is_printed(tmp_path):
     lesson = read_lesson(path)
     assert [m.name for m in lesson.exercises["entropy"].mistakes] == ["bits", "nan_at_zero", "of_the_batch"]
     assert [trial for trial in verify(lesson) if not trial.holds] == []
+
+
+def test_the_example_of_numbers_in_the_prose_holds_when_its_cells_have_run(tmp_path):
+    (header,) = blocks("# jupyter:")
+    (exercise,) = blocks("### Exercise · entropy")
+    (example,) = blocks("{{")
+    setup = "# %% setup=true\nimport torch\nfrom torch import Tensor\nfrom course_lib import information\n"
+    path = tmp_path / "01_information.py"
+    path.write_text("\n".join((header, setup, exercise, example)), encoding="utf-8")
+    lesson = read_lesson(path)
+    names = dict(Reference(lesson).names)
+    exec(next(cell.source for cell in lesson.cells if cell.source.startswith("heads")), names)
+    assert [claim.shown for claim in lesson.claims] == ["0.6931", "90 %", "0.33", "less"]
+    assert unmet(lesson.claims, names) == []
+    (finding,) = unmet(lesson.claims, names | {"heads": 0.8})
+    assert finding.startswith(f"{path}:") and finding.endswith("the text says 90 %; `heads` is 0.8 (± 0.005)")
+
+
+def test_what_a_claim_shows_in_the_table_is_what_students_see():
+    for written, seen, _ in table("## Numbers in the prose"):
+        prose, claims, wrong = read_claims(written.strip("`"), "lesson.py", 1)
+        assert (prose, len(claims), wrong) == (seen, 1, [])

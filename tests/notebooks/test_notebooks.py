@@ -1,5 +1,6 @@
-"""The student notebooks: what solutions/ builds to, valid for nbgrader, and running from top to bottom in any state."""
+"""The student notebooks: what solutions/ builds to, valid for nbgrader, running from top to bottom in any state, true."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -7,11 +8,15 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell
 from nbgrader.nbgraderformat import MetadataValidator
 
-from autograder.build import build
-from autograder.lesson import find_lessons, read_lesson
-from autograder.verify import verify
+from autograder.authoring.build import build
+from autograder.authoring.built import same
+from autograder.authoring.claims import measuring_cell
+from autograder.authoring.lesson import find_lessons, read_lesson
+from autograder.authoring.verify import verify
+from course_lib.course_folder import CourseFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = find_lessons(ROOT / "solutions")
@@ -21,8 +26,8 @@ every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.st
 
 @every_lesson
 def test_the_committed_notebook_is_what_the_solution_builds_to(path: Path):
-    for file, text in build(path, ROOT / "notebooks").items():
-        assert file.read_text(encoding="utf-8") == text, f"run `autograder build {path.stem}`"
+    for file, text in build(path, CourseFolder(ROOT)).items():
+        assert same(file, text), f"run `autograder build {path.stem}`"
 
 
 def test_there_is_no_notebook_without_a_solution():
@@ -74,6 +79,7 @@ def _run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_refer
             if cell.metadata.get("course", {}).get("role") == "exercise":
                 name = cell.metadata["course"]["exercise"].split(".", 1)[1]
                 cell.source = lesson.exercises[name].reference
+        notebook.cells.append(new_code_cell(measuring_cell(lesson.claims, compare=FULL)))
     client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT / "notebooks")}})
     client.execute()  # raises at the first cell that fails
     return notebook
@@ -97,8 +103,15 @@ def test_it_runs_from_top_to_bottom_untouched_and_says_not_started(path: Path, t
     assert shown and set(shown.values()) == {"not started"}
 
 
+def _unmet(notebook) -> list[str]:
+    """What the measuring cell found: claims in the prose that the lesson's own cells do not bear out."""
+    return json.loads(notebook.cells[-1].outputs[-1].text)
+
+
 @pytest.mark.slow
 @every_lesson
-def test_it_runs_from_top_to_bottom_with_the_reference_and_every_check_passes(path: Path, tmp_path: Path, monkeypatch):
-    shown = _verdicts(_run(path, tmp_path, monkeypatch, with_references=True))
+def test_with_the_reference_every_check_passes_and_every_claim_in_the_prose_holds(path: Path, tmp_path, monkeypatch):
+    notebook = _run(path, tmp_path, monkeypatch, with_references=True)
+    shown = _verdicts(notebook)
     assert shown and set(shown.values()) == {"passed"}
+    assert _unmet(notebook) == []  # on the short budget: every expression can be evaluated

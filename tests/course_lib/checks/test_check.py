@@ -9,9 +9,10 @@ import torch
 
 from course_lib.checks import check, progress, show_answer, yours
 from course_lib.checks.check import CheckFailed
-from course_lib.checks.exercise import read_public
 from course_lib.checks.public import lessons
-from course_lib.checks.render import AnswerView, show_value
+from course_lib.checks.render import AnswerView
+from course_lib.judging.exercise import read_public
+from course_lib.judging.showing import show_value
 
 RIGHT = "import torch\ndef entropy(p):\n    return -torch.where(p > 0, p * p.log(), 0).sum(-1)"
 BITS = "def entropy(p):\n    return -(p * p.log2()).nansum(-1)"
@@ -295,7 +296,7 @@ def test_a_missing_case_file_is_answered_with_where_it_was_looked_for_and_what_t
 
 
 def test_cases_and_answers_are_found_from_a_learners_own_folder(notebook, built, tmp_path, monkeypatch):
-    shutil.copytree(built, tmp_path / "notebooks")
+    shutil.copytree(built.parent, tmp_path, dirs_exist_ok=True)
     (tmp_path / "work" / "before").mkdir(parents=True)
     monkeypatch.delenv("COURSE")
     for folder in ("work", "work/before", "notebooks", "."):

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from course_lib.checks import progress
-from course_lib.checks.exercise import Exercise, ExerciseId, PublicExercise, PublicLesson, write_public
+from course_lib.judging.exercise import Exercise, ExerciseId, PublicExercise, PublicLesson, write_public
 from course_lib.widgets.progress_board import board_html, progress_board, state
 
 
