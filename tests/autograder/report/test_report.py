@@ -249,7 +249,7 @@ def test_no_cell_of_a_table_is_a_formula():
 
 
 def test_a_table_too_long_for_an_address_lies_beside_the_page(tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "MOST_IN_LINK", 100)
+    monkeypatch.setattr(report, "MAX_IN_LINK", 100)
     page = page_of(*(work(f"s{n}", mark("a")) for n in range(50)), out=tmp_path)
     assert 'href="report-marks.csv"' in page
     assert (tmp_path / "report-marks.csv").read_text(encoding="utf-8-sig").count("\n") == 51
