@@ -33,9 +33,10 @@ test: $(VENV)/ready build/slides-parts lint  ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/arena --ignore tests/browser
 	$(BIN)/python -m pytest tests/browser tests/arena
 
-lint: $(VENV)/ready  ## ruff
+lint: $(VENV)/ready  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy course_lib autograder
 
 notebooks: $(VENV)/ready  ## build notebooks/ from solutions/
 	$(BIN)/autograder build

@@ -86,8 +86,8 @@ def _build(options: argparse.Namespace) -> int:
         update(files, changes, write=not options.check)
     if not options.lessons and not failed:
         remove_stale(course, {path.stem for path in find_lessons(solutions)}, changes, write=not options.check)
-    for done, files in ("wrote", changes.wrote), ("deleted", changes.deleted):
-        for file in files:
+    for done, some in ("wrote", changes.wrote), ("deleted", changes.deleted):
+        for file in some:
             print(f"{'differs' if options.check else done}: {file}")
     for file in changes.left:
         print(f"left as it is: {file} was changed by hand. Move it away, then build again.", file=sys.stderr)

@@ -6,6 +6,7 @@ For each lesson three files, all generated, all committed: `notebooks/NN_name.ip
 
 import json
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat.notebooknode import NotebookNode
@@ -15,7 +16,7 @@ from autograder.authoring.lesson import AuthoredExercise, Cell, Lesson, question
 from autograder.authoring.reference import PUBLIC_SEED, Reference
 from course_lib.course_folder import CourseFolder
 from course_lib.judging.case import CaseSet, Mistake, Outcome
-from course_lib.judging.exercise import PublicExercise, PublicLesson, write_cases, write_public
+from course_lib.judging.exercise import ExerciseId, PublicExercise, PublicLesson, write_cases, write_public
 from course_lib.released import digest
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -40,7 +41,8 @@ def build(path: Path, course: CourseFolder) -> dict[Path, str]:
 
 def public_lesson(reference: Reference) -> PublicLesson:
     """Return what students may know of a lesson's checks: inputs, outcomes and hints of seed 0, and no answers."""
-    lesson, exercises = reference.lesson, {}
+    lesson = reference.lesson
+    exercises: dict[ExerciseId, PublicExercise] = {}
     for exercise in lesson.exercises.values():
         graded = exercise.check.kind == "function"
         cases = _without_complaints(reference.case_set(exercise, PUBLIC_SEED)) if graded else None
@@ -61,7 +63,7 @@ def _without_complaints(cases: CaseSet) -> CaseSet:
 def _answers(reference: Reference) -> str:
     entries = {}
     for exercise in reference.lesson.exercises.values():
-        entry = {"answer": exercise.reference, "rubric": exercise.rubric}
+        entry: dict[str, Any] = {"answer": exercise.reference, "rubric": exercise.rubric}
         if exercise.check.kind in ("choice", "number"):
             entry["cases"] = write_cases(_without_complaints(reference.case_set(exercise, PUBLIC_SEED)))
         entries[exercise.check.id] = entry
@@ -99,7 +101,12 @@ def student_notebook(lesson: Lesson, notes: bool = False) -> NotebookNode:
     metadata = {
         "kernelspec": KERNEL,
         "language_info": {"name": "python"},
-        "course": {"lesson": lesson.name, "version": lesson.version, "generated": f"from solutions/{lesson.name}.py"},
+        "course": {
+            "lesson": lesson.name,
+            "title": lesson.title,
+            "version": lesson.version,
+            "generated": f"from solutions/{lesson.name}.py",
+        },
     }
     notebook = new_notebook(cells=cells, metadata=metadata)
     nbformat.validate(notebook)

@@ -169,7 +169,8 @@ def _wording(title: str, exercises: dict[str, AuthoredExercise]) -> str:
 
 class _Reader:
     def __init__(self, path: Path) -> None:
-        self.path, self.errors = path, []
+        self.path = path
+        self.errors: list[str] = []
         self.claims: list[Claim] = []
         self.short = path.stem.split("_", 1)[-1]
 
@@ -271,8 +272,8 @@ class _Reader:
         if kind == "function" and source["cases"] is None:
             self.error(cell.line, f"`{name}` has no cases, so nothing would check it.")
         for part in ("cases", "probe", "judge"):
-            if source[part] and not _defines(source[part].source, part):
-                self.error(source[part].line, f"this cell must define the function `{part}`.")
+            if (made := source[part]) and not _defines(made.source, part):
+                self.error(made.line, f"this cell must define the function `{part}`.")
         check = Exercise(
             id=ExerciseId(f"{self.short}.{name}"),
             kind=kind,

@@ -20,8 +20,8 @@ from autograder.grading.job import do, try_sandbox
 from autograder.grading.submission import NotGradable, printable
 from course_lib.judging.exercise import write_public
 
-MOST_WAITING = 1000
-MOST_WAITING_BYTES = 256 * 2**20
+MAX_WAITING = 1000
+MAX_WAITING_BYTES = 256 * 2**20
 
 
 def find_submissions(submitted: Path, lessons: tuple[str, ...]) -> list[Place]:
@@ -93,7 +93,7 @@ def _results(
                 yield recorder.record(place, key, refusal)
                 continue
             waiting[executor.submit(do, graded, job)] = (place, key, len(job.data))
-            while len(waiting) >= MOST_WAITING or sum(size for *_, size in waiting.values()) > MOST_WAITING_BYTES:
+            while len(waiting) >= MAX_WAITING or sum(size for *_, size in waiting.values()) > MAX_WAITING_BYTES:
                 yield from _recorded(waiting, recorder)
         while waiting:
             yield from _recorded(waiting, recorder)

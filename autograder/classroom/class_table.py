@@ -19,7 +19,7 @@ _SIGNS = {
     VerdictKind.FORBIDDEN: ("⊘", "red"),
     VerdictKind.ERROR: ("!", "red"),
 }
-_MOST_STUDENTS = 60
+_MAX_STUDENTS = 60
 
 
 def print_tables(console: Console, results: list[Result], out: Path) -> None:
@@ -44,16 +44,16 @@ def _print_lesson(console: Console, lesson: str, results: list[Result]) -> None:
     table.add_column("score", justify="right", no_wrap=True)
     for number in range(1, len(ids) + 1):
         table.add_column(str(number), justify="center")
-    for result in results[:_MOST_STUDENTS]:
+    for result in results[:_MAX_STUDENTS]:
         signs = [_sign(exercise) for exercise in result.exercises] or [Text("–", style="dim")] * len(ids)
         score = f"{result.score:g}/{result.max_score:g}" if not result.reason else "not graded"
         table.add_row(Text(result.student[:24]), score, *signs)
     console.print(table)
-    if len(results) > _MOST_STUDENTS:
-        console.print(f"… and {len(results) - _MOST_STUDENTS} more, in grades.csv")
+    if len(results) > _MAX_STUDENTS:
+        console.print(f"… and {len(results) - _MAX_STUDENTS} more, in grades.csv")
     names = "  ".join(f"{number} {exercise.id.name}" for number, exercise in enumerate(ids, 1))
     console.print(Text(names, style="dim"))
-    for result in results[:_MOST_STUDENTS]:
+    for result in results[:_MAX_STUDENTS]:
         for exercise in result.exercises:
             if exercise.mistake:
                 console.print(_mistake(result.student, exercise))

@@ -11,7 +11,7 @@ from typing import Any
 
 from autograder.grading.grade import GradedLesson
 
-MOST_RETRIES = 2
+MAX_RETRIES = 2
 
 
 def make_executor(jobs: int | None = None, scheduler: str | None = None) -> Executor:
@@ -61,9 +61,9 @@ class _Cluster(Executor):
         if others:
             raise ValueError(f"Another version of the course is installed on {', '.join(sorted(others))}.")
 
-    def submit(self, function: Callable, /, *arguments: Any) -> Future:
-        """Have `function(*arguments)` called by a worker."""
-        return self.inner.submit(function, *map(self._sent, arguments))
+    def submit(self, function: Callable, /, *arguments: Any, **named: Any) -> Future:
+        """Have `function(*arguments, **named)` called by a worker."""
+        return self.inner.submit(function, *map(self._sent, arguments), **named)
 
     def _sent(self, argument: Any) -> Any:
         if not isinstance(argument, GradedLesson):
@@ -83,12 +83,12 @@ def course_version() -> str:
     """Return a digest of the code that grades, which must be the same wherever a class is graded."""
     digest = hashlib.sha256()
     for package in ("autograder", "course_lib"):
-        folder = Path(importlib.import_module(package).__file__).parent
+        folder = Path(str(importlib.import_module(package).__file__)).parent
         for path in sorted(folder.rglob("*.py")):
             digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 
 
 def _retry_at_most(dask_scheduler: Any) -> None:
-    """Give a submission to at most MOST_RETRIES more workers when a worker dies over it."""
-    dask_scheduler.allowed_failures = MOST_RETRIES
+    """Give a submission to at most MAX_RETRIES more workers when a worker dies over it."""
+    dask_scheduler.allowed_failures = MAX_RETRIES

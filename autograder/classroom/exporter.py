@@ -3,12 +3,14 @@
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from nbgrader.api import Assignment, BaseCell, Comment, Grade, Gradebook, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import Assignment, Gradebook, SubmittedAssignment
 from nbgrader.plugins import ExportPlugin
 
 from autograder.classroom.records import spreadsheet_cell
 from autograder.classroom.results import UNJUDGED, Status, read_results
+from autograder.classroom.tables import GradeRow, auto_comments, grade_rows
 
 NOT_SUBMITTED, NOT_GRADED, WAITING = "not submitted", "not graded", "waiting for a person"
 COLUMNS = (
@@ -48,18 +50,19 @@ class StatusExporter(ExportPlugin):
 
 
 def _rows(gradebook: Gradebook, assignment: Assignment, unjudged: dict[tuple[str, str], set[str]]) -> Iterator[dict]:
-    db, name = gradebook.db, assignment.name
-    submissions = {s.student_id: s for s in db.query(SubmittedAssignment).filter_by(assignment_id=assignment.id)}
-    marks: dict[str, dict[str, Grade]] = {}
-    grades = db.query(SubmittedAssignment.student_id, BaseCell.name, Grade).select_from(Grade)
-    for student, cell, grade in _of(assignment, grades.join(BaseCell, Grade.cell_id == BaseCell.id), Grade):
-        marks.setdefault(student, {})[cell] = grade
-    comments = _of(assignment, db.query(SubmittedAssignment.student_id).select_from(Comment), Comment).distinct()
-    entered = {student for (student,) in comments.filter(Comment.auto_comment.is_not(None))}
-    refused = {student for (student,) in comments.filter(Comment.auto_comment.startswith(f"{Status.NOT_GRADABLE}:"))}
+    name = assignment.name
+    submissions = {
+        s.student_id: s for s in gradebook.db.query(SubmittedAssignment).filter_by(assignment_id=assignment.id)
+    }
+    marks: dict[str, dict[str, GradeRow]] = {}
+    for grade in grade_rows(gradebook, name):
+        marks.setdefault(grade.student, {})[grade.cell] = grade
+    comments = list(auto_comments(gradebook, name))
+    entered = {student for student, _ in comments}
+    refused = {student for student, text in comments if text.startswith(f"{Status.NOT_GRADABLE}:")}
     points = {cell.name: cell.max_score for notebook in assignment.notebooks for cell in notebook.grade_cells}
     for student in gradebook.students:
-        row = dict.fromkeys(COLUMNS, "")
+        row: dict[str, Any] = dict.fromkeys(COLUMNS, "")
         row |= {"assignment": name, "duedate": assignment.duedate, "max_score": assignment.max_score}
         row |= {"student_id": student.id, "last_name": student.last_name, "first_name": student.first_name}
         row |= {"email": student.email, "status": NOT_SUBMITTED}
@@ -71,26 +74,19 @@ def _rows(gradebook: Gradebook, assignment: Assignment, unjudged: dict[tuple[str
                 row["status"] = _status(own, student.id in refused, unjudged.get((student.id, name), set()))
             row["waiting"] = sum((points.get(cell, 0.0) for cell, grade in own.items() if _is_open(grade)), 0.0)
             if row["status"] not in (Status.NOT_GRADABLE, NOT_GRADED):
-                raw, penalty = sum(float(grade.score) for grade in own.values()), submission.late_submission_penalty
+                raw, penalty = sum(grade.score for grade in own.values()), submission.late_submission_penalty
                 row |= {"raw_score": raw, "late_submission_penalty": penalty, "score": max(0.0, raw - penalty)}
         yield row
 
 
-def _of(assignment: Assignment, query, kind: type):
-    """Return a query of marks or comments with the submission that each belongs to, for one lesson."""
-    query = query.join(SubmittedNotebook, kind.notebook_id == SubmittedNotebook.id)
-    query = query.join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
-    return query.filter(SubmittedAssignment.assignment_id == assignment.id)
+def _is_open(grade: GradeRow) -> bool:
+    return grade.auto is None and grade.manual is None
 
 
-def _is_open(grade: Grade) -> bool:
-    return grade.auto_score is None and grade.manual_score is None
-
-
-def _status(grades: dict[str, Grade], refused: bool, unjudged: set[str]) -> str:
-    waits = any(grade.needs_manual_grade for grade in grades.values())
+def _status(grades: dict[str, GradeRow], refused: bool, unjudged: set[str]) -> str:
+    waits = any(grade.look for grade in grades.values())
     if refused:
         return Status.NOT_GRADABLE if waits else Status.GRADED  # a person has marked all of it
-    if any(cell in grades and grades[cell].manual_score is None for cell in unjudged):
+    if any(cell in grades and grades[cell].manual is None for cell in unjudged):
         return Status.PARTLY
     return WAITING if waits else Status.GRADED

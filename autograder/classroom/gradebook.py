@@ -14,23 +14,14 @@ from typing import Any
 import nbformat
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat.notebooknode import NotebookNode
-from nbgrader.api import (
-    Assignment,
-    BaseCell,
-    Comment,
-    Grade,
-    Gradebook,
-    MissingEntry,
-    Student,
-    SubmittedAssignment,
-    SubmittedNotebook,
-)
+from nbgrader.api import BaseCell, Comment, Grade, Gradebook, MissingEntry, SubmittedAssignment
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.preprocessors import ComputeChecksums, SaveCells
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import SAWarning
 
 from autograder.classroom.results import ExerciseResult
+from autograder.classroom.tables import grade_rows
 from autograder.grading.feedback import Given
 from autograder.grading.grade import Grading
 from autograder.grading.submission import printable
@@ -136,19 +127,9 @@ class MarksBook:
 
     def marks(self, lesson: str) -> dict[str, dict[str, float | None]]:
         """Return the automatic marks of a lesson by student and nbgrader's id; None where a person must give one."""
-        rows = (
-            self.gradebook.db.query(Student.id, BaseCell.name, Grade.auto_score)
-            .select_from(Grade)
-            .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
-            .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
-            .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
-            .join(Student, SubmittedAssignment.student_id == Student.id)
-            .join(BaseCell, Grade.cell_id == BaseCell.id)
-            .filter(Assignment.name == lesson)
-        )
         marks: dict[str, dict[str, float | None]] = {}
-        for student, cell, mark in rows:
-            marks.setdefault(student, {})[cell] = mark
+        for row in grade_rows(self.gradebook, lesson):
+            marks.setdefault(row.student, {})[row.cell] = row.auto
         return marks
 
     def given(self, student: str, lesson: str) -> Given:
@@ -182,7 +163,7 @@ class MarksBook:
         submission.timestamp = submitted  # not an earlier one's; Formgrader compares it with the file's
         return submission
 
-    def _of(self, submission: SubmittedAssignment, kind: type) -> dict[str, Any]:
+    def _of(self, submission: SubmittedAssignment, kind: type[Grade] | type[Comment]) -> dict[str, Any]:
         """Return a submission's grades or comments by the name of their cell, in one query."""
         notebooks = [notebook.id for notebook in submission.notebooks]
         rows = self.gradebook.db.query(BaseCell.name, kind).join(kind, kind.cell_id == BaseCell.id)

@@ -21,7 +21,7 @@ from autograder.classroom.records import kept_seed
 from autograder.classroom.results import Status, replace_result
 from autograder.grading.feedback import description_in, feedback_page
 from autograder.grading.grade import GradedLesson, prepare
-from autograder.grading.job import do, try_sandbox
+from autograder.grading.job import Done, do, try_sandbox
 from course_lib.course_folder import find_course
 from course_lib.judging.exercise import write_public
 
@@ -43,7 +43,7 @@ class GradingExporter(NotebookExporter):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        course = self.parent.coursedir
+        course = self.course = _course_directory(self)
         root, lesson = Path(course.root), course.assignment_id
         solutions = Path(self.solutions) if self.solutions else find_course().solutions
         path = next((path for path in find_lessons(solutions) if path.stem == lesson), None)
@@ -56,14 +56,15 @@ class GradingExporter(NotebookExporter):
         self.run = ClassRun(root / course.submitted_directory, root, path.parent, course.db_url, sandbox=self.sandbox)
         self.lessons, self.seed = {lesson: graded}, seed
 
-    def from_filename(self, filename: str, resources: dict | None = None, **options: Any) -> tuple[str, dict]:
+    def from_filename(self, filename: str, resources: dict | None = None, **options: Any) -> Any:
         """Grade the submission that a file belongs to; return the notebook for Formgrader.
 
         nbgrader calls this twice: with the file as submitted, and with what we made of that.
         """
-        student, lesson = resources["nbgrader"]["student"], resources["nbgrader"]["assignment"]
-        course = self.parent.coursedir
-        place = Place(student, lesson, Path(course.format_path(course.submitted_directory, student, lesson)))
+        where = (resources or {})["nbgrader"]
+        student, lesson = where["student"], where["assignment"]
+        submitted = self.course.format_path(self.course.submitted_directory, student, lesson)
+        place = Place(student, lesson, Path(submitted))
         if Path(filename).parent != place.folder:
             return super().from_filename(filename, resources, **options)
         recorder = Recorder(self.run, self.lessons, self.seed)
@@ -75,6 +76,7 @@ class GradingExporter(NotebookExporter):
 
     def _grade(self, recorder: Recorder, place: Place) -> nbformat.NotebookNode:
         key = recorder.key(place)
+        end: Done | Exception
         try:
             end = do(*recorder.job(place))
         except Exception as problem:  # the recorder says what it was
@@ -87,6 +89,13 @@ class GradingExporter(NotebookExporter):
         say = self.log.info if result.status == Status.GRADED else self.log.warning
         say(f"{place.student}/{place.lesson}: {result.status}, {more}")
         return nbformat.read(written, as_version=4)
+
+
+def _course_directory(exporter: Exporter) -> Any:
+    """Return nbgrader's `CourseDirectory`, which its commands have and plain nbconvert has not."""
+    if exporter.parent is None:
+        raise ValueError("This exporter works inside nbgrader: run `nbgrader autograde`.")
+    return exporter.parent.coursedir
 
 
 @lru_cache(maxsize=4)
@@ -109,8 +118,9 @@ class FeedbackExporter(Exporter):
     def _file_extension_default(self) -> str:
         return ".html"
 
-    def from_filename(self, filename: str, resources: dict | None = None, **options: Any) -> tuple[str, dict]:
+    def from_filename(self, filename: str, resources: dict | None = None, **options: Any) -> Any:
         """Return the feedback page about an autograded notebook."""
+        resources = resources or {}
         where = resources["nbgrader"]
         about = description_in(nbformat.read(filename, as_version=4))
         book = MarksBook(where["db_url"])

@@ -163,7 +163,7 @@ class Recorder:
 
     def _refused(self, place: Place, key: str, reason: str, submitted: datetime | None) -> Result:
         graded, most = self.lessons.get(place.lesson), 0.0
-        about = describe_refusal(graded and graded.lesson, place.lesson, reason)
+        about = describe_refusal(graded.lesson if graded else None, place.lesson, reason)
         if graded:
             most = sum(exercise.check.points for exercise in graded.lesson.exercises.values())
             self.book.refuse(place.student, place.lesson, reason, submitted)

@@ -21,7 +21,7 @@ from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.showing import case_label, difference, prose_html
 from course_lib.judging.verdict import Verdict, VerdictKind, smallest_failure, with_help
 
-LONGEST_SOURCE = 50_000
+MAX_SOURCE = 50_000
 _TONES = {VerdictKind.PASSED: "good", VerdictKind.BY_HAND: "wait", VerdictKind.NOT_STARTED: "quiet"}
 _FORMATTER = HtmlFormatter(nowrap=False, cssclass="code")
 
@@ -98,7 +98,7 @@ def _exercise(graded: GradedLesson, grading: Grading, verdict: Verdict) -> dict:
         "reason": failed.reason if failed else "",
         "difference": [list(row) for row in difference(failed)] if failed else [],
         "hints": list(exercise.hints) if tried else [],
-        "sources": [text[:LONGEST_SOURCE] for text in grading.submission.sources(verdict.id)],
+        "sources": [text[:MAX_SOURCE] for text in grading.submission.sources(verdict.id)],
     }
 
 

@@ -16,7 +16,7 @@ from autograder.authoring.lesson import Lesson
 from autograder.authoring.reference import PUBLIC_SEED, Reference
 from autograder.authoring.withheld import withheld_beside, withheld_names
 from autograder.grading.submission import Submission, SubmittedCell
-from autograder.sandbox.session import CELL_SECONDS, NOT_DEFINED, START_SECONDS, Session, SessionEnded
+from autograder.sandbox.session import CELL_SECONDS, START_SECONDS, NotDefined, Session, SessionEnded
 from course_lib.judging.case import CaseSet, Outcome
 from course_lib.judging.exercise import Exercise, ExerciseId, PublicLesson
 from course_lib.judging.forbidden import forbidden_in, forbidden_sentence
@@ -59,7 +59,7 @@ class GradedLesson:
     lesson: Lesson
     release: NotebookNode
     public: PublicLesson
-    exercises: dict[str, GradedExercise]
+    exercises: dict[ExerciseId, GradedExercise]
     limits: Limits = Limits()
     seed: int = 0
 
@@ -86,7 +86,7 @@ def prepare(lesson: Lesson, seed: int, limits: Limits = Limits()) -> GradedLesso
     limits  on the time of a student's code
     """
     reference = Reference(lesson)
-    exercises = {}
+    exercises: dict[ExerciseId, GradedExercise] = {}
     for exercise in lesson.exercises.values():
         if exercise.check.kind == "text":
             continue
@@ -136,24 +136,27 @@ class _Run:
 
     def verdicts(self) -> list[Verdict]:
         checks = [exercise.check for exercise in self.graded.lesson.exercises.values()]
-        found = {check.id: self.without_running(check) for check in checks}
+        certain = {check.id: verdict for check in checks if (verdict := self.without_running(check))}
         try:
-            self.judge_all([check for check in checks if found[check.id] is None], found)
+            found = self.judge_all(checks, certain)
         finally:
             self.stop()
         self.help_with_prerequisites(found)
         return [found[check.id] for check in checks]
 
-    def judge_all(self, checks: list[Exercise], found: dict[str, Verdict | None]) -> None:
-        """Enter the verdicts on these exercises. All public cases come before the first hidden one: what a student's
-        code has seen of hidden inputs can then never get into what the feedback shows."""
-        outcomes: dict[str, list[Outcome]] = {check.id: [] for check in checks}
+    def judge_all(self, checks: list[Exercise], certain: dict[ExerciseId, Verdict]) -> dict[ExerciseId, Verdict]:
+        """Return the verdicts on all exercises. All public cases come before the first hidden one: what a student's
+        code has seen of hidden inputs can then never get into what the feedback shows.
+
+        certain  the verdicts for which nothing needs to run
+        """
+        outcomes: dict[ExerciseId, list[Outcome]] = {check.id: [] for check in checks}
+        found = dict(certain)
         for hidden in (False, True):
             for check in checks:
-                if found[check.id] is None:
-                    found[check.id] = self.probe(check, hidden, outcomes[check.id])
-        for check in checks:
-            found[check.id] = found[check.id] or self.judge(check, outcomes[check.id])
+                if check.id not in found and (ended := self.probe(check, hidden, outcomes[check.id])):
+                    found[check.id] = ended
+        return {c.id: found[c.id] if c.id in found else self.judge(c, outcomes[c.id]) for c in checks}
 
     # ---- what the text alone decides
 
@@ -175,23 +178,25 @@ class _Run:
 
     # ---- the session
 
-    def start(self, withheld: frozenset[str] | None = None) -> None:
-        """Start a session and run the student's cells in it; a cell that ends the process is left out and noted.
+    def running(self, withheld: frozenset[str] | None = None) -> Session:
+        """Return the session; where there is none, start one and run the student's cells in it.
 
-        Raises SessionEnded when the time for the whole notebook is over.
+        A cell that ends the process is left out and noted. Raises SessionEnded when the time for the whole notebook
+        is over.
         """
         while self.session is None:
             self.check_time()
-            self.session = Session(self.withheld if withheld is None else withheld, self.sandbox)
-            self.session.run(self.graded.lesson.setup, seconds=START_SECONDS)
+            self.session = session = Session(self.withheld if withheld is None else withheld, self.sandbox)
+            session.run(self.graded.lesson.setup, seconds=START_SECONDS)
             self.room = MAX_OUTPUT
             try:
                 for index, cell in enumerate(self.submission.cells):
                     if self.runs(index):
                         self.check_time()
-                        self.run_cell(index, cell.source)
+                        self.run_cell(session, index, cell.source)
             except SessionEnded:
                 self.stop()
+        return self.session
 
     def check_time(self) -> None:
         if time.monotonic() > self.deadline:
@@ -210,9 +215,9 @@ class _Run:
         others = self.submission.sources(cell.exercise)
         return same_code(cell.source, check.stub) and not all(same_code(other, check.stub) for other in others)
 
-    def run_cell(self, index: int, source: str) -> None:
+    def run_cell(self, session: Session, index: int, source: str) -> None:
         try:
-            ran = self.session.run(source, self.graded.limits.cell)
+            ran = session.run(source, self.graded.limits.cell)
         except SessionEnded as end:
             self.fatal[index] = end
             self.outputs[index] = ({"output_type": "stream", "name": "stderr", "text": end.sentence},)
@@ -222,7 +227,7 @@ class _Run:
 
     def with_room(self, outputs: tuple[dict, ...]) -> tuple[dict, ...]:
         """Return the outputs for which there is room in the notebook that the grader keeps."""
-        kept = []
+        kept: list[dict] = []
         for output in outputs:
             self.room -= len(json.dumps(output))
             if self.room < 0:
@@ -242,13 +247,12 @@ class _Run:
         graded = self.graded.exercises[check.id]
         for case in graded.cases.cases[graded.public :] if hidden else graded.cases.cases[: graded.public]:
             try:
-                if self.session is None:
-                    self.start()
+                session = self.running()
                 for index, cell in enumerate(self.submission.cells):
                     if cell.exercise == check.id and index in self.fatal:
                         return self.ended(check, self.fatal[index])
                 self.check_time()
-                outcome = self.session.probe(
+                outcome = session.probe(
                     check.name,
                     check.setup,
                     check.probe_source,
@@ -257,16 +261,16 @@ class _Run:
                     graded.seconds,
                     graded.most,
                 )
+            except NotDefined:
+                return self.undefined(check)
             except SessionEnded as end:
                 self.stop()
                 if hidden and end.why == "died":  # the exit code could tell of the hidden input
                     end = SessionEnded("died", "It ended the Python process.")
                 return self.ended(check, end)
-            if "MemoryError" in outcome.raised or "DefaultCPUAllocator" in outcome.complaint:  # torch's own words
+            if "MemoryError" in outcome.raised:
                 self.stop()  # what it holds on to would be lacking for the next exercise
                 return zero(check, VerdictKind.MEMORY, "It asked for more memory than there is.")
-            if outcome.complaint == NOT_DEFINED.format(check.name):
-                return self.undefined(check)
             outcomes.append(outcome)
         return None
 
@@ -304,13 +308,14 @@ class _Run:
 
     # ---- prerequisites
 
-    def help_with_prerequisites(self, found: dict[str, Verdict | None]) -> None:
+    def help_with_prerequisites(self, found: dict[ExerciseId, Verdict]) -> None:
         """Probe once more, with the tested version of what failed before, so that nobody loses marks twice."""
         helped: dict[str, set[str]] = {}  # exercise → prerequisites that it passed with
         for name, exercise in self.graded.lesson.exercises.items():
-            check, verdict, tested = exercise.check, found[exercise.check.id], set()
+            check, verdict = exercise.check, found[exercise.check.id]
+            tested: set[str] = set()
             for need in check.needs:
-                passed = found[f"{check.lesson}.{need}"].verdict == VerdictKind.PASSED
+                passed = found[self.graded.lesson.exercises[need].check.id].verdict == VerdictKind.PASSED
                 tested |= helped.get(need, set()) if passed else {need}
             lost = verdict.points < verdict.max_points
             if not (lost and tested) or self.without_running(check) is not None:
@@ -326,9 +331,9 @@ class _Run:
         outputs, errors = dict(self.outputs), dict(self.errors)
         try:
             lesson = self.graded.lesson
-            self.start(withheld_beside(lesson, lesson.exercises[check.name], needs))
+            session = self.running(withheld_beside(lesson, lesson.exercises[check.name], needs))
             for need in sorted(needs):
-                self.session.bind(need, self.graded.lesson.exercises[need].tested)
+                session.bind(need, self.graded.lesson.exercises[need].tested)
             outcomes: list[Outcome] = []
             for hidden in (False, True):
                 if ended := self.probe(check, hidden, outcomes):

@@ -21,8 +21,8 @@ from autograder.sandbox.session import Session
 from autograder.sandbox.warm import ParentDied
 from course_lib.judging.verdict import Verdict, VerdictKind
 
-MOST_TRIES = 3
-_MOST_KEPT = 256
+MAX_TRIES = 3
+_MAX_KEPT = 256
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class Done:
 def do(graded: GradedLesson, job: Job) -> Done:
     """Grade one submission. Raises NotGradable with the reason when there is nothing that can be graded."""
     submission = parse_submission(job.student, job.lesson, job.data, list(job.notes), graded.release)
-    for attempt in range(1, MOST_TRIES + 1):
+    for attempt in range(1, MAX_TRIES + 1):
         try:
             grading = _grade_once(graded, submission, job.sandbox)
             break
         except ParentDied:  # not the student's doing: somebody killed it, or the machine had no memory left
-            if attempt == MOST_TRIES:
+            if attempt == MAX_TRIES:
                 raise
     about = describe(graded, grading, job.sandbox)
     notebook = with_description(autograded_notebook(submission, graded.release, grading.outputs), about)
@@ -96,7 +96,7 @@ def _grade_once(graded: GradedLesson, submission: Submission, sandbox: str) -> G
     with _lock:
         known = key in _gradings
         future = _gradings.setdefault(key, Future())
-        while len(_gradings) > _MOST_KEPT:
+        while len(_gradings) > _MAX_KEPT:
             _gradings.popitem(last=False)
     if known:
         return replace(future.result(), submission=submission, seconds=0.0)

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nbgrader.api import Assignment, BaseCell, Grade, Gradebook, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import Gradebook
 
 from autograder.classroom.records import noted_times
 from autograder.classroom.results import Result, Status, read_results
+from autograder.classroom.tables import GradeRow, grade_rows
 from autograder.report.lookalikes import Source
 from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.verdict import VerdictKind
@@ -31,6 +32,7 @@ class Mark:
     verdict: VerdictKind
     mistake: str
     message: str
+    helped: tuple[str, ...] = ()
     by_hand: bool = False
     open: bool = False
 
@@ -117,38 +119,23 @@ def _name(work: Work) -> str:
     return work.student
 
 
-def _given(gradebook: Gradebook) -> dict[tuple[str, str], dict[str, tuple]]:
-    """Return, by student and lesson, for each cell: score, hand-given score, whether a person must look, penalty."""
-    rows = (
-        gradebook.db.query(
-            SubmittedAssignment.student_id,
-            Assignment.name,
-            BaseCell.name,
-            Grade.score,
-            Grade.manual_score,
-            Grade.needs_manual_grade,
-            SubmittedNotebook.late_submission_penalty,
-        )
-        .select_from(Grade)
-        .join(BaseCell, Grade.cell_id == BaseCell.id)
-        .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
-        .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
-        .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
-    )
-    found: dict[tuple[str, str], dict[str, tuple]] = {}
-    for student, lesson, cell, *grade in rows:
-        found.setdefault((student, lesson), {})[cell] = tuple(grade)
+def _given(gradebook: Gradebook) -> dict[tuple[str, str], dict[str, GradeRow]]:
+    """Return what the gradebook has for each cell, by student and lesson."""
+    found: dict[tuple[str, str], dict[str, GradeRow]] = {}
+    for row in grade_rows(gradebook):
+        found.setdefault((row.student, row.lesson), {})[row.cell] = row
     return found
 
 
-def _work(result: Result, given: dict[str, tuple]) -> Work:
+def _work(result: Result, given: dict[str, GradeRow]) -> Work:
     marks = []
     for one in result.exercises:
-        points, manual, look, _ = given.get(one.id.grade_id, (one.points, None, False, 0.0))
-        mark = Mark(one.id, float(points), one.max_points, one.verdict, one.mistake, one.message)
-        mark.by_hand, mark.open = manual is not None, bool(look)
+        row = given.get(one.id.grade_id)
+        mark = Mark(one.id, one.points, one.max_points, one.verdict, one.mistake, one.message, one.helped)
+        if row is not None:
+            mark.points, mark.by_hand, mark.open = row.score, row.manual is not None, row.look
         marks.append(mark)
-    penalty = max((grade[3] or 0.0 for grade in given.values()), default=0.0)
+    penalty = max((row.penalty for row in given.values()), default=0.0)
     about = (result.student, result.lesson, result.status, result.reason, list(result.notes))
     return Work(*about, result.sandbox != "none", marks, penalty)
 
@@ -167,14 +154,21 @@ def _code(path: Path) -> Iterator[tuple[str, str]]:
 
 def _cells(path: Path) -> Iterator[tuple[str, str, str]]:
     """Yield role, exercise and text of the code cells of a notebook that we wrote; nothing when it is not there."""
-    try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return
-    for cell in notebook["cells"]:
+    for cell in _notebook(path).get("cells", ()):
         if cell["cell_type"] == "code":
             course = cell["metadata"].get("course", {})
             yield course.get("role", ""), course.get("exercise", ""), "".join(cell["source"])
+
+
+def _title(path: Path) -> str:
+    return _notebook(path).get("metadata", {}).get("course", {}).get("title", "")
+
+
+def _notebook(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
 def _lesson(out: Path, name: str, works: list[Work]) -> ClassLesson:
@@ -185,8 +179,7 @@ def _lesson(out: Path, name: str, works: list[Work]) -> ClassLesson:
             received[exercise] = source
         elif role in ("demo", "setup") and source.strip():
             demos.append(Source(f"the notebook, “{source.strip().splitlines()[0][:60]}”", source))
-    heading = re.search(r'"# ([^"\\]+)', path.read_text(encoding="utf-8")) if path.is_file() else None
-    return ClassLesson(name, heading[1] if heading else name, works, received, demos)
+    return ClassLesson(name, _title(path) or name, works, received, demos)
 
 
 def _words(*names: str | None) -> set[str]:

@@ -33,9 +33,9 @@ K = 10  # tokens in a passage
 WINDOW = 4  # of so many passages in a row one is kept
 LINKS = 4  # to how many of those with the same signs each of them is linked
 MARGIN = 3.0  # bits above what chance explains: it would deceive us in one class of eight
-LEAST_COPIED = 0.6  # share of an exercise's passages that must stand in the course's code …
-LEAST_TOKENS = 30  # … and how much of it in the place that has most
-MOST_CHARACTERS = 50_000  # of one exercise; nobody writes more by hand
+MIN_COPIED = 0.6  # share of an exercise's passages that must stand in the course's code …
+MIN_TOKENS = 30  # … and how much of it in the place that has most
+MAX_CHARACTERS = 50_000  # of one exercise; nobody writes more by hand
 
 _TOKEN = re.compile(
     r"""(?P<comment>\#[^\n]*|\\\n)
@@ -106,7 +106,7 @@ def tokens(text: str) -> list[tuple[str, int, int]]:
     """
     found: list[tuple[str, int, int]] = []
     last, before_last = "", ""
-    for match in _TOKEN.finditer(text[:MOST_CHARACTERS]):
+    for match in _TOKEN.finditer(text[:MAX_CHARACTERS]):
         kind = match.lastgroup
         if kind == "comment":
             continue
@@ -254,8 +254,8 @@ class LookAlikes:
         keys, bits = array("q"), array("d")
         for who in index.values():
             worth = math.log2((len(numbers) + 1) / len(who))
-            for place, first in enumerate(who):
-                for second in who[place + 1 : place + 1 + LINKS]:
+            for after, first in enumerate(who, 1):
+                for second in who[after : after + LINKS]:
                     keys.append(first * len(numbers) + second)
                     bits.append(worth)
         distinct, place = np.unique(np.asarray(keys, np.int64), return_inverse=True)
@@ -281,12 +281,12 @@ class LookAlikes:
                     number = min(hits, key=lambda number: (-hits[number], number), default=0)
                     answers[kept] = (number, sum(value in self.in_sources for value in kept) / len(kept))
                 number, share = answers[kept]
-                if share >= LEAST_COPIED:
+                if share >= MIN_COPIED:
                     found[exercise, number][student] = share
         copied = []
         for (exercise, number), students in found.items():
             one = Copied(exercise, self.sources[number], students, len(self.prints[exercise]))
-            if self.shared_with_source(one, next(iter(students))).tokens >= LEAST_TOKENS:
+            if self.shared_with_source(one, next(iter(students))).tokens >= MIN_TOKENS:
                 copied.append(one)
         return sorted(copied, key=lambda one: (len(one.students) / one.of, one.exercise))
 
@@ -319,7 +319,7 @@ def _marked(text: str, common: frozenset[int]) -> tuple[list[tuple[str, bool]], 
         joins = here and before and not gap.strip()
         pieces += [(_DOCSTRING.sub(r"\1…\1", gap), joins), (text[begin:end], here)]
         position, before = end, here
-    pieces.append((text[position:MOST_CHARACTERS], False))
+    pieces.append((text[position:MAX_CHARACTERS], False))
     runs = itertools.groupby((piece for piece in pieces if piece[0]), key=lambda piece: piece[1])
     return [("".join(piece for piece, _ in run), here) for here, run in runs], sum(covered)
 

@@ -27,7 +27,7 @@ from autograder.report.graded_class import ClassLesson, Mark, Work, read_class
 from autograder.report.lookalikes import Copied, LookAlikes, Pair, Source, groups, library, tokens
 from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.showing import prose_html
-from course_lib.judging.verdict import VerdictKind
+from course_lib.judging.verdict import VerdictKind, with_help
 
 LIBRARY = Path(course_lib.__file__).parent
 KINDS = {  # what a bar is made of, in its order: verdict → what it is called
@@ -43,8 +43,8 @@ KINDS = {  # what a bar is made of, in its order: verdict → what it is called
     "by hand": "marked by a person",
     VerdictKind.BY_HAND: "waits for a person",
 }
-MOST_NAMES, MOST_PAIRS, MOST_PASSAGES, MOST_CODE = 24, 40, 4, 4000
-MOST_IN_LINK = 1_500_000  # bytes; browsers refuse longer addresses
+MAX_NAMES, MAX_PAIRS, MAX_PASSAGES, MAX_CODE = 24, 40, 4, 4000
+MAX_IN_LINK = 1_500_000  # bytes; browsers refuse longer addresses
 
 
 def write_report(out: Path, db_url: str, progress: Callable[[str], None] = lambda what: None) -> Path:
@@ -90,7 +90,7 @@ def report_page(
         look=_needs_a_look(works),
         time=_time(works),
         links={name: _link(name, text, out) for name, text in tables.items()},
-        most_names=MOST_NAMES,
+        most_names=MAX_NAMES,
     )
 
 
@@ -144,7 +144,7 @@ def _exercise(marks: list[tuple[Mark, Work]], words: dict[str, set[str]], everyb
         if mark.verdict == VerdictKind.MISTAKE:
             mistakes[mark.mistake].append((mark, work))
         elif mark.verdict in (VerdictKind.WRONG, VerdictKind.ERROR):
-            others[mark.verdict, _gist(mark.message)].append((mark, work))
+            others[mark.verdict, _gist(mark)].append((mark, work))
     return {
         "id": marks[0][0].id,
         "name": marks[0][0].name,
@@ -156,7 +156,7 @@ def _exercise(marks: list[tuple[Mark, Work]], words: dict[str, set[str]], everyb
             {
                 "name": name.replace("_", " "),
                 "count": len(some),
-                "hint": min((_without_note(mark.message) for mark, _ in some), key=len),
+                "hint": min((_without_help(mark) for mark, _ in some), key=len),
                 "example": _example(some, words, everybody),
             }
             for name, some in sorted(mistakes.items(), key=lambda item: (-len(item[1]), item[0]))
@@ -169,13 +169,13 @@ def _exercise(marks: list[tuple[Mark, Work]], words: dict[str, set[str]], everyb
     }
 
 
-def _without_note(message: str) -> str:
-    return re.sub(r"\s*\(Judged with the course's own .*\)$", "", message, flags=re.DOTALL)
+def _without_help(mark: Mark) -> str:
+    return mark.message.removesuffix(with_help("", mark.helped))
 
 
-def _gist(message: str) -> str:
+def _gist(mark: Mark) -> str:
     """Return what equal failures have in common: a sentence, or the last line of a traceback."""
-    message = _without_note(message).strip()
+    message = _without_help(mark).strip()
     if "\n" in message:
         message = message.splitlines()[-1]
     return message[:200]
@@ -193,7 +193,7 @@ def _example(some: list[tuple[Mark, Work]], words: dict[str, set[str]], everybod
     if not alike:
         return ""
     most = min(alike, key=lambda key: (key[0], -len(alike[key]), len(key), key))
-    return min(alike[most], key=lambda code: (len(code), code))[:MOST_CODE]
+    return min(alike[most], key=lambda code: (len(code), code))[:MAX_CODE]
 
 
 def without_comments(code: str) -> str:
@@ -225,14 +225,15 @@ def _without_names(code: str, words: set[str]) -> str:
 
 def _needs_a_look(works: list[Work]) -> list[dict]:
     """Return kinds of remarks, each with rows (what, students)."""
-    refused, partly, changed, waiting, reachable, repaired = (defaultdict(list) for _ in range(6))
+    refused: dict[str, list[str]] = defaultdict(list)
+    partly, changed, waiting, reachable, repaired = (refused.copy() for _ in range(5))
     for work in works:
         who = work.student
         if work.status == Status.NOT_GRADABLE:
             refused[f"{work.lesson}: {work.reason}"].append(who)
         for mark in work.marks:
             if work.status == Status.PARTLY and mark.verdict in UNJUDGED:
-                partly[f"{mark.id}: {mark.verdict}. {_gist(mark.message)}"].append(who)
+                partly[f"{mark.id}: {mark.verdict}. {_gist(mark)}"].append(who)
             if mark.waits:
                 waiting[mark.id].append(who)
             elif mark.by_hand and mark.open:
@@ -256,11 +257,12 @@ def _needs_a_look(works: list[Work]) -> list[dict]:
 
 
 def _time(works: list[Work]) -> dict | None:
-    timed = sorted((work for work in works if work.seconds is not None), key=lambda work: -work.seconds)
+    timed = [(work.seconds, work) for work in works if work.seconds is not None]
     if not timed:
         return None
-    seconds = [work.seconds for work in timed]
-    return {"total": sum(seconds), "median": statistics.median(seconds), "count": len(timed), "slowest": timed[:5]}
+    seconds = [some for some, _ in timed]
+    slowest = [work for _, work in sorted(timed, key=lambda pair: -pair[0])[:5]]
+    return {"total": sum(seconds), "median": statistics.median(seconds), "count": len(timed), "slowest": slowest}
 
 
 # ---- look-alikes
@@ -270,7 +272,7 @@ def _alike(lesson: ClassLesson, sources: list[Source]) -> dict:
     code = {work.student: work.code for work in lesson.graded}
     index = LookAlikes(code, lesson.received, [*sources, *lesson.demos])
     pairs = index.pairs()
-    shown = pairs[:MOST_PAIRS]
+    shown = pairs[:MAX_PAIRS]
     return {
         "lesson": lesson.name,
         "students": len(code),
@@ -290,7 +292,7 @@ def _group(index: LookAlikes, pairs: list[Pair]) -> dict:
                 "students": pair.students,
                 "surprise": pair.surprise,
                 "exercises": [ExerciseId(exercise).name or exercise for exercise in pair.exercises],
-                "passages": [index.shared(pair, exercise) for exercise in pair.exercises[:MOST_PASSAGES]],
+                "passages": [index.shared(pair, exercise) for exercise in pair.exercises[:MAX_PASSAGES]],
             }
             for pair in pairs
         ],
@@ -314,7 +316,8 @@ def _copied(index: LookAlikes, one: Copied) -> dict:
 
 def _marks_csv(lessons: list[ClassLesson]) -> str:
     """Return a table with a row for each student: status and mark of each lesson, points of each exercise."""
-    head, rows = ["student"], defaultdict(dict)
+    head = ["student"]
+    rows: dict[str, dict[str, object]] = defaultdict(dict)
     for lesson in lessons:
         exercises = list(dict.fromkeys(mark.id for work in lesson.works for mark in work.marks))
         head += [f"{lesson.name} status", f"{lesson.name} score", f"{lesson.name} of", *exercises]
@@ -349,7 +352,7 @@ def _csv(rows: Iterable[list]) -> str:
 def _link(name: str, text: str, out: Path | None) -> str:
     """Return the address of a table: the table itself, or a file beside the page when that would be too long."""
     data = text.encode("utf-8-sig", errors="backslashreplace")  # spreadsheets know UTF-8 by its mark
-    if out is not None and len(data) > MOST_IN_LINK:
+    if out is not None and len(data) > MAX_IN_LINK:
         (out / f"report-{name}.csv").write_bytes(data)
         return f"report-{name}.csv"
     return "data:text/csv;charset=utf-8;base64," + base64.b64encode(data).decode()

@@ -23,8 +23,7 @@ from course_lib.judging.case import Outcome
 START_SECONDS = 60.0
 CELL_SECONDS = 20.0
 MAX_REPLY = 64 * 2**20
-MAX_MARKS = 6_000_000  # commas and brackets in a reply: each may become an object of the grader's
-NOT_DEFINED = "NameError: `{}` is not defined."
+MAX_PUNCTUATION = 6_000_000  # commas and brackets in a reply: each may become an object of the grader's
 
 
 class SessionEnded(Exception):
@@ -33,6 +32,10 @@ class SessionEnded(Exception):
     def __init__(self, why: str, sentence: str) -> None:
         super().__init__(sentence)
         self.why, self.sentence = why, sentence
+
+
+class NotDefined(Exception):
+    """The student's cells define no such name."""
 
 
 class SandboxUnavailable(RuntimeError):
@@ -107,12 +110,12 @@ class Session:
 
         most  bytes of the reply; a longer one ends the session
 
-        Raises SessionEnded like `run`.
+        Raises NotDefined when there is nothing of that name, and SessionEnded like `run`.
         """
         request = {"do": "probe", "name": name, "setup": setup, "probe": probe_source, "withheld": list(withheld)}
         reply = self._ask({**request, "arguments": wire.encode(arguments)}, seconds, most)
         if reply.get("missing") is True:
-            return Outcome(raised=("NameError", "Exception"), complaint=NOT_DEFINED.format(name))
+            raise NotDefined(name)
         try:
             return Outcome.from_document(reply)
         except wire.WireError as problem:
@@ -168,7 +171,7 @@ class Session:
         if length > most:
             raise SessionEnded("died", f"It returned more than {most / 2**20:.0f} MB.")
         body = self._read(length, deadline, seconds)
-        if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_MARKS:
+        if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_PUNCTUATION:
             return {}
         try:
             reply = json.loads(body)

@@ -18,10 +18,11 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 
 if sys.platform == "linux":
     sys.path.insert(0, str(Path(__file__).parent))
-    import confine  # stands beside this file, which is started by path
+    import confine  # type: ignore[import-not-found]  # beside this file, which is started by path
 
     del sys.path[0]
 
@@ -91,7 +92,7 @@ class Student:
         with capture_output() as captured:
             result = self.shell.run_cell(source, store_history=True)
         error = result.error_before_exec or result.error_in_exec
-        outputs = []
+        outputs: list[dict[str, Any]] = []
         if captured.stdout and error is None:  # with an error, IPython has printed the traceback there too
             outputs.append({"output_type": "stream", "name": "stdout", "text": captured.stdout[:20_000]})
         if captured.stderr and error is None:
@@ -132,7 +133,7 @@ class Student:
 
 
 @functools.cache
-def _probe(setup: str, source: str) -> object:
+def _probe(setup: str, source: str) -> Any:
     """Return the probe that these sources define, made once and not for each case."""
     from course_lib.judging.exercise import Exercise, ExerciseId
 
@@ -247,7 +248,8 @@ def main() -> None:
             return
         request = json.loads(message)
         if "fork" in request:
-            child = _fork(student, library, *descriptors, request["fork"], request["sandbox"])
+            requests, replies = descriptors
+            child = _fork(student, library, requests, replies, request["fork"], request["sandbox"])
             for descriptor in descriptors:
                 os.close(descriptor)
             children += 1

@@ -160,7 +160,7 @@ def _say_in_more_steps(function: ast.FunctionDef, draw: random.Random) -> None:
 
 def _name_a_part(statement: ast.Return | ast.Assign, number: int, draw: random.Random) -> ast.stmt | None:
     """Replace a call or an operation inside a statement by a name; return the assignment that goes before it."""
-    places = list(_parts(statement.value))
+    places = list(_parts(statement.value)) if statement.value else []
     if not places:
         return None
     parent, field, index = draw.choice(places)
@@ -191,13 +191,15 @@ def _assign(name: str, value: ast.expr) -> ast.Assign:
 
 
 def _break(tree: ast.Module, fault: str) -> None:
-    returns = [node for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None]
+    returns = [(node, node.value) for node in ast.walk(tree) if isinstance(node, ast.Return) and node.value is not None]
     if not returns:
         tree.body.append(ast.parse("not_defined_anywhere").body[0])
     elif fault == "crash":
-        returns[-1].value = ast.Attribute(returns[-1].value, "shpae", ast.Load())
+        last, value = returns[-1]
+        last.value = ast.Attribute(value, "shpae", ast.Load())
     else:
-        returns[-1].value = ast.Tuple([returns[-1].value, returns[-1].value], ast.Load())
+        last, value = returns[-1]
+        last.value = ast.Tuple([value, value], ast.Load())
 
 
 def _open_names(function: ast.FunctionDef) -> None:

@@ -7,7 +7,7 @@ one's code with names and comments of their own, or a function of `course_lib`.
 
 import ast
 import functools
-import importlib.util
+import importlib
 import json
 import math
 import random
@@ -19,6 +19,7 @@ from pathlib import Path
 from autograder.authoring.build import student_notebook
 from autograder.authoring.lesson import AuthoredExercise, Lesson
 from autograder.simulation.rewriting import Version, rewritten
+from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.forbidden import forbidden_in
 
 FIRST = (
@@ -163,7 +164,7 @@ class _Sheet:
         cells, checks = [], 0
         for role, exercise, (before, after) in self.cells:
             if role in ("exercise", "answer"):
-                text = self.tasks[exercise].answer(author, student, hand)
+                text = self.tasks[ExerciseId(exercise)].answer(author, student, hand)
                 before = before + json.dumps(text.splitlines(keepends=True), ensure_ascii=False) + after
             if role == "check":
                 checks += 1
@@ -270,7 +271,7 @@ def _mentions(source: str, name: str) -> bool:
 def _library_source(dotted: str) -> str:
     """Return a function or class of the library with the private things of its module that it uses."""
     module, _, name = dotted.rpartition(".")
-    text = Path(importlib.util.find_spec(module).origin).read_text(encoding="utf-8")
+    text = Path(str(importlib.import_module(module).__file__)).read_text(encoding="utf-8")
     there: dict[str, ast.stmt] = {}
     for node in ast.parse(text).body:
         names = [node.name] if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else []
@@ -278,9 +279,9 @@ def _library_source(dotted: str) -> str:
         there |= dict.fromkeys(names, node)
     wanted, found = [name], []
     while wanted:
-        node = there.get(wanted.pop())
-        if node is not None and node not in found:
-            found.append(node)
-            wanted += [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and n.id.startswith("_")]
+        used = there.get(wanted.pop())
+        if used is not None and used not in found:
+            found.append(used)
+            wanted += [n.id for n in ast.walk(used) if isinstance(n, ast.Name) and n.id.startswith("_")]
     ordered = sorted(found, key=lambda node: node.lineno)
     return "\n\n\n".join(ast.get_source_segment(text, node) or "" for node in ordered)

@@ -6,7 +6,7 @@ import sys
 from typing import Any, TypeVar
 
 from course_lib.checks import progress, public
-from course_lib.checks.render import AnswerView, CheckView, put
+from course_lib.checks.render import AnswerView, CheckView, Remark, put
 from course_lib.judging.case import Outcome
 from course_lib.judging.exercise import Exercise, ExerciseId, PublicExercise, read_cases
 from course_lib.judging.forbidden import forbidden_in, forbidden_sentence
@@ -56,20 +56,20 @@ def yours(id: str, tested: T) -> T:
     names = sys._getframe(1).f_globals
     result, note = _judge_in(entry, names)
     if result.verdict == VerdictKind.PASSED and not note:
-        print(f"Using your own {entry.exercise.name}.")
+        put(Remark(f"Using your own {entry.exercise.name}."))
         return names[entry.exercise.name]
-    print(f"Using the course's {entry.exercise.name} until yours passes its check.")
+    put(Remark(f"Using the course's {entry.exercise.name} until yours passes its check."))
     return tested
 
 
 def _find(id: str) -> PublicExercise:
-    lesson = ExerciseId(id).lesson
-    if not ExerciseId(id).name:
+    known = ExerciseId(id)
+    if not known.name:
         raise ValueError(f"An exercise is called `lesson.name`, as in “information.entropy”; got {id!r}.")
-    exercises = public.find(lesson).exercises
+    exercises = public.find(known.lesson).exercises
     if id not in exercises:
         raise ValueError(f"There is no exercise {id!r}. This lesson has: {', '.join(exercises)}.")
-    return exercises[id]
+    return exercises[known]
 
 
 def _judge_in(entry: PublicExercise, names: dict[str, Any]) -> tuple[Verdict, str]:
@@ -118,7 +118,7 @@ def _judge(entry: PublicExercise, names: dict[str, Any]) -> Verdict:
     if entry.cases is None:
         raise ValueError(f"{exercise.id} has no public cases; the case file is damaged.")
     got = [run_probe(student, exercise.probe, case.arguments, exercise.withheld) for case in entry.cases.cases]
-    if not source and all("is not started yet" in outcome.complaint for outcome in got):
+    if not source and all("NotImplementedError" in outcome.raised for outcome in got):
         return zero(exercise, VerdictKind.NOT_STARTED, "Not started yet.")
     return judge_exercise(exercise, entry.cases, got)
 

@@ -26,6 +26,19 @@ def put(view: Any) -> None:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """A sentence about whose code is used, for whoever works in the notebook; slides leave it out."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, str], dict[str, str]]:
+        return {"text/plain": self.text}, {"course": "remark"}
+
+
+@dataclass(frozen=True)
 class CheckView:
     """The result of one check.
 

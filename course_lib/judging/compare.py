@@ -10,7 +10,7 @@ from torch import Tensor
 _HALF = (torch.float16, torch.bfloat16)
 # A number near 0 among large ones is a sum that cancelled: it is off by a few roundings of the large ones, 16 of them
 # here (float32), on another processor or by another right road. Above 1,000 no number makes room for others.
-_CANCELLED, _LARGEST_SCALE = 2e-6, 1000.0
+_CANCELLED, _MAX_SCALE = 2e-6, 1000.0
 
 
 def compare(
@@ -155,7 +155,7 @@ def _least_atol(want: Tensor) -> float:
     sizes = want.abs()
     sizes = sizes[sizes.isfinite()]
     scale = float(sizes.max()) if sizes.numel() > 1 else 0.0
-    return max(1e-6, _CANCELLED * min(scale, _LARGEST_SCALE))
+    return max(1e-6, _CANCELLED * min(scale, _MAX_SCALE))
 
 
 def _tensors(expected: Tensor, got: Any, rtol: float | None, atol: float | None, where: str) -> Literal[True] | str:

@@ -134,7 +134,7 @@ class PublicLesson:
     name: str
     title: str
     version: str
-    exercises: dict[str, PublicExercise]
+    exercises: dict[ExerciseId, PublicExercise]
 
 
 def write_public(lesson: PublicLesson) -> str:
@@ -155,12 +155,12 @@ def read_public(path: Path) -> PublicLesson:
     """Return the lesson of a public case file. Raises ValueError, naming the file, when it is not one."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        exercises = {}
+        exercises: dict[ExerciseId, PublicExercise] = {}
         for id, entry in document["exercises"].items():
             cases = entry.pop("cases")
             entry = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
             exercise = Exercise(id=ExerciseId(id), setup=document["setup"], **entry)
-            exercises[id] = PublicExercise(exercise, cases and read_cases(cases))
+            exercises[exercise.id] = PublicExercise(exercise, cases and read_cases(cases))
         return PublicLesson(document["lesson"], document["title"], document["version"], exercises)
     except (AttributeError, KeyError, TypeError, ValueError) as problem:
         raise ValueError(f"{path} is not a public case file of this course ({problem!r}).") from problem

@@ -76,9 +76,17 @@ def run_probe(student: Any, probe: Probe | None, arguments: dict[str, Any], with
         except wire.WireError as error:  # not a ValueError of the student's: no case that must raise may pass by it
             return Outcome(raised=("WireError",), complaint=complaint(error))
         except BaseException as error:
-            return Outcome(raised=_types(error), complaint=complaint(error))
+            raised = _types(MemoryError()) if _is_out_of_memory(error) else _types(error)
+            return Outcome(raised=raised, complaint=complaint(error))
     changed = [name for name in arguments if not _same(arguments[name], case.get(name))]
     return Outcome(value, (), tuple(changed))
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch could not allocate what it was asked for; on a CPU it has no exception for that but these words."""
+    return isinstance(error, torch.OutOfMemoryError) or (
+        type(error) is RuntimeError and "DefaultCPUAllocator" in str(error)
+    )
 
 
 def _types(error: BaseException) -> tuple[str, ...]:

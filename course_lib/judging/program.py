@@ -42,9 +42,9 @@ def defined_names(tree: ast.Module) -> set[str]:
 
 def _same_scope(node: ast.AST) -> list[ast.AST]:
     """Return the nodes below this one that do not stand inside a function, class, lambda or comprehension."""
-    inner = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-    inner += (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-    found = []
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+    inner = (*functions, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+    found: list[ast.AST] = []
     for child in ast.iter_child_nodes(node):
         found.append(child)
         if not isinstance(child, inner):

@@ -23,7 +23,7 @@ from tests.arena.run import ROOT, children_of
 from tests.arena.secrets import CANARIES, hidden_numbers
 
 SECRET = CANARIES["the grader's environment"]
-MOST_SECONDS = 900
+MAX_SECONDS = 900
 
 
 @dataclass
@@ -96,7 +96,7 @@ def hold(folder: Path, user: str = "") -> Contest:
 
 def _run(folder: Path, user: str, *cases: str) -> subprocess.CompletedProcess:
     prepared = prepare(folder, user)
-    return subprocess.run(command(folder, *cases), capture_output=True, text=True, timeout=MOST_SECONDS, **prepared)
+    return subprocess.run(command(folder, *cases), capture_output=True, text=True, timeout=MAX_SECONDS, **prepared)
 
 
 def prepare(folder: Path, user: str = "") -> dict:

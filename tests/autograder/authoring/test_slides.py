@@ -74,7 +74,8 @@ def test_a_demo_shows_its_page_before_its_picture_and_its_picture_before_its_tex
     rich = {"text/html": "<b>page</b>", "image/png": "aGk=", "text/plain": "words"}
     outputs = [
         new_output("stream", name="stderr", text="a warning"),
-        new_output("stream", name="stdout", text="Using your own entropy.\n10 %\r100 %\n"),
+        new_output("display_data", {"text/plain": "Using your own entropy."}, metadata={"course": "remark"}),
+        new_output("stream", name="stdout", text="10 %\r100 %\n"),
         new_output("display_data", data=rich),
         new_output("display_data", data={"image/png": "aGk=", "text/plain": "figure"}),
         new_output("display_data", data={"application/vnd.jupyter.widget-view+json": {}, "text/plain": "VBox()"}),

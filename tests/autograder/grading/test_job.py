@@ -4,7 +4,7 @@ import nbformat
 import pytest
 
 import autograder.grading.job as job
-from autograder.grading.job import MOST_TRIES, Job, do
+from autograder.grading.job import MAX_TRIES, Job, do
 from autograder.sandbox.session import Session
 from autograder.sandbox.warm import ParentDied
 
@@ -76,14 +76,14 @@ def kill_parent(times, monkeypatch):
 
 
 def test_a_warm_parent_that_is_killed_costs_no_mark(graded, graded_students, hand_over, solved, monkeypatch):
-    kill_parent(MOST_TRIES - 1, monkeypatch)
+    kill_parent(MAX_TRIES - 1, monkeypatch)
     assert do(graded, hand_over("ada", solved())).grading.score == HONEST
-    assert graded_students == ["ada"] * MOST_TRIES
+    assert graded_students == ["ada"] * MAX_TRIES
 
 
 def test_one_that_is_killed_again_and_again_is_the_graders_fault_and_says_so(
     graded, graded_students, hand_over, solved, monkeypatch
 ):
-    kill_parent(MOST_TRIES, monkeypatch)
+    kill_parent(MAX_TRIES, monkeypatch)
     with pytest.raises(ParentDied, match="--jobs"):
         do(graded, hand_over("ada", solved()))

@@ -19,7 +19,7 @@ from autograder.report.graded_class import ADDED, ClassLesson, Mark, Work, read_
 from autograder.report.lookalikes import Source
 from autograder.report.report import report_page, without_comments
 from course_lib.judging.exercise import ExerciseId
-from course_lib.judging.verdict import VerdictKind
+from course_lib.judging.verdict import VerdictKind, with_help
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
 NOW = datetime(2026, 3, 4, 10, 0)
@@ -120,8 +120,10 @@ def test_marks_are_spread_over_ten_bins_and_what_waits_for_a_person_is_left_out(
 
 
 def test_a_hint_is_shown_without_the_note_about_one_students_prerequisites():
-    judged = " (Judged with the course's own `mean`, since yours does not pass.)"
-    works = [work("a", mark("entropy", VerdictKind.MISTAKE, mistake="bits", message=BITS + judged))]
+    helped = ("mean",)
+    message = with_help(BITS, helped)
+    assert "Judged with" in message
+    works = [work("a", mark("entropy", VerdictKind.MISTAKE, mistake="bits", message=message, helped=helped))]
     assert BITS in page_of(*works) and "Judged with" not in page_of(*works)
 
 
@@ -249,7 +251,7 @@ def test_no_cell_of_a_table_is_a_formula():
 
 
 def test_a_table_too_long_for_an_address_lies_beside_the_page(tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "MOST_IN_LINK", 100)
+    monkeypatch.setattr(report, "MAX_IN_LINK", 100)
     page = page_of(*(work(f"s{n}", mark("a")) for n in range(50)), out=tmp_path)
     assert 'href="report-marks.csv"' in page
     assert (tmp_path / "report-marks.csv").read_text(encoding="utf-8-sig").count("\n") == 51
