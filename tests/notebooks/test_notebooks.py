@@ -1,4 +1,7 @@
-"""The student notebooks: what solutions/ builds to, valid for nbgrader, running from top to bottom in any state, true."""
+"""The student notebooks: what solutions/ builds to, valid for nbgrader, right with the references, and true.
+
+`tests/learner` runs them as students get them.
+"""
 
 import json
 import os
@@ -68,18 +71,17 @@ def test_links_to_other_lessons_lead_somewhere(path: Path):
     assert [name for name in linked if not (ROOT / "notebooks" / name).is_file()] == []
 
 
-def _run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_references: bool):
+def _run_with_references(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COURSE_HOME", str(tmp_path))
     monkeypatch.setenv("COURSE_BUDGET", "full" if FULL else "short")
     monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
     notebook = nbformat.read(ROOT / "notebooks" / f"{path.stem}.ipynb", as_version=4)
-    if with_references:
-        lesson = read_lesson(path)
-        for cell in notebook.cells:
-            if cell.metadata.get("course", {}).get("role") == "exercise":
-                name = cell.metadata["course"]["exercise"].split(".", 1)[1]
-                cell.source = lesson.exercises[name].reference
-        notebook.cells.append(new_code_cell(measuring_cell(lesson.claims, compare=FULL)))
+    lesson = read_lesson(path)
+    for cell in notebook.cells:
+        if cell.metadata.get("course", {}).get("role") == "exercise":
+            name = cell.metadata["course"]["exercise"].split(".", 1)[1]
+            cell.source = lesson.exercises[name].reference
+    notebook.cells.append(new_code_cell(measuring_cell(lesson.claims, compare=FULL)))
     client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT / "notebooks")}})
     client.execute()  # raises at the first cell that fails
     return notebook
@@ -96,13 +98,6 @@ def _verdicts(notebook) -> dict[str, str]:
     return shown
 
 
-@pytest.mark.slow
-@every_lesson
-def test_it_runs_from_top_to_bottom_untouched_and_says_not_started(path: Path, tmp_path: Path, monkeypatch):
-    shown = _verdicts(_run(path, tmp_path, monkeypatch, with_references=False))
-    assert shown and set(shown.values()) == {"not started"}
-
-
 def _unmet(notebook) -> list[str]:
     """What the measuring cell found: claims in the prose that the lesson's own cells do not bear out."""
     return json.loads(notebook.cells[-1].outputs[-1].text)
@@ -111,7 +106,7 @@ def _unmet(notebook) -> list[str]:
 @pytest.mark.slow
 @every_lesson
 def test_with_the_reference_every_check_passes_and_every_claim_in_the_prose_holds(path: Path, tmp_path, monkeypatch):
-    notebook = _run(path, tmp_path, monkeypatch, with_references=True)
+    notebook = _run_with_references(path, tmp_path, monkeypatch)
     shown = _verdicts(notebook)
     assert shown and set(shown.values()) == {"passed"}
     assert _unmet(notebook) == []  # on the short budget: every expression can be evaluated
