@@ -37,7 +37,7 @@ class GradingExporter(NotebookExporter):
     sandbox = Enum(
         ("auto", "strict", "none"),
         "auto",
-        help="How a student's process is shut in: auto demands no files, no network and no forks, strict demands every "
+        help="How a student's process is sandboxed: auto demands no files, no network and no forks, strict demands every "
         "layer, none is no isolation.",
     ).tag(config=True)
 

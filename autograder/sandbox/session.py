@@ -43,7 +43,7 @@ class SandboxUnavailable(RuntimeError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(
-            f"Students' code cannot be shut in on this machine: {problem}\n"
+            f"Students' code cannot be sandboxed on this machine: {problem}\n"
             "Grade as root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1; on Ubuntu also "
             "kernel.apparmor_restrict_unprivileged_userns=0), or grade people whom you trust with --sandbox none."
         )

@@ -24,7 +24,7 @@ from course_lib.embeddings import (
 from course_lib.embeddings.word2vec import cbow_gradients, skipgram_gradients
 from tests.random_inputs import generator
 
-gensim = pytest.importorskip("gensim")
+gensim = pytest.importorskip("gensim", reason="gensim is not installed; it has no wheel for Python 3.14")
 from gensim.models import FastText, KeyedVectors  # noqa: E402
 from gensim.models import Word2Vec as GensimWord2Vec  # noqa: E402
 from gensim.models.fasttext import compute_ngrams, compute_ngrams_bytes, ft_hash_bytes, ft_ngram_hashes  # noqa: E402
