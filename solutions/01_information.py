@@ -13,7 +13,7 @@
 r"""
 # How surprised should a model be?
 
-Two readers see the sentence *the mouse ate the cheese* one word at a time, and before each word they bet on what comes. One knows nothing but the 348 words of the language. The other
+Two readers see the sentence *the mouse ate the cheese* one word at a time, and before each word they bet on what comes. One knows nothing but the {{348 = V}} words of the language. The other
 knows exactly how mice, cheese and sentences work. After each word we measure how surprised they are, in a unit that we shall define.
 
 The picture below is the whole lesson. A bar is a **surprise**. The mean of a reader's bars is their **cross-entropy**. It is the number that every language model you will
@@ -42,8 +42,8 @@ ids = world.encode(" ".join(text))
 knows_all = [-math.log(world.next_token_probs(ids[:t])[ids[t]]) for t in range(len(ids))]
 knows_nothing = [math.log(len(world.vocabulary))] * len(ids)
 figure = figures.surprise_by_token(text, {"knows nothing": knows_nothing, "knows the world": knows_all})
-show(figure, alt="Surprise at each of six tokens. Who knows nothing is equally surprised each time, 5.85 nats. "
-     "Who knows the world is surprised at 'mouse' and 'ate' and hardly at 'cheese'; the mean is a quarter of that.")  # fmt: skip
+show(figure, alt=f"Surprise at each of six tokens. Who knows nothing is equally surprised each time, {knows_nothing[0]:.2f} nats. "
+     f"Who knows the world is most surprised at '{text[knows_all.index(max(knows_all))]}', and {sum(knows_all) / 6:.2f} nats on average.")  # fmt: skip
 
 # %% [markdown]
 r"""
@@ -55,7 +55,7 @@ r"""
 - derive both classification losses from maximum likelihood, and write them so that their gradients are right too;
 - tell a model that has learned from a model that has memorised, and place the first two models on the course's scoreboard.
 
-Time: about two hours. It builds on [00 Start here](00_start_here.ipynb). Logarithms are natural, so surprises are in **nats**, except where bits are named: 1 bit is $\ln 2 \approx 0.6931$ nats.
+Time: about two hours. It builds on [00 Start here](00_start_here.ipynb). Logarithms are natural, so surprises are in **nats**, except where bits are named: 1 bit is $\ln 2 \approx {{0.6931 = math.log(2)}}$ nats.
 
 ## 1. A language model is a probability distribution
 
@@ -99,7 +99,7 @@ for longest in (1, 2, 3, 10, 50):
 
 # %% [markdown]
 r"""
-With `<eos>` the sum is $1 - 0.8^{L}$ for texts of at most $L$ tokens: it approaches 1 and leaves a share for longer texts.
+With `<eos>` the sum is {{$1 - 0.8^{L}$ : abs(with_end - (1 - 0.8**longest)) < 1e-9}} for texts of at most $L$ tokens: it approaches 1 and leaves a share for longer texts.
 
 ## 2. Surprise
 
@@ -108,7 +108,8 @@ each tells. Probabilities of independent events multiply. What turns products in
 
 $$s(p) = -\log p .$$
 
-By hand: the surprise of an event of probability $\tfrac18$ is $\log 8 \approx 2.0794$ nats, three times that of a fair coin ($\log 2 \approx 0.6931$). In bits: 3 and 1. A certain event has surprise 0. An impossible event that happens
+By hand: the surprise of an event of probability $\tfrac18$ is $\log 8 \approx {{2.0794 = surprisal(torch.tensor(1 / 8))}}$ nats, three times that of a fair coin ($\log 2 \approx {{0.6931 = surprisal(torch.tensor(1 / 2))}}$).
+In bits: {{3 = -math.log2(1 / 8)}} and {{1 = -math.log2(1 / 2)}}. A certain event has surprise 0. An impossible event that happens
 anyway is infinitely surprising, and for a model that is no exaggeration: it had promised that this would never be seen.
 
 ### Exercise · surprisal
@@ -165,7 +166,8 @@ def surprisal(p):
 
 # %% [markdown]
 r"""
-Where does the Eiffel Tower stand? The world says Paris with probability 0.97; its people err in three sentences of a hundred, and those three are shared by 13 other cities.
+Where does the Eiffel Tower stand? The world says Paris with probability {{0.97 = city.max()}}; its people err in {{three sentences of a hundred : abs(1 - city.max() - 0.03) < 1e-4}}, and those three are shared
+by {{13 = (city > 0).sum() - 1}} other cities.
 """
 
 # %%
@@ -184,7 +186,8 @@ Before the word comes, which surprise should you expect? Outcome $x$ comes with 
 $$H(p) = -\sum_{x=1}^{V} p(x) \log p(x) = \sum_{x=1}^{V} p(x) \log \frac{1}{p(x)} .$$
 
 By hand: a mouse looks under the table and finds cheese, bread, corn or a shoe with probabilities $\tfrac12, \tfrac14, \tfrac18, \tfrac18$. The surprises are 1, 2, 3, 3 bits, their mean is
-$\tfrac12 \cdot 1 + \tfrac14 \cdot 2 + \tfrac18 \cdot 3 + \tfrac18 \cdot 3 = 1.75$ bits $\approx 1.2130$ nats. Four *equally* likely finds would give 2 bits: knowing the mouse's table has saved a quarter of a bit.
+$\tfrac12 \cdot 1 + \tfrac14 \cdot 2 + \tfrac18 \cdot 3 + \tfrac18 \cdot 3 = {{1.75 = in_bits}}$ bits $\approx {{1.2130 = entropy(table)}}$ nats. Four *equally* likely finds would give {{2 = entropy(torch.ones(4) / 4) / math.log(2)}} bits: knowing the mouse's table
+has saved {{a quarter of a bit : abs(2 - in_bits - 0.25) < 1e-6}}.
 
 What an impossible outcome contributes is $0 \cdot \log 0$. As $p \to 0$, $p \log p \to 0$, so it counts as 0. Floating point disagrees:
 """
@@ -268,7 +271,7 @@ coin_explorer(0.9)
 
 # %% [markdown]
 r"""
-Near the ends the rare side surprises without bound, but it comes so seldom that its share $p \log \tfrac1p$ vanishes. The maximum, $\log 2$ nats or 1 bit, is the fair coin. In general
+Near the ends the rare side surprises without bound, but it comes so seldom that its share $p \log \tfrac1p$ vanishes. The maximum, $\log 2$ nats or {{1 = entropy(torch.tensor([0.5, 0.5])) / math.log(2)}} bit, is the fair coin. In general
 $0 \le H(p) \le \log V$, and only the uniform distribution reaches $\log V$.
 
 ### What entropy is good for: nobody can write shorter
@@ -282,15 +285,17 @@ code = huffman_code(finds)
 bits = encode(["cheese", "shoe", "bread", "cheese"], code)
 print(code, "\n", bits, "→", decode(bits, code))
 my_entropy = yours("information.entropy", information.entropy)
-in_bits = my_entropy(torch.tensor(list(finds.values()))) / math.log(2)
+table = torch.tensor(list(finds.values()))
+in_bits = my_entropy(table) / math.log(2)
 print(f"mean length {mean_length(code, finds):.3f} bits, entropy {in_bits:.3f} bits")
 
 # %% [markdown]
 r"""
-Each codeword is as long as its symbol's surprise in bits, and the mean length *is* the entropy. This is Shannon's bound: no code that can be decoded uses fewer bits per symbol, on average, than the entropy. Huffman's code stays below
+Each codeword is {{as long as its symbol's surprise in bits : all(len(code[x]) == -math.log2(p) for x, p in finds.items())}}, and the mean length
+{{*is* the entropy : abs(mean_length(code, finds) - in_bits) < 1e-6}}. This is Shannon's bound: no code that can be decoded uses fewer bits per symbol, on average, than the entropy. Huffman's code stays below
 $H + 1$.
 
-That 1 hurts when the entropy is small. A coin that shows heads 9 times in 10 has $H \approx 0.469$ bits, but a codeword cannot be shorter than 1 bit. The way out is to code several tosses together: the loss of at most one bit is then shared by the
+That 1 hurts when the entropy is small. A coin that shows heads 9 times in 10 has $H \approx {{0.469 = coin_bits}}$ bits, but a codeword cannot be shorter than 1 bit. The way out is to code several tosses together: the loss of at most one bit is then shared by the
 whole block.
 """
 
@@ -300,13 +305,14 @@ per_toss = {}
 for n in range(1, 7):
     several = blocks(coin, n)  # the 2ⁿ results of n tosses
     per_toss[n] = mean_length(huffman_code(several), several) / n
-show(figures.bits_per_symbol(per_toss, 0.468996), alt="Bits per toss fall from 1.000 for single tosses to 0.470 for blocks of six; "
-     "the entropy, 0.469 bits, is a line below all bars.")  # fmt: skip
+coin_bits = my_entropy(torch.tensor(list(coin.values()))).item() / math.log(2)
+show(figures.bits_per_symbol(per_toss, coin_bits), alt=f"Bits per toss fall from {per_toss[1]:.3f} for single tosses to {per_toss[6]:.3f} "
+     f"for blocks of six; the entropy, {coin_bits:.3f} bits, is a line below all bars.")  # fmt: skip
 
 # %% [markdown]
 r"""
 A language model plus a coder of this kind is a compressor, and low entropy means structure: text that a good model can predict is text that it can shorten. Shannon (1951) let people guess the next letter of English and concluded
-that a letter carries about 0.6 to 1.3 bits, where 27 equally likely letters (with the blank) would carry $\log_2 27 \approx 4.75$.
+that a letter carries about 0.6 to 1.3 bits, where 27 equally likely letters (with the blank) would carry $\log_2 27 \approx {{4.75 = math.log2(27)}}$.
 
 ## 4. The wrong model: cross-entropy and KL divergence
 
@@ -315,7 +321,8 @@ A model $q$ bets; the words come from $p$. Outcome $x$ still comes with probabil
 $$H(p, q) = -\sum_{x=1}^{V} p(x) \log q(x).$$
 
 In code: the mean length when the code was made for $q$ and the messages come from $p$. By hand: a model expects bread under the table, $q = (\tfrac18, \tfrac12, \tfrac14, \tfrac18)$ for cheese, bread, corn, shoe. Its surprises are 3, 1, 2, 3 bits, and
-$H(p, q) = \tfrac12 \cdot 3 + \tfrac14 \cdot 1 + \tfrac18 \cdot 2 + \tfrac18 \cdot 3 = 2.375$ bits $\approx 1.6462$ nats. Who knows the table pays 1.75 bits.
+$H(p, q) = \tfrac12 \cdot 3 + \tfrac14 \cdot 1 + \tfrac18 \cdot 2 + \tfrac18 \cdot 3 = {{2.375 = cross_entropy(table, table[[2, 0, 1, 3]]) / math.log(2)}}$ bits $\approx {{1.6462 = cross_entropy(table, table[[2, 0, 1, 3]])}}$ nats. Who knows the table pays
+{{1.75 = in_bits}} bits.
 
 What if $q(x) = 0$? If $p(x) > 0$, it will happen, and the cross-entropy is infinite. If $p(x) = 0$ too, it never happens and counts as 0.
 
@@ -395,7 +402,7 @@ and therefore
 
 $$\boxed{\,H(p, q) = H(p) + \mathrm{KL}(p \,\|\, q)\,}$$
 
-**cross-entropy = what the world is + what the model lacks.** By hand, in bits: $2.375 = 1.75 + 0.625$.
+**cross-entropy = what the world is + what the model lacks.** By hand, in bits: $2.375 = 1.75 + {{0.625 = kl_divergence(table, table[[2, 0, 1, 3]]) / math.log(2)}}$.
 
 The divergence is never negative. Since $\log u \le u - 1$ for each $u > 0$, with equality only at $u = 1$,
 
@@ -403,7 +410,8 @@ $$-\mathrm{KL}(p \,\|\, q) = \sum_{x:\,p(x)>0} p(x) \log \frac{q(x)}{p(x)} \;\le
 
 and it is 0 only for $q = p$. So $H(p)$ is the floor of the cross-entropy, and training, which can change $q$ and not $p$, lowers the divergence and nothing else.
 
-Neither of the two is a *distance*, though you will read so. Not symmetric: with the table's numbers, $\mathrm{KL}(p\|q) = 0.625$ bits and $\mathrm{KL}(q\|p) = 0.5$ bits. And the cross-entropy of a perfect model is $H(p, p) = H(p)$, which is not 0.
+Neither of the two is a *distance*, though you will read so. Not symmetric: with the table's numbers, $\mathrm{KL}(p\|q) = {{0.625 = kl_divergence(table, table[[2, 0, 1, 3]]) / math.log(2)}}$ bits and
+$\mathrm{KL}(q\|p) = {{0.5 = kl_divergence(table[[2, 0, 1, 3]], table) / math.log(2)}}$ bits. And the cross-entropy of a perfect model is $H(p, p) = H(p)$, which is not 0.
 
 ### Exercise · kl_divergence
 """
@@ -484,12 +492,25 @@ How much should it put on Paris? Find the lowest point of each curve, then push 
 
 # %%
 cities = ["Paris", "Rome", "London", "Berlin", "Prague", "Athens"]
-divergence_explorer(torch.tensor([0.45, 0.45, 0.025, 0.025, 0.025, 0.025]), cities, peak=0, weight=0.6)
+story = torch.tensor([0.45, 0.45, 0.025, 0.025, 0.025, 0.025])
+divergence_explorer(story, cities, peak=0, weight=0.6)
+
+# %%
+my_kl = yours("information.kl_divergence", information.kl_divergence)
+on_paris = torch.linspace(0.01, 1, 100)
+models = torch.stack([on_paris, *[(1 - on_paris) / 5] * 5], -1)  # (100, 6): the other five cities share the rest
+forward, backward = my_kl(story.expand(100, 6), models), my_kl(models, story.expand(100, 6))
+for name, divergence in (("KL(p‖q)", forward), ("KL(q‖p)", backward)):
+    best = divergence.argmin()
+    print(
+        f"{name} is lowest, {divergence[best]:.3f} nats, with {on_paris[best]:.2f} on Paris; with 1.00: {divergence[-1]:.3f}"
+    )
 
 # %% [markdown]
 r"""
-$\mathrm{KL}(p\|q)$, the one that training lowers, asks the model to **leave nothing out that happens**: its best model gives Paris 0.45, exactly as the world does, and a model that gives everything to Paris pays infinitely. $\mathrm{KL}(q\|p)$
-asks the model to **say nothing that does not happen**: its best model puts about 0.67 on Paris and would rather forget about Rome than babble of Berlin. You meet this second direction again when models are tuned with rewards (lesson 20).
+$\mathrm{KL}(p\|q)$, the one that training lowers, asks the model to **leave nothing out that happens**: its best model gives Paris {{0.45 = on_paris[forward.argmin()]}}, exactly as the world does, and a model that gives everything to Paris
+{{pays infinitely : forward[-1] == math.inf}}. $\mathrm{KL}(q\|p)$
+asks the model to **say nothing that does not happen**: its best model puts about {{0.67 = on_paris[backward.argmin()] ± 0.01}} on Paris and would rather forget about Rome than babble of Berlin. You meet this second direction again when models are tuned with rewards (lesson 20).
 
 ### Question · which_direction
 
@@ -519,14 +540,14 @@ which_direction = "d"
 r"""
 ## 5. Perplexity: as unsure as between how many?
 
-“1.4 nats per word” is hard to feel. Undo the logarithm. A model gave the $N$ tokens that really came the probabilities $q_1, \dots, q_N$. Its mean surprise is $-\tfrac1N \sum_i \log q_i$, and
+“{{1.4 = sum(knows_all) / len(knows_all)}} nats per word” is hard to feel. Undo the logarithm. A model gave the $N$ tokens that really came the probabilities $q_1, \dots, q_N$. Its mean surprise is $-\tfrac1N \sum_i \log q_i$, and
 
 $$\mathrm{PP} = \exp\Bigl( -\frac1N \sum_{i=1}^{N} \log q_i \Bigr)$$
 
-is its **perplexity**: a model of perplexity 8 is as unsure, on average, as somebody who chooses among 8 equally likely tokens. By hand: for probabilities $\tfrac12, \tfrac14, \tfrac18$ the mean surprise is 2 bits, and the perplexity is $2^2 = 4$, in whatever unit you
+is its **perplexity**: a model of perplexity 8 is as unsure, on average, as somebody who chooses among 8 equally likely tokens. By hand: for probabilities $\tfrac12, \tfrac14, \tfrac18$ the mean surprise is 2 bits, and the perplexity is $2^2 = {{4 = perplexity(torch.tensor([1 / 2, 1 / 4, 1 / 8]).log())}}$, in whatever unit you
 computed, as long as base and exponential match: $e^{\text{nats}} = 2^{\text{bits}}$.
 
-The mean stands *inside* the exponential. The mean of $1/q_i$ would be $(2 + 4 + 8)/3 \approx 4.67$, which one rare token can blow up; and a mean of the perplexities of sentences or batches is wrong for the same reason.
+The mean stands *inside* the exponential. The mean of $1/q_i$ would be $(2 + 4 + 8)/3 \approx {{4.67 = (2 + 4 + 8) / 3}}$, which one rare token can blow up; and a mean of the perplexities of sentences or batches is wrong for the same reason.
 
 ### Exercise · perplexity
 """
@@ -625,12 +646,16 @@ A network does not hand out probabilities. Its last layer gives each token a **l
 
 $$p_i = \frac{e^{z_i / T}}{\sum_{j=1}^{V} e^{z_j / T}} .$$
 
-By hand, $z = (2, 1, 0)$: at $T = 1$ the exponentials 7.389, 2.718, 1 sum to 11.107, so $p \approx (0.6652, 0.2447, 0.0900)$. At $T = 0.5$ the logits double and $p \approx (0.8668, 0.1173, 0.0159)$: sharper. Any $T > 0$ leaves every token possible: a low temperature makes sampling *less* random, not deterministic.
+By hand, $z = (2, 1, 0)$: at $T = 1$ the exponentials {{7.389 = by_hand[0].exp()}}, {{2.718 = by_hand[1].exp()}}, {{1 = by_hand[2].exp()}} sum to {{11.107 = by_hand.exp().sum()}}, so
+$p \approx ({{0.6652 = softmax(by_hand)[0]}}, {{0.2447 = softmax(by_hand)[1]}}, {{0.0900 = softmax(by_hand)[2]}})$. At $T = 0.5$ the logits double and
+$p \approx ({{0.8668 = softmax(by_hand, 0.5)[0]}}, {{0.1173 = softmax(by_hand, 0.5)[1]}}, {{0.0159 = softmax(by_hand, 0.5)[2]}})$: sharper. Any $T > 0$ leaves every token possible: a low temperature makes sampling *less* random, not deterministic.
 
-The formula, typed in as it stands, fails in three ways:
+The formula, typed in as it stands, gives these numbers, and fails in three ways:
 """
 
 # %%
+by_hand = torch.tensor([2.0, 1.0, 0.0])
+print("by hand           ", by_hand.exp() / by_hand.exp().sum())
 z = torch.tensor([1000.0, 999.0])
 print("large logits      ", z.exp() / z.exp().sum())
 half = torch.tensor([20.0, 19.0], dtype=torch.float16) / 1e-4  # float16 ends at 65504
@@ -764,15 +789,19 @@ temperature_explorer(words, scores, 1.0)
 
 # %% [markdown]
 r"""
-At $T = 0.1$ *cheese* has all the mass that a bar can show; at $T = 1$ it has about 0.66 and a probability speaks for each logit as the model meant it; at $T = 10$ the ten are nearly level and the entropy is close to $\log 10 \approx 2.30$ nats. The *order* of the words never changes.
+At $T = 0.1$ *cheese* has {{all the mass that a bar can show : softmax(scores, 0.1)[7] > 0.999}}; at $T = 1$ it has {{0.65 = softmax(scores)[7]}} and each
+probability is as the model meant it; at $T = 10$ the ten are nearly level, and the entropy, {{2.29 = entropy(softmax(scores, 10.0))}} nats, is close to
+$\log 10 \approx {{2.30 = math.log(10)}}$. The *order* of the words never changes.
 
 ### Logarithms of probabilities
 
-A loss needs $\log p$, not $p$. Taking the logarithm of a finished softmax is a mistake: float32 has no positive number below about $10^{-45}$, so for the logits $(0, -200)$ the second probability, $e^{-200} \approx 10^{-87}$, is stored as 0 and its logarithm is $-\infty$. The right answer, $-200$, was there all the time:
+A loss needs $\log p$, not $p$. Taking the logarithm of a finished softmax is a mistake: float32 has no positive number {{below about $10^{-45}$ : torch.tensor(1e-45) > 0 == torch.tensor(1e-46)}}, so for the logits $(0, -200)$ the second probability,
+$e^{-200} \approx {{10^{-87} : round(-200 / math.log(10)) == -87}}$, is stored as {{0 = torch.tensor(-200.0).exp()}} and its logarithm is $-\infty$. The right answer, $-200$, was there all the time:
 
 $$\log p_i = \log \frac{e^{z_i}}{\sum_j e^{z_j}} = z_i - \log \sum_{j=1}^{V} e^{z_j} = (z_i - m) - \log \sum_{j=1}^{V} e^{z_j - m}, \qquad m = \max_j z_j .$$
 
-The sum is at least $e^{0} = 1$, so its logarithm is safe. By hand, $z = (2, 1, 0)$: $\log 11.107 \approx 2.4076$, so the log probabilities are $(-0.4076, -1.4076, -2.4076)$.
+The sum is at least $e^{0} = 1$, so its logarithm is safe. By hand, $z = (2, 1, 0)$: $\log 11.107 \approx {{2.4076 = by_hand.logsumexp(0)}}$, so the log probabilities are
+$({{-0.4076 = log_softmax(by_hand)[0]}}, {{-1.4076 = log_softmax(by_hand)[1]}}, {{-2.4076 = log_softmax(by_hand)[2]}})$.
 
 ### Exercise · log_softmax
 """
@@ -842,7 +871,7 @@ $$-\sum_{x=1}^{V} \hat p(x) \log q_\theta(x) = H(\hat p, q_\theta) = H(\hat p) +
 
 **Maximising the likelihood is minimising the cross-entropy with the empirical distribution.** The hat matters: $\hat p$ is what we counted, $p$ is what is true. The minimum of the training loss is reached at $q = \hat p$, with the loss $H(\hat p)$. Nothing here mentions $p$.
 
-Watch it happen. We draw what the mouse ate 40 times from the true $p = (0.7, 0.2, 0.1)$ for cheese, bread and corn, add *Paris*, which no mouse eats, and let gradient descent on four logits find its own way, starting from equal probabilities.
+Watch it happen. We draw what the mouse ate {{40 = len(drawn)}} times from the true $p = ({{0.7 = true_p[0]}}, {{0.2 = true_p[1]}}, {{0.1 = true_p[2]}})$ for cheese, bread and corn, add *Paris*, which no mouse eats, and let gradient descent on four logits find its own way, starting from equal probabilities.
 """
 
 # %%
@@ -867,7 +896,9 @@ for name, row in (("true", true_p), ("counted", counted), ("fitted", fitted)):
 
 # %% [markdown]
 r"""
-The loss comes to rest on the entropy of the *counts*, and the model is the counts and not the truth. *Paris*, never seen, is on its way to probability 0 (its logit to $-\infty$): the fit is as good as it can be, and a mouse that eats Paris would be infinitely surprising.
+The loss {{comes to rest on the entropy of the *counts* : 0 <= losses[-1] - my_entropy(counted) < 0.01}}, and the model is
+{{the counts and not the truth : (fitted - counted).abs().max() < 0.01 < (fitted - true_p).abs().max()}}. *Paris*, never seen, is
+{{on its way to probability 0 : 0 < fitted[3] < 0.01}} (its logit to $-\infty$): the fit is as good as it can be, and a mouse that eats Paris would be infinitely surprising.
 
 ### Two classes: binary cross-entropy
 
@@ -879,9 +910,17 @@ which is $p_i$ for $y_i = 1$ and $1 - p_i$ for $y_i = 0$. The labels being indep
 
 $$L = -\frac1N \sum_{i=1}^{N} \bigl[\, y_i \log p_i + (1 - y_i) \log (1 - p_i) \,\bigr].$$
 
-The $\tfrac1N \sum$ belongs to it: without it you have the loss of one example. By hand: the logit 2 gives $\sigma(2) \approx 0.8808$. With label 1 the loss is $\log(1 + e^{-2}) \approx 0.1269$, with label 0 it is $\log(1 + e^{2}) \approx 2.1269$.
+The $\tfrac1N \sum$ belongs to it: without it you have the loss of one example. By hand: the logit 2 gives $\sigma(2) \approx {{0.8808 = torch.tensor(2.0).sigmoid()}}$. With label 1 the loss is
+$\log(1 + e^{-2}) \approx {{0.1269 = binary_cross_entropy_with_logits(torch.tensor([2.0]), torch.tensor([1.0]))}}$, with label 0 it is
+$\log(1 + e^{2}) \approx {{2.1269 = binary_cross_entropy_with_logits(torch.tensor([2.0]), torch.tensor([0.0]))}}$.
 
-That is also how to compute it. Since $\log \sigma(z) = -\log(1 + e^{-z})$ and $\log(1 - \sigma(z)) = -\log(1 + e^{z})$, no sigmoid is needed, and $\log(1 + e^{a})$ is `torch.logaddexp(zero, a)`, which does not overflow. The derivative by $z_i$ is $(\sigma(z_i) - y_i)/N$. The check looks at it too.
+That is also how to compute it. Since $\log \sigma(z) = -\log(1 + e^{-z})$ and $\log(1 - \sigma(z)) = -\log(1 + e^{z})$, no sigmoid is needed, and $\log(1 + e^{a})$ is `torch.logaddexp(zero, a)`, which does not overflow.
+
+The derivative: $\log(1 + e^{z})$ has the slope $e^{z} / (1 + e^{z}) = \sigma(z)$, and $\log(1 + e^{-z})$ has the slope $-\sigma(-z) = \sigma(z) - 1$. Weighted by $1 - y_i$ and $y_i$, they sum to $\sigma(z_i) - y_i$, so
+
+$$\frac{\partial L}{\partial z_i} = \frac{\sigma(z_i) - y_i}{N} :$$
+
+what the model said, less what was true. The check looks at it too.
 
 ### Exercise · binary_cross_entropy_with_logits
 """
@@ -985,12 +1024,15 @@ z = torch.linspace(-5, 40, 451, requires_grad=True)
 naive = torch.nn.functional.binary_cross_entropy(torch.sigmoid(z), torch.zeros(451), reduction="sum")
 (g_naive,) = torch.autograd.grad(naive, z)
 (g_logit,) = torch.autograd.grad(my_bce(z, torch.zeros(451)) * 451, z)
+cliff = z[g_naive == 0].min().item()
 show(figures.gradient_of_the_logit(z.detach(), {"sigmoid, then BCELoss": g_naive, "from the logit": g_logit}),
-     alt="The gradient rises from 0 to 1 with the logit in both. For the sigmoid with BCELoss it falls to exactly 0 near a logit of 17.")  # fmt: skip
+     alt=f"The gradient rises from 0 to 1 with the logit in both. For the sigmoid with BCELoss it falls to exactly 0 near a logit of {cliff:.0f}.")  # fmt: skip
 
 # %% [markdown]
 r"""
-From a logit of about 17 on, $\sigma(z)$ is exactly 1 in float32. `BCELoss` then reports a loss of 100 (it stops the logarithm at −100) and a gradient of 0. The worst example of all teaches nothing, and no warning is printed.
+From a logit of about {{17 = cliff ± 1}} on, $\sigma(z)$ is exactly {{1 : z[torch.sigmoid(z) == 1].min() == cliff}} in float32. `BCELoss` then reports a loss of
+{{100 = torch.nn.functional.binary_cross_entropy(torch.sigmoid(z[-1]), torch.tensor(0.0))}} (it stops the logarithm at −100) and a gradient of
+{{0 : (g_naive[z >= cliff] == 0).all()}}. The worst example of all teaches nothing, and no warning is printed.
 
 ### Find the bug · corrected_logit
 
@@ -1104,8 +1146,10 @@ The next token is one of $V$. Write what came as a **one-hot** vector $y$ of sha
 
 $$-\sum_{c=1}^{V} y_c \log q_c = -\log q_{\text{came}},$$
 
-so the one-hot vector is never built: we pick the log probability of the **target**, an integer. The mean over all $N$ positions is the **categorical cross-entropy**, and it is once more the mean surprise. By hand: logits $(2, 1, 0)$ with target 0 cost 0.4076, with target 2 they cost 2.4076; together 1.4076 on average. With $V = 2$ and logits
-$(0, z)$ it is the binary loss. In PyTorch it is called `cross_entropy`, and it is `LogSoftmax` followed by `NLLLoss` for the reason you know.
+so the one-hot vector is never built: we pick the log probability of the **target**, an integer. The mean over all $N$ positions is the **categorical cross-entropy**, and it is once more the mean surprise. By hand: logits $(2, 1, 0)$ with target 0 cost {{0.4076 = categorical_cross_entropy(by_hand, torch.tensor(0))}}, with target 2 they cost
+{{2.4076 = categorical_cross_entropy(by_hand, torch.tensor(2))}}; together {{1.4076 = categorical_cross_entropy(by_hand.expand(2, 3), torch.tensor([0, 2]))}} on average.
+With $V = 2$ and logits $(0, z)$ it is {{the binary loss :
+abs(categorical_cross_entropy(torch.tensor([0.0, 2.0]), torch.tensor(0)) - binary_cross_entropy_with_logits(torch.tensor([2.0]), torch.tensor([0]))) < 1e-6}}. In PyTorch it is called `cross_entropy`, and it is `LogSoftmax` followed by `NLLLoss` for the reason you know.
 
 ### Exercise · categorical_cross_entropy
 """
@@ -1177,12 +1221,12 @@ def categorical_cross_entropy(logits, targets):
 r"""
 ## 8. Two models on the board
 
-Time to put this on a whole language. The course's training text is a stream of sentences from the mouse-and-cheese world; 20,000 more tokens are held out: no model trains on them, and every model of the course is measured on them. Our first two models look at no context at all:
+Time to put this on a whole language. The course's training text is a stream of sentences from the mouse-and-cheese world; {{20,000 = len(held_out)}} more tokens are held out: no model trains on them, and every model of the course is measured on them. Our first two models look at no context at all:
 
 - **uniform**: each of the $V$ tokens has probability $1/V$. Its cross-entropy is $\log V$, whatever comes.
 - **unigram**: each token has the frequency with which it was counted in training. We add 1 to each count, so that no word that was not seen gets probability 0 (lesson 03 does this properly).
 
-The mean surprise of such a model on a text is $H(\hat p_{\text{text}}, q)$: your `cross_entropy`, once. Your `categorical_cross_entropy`, position by position with $\log q$ as logits, must give the same number.
+The mean surprise of such a model on a text is $H(\hat p_{\text{text}}, q)$: your `cross_entropy`, once. Your `categorical_cross_entropy`, position by position with $\log q$ as logits, must give {{the same number : abs(as_loss - nats) < 1e-6}}.
 """
 
 # %%
@@ -1202,14 +1246,15 @@ for name, q, parameters in (("uniform", uniform, 0), ("unigram", unigram, V)):
     scoreboard.record(name, nats, parameters=parameters, seconds=0.0, lesson="01_information")
     print(f"{name}: {nats:.3f} nats per token, perplexity {math.exp(nats):.1f}")
 my_loss = yours("information.categorical_cross_entropy", information.categorical_cross_entropy)
-print(f"unigram, as a loss: {my_loss(unigram.log().expand(len(held_out), V), held_out):.3f} nats per token")
+as_loss = my_loss(unigram.log().expand(len(held_out), V), held_out)
+print(f"unigram, as a loss: {as_loss:.3f} nats per token")
 print(f"the language itself: {world.entropy_rate:.3f} nats per token, perplexity {math.exp(world.entropy_rate):.1f}")
 scoreboard.show_scoreboard()
 
 # %% [markdown]
 r"""
 The last number above the board is exact: we made the language, so we can compute the mean surprise of somebody who knows everything that has been said and all the rules. It is the **entropy rate** $H$, the $H(p)$ of our boxed formula, and no model stays below it on new text. For English nobody knows this number. Between the unigram model and that line lie
-about 2.7 nats, all of them in the *context*. The rest of the course goes after them.
+about {{2.7 = nats - world.entropy_rate}} nats, all of them in the *context*. The rest of the course goes after them.
 
 ### The best training loss you will ever see
 
@@ -1240,7 +1285,7 @@ for n in sizes:
         curves["memoriser"][side].append(memoriser_loss(Counter(seen), sentences_of))
 
 # %%
-show(figures.train_and_held_out(sizes, curves, world.entropy_rate), alt="Loss against training tokens. Unigram: training and held-out loss meet near 4.48. "
+show(figures.train_and_held_out(sizes, curves, world.entropy_rate), alt=f"Loss against training tokens. Unigram: training and held-out loss meet near {curves['unigram'][1][-1]:.2f}. "
      "Memoriser: the training loss stays far below the entropy rate, the held-out loss is infinite at every size.")  # fmt: skip
 known = set(split(train))
 new = sum(sentence not in known for sentence in split(held_out)) / len(split(held_out))
@@ -1251,7 +1296,9 @@ print(f"share of held-out sentences that it has never seen: {new:.0%}")
 
 # %% [markdown]
 r"""
-The memoriser's training loss lies *below the entropy of the language*, which no model can stay below on new text, and its held-out loss is infinite at every size: one new sentence is enough. The humble unigram model is the better model of the language.
+The memoriser's training loss lies {{*below the entropy of the language* : max(curves["memoriser"][0]) < world.entropy_rate}}, which no model can stay below on new text,
+and its held-out loss is {{infinite at every size : min(curves["memoriser"][1]) == math.inf}}: one new sentence is enough, and {{82 % = new}} are new even after the largest.
+The humble unigram model is the better model of the language.
 
 Keep two things apart, then. The training loss is $H(\hat p, q) = H(\hat p) + \mathrm{KL}(\hat p \| q)$, about the sentences that you happen to have. What you want small is $H(p, q) = H(p) + \mathrm{KL}(p \| q)$, about the sentences to come. Held-out text, never trained on, *estimates* the second. The goal is not the minimum of the training
 loss; it is **generalisation**.
@@ -1287,14 +1334,14 @@ The goal is a small $H(p, q)$ on new data from $p$. At $q = \hat p$ everything t
 r"""
 ### In your own words · below_the_floor
 
-A colleague reports 1.2 nats per token on the mouse-and-cheese world, whose entropy rate is about 1.75. Give three different explanations, and for each one a check that would confirm it or rule it out.
+A colleague reports 1.2 nats per token on the mouse-and-cheese world, whose entropy rate is about {{1.75 = world.entropy_rate}}. Give three different explanations, and for each one a check that would confirm it or rule it out.
 
 ### BEGIN SOLUTION
 Any three of these, for instance:
 
 1. *It is a training loss.* A model that memorised can be below the entropy rate on what it has seen. Check: measure on held-out text, and look for held-out sentences in the training data.
 2. *The target leaks into the input*: the model sees the token that it is to predict. Check: change one token; the predictions before and at this position must not change.
-3. *The unit differs*: 1.2 could be bits per character, or nats per some smaller piece; 1.2 **bits** per token would be even less, 0.83 nats. Check: compute the loss of the uniform model with the same code; it must be $\log V \approx 5.85$ nats.
+3. *The unit differs*: 1.2 could be bits per character, or nats per some smaller piece; 1.2 **bits** per token would be even less, {{0.83 = 1.2 * math.log(2)}} nats. Check: compute the loss of the uniform model with the same code; it must be $\log V \approx {{5.85 = math.log(V)}}$ nats.
 4. *The mean is over other tokens*: easy ones such as padding or repeated `<eos>` are counted too. Check: count the tokens that enter the mean.
 5. *The probabilities do not sum to 1*. Check: sum them.
 6. *Chance*: the text measured is short. Check: measure on more of it; the standard error shrinks with the square root of its length.
@@ -1315,7 +1362,9 @@ r"""
 - **Jelinek, Mercer, Bahl and Baker (1977)**: perplexity, as a measure of how hard a speech recogniser's task is.
 - **Bridle (1990)** named the softmax; the temperature comes from statistical physics (Boltzmann).
 
-What large models do instead: nothing else. They are trained with `categorical_cross_entropy`, over 100,000 tokens or so instead of 348, with the log-softmax you wrote (fused with its gradient, and computed in float32 where the rest is in 16 bits).
+What large models do (2025): pre-training still minimises `categorical_cross_entropy`, over 128,256 tokens in Llama 3 (2024) instead of {{348 = V}}, with the log-softmax you wrote (fused with its gradient, and
+computed in float32 where the rest is in 16 bits). Some add a small term: PaLM (2022) a penalty that keeps the logarithm of the softmax's denominator near 0, DeepSeek-V3 (2024) the same loss for the token after the next. What comes
+after pre-training, learning from preferences and rewards, has losses of another kind (lesson 20).
 
 Honest limits. Perplexities compare only between models with the *same tokens* on the *same text*; to compare across vocabularies divide by characters or bytes (lesson 02). A low cross-entropy says that text is predicted well, not that it is true: the people of our world say “Rome” for Paris, and a perfect model of them does too. And how far today's models are from
 the entropy of English nobody can say, since nobody knows that entropy.

@@ -13,8 +13,8 @@
 r"""
 # What is a token?
 
-A language model never sees text. It sees a list of numbers, and somebody has decided which pieces of text they number: letters, words, or something between. Move the slider: the same five lines, cut by the
-same method, with a vocabulary of 256 pieces, of 300, of 4,096. Where would *you* cut?
+A language model never sees text. It sees a list of numbers, and somebody has decided which pieces of text they number: letters, words, or something between. Move the slider: the same {{five lines : len(lines.splitlines()) == 5}}, cut by the
+same method, with a vocabulary of {{256 = sizes[0]}} pieces, of {{300 = sizes[1]}}, of {{4,096 = sizes[-1]}}. Where would *you* cut?
 """
 
 # %% setup=true
@@ -83,23 +83,28 @@ first_ideas = {
     "characters": tokenization.train_characters(story),
     "bytes": tokenization.Bytes(),
 }
-new = "The rat ate the café."
+new, n_tokens = "The rat ate the café.", {}
 for name, tokenizer in first_ideas.items():
     ids = tokenizer.encode(new)
+    n_tokens[name] = len(ids)
     print(f"{name:10} V = {tokenizer.vocab_size:3}, {len(ids):2} tokens: {ids}")
     print(f"{'':10} back: {tokenizer.decode(ids)}")
 
 # %% [markdown]
 r"""
-- **Words** make short sequences. But *rat* and *café* were not in the training text, so both became the same id, `<unk>`, and what they said is gone. The blank before the full stop was not there either: where blanks stood is forgotten.
-- **Characters** forget little: only *é* is unknown. The sequence is several times as long.
-- **Bytes** forget nothing: every text there is, in every language, is a sequence of 256 values. The sequence is the longest.
+- **Words** make short sequences. But *rat* and *café* were not in the training text, so both became {{the same id : first_ideas["words"].encode(new).count(0) == 2}}, `<unk>`, and what they said is gone. The
+{{blank before the full stop : first_ideas["words"].decode(first_ideas["words"].encode(new)).endswith(" .")}} was not there either: where blanks stood is forgotten.
+- **Characters** forget little: {{only *é* is unknown : {c for c in new if c not in story} == {"é"}}}. The sequence is
+{{several times as long : n_tokens["characters"] > 3 * n_tokens["words"]}}.
+- **Bytes** forget nothing: every text there is, in every language, is a sequence of {{256 = first_ideas["bytes"].vocab_size}} values. The sequence is
+{{the longest : n_tokens["bytes"] == max(n_tokens.values()) > n_tokens["characters"]}}.
 
-In UTF-8, the letters a–z, digits and common signs (ASCII) take one byte, *é* two, *老* three, and 🐭 four.
+In UTF-8, the letters a–z, digits and common signs (ASCII) take {{one byte : {len(c.encode()) for c in "az09 .("} == {1}}}, *é* {{two : len("é".encode()) == 2}},
+*老* {{three : len("老".encode()) == 3}}, and 🐭 {{four : len("🐭".encode()) == 4}}.
 
 ### Question · bytes_of_a_text
 
-How many tokens does a byte tokenizer make of `très café` (nine characters, one blank among them)?
+How many tokens does a byte tokenizer make of `très café` ({{nine characters : len("très café") == 9}}, one blank among them)?
 """
 
 # %% exercise="bytes_of_a_text" points=1 kind="number"
@@ -122,7 +127,8 @@ r"""
 
 How serious is `<unk>`? A vocabulary of words is a list of the most frequent ones. Count which share of the running words of a *new* text is not on it. (Of the words as they come, each as often as it comes: the reader stumbles every time.)
 
-By hand: the text *the mouse the cat* and the vocabulary {the, mouse}: one of four running words is unknown, $\tfrac14$. (Of the three *different* words, one of three; that is another number.)
+By hand: the text *the mouse the cat* and the vocabulary {the, mouse}: {{one of four : unknown_share("the mouse the cat".split(), ["the", "mouse"]) == 1 / 4}} running words is unknown, $\tfrac14$. (Of the three *different* words,
+one of three; that is another number.)
 
 ### Exercise · unknown_share
 """
@@ -208,8 +214,9 @@ show(figure, alt="Left: occurrences against rank, two nearly straight falling li
 
 # %% [markdown]
 r"""
-On logarithmic axes the counts fall on something close to a straight line (Zipf 1949): a few words are everywhere, and a large part of the *different* words occurs once. No list is long enough. The right panel levels off above zero because new text always brings words
-that the old text did not have: names, compounds, numbers, typing errors. And each word on the list costs: a model has a row of `d_model` numbers for each of its $V$ tokens.
+On logarithmic axes the counts fall on something close to a straight line (Zipf 1949): a few words are everywhere, and {{about a third of the *different* words : all(0.3 < seen.count(1) / len(seen) < 0.4 for seen in counts.values())}} occurs once. No list is long enough. The
+right panel levels off {{above zero : all(shares[-1] > 0.02 for shares in unknown.values())}}, at {{2 % = unknown["English"][-1] ± 1 %}} of the running words for English and
+{{5 % = unknown["Python"][-1] ± 2 %}} for Python, because new text always brings words that the old text did not have: names, compounds, numbers, typing errors. And each word on the list costs: a model has a row of `d_model` numbers for each of its $V$ tokens.
 """
 
 # %%
@@ -243,8 +250,10 @@ By hand, with four words and how often each occurs in a text (no pair crosses th
 | newest | 6 | n e w e s t |
 | widest | 3 | w i d e s t |
 
-*es* occurs in *newest* (6 times) and *widest* (3): 9. *st* too: 9. *lo* occurs $5 + 2 = 7$ times, *we* $2 + 6 = 8$ times. The most frequent are *es* and *st*, a tie. A rule is needed, or two people get two tokenizers:
-here, **the pair that sorts first** wins, so *es*. Move the slider to see the rest.
+*es* occurs in *newest* (6 times) and *widest* (3): {{9 = pair_counts([(list(word), n) for word, n in corpus.items()])["e", "s"]}}. *st* too: {{9 = pair_counts([(list(word), n) for word, n in corpus.items()])["s", "t"]}}. *lo* occurs
+$5 + 2 = {{7 = pair_counts([(list(word), n) for word, n in corpus.items()])["l", "o"]}}$ times, *we* $2 + 6 = {{8 = pair_counts([(list(word), n) for word, n in corpus.items()])["w", "e"]}}$ times.
+The most frequent are {{*es* and *st* : {pair for pair, n in pair_counts([(list(word), n) for word, n in corpus.items()]).items() if n == 9} == {("e", "s"), ("s", "t")}}}, a tie. A rule is needed, or two people get two tokenizers:
+here, **the pair that sorts first** wins, so {{*es* : train_bpe([(list(word), n) for word, n in corpus.items()], 1) == [("e", "s")]}}. Move the slider to see the rest.
 """
 
 # %%
@@ -350,7 +359,7 @@ def pair_counts(words):
 r"""
 ### Exercise · merge_pair
 
-Step 3, for one word. Go from left to right; where the pair stands, make one token of it and go on *behind* it. What do you make of *a a a* with the pair (a, a)? From the left: *aa a*. Not *aa aa* (an *a* used twice), and not *a aa*.
+Step 3, for one word. Go from left to right; where the pair stands, make one token of it and go on *behind* it. What do you make of *a a a* with the pair (a, a)? From the left: {{*aa a* : merge_pair(["a", "a", "a"], ("a", "a")) == ["aa", "a"]}}. Not *aa aa* (an *a* used twice), and not *a aa*.
 """
 
 
@@ -448,7 +457,9 @@ def merge_pair(tokens, pair, right=merge_pair):
 r"""
 ### Exercise · train_bpe
 
-Steps 2 to 4. Your `pair_counts` and `merge_pair` are in scope. Count *anew* after each merge: it changes the counts of the pairs around it. Once *es* is merged, *st* no longer occurs in *newest*, and *es t* occurs 9 times.
+Steps 2 to 4. Your `pair_counts` and `merge_pair` are in scope. Count *anew* after each merge: it changes the counts of the pairs around it. Once *es* is merged, *st* {{no longer occurs : ("s", "t") not in
+pair_counts([(merge_pair(list(word), ("e", "s")), n) for word, n in corpus.items()])}} in *newest*, and *es t* occurs
+{{9 = pair_counts([(merge_pair(list(word), ("e", "s")), n) for word, n in corpus.items()])["es", "t"]}} times.
 
 Ties: among the most frequent pairs take the one that sorts first, as Python compares tuples of strings.
 """
@@ -562,15 +573,18 @@ slow = time.monotonic() - start
 print("  ".join("".join(pair).replace(" ", "·") for pair in merges))
 
 start = time.monotonic()
-tokenization.train_bpe(sample, 256 + 30)
+indexed = tokenization.train_bpe(sample, len(set(sample)) + 30, byte_level=False).merges
 fast = time.monotonic() - start
 print(f"30 merges, counted anew each time: {slow:.2f} s. course_lib's trainer: {fast:.2f} s")
+agree = sum(tuple(yours_is) == tuple(its) for yours_is, its in zip(merges, indexed))
+print(f"{agree} of the 30 are the same in the same place")
 
 
 # %% [markdown]
 r"""
-Common pairs of letters, then endings and short words: nobody told it what a word is. `course_lib`'s trainer finds the same kind of merges much faster, since it does not count anew: it keeps an index of the words that hold each pair and corrects the counts of these words only. It breaks ties by
-the ids of the two tokens, as Hugging Face's trainer does, and finds the same merges as that one.
+Common pairs of letters, then endings and short words: nobody told it what a word is. `course_lib`'s trainer is {{much faster : fast < slow / 2}}, since it does not count anew: it keeps an index of the words that hold each pair and corrects the counts of these
+words only. It finds {{the same merges : agree > 25}}, as long as no two pairs tie: yours takes the pair that sorts first, it takes the one with the smaller ids, as Hugging Face's
+trainer does. Two trainers that differ in nothing but this are two tokenizers, sooner or later.
 
 **Where words end.** BPE never merges across the border of two words, so *where the text is cut first* matters. Sennrich et al. cut at blanks and put a mark at the end of each word. GPT-2 (Radford et al. 2019) keeps the blank **with the word that follows**:
 """
@@ -583,7 +597,9 @@ for text in ("name", " name", "Name", " Name", "NAME"):
 
 # %% [markdown]
 r"""
-Joined, the words are the text again, so nothing is lost. The price: for the model, a word at the beginning of a text, the same word within it, and the same word with a capital letter are different ids, with nothing in common but what it learns from data. Nor does it see the letters inside a token: a model that is
+Joined, the words are {{the text again : "".join(gpt2_words("The mouse's cheese,  1889 holes!")) == "The mouse's cheese,  1889 holes!"}}, so nothing is lost. The price: for the
+model, a word at the beginning of a text, the same word within it, and the same word with a capital letter are
+{{different ids : len({tuple(both.encode(word)) for word in ("name", " name", "Name", " Name", "NAME")}) == 5}}, with nothing in common but what it learns from data. Nor does it see the letters inside a token: a model that is
 asked how many *e* are in *cheese* gets ids.
 
 ## 3. Encoding: the order of the merges decides
@@ -592,7 +608,7 @@ A new word is encoded by doing to it what training did to its words:
 
 > Cut it into characters. Of all the neighbouring pairs that are in the list of merges, take the one that was learned **first** (the lowest rank). Merge all its occurrences. Repeat until no pair is in the list.
 
-By hand, with the merges 1. *b c*, 2. *a b*, 3. *ab c*, the word *abc*: the pairs are *ab* (rank 2) and *bc* (rank 1). Rank 1 first: *a bc*. The pair (*a*, *bc*) is not in the list, so this is the result, though there is a token *abc*. Taking the longest token
+By hand, with the merges 1. *b c*, 2. *a b*, 3. *ab c*, the word *abc*: the pairs are *ab* (rank 2) and *bc* (rank 1). Rank 1 first: {{*a bc* : bpe_encode("abc", [("b", "c"), ("a", "b"), ("ab", "c")]) == ["a", "bc"]}}. The pair (*a*, *bc*) is not in the list, so this is the result, though there is a token *abc*. Taking the longest token
 that fits would give *abc*: another algorithm, other ids, and a model that was trained on the first sees sequences that it never met.
 
 ### Exercise · bpe_encode
@@ -708,6 +724,11 @@ for by_rank, longest in differ[:4]:
 
 # %% [markdown]
 r"""
+For about {{one word in five : 4 < len(new_words) / len(differ) < 6.5}}, and only the ranks are what the model was trained on.
+"""
+
+# %% [markdown]
+r"""
 ## 4. Bytes: nothing is ever unknown
 
 Characters have a hole: a tokenizer that has never seen 老 has no token for it. GPT-2's answer is to run BPE on **bytes**. The first 256 tokens are the bytes themselves; merges come on top. So *BPE starts from characters* is true of the classical version, and of GPT-2 and its descendants it is not: any text
@@ -715,7 +736,7 @@ whatsoever can be encoded, and comes back exactly.
 
 Two consequences:
 
-- **A token need not be a character.** 老 is three bytes, and unless training saw it often, three tokens. Decoding them one by one gives rubbish; together they are a character.
+- **A token need not be a character.** 老 is {{three bytes : len("老".encode()) == 3}}, and unless training saw it often, {{three tokens : len(both.encode("老")) == 3}}. Decoding them one by one gives rubbish; together they are a character.
 - **Some sequences of ids are no text.** A model may stop, or be cut off, between two bytes of a character. `decode` must not crash: what is not valid UTF-8 becomes U+FFFD, �.
 """
 
@@ -842,11 +863,28 @@ for language, sentence in mice.items():
 
 # %%
 tokenizers = {"English": prose, "Python": tokenization.train_bpe(python_sources(n_chars), vocab_size=4096)}
-compression_explorer(tokenizers, new_text, [256, 512, 1024, 2048, 4096])
+doublings = [256, 512, 1024, 2048, 4096]
+compression_explorer(tokenizers, new_text, doublings)
+
+
+# %%
+def bytes_per_token(tokenizer, text):
+    return len(text.encode()) / len(tokenizer.encode(text))
+
+
+for made_from, tokenizer in tokenizers.items():
+    row = ", ".join(f"{bytes_per_token(tokenizer, text):.2f} on {name}" for name, text in new_text.items())
+    eight = len(tokenizer.encode("\n        return"))
+    print(f"made from {made_from}: bytes per token {row}; a line break, eight blanks and `return`: {eight} tokens")
+reach = [bytes_per_token(prose.with_vocab_size(size), new_text["English"]) for size in doublings]
+print("English with 256, 512 … tokens:", ", ".join(f"{length:.2f}" for length in reach))
 
 # %% [markdown]
 r"""
-Each doubling of the vocabulary buys less. And see what a tokenizer made from English prose does to Python: it has hardly any tokens for runs of blanks, so indentation is expensive.
+Each doubling of the vocabulary buys {{less : reach[1] / reach[0] > reach[2] / reach[1] > reach[3] / reach[2] > reach[4] / reach[3]}}. And see what a tokenizer made from English prose
+does to Python: {{2.0 = bytes_per_token(tokenizers["English"], new_text["Python"]) ± 0.2}} bytes a token, where one made from Python reaches
+{{3.5 = bytes_per_token(tokenizers["Python"], new_text["Python"]) ± 0.3}}. It has hardly any tokens for runs of blanks, so indentation is
+{{expensive : len(tokenizers["English"].encode("\n        return")) >= 2 * len(tokenizers["Python"].encode("\n        return"))}}.
 
 ### Special tokens are not text
 
@@ -867,11 +905,12 @@ r"""
 
 ## 5. WordPiece: longest first
 
-BERT's tokenizer (Schuster and Nakajima 2012; Devlin et al. 2018) stores only a *list of pieces*, no merges. A piece that continues a word is written with `##` in front: *mousehole* → *mouse ##hole*. Encoding is greedy:
+BERT's tokenizer (Schuster and Nakajima 2012; Devlin et al. 2018) stores only a *list of pieces*, no merges. A piece that continues a word is written with `##` in front: *mousehole* → {{*mouse ##hole* : wordpiece_encode("mousehole", ["mouse", "##hole"]) == ["mouse", "##hole"]}}. Encoding is greedy:
 
 > Of the rest of the word, take the longest piece that fits; go on behind it. If at some place no piece fits, the **whole word** becomes one `[UNK]`.
 
-By hand, pieces *mouse, mo, ##ho, ##hole, ##le*, word *mousehole*: at the beginning *mouse* fits and is longer than *mo*. Behind it *##hole* fits and is longer than *##ho*. Done. The word *mousetrap*: after *mouse* nothing fits, so the result is `[UNK]`, not *mouse* `[UNK]`.
+By hand, pieces *mouse, mo, ##ho, ##hole, ##le*, word *mousehole*: at the beginning *mouse* fits and is longer than *mo*. Behind it *##hole* fits and is longer than *##ho*. {{Done : wordpiece_encode("mousehole", ["mouse", "mo", "##ho", "##hole", "##le"]) == ["mouse", "##hole"]}}. The word
+*mousetrap*: after *mouse* nothing fits, so the result is {{`[UNK]` : wordpiece_encode("mousetrap", ["mouse", "mo", "##ho", "##hole", "##le"]) == ["[UNK]"]}}, not *mouse* `[UNK]`.
 
 ### Exercise · wordpiece_encode
 """
@@ -981,7 +1020,8 @@ $$\operatorname{score}(a, b) = \frac{\operatorname{count}(ab)}{\operatorname{cou
 
 with $\operatorname{count}(ab)$ the occurrences of the pair and $\operatorname{count}(a)$ those of the token, over the whole text.
 
-By hand: a text has *th* 6 times, a *t* alone twice, and *qu* twice. Tokens: *t* 8, *##h* 6, *q* 2, *##u* 2. Scores: $\frac{6}{8 \cdot 6} = 0.125$ for *th*, $\frac{2}{2 \cdot 2} = 0.5$ for *qu*. BPE merges *th* first; this rule merges *qu*, since *q* never comes without *u*.
+By hand: a text has *th* 6 times, a *t* alone twice, and *qu* twice. Tokens: *t* 8, *##h* 6, *q* 2, *##u* 2. Scores: $\frac{6}{8 \cdot 6} = {{0.125 = wordpiece_score([(["t", "##h"], 6), (["t"], 2), (["q", "##u"], 2)])["t", "##h"]}}$ for *th*,
+$\frac{2}{2 \cdot 2} = {{0.5 = wordpiece_score([(["t", "##h"], 6), (["t"], 2), (["q", "##u"], 2)])["q", "##u"]}}$ for *qu*. BPE merges *th* first; this rule merges *qu*, since *q* never comes without *u*.
 
 ### Exercise · wordpiece_score
 """
@@ -1079,7 +1119,8 @@ for name, rule in rules.items():
 
 # %% [markdown]
 r"""
-The second row is what the popular formula does with real text: its favourites are rare signs that happen to meet, and merging them helps hardly anywhere. The highest score there is, $1 / (1 \cdot 1)$, belongs to two signs that occur once in the whole text, side by side. *count(ab) over count(a) times count(b) maximises the likelihood* is therefore not quite true: it maximises the gain **per occurrence**. Trainers that use
+The second row is what the popular formula does with real text: its favourites are {{rare signs that happen to meet : max(pairs[pair] for pair in sorted(scores, key=scores.get)[-7:]) < 100}}, and merging them helps hardly anywhere. The
+highest score that is possible, $1 / (1 \cdot 1)$, belongs to two signs that occur once in the whole text, side by side. *count(ab) over count(a) times count(b) maximises the likelihood* is therefore not quite true: it maximises the gain **per occurrence**. Trainers that use
 it need a smallest count for a pair (`course_lib` has `min_count`); Hugging Face's `WordPieceTrainer` uses BPE's counts instead.
 
 ## 6. Unigram: the most probable cut
@@ -1088,7 +1129,7 @@ BPE and WordPiece build up. **Unigram** (Kudo 2018) cuts down: it starts with ve
 
 $$\log p(\text{cut}) = \sum_{i=1}^{m} \log p(x_i), \qquad x_1 x_2 \cdots x_m = \text{the word}.$$
 
-Encoding means finding the cut with the largest sum. A word of $n$ characters has $2^{n-1}$ cuts: 256 for *mousehole*. Trying all of them is hopeless for long words, and not needed:
+Encoding means finding the cut with the largest sum. A word of $n$ characters has $2^{n-1}$ cuts: {{256 = 2 ** (len("mousehole") - 1)}} for *mousehole*. Trying all of them is hopeless for long words, and not needed:
 
 > The best cut of the first $t$ characters ends with some piece. Whatever that piece is, what stands before it is cut best as well.
 
@@ -1098,7 +1139,8 @@ $$b(t) = \max_{s < t} \bigl( b(s) + \log p(\text{word}[s{:}t]) \bigr),$$
 
 over all $s$ for which $\text{word}[s{:}t]$ is a piece. Remember for each $t$ which $s$ won, and walk back from the end. This is dynamic programming, here known as the **Viterbi algorithm** (Viterbi 1967).
 
-By hand, *ab* with $\log p(a) = -1$, $\log p(b) = -1$, $\log p(ab) = -2.5$: $b(1) = -1$. $b(2) = \max(b(1) - 1,\ b(0) - 2.5) = \max(-2, -2.5) = -2$, from $s = 1$. So: *a, b*.
+By hand, *ab* with $\log p(a) = -1$, $\log p(b) = -1$, $\log p(ab) = -2.5$: $b(1) = -1$. $b(2) = \max(b(1) - 1,\ b(0) - 2.5) = \max(-2, -2.5) = {{-2 = unigram_segment("ab", {"a": -1, "b": -1, "ab": -2.5})[1]}}$, from $s = 1$. So:
+{{*a, b* : unigram_segment("ab", {"a": -1, "b": -1, "ab": -2.5})[0] == ["a", "b"]}}.
 """
 
 # %%
@@ -1236,7 +1278,7 @@ def unigram_segment(word, log_probs, right=unigram_segment):
 # %% [markdown]
 r"""
 Where do the probabilities come from? From **EM** (Dempster, Laird and Rubin 1977): with the probabilities at hand, count how often each piece is expected over *all* cuts of the training words (weighted by their probability); divide by the total; repeat. Then drop the pieces whose loss would lower the
-likelihood least (each occurrence would be cut in the next best way), and repeat. `course_lib.tokenization.unigram` does this in about a hundred lines. The three algorithms, with the same number of tokens from the same text:
+likelihood least (each occurrence would be cut in the next best way), and repeat. `course_lib.tokenization.unigram` does this. The three algorithms, with {{the same number of tokens : {t.vocab_size for t in trained.values()} == {1000}}} from the same text:
 """
 
 # %%
@@ -1254,14 +1296,25 @@ for name, tokenizer in trained.items():
 figure = figures.cuts_side_by_side(rows, "The same words and 1,000 tokens each: three algorithms, three cuts")
 show(figure, alt="Four rows of boxes: characters, BPE, WordPiece, Unigram. The subword rows have fewer boxes, and "
      "cut the rare words in different places.")  # fmt: skip
-for name, tokenizer in trained.items():
-    print(
-        f"{name:9} {len(new_text['English'].encode()) / len(tokenizer.encode(new_text['English'])):.2f} bytes per token of new English"
-    )
+
+# %%
+letters = tokenization.train_bpe(
+    material, 950, byte_level=False
+).tokens  # pieces chosen by frequency, written as WordPiece does
+frequent = {piece[1:] if piece[0] == " " else f"##{piece}" for piece in letters}
+single = {mark + letter for letter in set(material) - set(" \n") for mark in ("", "##")}
+pieces = {**trained, "WordPiece, BPE's pieces": tokenization.WordPiece(["[UNK]", *(frequent | single) - {""}])}
+for name, tokenizer in pieces.items():
+    length = bytes_per_token(tokenizer, new_text["English"])
+    print(f"{name:24} {tokenizer.vocab_size:5,} tokens, {length:.2f} bytes per token of new English")
 
 # %% [markdown]
 r"""
-(WordPiece's count flatters it: blanks cost it nothing, because it forgets them.)
+WordPiece {{nearly spells : bytes_per_token(trained["WordPiece"], new_text["English"]) < 2.2}}: {{1.9 = bytes_per_token(trained["WordPiece"], new_text["English"]) ± 0.2}} bytes a token,
+against {{2.8 = bytes_per_token(trained["BPE"], new_text["English"]) ± 0.2}} for BPE and {{2.9 = bytes_per_token(trained["Unigram"], new_text["English"]) ± 0.2}} for Unigram, and even this
+flatters it: blanks cost it nothing, because it forgets them. The fault is the *score*, not “longest first”: its vocabulary is full of rare signs that met. The same
+encoding with pieces that were chosen by frequency (the last line, about as many tokens) reaches
+{{3.0 = bytes_per_token(pieces["WordPiece, BPE's pieces"], new_text["English"]) ± 0.2}}. Hugging Face's trainer chooses in this way.
 
 ### The blank as a symbol
 
@@ -1375,7 +1428,8 @@ Lesson 01's measure was nats per *token*. Change the tokenizer and the unit chan
 
 $$\text{nats per byte} = \frac{-\sum_{t=1}^{T} \log p(x_t \mid x_1, \dots, x_{t-1})}{\text{bytes of the text in UTF-8}}.$$
 
-By hand: the text *aé* (three bytes) as two tokens with probabilities $\tfrac12$ and $\tfrac14$: $(\log 2 + \log 4)/3 = \log 8 / 3 \approx 0.6931$ nats, or exactly 1 bit, per byte.
+By hand: the text *aé* ({{three bytes : len("aé".encode()) == 3}}) as two tokens with probabilities $\tfrac12$ and $\tfrac14$: $(\log 2 + \log 4)/3 = \log 8 / 3 \approx {{0.6931 = nats_per_byte(torch.tensor([1 / 2, 1 / 4]).log(), "aé")}}$ nats, or exactly
+{{1 = math.log2(8) / 3}} bit, per byte.
 
 ### Exercise · nats_per_byte
 """
@@ -1468,17 +1522,27 @@ for size in toy_sizes:
     surprise = -(frequency / frequency.sum()).log()[unseen]
     per_token.append(surprise.mean().item())
     per_word.append((surprise.sum() / len(held_out_ids)).item())
+
+# %%
+word_counts = torch.bincount(train_words_ids, minlength=len(world.vocabulary)).double() + 1
+on_words = -(word_counts / word_counts.sum()).log()[held_out_ids].mean().item()  # lesson 01's unigram model
 curves = {"nats per token": per_token, "nats per word": per_word}
-figure = figures.two_units(toy_sizes, curves, "The same predictions in two units: one falls, one rises")
-show(figure, alt=f"Against vocabulary size, nats per word fall from {per_word[0]:.1f} to {per_word[-1]:.1f} while nats per "
-     f"token rise from {per_token[0]:.1f} to {per_token[-1]:.1f}.")  # fmt: skip
+figure = figures.two_units(
+    toy_sizes, curves, "The same predictions in two units, and only one of them falls all the way"
+)
+show(figure, alt=f"Against vocabulary size, nats per word fall from {per_word[0]:.1f} to {per_word[-1]:.1f}, while nats per token "
+     f"rise from {per_token[0]:.1f} to {max(per_token):.1f} and fall to {per_token[-1]:.1f}.")  # fmt: skip
+print(f"per word, at the end: {per_word[-1]:.3f} nats; the unigram model of lesson 01: {on_words:.3f}")
 scoreboard.record(
     "unigram on BPE tokens", per_word[-1], parameters=toy.vocab_size, seconds=0.0, lesson="02_tokenization"
 )
 
 # %% [markdown]
 r"""
-Who compares nats per token prefers single bytes, the worst model of all: knowing nothing of the context, it must guess each letter anew. With larger tokens the *same* model predicts the text better and better, until every word is one token and it is lesson 01's unigram model again (a little worse: *the* at the beginning of a line and *the* after a blank are two tokens now, and this model cannot know which is due). **Part of the
+By nats per token, {{single bytes look best : min(per_token) == per_token[0]}}, and they are {{the worst model of all : max(per_word) == per_word[0]}}: knowing nothing of the context, it must
+guess each letter separately. The number per token rises to {{4.92 = max(per_token)}} at about {{600 = toy_sizes[per_token.index(max(per_token))]}} tokens and then falls again, and says nothing.
+With larger tokens the *same* model predicts the text {{better and better : per_word == sorted(per_word, reverse=True)}}, until every word is one token and it is lesson 01's unigram model
+again ({{a little worse : 0 < per_word[-1] - on_words < 0.2}}, {{4.62 = per_word[-1]}} nats a word against {{4.48 = on_words}}: *the* at the beginning of a line and *the* after a blank are two tokens now, and this model cannot know which is due). **Part of the
 modelling has moved into the tokenizer.**
 """
 
@@ -1489,7 +1553,8 @@ scoreboard.show_scoreboard()
 r"""
 ### A real model, on real English
 
-Does it still matter when the model *does* look at the context? Here are two language models of the kind that lesson 12 builds (for now a black box: it reads 64 tokens and predicts the next), the same in every size but the vocabulary. Same number of updates, same number of tokens in each. One reads bytes, the other 1,024 BPE tokens.
+Does it still matter when the model *does* look at the context? Here are two language models of the kind that lesson 12 builds (for now a black box: it reads 64 tokens and predicts the next), the same in every size but the vocabulary. Same number of updates, same number of tokens in each. One reads bytes, the other
+1,024 BPE tokens. One run each.
 """
 
 # %%
@@ -1500,7 +1565,7 @@ from course_lib.widgets.training import watch
 
 torch.set_num_threads(1)  # matrices this small are faster on one core
 learn_from, measure_on = english(budget(1_000_000, 100_000)), english(60_000, held_out=True)
-models, held_out_tokens = {}, {}
+models, held_out_tokens, seconds = {}, {}, {}
 for size in (256, 1024):
     tokenizer = prose.with_vocab_size(size)
     tokens, held_out_tokens[size] = (
@@ -1511,21 +1576,27 @@ for size in (256, 1024):
     models[size] = AttentionLM(size, seq_len=64)
     steps_to_make = budget(full=300, short=10)
     trainer = Trainer(models[size], draw_windows(tokens, 16, 64), next_token_loss, steps=steps_to_make, lr=5e-3)
-    list(watch(trainer, f"{size:,} tokens", unit="nats per token", curve=size == 1024))
+    *_, last = watch(trainer, f"{size:,} tokens", unit="nats per token", curve=size == 1024)
+    seconds[size] = last.seconds
 
 # %%
 my_nats_per_byte = yours("tokenization.nats_per_byte", steps.nats_per_byte)
+loss, loss_per_byte = {}, {}
 for size, model in models.items():
-    per_token = nats_per_token(model, held_out_tokens[size])
-    log_probs = torch.full((len(held_out_tokens[size]),), -per_token)  # what counts is their sum
-    per_byte = my_nats_per_byte(log_probs, measure_on)
+    loss[size] = nats_per_token(model, held_out_tokens[size])
+    log_probs = torch.full((len(held_out_tokens[size]),), -loss[size])  # what counts is their sum
+    loss_per_byte[size] = my_nats_per_byte(log_probs, measure_on)
+    bits = loss_per_byte[size] / math.log(2)
     print(
-        f"{size:5,} tokens: {per_token:.3f} nats per token, {per_byte:.3f} nats = {per_byte / math.log(2):.3f} bits per byte"
+        f"{size:5,} tokens: {loss[size]:.3f} nats per token, {loss_per_byte[size]:.3f} nats = {bits:.3f} bits per byte"
     )
 
 # %% [markdown]
 r"""
-Per token the byte model looks better; per byte, which is what counts, it is far behind. It sees 64 bytes of context where the other one sees nearly three times as much text, and it has spent its updates on learning to spell. To be fair to it: an update of the larger vocabulary takes longer (its last layer is larger), and how much of the gap
+Per token the byte model looks {{better : loss[256] < loss[1024]}}; per byte, which is what counts, it is far behind:
+{{2.55 = loss_per_byte[256] ± 0.1}} nats against {{1.60 = loss_per_byte[1024] ± 0.1}}. It sees 64 bytes of context where the other one sees
+{{nearly three times as much text : 2.6 < len(measure_on.encode()) / len(held_out_tokens[1024]) < 3}}, and it has spent its updates on learning to spell. To be fair to it: an update of the
+larger vocabulary {{takes longer : seconds[1024] > 1.2 * seconds[256]}} (its last layer is larger), and how much of the gap
 would remain after long training this experiment does not say. Models that read bytes are being built, with other architectures.
 
 ### The model belongs to its tokenizer
@@ -1536,10 +1607,17 @@ A tokenizer is a module apart: trained by itself, before the model. But the mode
 # %%
 stranger = tokenizers["Python"].with_vocab_size(1024)
 strange = torch.tensor(stranger.encode(measure_on))
-for name, tokens in (("its own tokenizer", held_out_tokens[1024]), ("another one, same size", strange)):
-    nats = nats_per_token(models[1024], tokens) * len(tokens) / len(measure_on.encode())
-    print(f"{name:23} {nats:.3f} nats per byte")
-print(f"knowing nothing at all  {math.log(1024) * len(strange) / len(measure_on.encode()):.3f} nats per byte")
+n_bytes = len(measure_on.encode())
+strange_loss = nats_per_token(models[1024], strange) * len(strange) / n_bytes
+no_idea = math.log(1024) * len(strange) / n_bytes
+print(f"its own tokenizer       {loss_per_byte[1024]:.3f} nats per byte")
+print(f"another one, same size  {strange_loss:.3f} nats per byte")
+print(f"knowing nothing at all  {no_idea:.3f} nats per byte, with the tokens of that other one")
+
+# %% [markdown]
+r"""
+With the other tokenizer's ids the model does {{no better than knowing nothing : strange_loss > no_idea - 0.1}}: all that it has learned is about other tokens.
+"""
 
 # %% [markdown] exercise="why_not_words" points=3
 r"""
@@ -1570,8 +1648,8 @@ r"""
 A colleague halves the vocabulary of a language model and reports that its perplexity per token on the same held-out text fell from 60 to 25. *The smaller vocabulary is better.* What do you answer, and what do you ask for?
 
 ### BEGIN SOLUTION
-Perplexity per token depends on the tokens: with a smaller vocabulary the text is cut into more and easier tokens, so the mean surprise per token falls even if the prediction of the text as a whole gets worse. Compare the total surprise: $\log 60 \approx 4.09$ nats times the old number of tokens against $\log 25 \approx 3.22$ nats times the new number. If the new text has more
-than $4.09 / 3.22 \approx 1.27$ times as many tokens, the new model is worse. Ask for nats (or bits) per byte on the same text, and whether both tokenizers lose nothing: one that maps rare words to `<unk>` makes the text easier by changing it.
+Perplexity per token depends on the tokens: with a smaller vocabulary the text is cut into more and easier tokens, so the mean surprise per token falls even if the prediction of the text as a whole gets worse. Compare the total surprise: $\log 60 \approx {{4.09 = math.log(60)}}$ nats times the old number of tokens against $\log 25 \approx {{3.22 = math.log(25)}}$ nats times the new number. If the new text has more
+than $4.09 / 3.22 \approx {{1.27 = math.log(60) / math.log(25)}}$ times as many tokens, the new model is worse. Ask for nats (or bits) per byte on the same text, and whether both tokenizers lose nothing: one that maps rare words to `<unk>` makes the text easier by changing it.
 ### END SOLUTION
 ### BEGIN RUBRIC
 - 1 point: perplexities per token are not comparable across tokenizers, with the reason
@@ -1589,9 +1667,9 @@ r"""
 - **Kudo (2018)**, *Subword Regularization*: the Unigram algorithm; since it has a probability for every cut, it can also *sample* cuts, so that a model sees a word in several spellings during training. **Kudo and Richardson (2018)**: the SentencePiece library.
 - **Radford et al. (2019)**: GPT-2, BPE on bytes with 50,257 tokens.
 
-What modern systems do: byte-level BPE, or SentencePiece's BPE that falls back on bytes for unknown characters, with vocabularies from about 32,000 to above 200,000 tokens; digits are often cut singly or in threes; runs of blanks have tokens of their own, for the sake of code.
+What modern systems do (2025): byte-level BPE, or SentencePiece's BPE that falls back on bytes for unknown characters, with vocabularies from about 32,000 to above 200,000 tokens; digits are often cut singly or in threes; runs of blanks have tokens of their own, for the sake of code.
 
 **What is not known.** Which cut is best for a model is an open question. Compression is easy to measure and only loosely tied to how well the model will do; merges know nothing of meaning (a trained *un|believ|able* is luck, *unbel|iev|able* as good for compression).
 
-From now on `course_lib.tokenization` holds the tested version of all that you wrote: the same merges and the same ids as Hugging Face's `tokenizers`. Next: [03 N-grams](03_ngrams.ipynb), *how far do counts get us?*
+From now on `course_lib.tokenization` holds the tested version of all that you wrote, with ties broken by id: the same merges and the same ids as Hugging Face's `tokenizers`. Next: [03 N-grams](03_ngrams.ipynb), *how far do counts get us?*
 """

@@ -8,11 +8,14 @@ number must be right to the last digit shown. Any other `{{` is left alone: form
 """
 
 import ast
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from decimal import Decimal
 from typing import Any
+
+from nbformat.notebooknode import NotebookNode
 
 from course_lib.judging.program import parse
 
@@ -119,6 +122,7 @@ def _finding(claim: Claim, names: dict[str, Any], compare: bool) -> str:
     says = f"the text says {claim.shown}" if claim.number is not None else f"the text says “{_one_line(claim.shown)}”"
     try:
         value = eval(claim.expression, names)
+        value = value.item() if hasattr(value, "item") else value
         value = bool(value) if claim.number is None else float(value)
     except Exception as problem:
         return f"{says}; `{claim.expression}` fails: {type(problem).__name__}: {problem}"
@@ -148,3 +152,9 @@ def measuring_cell(claims: Sequence[Claim], compare: bool) -> str:
         f"_made = [_claims.Claim(*made) for made in {[astuple(claim) for claim in claims]!r}]\n"
         f"print(_json.dumps(_claims.unmet(_made, globals(), compare={compare})))"
     )
+
+
+def findings_of(cell: NotebookNode) -> list[str]:
+    """Return the findings that a measuring cell printed when it ran, whatever else was written there."""
+    printed = "".join(output.text for output in cell.outputs if output.get("name") == "stdout")
+    return json.loads(printed.splitlines()[-1])

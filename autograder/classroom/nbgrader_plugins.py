@@ -37,8 +37,8 @@ class GradingExporter(NotebookExporter):
     sandbox = Enum(
         ("auto", "strict", "none"),
         "auto",
-        help="How a student's process is sandboxed: auto demands no files, no network and no forks, strict demands every "
-        "layer, none is no isolation.",
+        help="How a student's process is isolated: auto demands no files, no network and no forks, strict demands "
+        "every layer, none is no isolation.",
     ).tag(config=True)
 
     def __init__(self, **options: Any) -> None:

@@ -1,6 +1,5 @@
 """Numbers and comparisons in prose: how an author binds them, what students see, and what a false one is called."""
 
-import json
 import math
 
 import nbformat
@@ -8,7 +7,7 @@ import pytest
 from nbclient import NotebookClient
 
 from autograder.authoring.build import build
-from autograder.authoring.claims import measuring_cell, read_claims, unmet
+from autograder.authoring.claims import findings_of, measuring_cell, read_claims, unmet
 from autograder.authoring.lesson import AuthoringError, read_lesson
 from autograder.authoring.slides import lecture
 from course_lib.course_folder import CourseFolder
@@ -103,7 +102,7 @@ def executed(path, course, compare=True):
     notebook = lecture(lesson)
     notebook.cells.append(nbformat.v4.new_code_cell(measuring_cell(lesson.claims, compare)))
     NotebookClient(notebook, timeout=60).execute()
-    return json.loads(notebook.cells[-1].outputs[0].text)
+    return findings_of(notebook.cells[-1])
 
 
 def claim(prose):
@@ -269,6 +268,14 @@ def test_a_number_holds_within_its_tolerance_ends_included(prose, value, holds):
 def test_tensors_of_one_number_count_as_numbers_and_larger_ones_do_not():
     import torch
 
-    assert unmet([claim("{{0.5 = x}}"), claim("{{less : x < 1}}")], {"x": torch.tensor(0.5)}) == []
+    for x in (torch.tensor(0.5), torch.tensor([0.5], requires_grad=True)):
+        assert unmet([claim("{{0.5 = x}}"), claim("{{less : x < 1}}")], {"x": x}) == []
     (finding,) = unmet([claim("{{0.5 = x}}")], {"x": torch.zeros(2)})
-    assert "`x` fails: ValueError" in finding
+    assert "`x` fails: RuntimeError" in finding
+
+
+def test_what_else_is_written_while_claims_are_measured_does_not_matter():
+    noisy = [claim("{{1 = (print('hello'), sys.stderr.write('help'), 1)[2]}}"), claim("{{2 = 1}}")]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"import sys\n{measuring_cell(noisy, True)}")])
+    NotebookClient(notebook, timeout=60).execute()
+    assert findings_of(notebook.cells[0]) == ["lesson.py:1: the text says 2; `1` is 1 (± 0.5)"]

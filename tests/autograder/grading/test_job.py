@@ -36,7 +36,7 @@ def graded_students(monkeypatch):
 
 def cell_of(done, role, exercise):
     cells = nbformat.reads(done.notebook, as_version=4).cells
-    return next(c for c in cells if c.metadata.get("course", {}) == {"role": role, "exercise": exercise})
+    return next(c for c in cells if (c.metadata.course.role, c.metadata.course.get("exercise")) == (role, exercise))
 
 
 def test_equal_notebooks_are_graded_once_and_others_are_not(graded, graded_students, hand_over, solved):

@@ -122,7 +122,7 @@ def test_a_reference_in_other_words_still_passes_every_public_case(lessons, numb
             exec(text, names)
             got = reference.outcomes(exercise, names[exercise.check.name], cases.cases)
             verdict = judge_exercise(exercise.check, cases, got)
-            assert verdict.verdict == VerdictKind.VerdictKind.PASSED, f"{verdict.message}\n{text}"
+            assert verdict.verdict == VerdictKind.PASSED, f"{verdict.message}\n{text}"
             texts.add(text)
         assert len(texts) >= 3
 
