@@ -302,8 +302,8 @@ def _replay_command(commands: argparse._SubParsersAction) -> None:
         "replay",
         help="for an appeal: repeat one judgement and show everything",
         description="Grade one exercise of one submission again with the run's seed, and show the code, every case "
-        "with what was expected and what came, and whether the recorded mark stands. Hidden cases are among them: "
-        "this is for the teacher's eyes.",
+        "with the expected and the actual outcome, and whether the recorded mark still holds. Hidden cases are among "
+        "them: this is for the teacher's eyes.",
         epilog="Exit code 0: the recorded mark is the same; 1: it differs, or there is none.",
     )
     parser.add_argument("student", metavar="STUDENT", help="name of the student's folder")

@@ -324,7 +324,13 @@ def _require_same_features(q: Tensor, k: Tensor) -> None:
 
 
 def require_fitting(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float, bias: Tensor | None) -> None:
-    """Raise what `scaled_dot_product_attention` says it raises, where its arguments do not fit."""
+    """Check the arguments of `scaled_dot_product_attention`, which says what is raised.
+
+    q, k, v    (..., T, D), (..., S, D), (..., S, E)
+    mask       broadcastable to (..., T, S), boolean, or None
+    dropout    a probability
+    bias       broadcastable to (..., T, S), or None
+    """
     _require_same_features(q, k)
     if k.size(-2) != v.size(-2):
         raise ValueError(

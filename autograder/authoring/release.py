@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-ALSO = ("pyproject.toml", "constraints.txt", "environment.yml")
+ALSO = ("pyproject.toml", "constraints.txt", "environment.yml", "LICENSE", "LICENSE-CONTENT")
 README = """\
 # The lessons of your course
 

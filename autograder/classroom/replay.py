@@ -105,7 +105,7 @@ def _recorded(out: Path, submission: Submission, id: ExerciseId) -> ExerciseResu
 
 
 def print_replay(console: Console, replay: Replay) -> None:
-    """Print what was handed in, every case with what was expected and what came, and whether the mark stands."""
+    """Print what was handed in, every case with the expected and the actual outcome, and whether the mark holds."""
     verdict, submission = replay.verdict, replay.submission
     exercise = replay.graded.lesson.exercises[verdict.id.name]
     console.print(f"[bold]{verdict.id}[/] · {submission.lesson} · ", Text(submission.student), sep="")

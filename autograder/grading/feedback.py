@@ -121,7 +121,7 @@ def description_in(notebook: NotebookNode) -> dict:
 
 def refused_notebook(release: NotebookNode, about: dict) -> NotebookNode:
     """Return what Formgrader shows of a submission that could not be graded: the lesson, with the reason on top."""
-    text = "**This submission could not be graded.** Below stands the lesson as students received it."
+    text = "**This submission could not be graded.** Below is the lesson as students received it."
     text += f"\n\n    {' '.join(about['refused'].split())}"
     reason = nbformat.v4.new_markdown_cell(text, id="not-gradable", metadata={"course": {"role": "prose"}})
     return with_description(nbformat.from_dict({**release, "cells": [reason, *release.cells]}), about)

@@ -168,7 +168,7 @@ class _Run:
         if check.kind == "text":
             if all(source.strip() in ("", check.stub) for source in sources):
                 return zero(check, VerdictKind.NOT_STARTED, "Not started yet.")
-            return zero(check, VerdictKind.BY_HAND, "Waits for a person to read it.")
+            return zero(check, VerdictKind.BY_HAND, "Waits for a grader to read it.")
         if all(check.is_unchanged(object(), source) or not source.strip() for source in sources):
             return zero(check, VerdictKind.NOT_STARTED, "Not started yet.")
         for source in sources:

@@ -40,8 +40,8 @@ KINDS = {  # what a bar is made of, in its order: verdict → what it is called
     VerdictKind.FORBIDDEN: "forbidden call",
     VerdictKind.NOT_STARTED: "not started",
     VerdictKind.MISSING: "not started",
-    "by hand": "marked by a person",
-    VerdictKind.BY_HAND: "waits for a person",
+    "by hand": "marked by hand",
+    VerdictKind.BY_HAND: "waits for a grader",
 }
 MAX_NAMES, MAX_PAIRS, MAX_PASSAGES, MAX_CODE = 24, 40, 4, 4000
 MAX_IN_LINK = 1_500_000  # bytes; browsers refuse longer addresses
@@ -237,7 +237,7 @@ def _needs_a_look(works: list[Work]) -> list[dict]:
             if mark.waits:
                 waiting[mark.id].append(who)
             elif mark.by_hand and mark.open:
-                changed[f"{mark.id}: the automatic mark changed after a person gave {mark.points:g}"].append(who)
+                changed[f"{mark.id}: the automatic mark changed after a grader gave {mark.points:g}"].append(who)
         if not work.isolated:
             reachable[f"{work.lesson}: the students' code could reach this machine"].append(who)
         for note in work.notes:
@@ -245,8 +245,8 @@ def _needs_a_look(works: list[Work]) -> list[dict]:
     kinds = {
         "Not graded": refused,
         "Partly graded: code that did not run, or did not end": partly,
-        "Marked by a person, and changed since": changed,
-        "Waits for a person to read it": waiting,
+        "Marked by hand, and changed since": changed,
+        "Waits for a grader to read it": waiting,
         "Graded without isolation": reachable,
         "Repaired before grading": repaired,
     }

@@ -32,7 +32,7 @@ class VerdictKind(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """One case with what was expected and what came; `reason` is "" when it is right."""
+    """One case with what was expected and what was returned; `reason` is "" when it is right."""
 
     case: Case
     expected: Outcome

@@ -53,12 +53,12 @@ def test_a_notebook_that_another_graded_has_no_page(graded):
 
 def test_what_waits_is_said_until_a_person_has_read_it(about):
     page = feedback_page("ada", LESSON, about)
-    assert HOW_MUCH.format("12") in page and "3 points of these wait for a person" in page
+    assert HOW_MUCH.format("12") in page and "3 points of these wait for a grader" in page
     assert "A note." in page and "Graded without isolation." in page
     assert "Hm, <code>x</code> &lt; 1." in section(page, "mean")
     assert "&lt;b&gt;Because.&lt;/b&gt;" in section(page, "why_nats")
     page = feedback_page("ada", LESSON, about, Given(by_hand={"sample-why_nats": 2.5}, settled=True))
-    assert HOW_MUCH.format("14.5") in page and "wait for a person" not in page
+    assert HOW_MUCH.format("14.5") in page and "wait for a grader" not in page
     assert "graded by hand" in section(page, "why_nats") and "2.5 / 3" in section(page, "why_nats")
 
 

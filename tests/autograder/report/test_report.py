@@ -109,7 +109,7 @@ def test_marks_are_spread_over_ten_bins_and_what_waits_for_a_person_is_left_out(
     works = [work("full", mark("a"), essay), work("half", mark("a"), mark("b", VerdictKind.WRONG), essay)]
     page = page_of(*works, work("none", mark("a", VerdictKind.WRONG)))
     assert "0 to 10 percent: 1; " in page and "50 to 60 percent: 1; " in page and "90 to 100 percent: 1" in page
-    assert "2 submissions have answers that wait for a person" in text_of(page)
+    assert "2 submissions have answers that wait for a grader" in text_of(page)
     assert "essay 4 waits" in text_of(page)
     rows = {row[0]: dict(zip(table(page, "marks")[0], row)) for row in table(page, "marks")[1:]}
     assert (rows["half"]["90_sample score"], rows["half"]["90_sample of"], rows["half"]["sample.essay"]) == (
@@ -146,7 +146,7 @@ def test_what_needs_a_look_is_sorted_by_kind_and_says_who():
     look = text[text.index("From here on") : text.index("Look-alikes Texts")]
     for part in (
         "Not graded · 1", "90_sample: broken JSON 1 × torn", "sample.a: timeout. It took too long. 1 × loop",
-        "Marked by a person, and changed since · 1", "twice", "sample.e 1 × essay", "Graded without isolation · 1",
+        "Marked by hand, and changed since · 1", "twice", "sample.e 1 × essay", "Graded without isolation · 1",
         "90_sample: A check was missing. 1 × mend",
     ):  # fmt: skip
         assert part in look
@@ -310,7 +310,7 @@ def test_the_command_writes_one_page_with_the_marks_of_record(course, capsys):
     assert float(rows["ben"]["90_sample score"]) == auto + 3.5
     assert rows["ben"]["sample.why_nats"] == "2.5" and rows["ada"]["sample.why_nats"] == ""
     assert (rows["torn"]["90_sample status"], rows["torn"]["90_sample score"]) == ("not gradable", "")
-    assert "marked by a person 1" in text_of(page) and "<b>bo" not in page and HOSTILE not in page
+    assert "marked by hand 1" in text_of(page) and "<b>bo" not in page and HOSTILE not in page
 
 
 @pytest.mark.slow
