@@ -75,7 +75,7 @@ Everything below works on any model that turns token ids $(B, T)$ into logits $(
 
 $$p_i = \frac{e^{z_i}}{\sum_j e^{z_j}}, \qquad \text{text} \to \text{layers} \to z \to \textbf{this lesson} \to \text{next token} \to \text{text} \to \dots$$
 
-Ours is a GPT of {{two : config.n_layers == 2}} layers, trained here for half a minute on the toy language. Its one flaw is that of every model: what the language forbids gets {{a little : 0 < forbidden_share < 0.02}} probability all the same.
+Ours is a GPT of {{two : config.n_layers == 2}} layers, trained here once, for half a minute, on the toy language: what this lesson says of it is what this one run showed. Its one flaw is that of every model: what the language forbids gets {{a little : 0 < forbidden_share < 0.02}} probability all the same.
 """
 
 # %%
