@@ -94,7 +94,7 @@ def course(tmp_path, sample_path, sandbox, solved, hand_in):
 
     def grade(db_url, seed=5, out=tmp_path / "out", progress=lambda done, total: None):
         run = ClassRun(tmp_path / "submitted", out, tmp_path / "solutions", db_url, seed=seed, sandbox=sandbox)
-        return {r["student"]: r for r in grade_class(run, progress)}
+        return {r.student: r.to_document() for r in grade_class(run, progress)}
 
     return grade
 
