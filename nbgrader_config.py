@@ -20,12 +20,12 @@ c.GenerateAssignment.preprocessors = [
 
 # The lessons lie beside this file, wherever it is linked to.
 c.GradingExporter.solutions = str(Path(__file__).resolve().parent / "solutions")
-c.Autograde.exporter_class = "autograder.nbgrader_plugins.GradingExporter"
-c.Autograde.pre_convert_hook = "autograder.nbgrader_plugins.under_the_lessons_name"
+c.Autograde.exporter_class = "autograder.classroom.nbgrader_plugins.GradingExporter"
+c.Autograde.pre_convert_hook = "autograder.classroom.nbgrader_plugins.under_the_lessons_name"
 c.Autograde.sanitize_preprocessors = []
 c.Autograde.autograde_preprocessors = ["nbgrader.preprocessors.AssignLatePenalties"]
 
-c.GenerateFeedback.exporter_class = "autograder.nbgrader_plugins.FeedbackExporter"
+c.GenerateFeedback.exporter_class = "autograder.classroom.nbgrader_plugins.FeedbackExporter"
 c.GenerateFeedback.preprocessors = []
 
-c.ExportApp.plugin_class = "autograder.exporter.StatusExporter"
+c.ExportApp.plugin_class = "autograder.classroom.exporter.StatusExporter"

@@ -64,33 +64,30 @@ def _build_command(commands: argparse._SubParsersAction) -> None:
         "build", help="solutions/ → notebooks/", description="Build what students open from the lesson files."
     )
     _lesson_arguments(parser)
-    parser.add_argument(
-        "--notebooks", type=Path, metavar="DIR", help="folder to write to (default: notebooks/ in the course)"
-    )
     parser.add_argument("--check", action="store_true", help="write nothing; fail if anything would change")
     parser.set_defaults(run=_build)
 
 
 def _build(options: argparse.Namespace) -> int:
-    from autograder.build import build
-    from autograder.built import Changes, remove_stale, update
-    from autograder.lesson import AuthoringError, find_lessons
+    from autograder.authoring.build import build
+    from autograder.authoring.built import Changes, remove_stale, update
+    from autograder.authoring.lesson import AuthoringError, find_lessons
 
-    solutions = _solutions(options)
-    notebooks = options.notebooks or _course(options).notebooks
+    course = _course(options)
+    solutions = options.solutions or course.solutions
     failed, changes = False, Changes()
     for path in find_lessons(solutions, tuple(options.lessons)):
         try:
-            files = build(path, notebooks)
+            files = build(path, course)
         except AuthoringError as problem:
             print(problem, file=sys.stderr)
             failed = True
             continue
         update(files, changes, write=not options.check)
     if not options.lessons and not failed:
-        remove_stale(notebooks, {path.stem for path in find_lessons(solutions)}, changes, write=not options.check)
-    for done, files in ("wrote", changes.wrote), ("deleted", changes.deleted):
-        for file in files:
+        remove_stale(course, {path.stem for path in find_lessons(solutions)}, changes, write=not options.check)
+    for done, some in ("wrote", changes.wrote), ("deleted", changes.deleted):
+        for file in some:
             print(f"{'differs' if options.check else done}: {file}")
     for file in changes.left:
         print(f"left as it is: {file} was changed by hand. Move it away, then build again.", file=sys.stderr)
@@ -115,8 +112,8 @@ def _verify(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from autograder.lesson import AuthoringError, find_lessons, read_lesson
-    from autograder.verify import verify
+    from autograder.authoring.lesson import AuthoringError, find_lessons, read_lesson
+    from autograder.authoring.verify import verify
 
     console, total, held = Console(), 0, 0
     table = Table("exercise", "trials", "mistakes", "result", title="verify")
@@ -168,8 +165,8 @@ def _release_command(commands: argparse._SubParsersAction) -> None:
 
 
 def _release(options: argparse.Namespace) -> int:
-    from autograder.lesson import find_lessons
-    from autograder.release import release
+    from autograder.authoring.lesson import find_lessons
+    from autograder.authoring.release import release
 
     names = [path.stem for path in find_lessons(_solutions(options), tuple(options.lessons))]
     for path in release(_course(options).root, names, options.to):
@@ -213,10 +210,11 @@ def _grade(options: argparse.Namespace) -> int:
     from rich.progress import Progress
     from sqlalchemy.exc import SQLAlchemyError
 
-    from autograder.class_run import ClassRun, grade_class
-    from autograder.class_table import print_tables
-    from autograder.lesson import AuthoringError
-    from autograder.records import NOT_GRADABLE
+    from autograder.authoring.lesson import AuthoringError
+    from autograder.classroom.class_run import grade_class
+    from autograder.classroom.class_table import print_tables
+    from autograder.classroom.recorder import ClassRun
+    from autograder.classroom.results import Status
 
     if not options.submitted.is_dir():
         raise ValueError(f"{options.submitted} is not a folder.")
@@ -249,7 +247,7 @@ def _grade(options: argparse.Namespace) -> int:
         print("What was graded so far is kept; run the same command again to go on.", file=sys.stderr)
         return 1
     print_tables(console, results, out)
-    return 1 if any(result["status"] == NOT_GRADABLE for result in results) else 0
+    return 1 if any(result.status == Status.NOT_GRADABLE for result in results) else 0
 
 
 def _gradebook(options: argparse.Namespace, out: Path) -> tuple[str, str]:
@@ -285,7 +283,7 @@ def _report(options: argparse.Namespace) -> int:
     from rich.console import Console
     from sqlalchemy.exc import SQLAlchemyError
 
-    from autograder.report import write_report
+    from autograder.report.report import write_report
 
     out, console = options.out.resolve(), Console()
     db_url, shown = _gradebook(options, out)
@@ -304,8 +302,8 @@ def _replay_command(commands: argparse._SubParsersAction) -> None:
         "replay",
         help="for an appeal: repeat one judgement and show everything",
         description="Grade one exercise of one submission again with the run's seed, and show the code, every case "
-        "with what was expected and what came, and whether the recorded mark stands. Hidden cases are among them: "
-        "this is for the teacher's eyes.",
+        "with the expected and the actual outcome, and whether the recorded mark still holds. Hidden cases are among "
+        "them: this is for the teacher's eyes.",
         epilog="Exit code 0: the recorded mark is the same; 1: it differs, or there is none.",
     )
     parser.add_argument("student", metavar="STUDENT", help="name of the student's folder")
@@ -322,9 +320,9 @@ def _replay_command(commands: argparse._SubParsersAction) -> None:
 def _replay(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from autograder.lesson import AuthoringError
-    from autograder.replay import print_replay, replay
-    from autograder.submission import NotGradable
+    from autograder.authoring.lesson import AuthoringError
+    from autograder.classroom.replay import print_replay, replay
+    from autograder.grading.submission import NotGradable
 
     submitted = options.submitted or options.out / "submitted"
     try:

@@ -32,8 +32,8 @@ def examine() -> list[Finding]:
 
 
 def _python() -> Finding:
-    good = (3, 11) <= sys.version_info[:2] <= (3, 13)
-    remedy = "" if good else "Install Python 3.11, 3.12 or 3.13, remove .venv and run make again."
+    good = (3, 11) <= sys.version_info[:2] <= (3, 14)
+    remedy = "" if good else "Install Python 3.11 to 3.14, remove .venv and run make again."
     return Finding("Python", platform.python_version(), good, remedy=remedy)
 
 

@@ -88,7 +88,7 @@ def _in_order(model: GPT) -> list[Tensor]:
     """Return the weights in the order in which PlainGPT lists its own."""
     weights = [model.tokens.weight, model.positions.weight]
     for block in model.blocks:
-        weights += [block.norm_1.weight, block.norm_2.weight, block.attention.qkv.weight, block.attention.out.weight]
+        weights += [block.norm1.weight, block.norm2.weight, block.attention.qkv.weight, block.attention.out.weight]
         weights += [block.feed_forward.up.weight, block.feed_forward.down.weight]
     return [*weights, model.norm.weight]
 

@@ -23,11 +23,12 @@ from pathlib import Path
 import nbformat
 import psutil
 
-from autograder.build import build, student_notebook
-from autograder.grade import prepare
-from autograder.gradebook import publish
-from autograder.lesson import Lesson, read_lesson
-from course_lib.checks.exercise import write_public
+from autograder.authoring.build import build, student_notebook
+from autograder.authoring.lesson import Lesson, read_lesson
+from autograder.classroom.gradebook import publish
+from autograder.grading.grade import prepare
+from course_lib.course_folder import CourseFolder
+from course_lib.judging.exercise import write_public
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSON = ROOT / "benchmarks" / "lessons" / "80_timing.py"
@@ -84,7 +85,7 @@ def write_course(size: int, folder: Path) -> Path:
     write_class(lesson, size, folder / "submitted")
     graded = prepare(lesson, 1)
     publish(graded.release, NAME, write_public(graded.public), folder, f"sqlite:///{folder / 'gradebook.db'}")
-    for path, text in build(LESSON, folder / "notebooks").items():
+    for path, text in build(LESSON, CourseFolder(folder)).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     for place in (folder / "submitted").glob(f"*/{NAME}"):  # the check cells that stock runs read their cases there

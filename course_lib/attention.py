@@ -120,7 +120,7 @@ def scaled_dot_product_attention(
     >>> weights
     tensor([[0.6652, 0.2447, 0.0900]])
     """
-    _require_fitting(q, k, v, mask, dropout, bias)
+    require_fitting(q, k, v, mask, dropout, bias)
     scores = attention_scores(q, k)  # (..., T, S)
     if bias is not None:
         scores = scores + bias.to(scores.dtype)
@@ -140,7 +140,7 @@ def fused_attention(
     Arguments, errors and rows with nothing to attend to are the same. The weights never exist as a matrix, so
     the memory is linear in T, not quadratic (FlashAttention, Dao et al. 2022); a mask or a bias still costs its size.
     """
-    _require_fitting(q, k, v, mask, dropout, bias)
+    require_fitting(q, k, v, mask, dropout, bias)
     bias = None if bias is None else bias.to(q.dtype)
     if mask is None:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
@@ -323,7 +323,14 @@ def _require_same_features(q: Tensor, k: Tensor) -> None:
         )
 
 
-def _require_fitting(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float, bias: Tensor | None) -> None:
+def require_fitting(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float, bias: Tensor | None) -> None:
+    """Check the arguments of `scaled_dot_product_attention`, which says what is raised.
+
+    q, k, v    (..., T, D), (..., S, D), (..., S, E)
+    mask       broadcastable to (..., T, S), boolean, or None
+    dropout    a probability
+    bias       broadcastable to (..., T, S), or None
+    """
     _require_same_features(q, k)
     if k.size(-2) != v.size(-2):
         raise ValueError(

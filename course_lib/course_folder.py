@@ -33,6 +33,11 @@ class CourseFolder:
         return self.root / "notebooks"
 
     @property
+    def answers(self) -> Path:
+        """References and model answers, which a release leaves out."""
+        return self.root / "answers"
+
+    @property
     def work(self) -> Path:
         """A learner's own copy of the notebooks."""
         return self.root / "work"

@@ -4,6 +4,9 @@ The encodings are those of `course_lib.positions`; everything else is the same, 
 Press et al. (2022) made this experiment with large models.
 """
 
+from collections.abc import Iterable
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -76,7 +79,7 @@ class PositionalLM(nn.Module):
         if self.relative is not None:
             bias = self.relative(length)
         at = torch.arange(length, device=x.device)
-        for layer in self.layers:
+        for layer in cast(Iterable[nn.ModuleDict], self.layers):
             q, k, v = (split_heads(part, self.n_heads) for part in layer["qkv"](layer["norm"](x)).chunk(3, dim=-1))
             if self.positions == "rope":
                 q, k = rope(q, at), rope(k, at)

@@ -13,8 +13,9 @@ Not here: the training loop (`course_lib.train`), the loss (`course_lib.language
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -68,8 +69,8 @@ class GPTConfig:
     d_model: int = 128
     n_heads: int = 4
     n_layers: int = 4
-    n_kv_heads: int | None = None
-    d_ff: int | None = None
+    n_kv_heads: int = None  # type: ignore[assignment]  # a number from __post_init__ on
+    d_ff: int = None  # type: ignore[assignment]  # likewise
     norm: str = "layer"
     ffn: str = "gelu"
     positions: str = "learned"
@@ -79,7 +80,7 @@ class GPTConfig:
     dropout: float = 0.0
     norm_eps: float = 1e-5
     rope_theta: float = 10000.0
-    init_std: float | None = None
+    init_std: float = None  # type: ignore[assignment]  # likewise
     checkpoint: bool = False
 
     def __post_init__(self) -> None:
@@ -193,7 +194,7 @@ class CausalSelfAttention(nn.Module):
         return scores.softmax(-1)
 
 
-class GELU(nn.Module):
+class GELUFeedForward(nn.Module):
     """The feed-forward network of GPT-2: down(gelu(up(x))), the same for every token."""
 
     def __init__(self, config: GPTConfig) -> None:
@@ -207,7 +208,7 @@ class GELU(nn.Module):
         return self.down(F.gelu(self.up(x), approximate=self.approximate))
 
 
-class SwiGLU(nn.Module):
+class SwiGLUFeedForward(nn.Module):
     """The feed-forward network of Llama: down(silu(gate(x)) · up(x)). `gate_up` has the rows of gate, then of up."""
 
     def __init__(self, config: GPTConfig) -> None:
@@ -223,7 +224,7 @@ class SwiGLU(nn.Module):
 
 def feed_forward(config: GPTConfig) -> nn.Module:
     """Return the feed-forward network that the configuration names."""
-    return SwiGLU(config) if config.ffn == "swiglu" else GELU(config)
+    return SwiGLUFeedForward(config) if config.ffn == "swiglu" else GELUFeedForward(config)
 
 
 class Block(nn.Module):
@@ -232,28 +233,26 @@ class Block(nn.Module):
     config            sizes and choices
     new_feed_forward  makes the second part from the configuration: a module (B, T, d_model) → the same shape
 
-    Parts: `norm_1`, `attention`, `norm_2`, `feed_forward`.
+    Parts: `norm1`, `attention`, `norm2`, `feed_forward`.
     """
 
     def __init__(self, config: GPTConfig, new_feed_forward: Callable[[GPTConfig], nn.Module] = feed_forward) -> None:
         super().__init__()
         self.pre_norm = config.pre_norm
-        self.norm_1, self.norm_2 = _norm(config), _norm(config)
+        self.norm1, self.norm2 = _norm(config), _norm(config)
         self.attention = CausalSelfAttention(config)
         self.feed_forward = new_feed_forward(config)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, *context: object) -> Tensor:
-        """Return the tokens (B, T, d_model) after this layer.
-
-        x        (B, T, d_model)
-        context  what else the attention takes: positions, mask, cache, layer; see `CausalSelfAttention`
-        """
+    def forward(
+        self, x: Tensor, positions: Tensor, mask: Tensor | None, cache: KVCache | None = None, layer: int = 0
+    ) -> Tensor:
+        """Return the tokens after this layer, (B, T, d_model). The arguments are those of `CausalSelfAttention`."""
         if self.pre_norm:
-            x = x + self.dropout(self.attention(self.norm_1(x), *context))
-            return x + self.dropout(self.feed_forward(self.norm_2(x)))
-        x = self.norm_1(x + self.dropout(self.attention(x, *context)))
-        return self.norm_2(x + self.dropout(self.feed_forward(x)))
+            x = x + self.dropout(self.attention(self.norm1(x), positions, mask, cache, layer))
+            return x + self.dropout(self.feed_forward(self.norm2(x)))
+        x = self.norm1(x + self.dropout(self.attention(x, positions, mask, cache, layer)))
+        return self.norm2(x + self.dropout(self.feed_forward(x)))
 
 
 class GPT(nn.Module):
@@ -322,8 +321,8 @@ class GPT(nn.Module):
         x, positions, mask = self._enter(ids, None, None)
         shown = causal_mask(ids.size(1), device=ids.device) if mask is None else mask
         maps = []
-        for block in self.blocks:
-            maps.append(block.attention.weights(block.norm_1(x) if block.pre_norm else x, positions, shown))
+        for block in cast(Iterable[Block], self.blocks):
+            maps.append(block.attention.weights(block.norm1(x) if block.pre_norm else x, positions, shown))
             x = block(x, positions, mask)
         return maps
 
@@ -390,8 +389,9 @@ def init_weights(model: nn.Module, n_layers: int, std: float = 0.02, generator: 
         if isinstance(module, nn.Linear | nn.Embedding | LearnedPositions):
             residual = name.rpartition(".")[2] in ("out", "down")
             nn.init.normal_(module.weight, std=std / math.sqrt(2 * n_layers) if residual else std, generator=generator)
-            if getattr(module, "bias", None) is not None:
-                nn.init.zeros_(module.bias)
+            bias = getattr(module, "bias", None)
+            if bias is not None:
+                nn.init.zeros_(bias)
 
 
 def _norm(config: GPTConfig) -> nn.Module:

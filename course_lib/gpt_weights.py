@@ -23,10 +23,10 @@ _GPT2_MATRICES = {
     "feed_forward.down": "mlp.c_proj",
 }
 _LLAMA = {
-    "norm_1": ["input_layernorm"],
+    "norm1": ["input_layernorm"],
     "attention.qkv": ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
     "attention.out": ["self_attn.o_proj"],
-    "norm_2": ["post_attention_layernorm"],
+    "norm2": ["post_attention_layernorm"],
     "feed_forward.gate_up": ["mlp.gate_proj", "mlp.up_proj"],
     "feed_forward.down": ["mlp.down_proj"],
 }
@@ -50,7 +50,7 @@ def gpt_from_gpt2(state_dict: StateDict, n_heads: int) -> GPT:
         ours[f"norm.{kind}"] = _take(given, f"ln_f.{kind}")
         for layer in range(n_layers):
             for number in (1, 2):
-                ours[f"blocks.{layer}.norm_{number}.{kind}"] = _take(given, f"h.{layer}.ln_{number}.{kind}")
+                ours[f"blocks.{layer}.norm{number}.{kind}"] = _take(given, f"h.{layer}.ln_{number}.{kind}")
             for name, theirs in _GPT2_MATRICES.items():
                 tensor = _take(given, f"h.{layer}.{theirs}.{kind}")
                 ours[f"blocks.{layer}.{name}.{kind}"] = tensor.T if kind == "weight" else tensor

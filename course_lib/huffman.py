@@ -33,16 +33,15 @@ def huffman_code(probs: Mapping[Hashable, float]) -> dict[Hashable, str]:
         return {heap[0][2][0]: "0"}
     code = {symbol: "" for _, _, symbols in heap for symbol in symbols}
     heapq.heapify(heap)
-    for age in itertools.count(len(probs)):
+    for age in range(len(probs), len(probs) + len(heap) - 1):  # one merge fewer than there are symbols
         p0, _, below0 = heapq.heappop(heap)
         p1, _, below1 = heapq.heappop(heap)
         for symbol in below0:
             code[symbol] = "0" + code[symbol]
         for symbol in below1:
             code[symbol] = "1" + code[symbol]
-        if not heap:
-            return code
         heapq.heappush(heap, (p0 + p1, age, below0 + below1))
+    return code
 
 
 def kraft_sum(lengths: Iterable[int]) -> float:
@@ -77,7 +76,7 @@ def canonical_code(lengths: Mapping[Hashable, int]) -> dict[Hashable, str]:
     if kraft_sum(lengths.values()) > 1:
         raise ValueError(f"lengths must have a kraft_sum of at most 1, got {dict(lengths)}")
     code, value, before = {}, 0, 0
-    for symbol in sorted(lengths, key=lengths.get):  # a stable sort
+    for symbol in sorted(lengths, key=lengths.__getitem__):  # a stable sort
         value <<= lengths[symbol] - before  # the first free codeword of this length
         code[symbol] = f"{value:0{lengths[symbol]}b}"
         value, before = value + 1, lengths[symbol]

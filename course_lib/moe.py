@@ -18,6 +18,7 @@ GShard, Lepikhin et al. 2021; Switch Transformer, Fedus et al. 2022; ST-MoE, Zop
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -260,16 +261,18 @@ def auxiliary_loss(model: nn.Module) -> Tensor:
 
     Add it to the training loss. Raises ValueError when the model has no MoE layer, or has not been called.
     """
-    losses = [layer.aux_loss for layer in _layers(model)]
-    if any(loss is None for loss in losses):
+    layers = _layers(model)
+    losses = [layer.aux_loss for layer in layers if layer.aux_loss is not None]
+    if len(losses) < len(layers):
         raise ValueError("the model must have been called before its auxiliary loss can be asked for")
     return torch.stack(losses).sum()
 
 
 def routings(model: nn.Module) -> list[Routing]:
     """Return where the tokens of the model's last call went, one `Routing` for each MoE layer. Raises as above."""
-    found = [layer.routing for layer in _layers(model)]
-    if any(routing is None for routing in found):
+    layers = _layers(model)
+    found = [layer.routing for layer in layers if layer.routing is not None]
+    if len(found) < len(layers):
         raise ValueError("the model must have been called before its routing can be shown")
     return found
 
@@ -287,7 +290,7 @@ def _layers(model: nn.Module) -> list[MoE]:
     layers = [module for module in model.modules() if hasattr(module, "routing") and hasattr(module, "aux_loss")]
     if not layers:
         raise ValueError(f"the model must have a MoE layer, got {type(model).__name__} without one")
-    return layers
+    return cast(list[MoE], layers)
 
 
 def _require_positive(**numbers: float) -> None:

@@ -74,9 +74,10 @@ class ContextCache:
         """The number of tokens seen in each row, 0 before the first."""
         return 0 if self.ids is None else self.ids.size(1)
 
-    def extend(self, ids: Tensor) -> None:
-        """Put tokens (B, T) behind those that it holds."""
+    def extend(self, ids: Tensor) -> Tensor:
+        """Put tokens (B, T) behind those that it holds, and return all of them."""
         self.ids = ids if self.ids is None else torch.cat([self.ids, ids], dim=1)
+        return self.ids
 
     def reorder(self, rows: Tensor) -> None:
         """Keep, permute or repeat rows of the batch: rows (B',) int64, indices of rows as they are now."""
@@ -89,7 +90,7 @@ class ContextCache:
         """
         if not 0 <= length <= self.length:
             raise ValueError(f"length must be between 0 and {self.length}, the tokens seen, got {length}")
-        self.ids = None if length == 0 else self.ids[:, :length]
+        self.ids = None if self.ids is None or length == 0 else self.ids[:, :length]
 
 
 class NeuralNgram(nn.Module):
@@ -139,8 +140,7 @@ class NeuralNgram(nn.Module):
         """
         n_new = ids.size(1)
         if cache is not None:
-            cache.extend(ids)
-            ids = cache.ids[:, -(n_new + self.n_context - 1) :]
+            ids = cache.extend(ids)[:, -(n_new + self.n_context - 1) :]
         x = windows(self.tokens(ids), self.n_context)[:, -n_new:].flatten(2)  # (B, T, (n − 1) m)
         logits = self.to_logits(self.hidden(x).tanh())
         return logits if self.direct is None else logits + self.direct(x)

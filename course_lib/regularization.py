@@ -253,7 +253,7 @@ def early_stopping(losses: Iterable[float], patience: int, min_delta: float = 0.
     >>> early_stopping([3.0, 2.0, 2.5, 2.1, 1.0], patience=2)  # too impatient to see the 1.0
     (1, 3)
     """
-    stopping, best, last = EarlyStopping(patience, min_delta), None, None
+    stopping, best, last = EarlyStopping(patience, min_delta), None, 0
     for last, loss in enumerate(losses):
         stop = stopping.update(loss)
         if stopping.waited == 0:

@@ -15,7 +15,7 @@ Padding stands at the end and must be the id `pad_id`; it changes nothing. Lesso
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +25,7 @@ from course_lib.decoding import Sampling, generate
 from course_lib.recurrent import GRU, LSTM, RecurrentCache
 
 CELLS = {"gru": GRU, "lstm": LSTM}
-State = Tensor | tuple[Tensor, Tensor]  #: (1, B, H), for an LSTM a pair of them
+State = Tensor | tuple[Tensor, ...]  #: (1, B, H), for an LSTM a pair of them
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,11 @@ class TargetCache(RecurrentCache):
         """Keep, permute or repeat rows of the batch: rows (B',) int64, indices of rows as they are now."""
         super().reorder(rows)
         if self.memory is not None:
-            self.memory = Memory(*(part if part is None else part[rows.to(part.device)] for part in self.memory))
+            states, keys, mask = self.memory
+            rows = rows.to(states.device)
+            self.memory = Memory(
+                states[rows], None if keys is None else keys[rows], None if mask is None else mask[rows]
+            )
 
 
 class Seq2Seq(nn.Module):
@@ -184,8 +188,10 @@ class Seq2Seq(nn.Module):
         """
         if not 0.0 <= forcing <= 1.0:
             raise ValueError(f"forcing must be a probability between 0 and 1, got {forcing}")
-        known = cache is not None and cache.memory is not None
-        memory, state = (cache.memory, cache.state) if known else self.encode(source)
+        if cache is None or cache.memory is None or cache.state is None:
+            memory, state = self.encode(source)
+        else:
+            memory, state = cache.memory, cache.state
         if self.config.attention or forcing < 1:
             features, _, state = self._read_stepwise(target, memory, state, forcing, generator)
         else:  # nothing has to wait for a state but the recurrence itself
@@ -224,7 +230,7 @@ class Seq2Seq(nn.Module):
         self.eval()
         weights = self._read_stepwise(target, *self.encode(source))[1]
         self.train(training)
-        return weights
+        return torch.stack(weights, dim=1)
 
     def new_cache(self, batch_size: int, max_len: int) -> TargetCache:
         """Return the cache of nothing read yet. Its size depends on neither argument's value."""
@@ -237,9 +243,10 @@ class Seq2Seq(nn.Module):
         state: State,
         forcing: float = 1.0,
         generator: torch.Generator | None = None,
-    ) -> tuple[Tensor, Tensor | None, State]:
-        """Return what the logits are made from (B, T, 3H), the weights (B, T, S) if any, and the last state."""
-        features, maps = [], []
+    ) -> tuple[Tensor, list[Tensor], State]:
+        """Return what the logits are made from (B, T, 3H), each step's weights (B, S) if any, and the last state."""
+        features: list[Tensor] = []
+        maps: list[Tensor] = []
         context = memory.states[:, 0]  # the one vector, or, with attention, what replaces it below
         for t, x in enumerate(self._embed(target).unbind(1)):
             if t and forcing < 1:
@@ -247,24 +254,32 @@ class Seq2Seq(nn.Module):
                 device = target.device if generator is None else generator.device
                 forced = torch.rand(len(target), generator=generator, device=device).to(target.device) < forcing
                 x = torch.where(forced[:, None], x, self._embed(own))
-            if self.config.attention:
+            if memory.keys is not None:  # with attention
                 query = (state if isinstance(state, Tensor) else state[0])[0]  # (B, H)
                 context, weights = _weighted_mean(query @ self.w_q, memory.keys, self.v, memory.states, memory.mask)
                 maps.append(weights)
             output, state = self.decoder(torch.cat([x, context], dim=-1)[:, None], state)
             features.append(torch.cat([output[:, 0], context], dim=-1))
-        return torch.stack(features, dim=1), torch.stack(maps, dim=1) if maps else None, state
+        return torch.stack(features, dim=1), maps, state
 
     def _embed(self, target: Tensor) -> Tensor:
         return self.dropout(self.target_embedding(target))
 
 
+class EncoderDecoder(Protocol):
+    """What turns model(source, target) into logits: `Seq2Seq`, `course_lib.transformer.Transformer`, or your own."""
+
+    config: Any  #: it has target_vocab_size
+
+    def __call__(self, source: Tensor, target: Tensor, *cache: Any) -> Tensor:
+        """Return the logits (B, T, V) of the token after each target position."""
+
+
 class ConditionalLM(nn.Module):
     """An encoder–decoder whose source is given: a language model of targets, as `course_lib.decoding` takes them.
 
-    model   a `Seq2Seq`, a `course_lib.transformer.Transformer`, or whatever turns model(source, target) into logits
-            and has `config.target_vocab_size`. Where it has a `new_cache` as Seq2Seq has, that is used; if not, the
-            source is read again at every step
+    model   an `EncoderDecoder`. Where it has a `new_cache` as Seq2Seq has, that is used; if not, the source is read
+            again at every step
     source  (B, S) ids. The ids that are asked about may have k rows for each source, one after another: k beams
 
     Called with a number of rows that is no multiple of B it raises ValueError.
@@ -272,7 +287,7 @@ class ConditionalLM(nn.Module):
 
     seq_len = None
 
-    def __init__(self, model: nn.Module, source: Tensor) -> None:
+    def __init__(self, model: EncoderDecoder, source: Tensor) -> None:
         super().__init__()
         self.model, self.source = model, source
         self.vocab_size = model.config.target_vocab_size
@@ -302,7 +317,7 @@ def seq2seq_loss(
 
 
 def greedy_decode(
-    model: nn.Module, source: Tensor, max_len: int, bos_id: int = 1, eos_id: int = 2, pad_id: int = 0
+    model: EncoderDecoder, source: Tensor, max_len: int, bos_id: int = 1, eos_id: int = 2, pad_id: int = 0
 ) -> Tensor:
     """Write a target for each source, at every step the likeliest token.
 

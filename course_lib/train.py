@@ -95,7 +95,7 @@ class Trainer:
         self,
         model: nn.Module,
         draw: Callable[[torch.Generator], Any],
-        loss: Callable[[nn.Module, Any], Tensor],
+        loss: Callable[[Any, Any], Tensor],
         *,
         steps: int,
         lr: float = 3e-3,
@@ -132,8 +132,8 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)
         self.number, self.seconds = 0, 0.0
-        self.best, self.best_number, self._best_weights = math.inf, 0, None
-        self.stopped = False
+        self.best, self.best_number, self.stopped = math.inf, 0, False
+        self._best_weights: dict[str, Tensor] | None = None
 
     def __iter__(self) -> Iterator[Step]:
         while self.number < self.steps and not self.stopped:
@@ -148,11 +148,11 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         loss = sum(self._backward() for _ in range(self.accumulate)) / self.accumulate
         self._scaler.unscale_(self.optimizer)
-        grad_norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.clip or math.inf)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.clip or math.inf)
         self._scaler.step(self.optimizer)
         self._scaler.update()
         self.number += 1
-        grad_norm = grad_norm.item()
+        grad_norm = norm.item()
         self.seconds += time.perf_counter() - start
         held_out = self._evaluate()
         return Step(self.number, loss, lr, grad_norm, held_out, self.seconds)

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.attention import MultiHeadAttention, causal_mask, combine_masks, padding_mask
+from course_lib.attention import MultiHeadAttention, causal_mask, padding_mask
 from course_lib.positions import LearnedPositions, sinusoidal
 
 Maps = dict[str, list[Tensor]]  #: "encoder", "decoder", "cross" → the weights (B, H, T, S) of each layer
@@ -68,7 +68,7 @@ def make_masks(source: Tensor, target: Tensor, pad_id: int = 0) -> tuple[Tensor,
     ([[[[True, True, False]]]], [[[[True, False], [True, True]]]])
     """
     looking_back = causal_mask(target.size(1), device=target.device)
-    return padding_mask(source, pad_id), combine_masks(looking_back, padding_mask(target, pad_id))
+    return padding_mask(source, pad_id), looking_back & padding_mask(target, pad_id)
 
 
 def add_and_norm(
@@ -325,7 +325,7 @@ def translation_loss(model: nn.Module, batch: tuple[Tensor, Tensor], smoothing: 
 
 @torch.no_grad()
 def translate(
-    model: nn.Module, source: Tensor, max_len: int, bos_id: int = 1, eos_id: int = 2, pad_id: int = 0
+    model: Transformer, source: Tensor, max_len: int, bos_id: int = 1, eos_id: int = 2, pad_id: int = 0
 ) -> Tensor:
     """Write the targets of a batch of sources token by token, each time the likeliest one (greedy).
 

@@ -1,4 +1,4 @@
-"""`python docs/build_api.py`: write docs/api, a page for each module of `course_lib`, from its docstrings.
+"""`python docs/build_api.py`: write build/api, a page for each module of `course_lib`, from its docstrings.
 
 The source is read, never imported. Docstrings stay as written: paragraphs are Markdown, with links from names of the
 library in backticks; columns and examples are set as code.
@@ -14,7 +14,7 @@ from os.path import dirname, relpath
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-API = ROOT / "docs" / "api"
+API = ROOT / "build" / "api"
 NOTE = "<!-- Written by `make api` from the docstrings of course_lib: do not edit. -->"
 _COLUMNS = re.compile(r"[\w.*`]+(, [\w.*`]+)* {2,}\S")
 
@@ -77,7 +77,7 @@ def modules() -> list[Module]:
 
 
 def pages() -> dict[str, str]:
-    """Return path below docs/api → text, for the index and for every module."""
+    """Return path below the folder of the pages → text, for the index and for every module."""
     every = modules()
     places: dict[str, list[str]] = {}  # each name that may stand in backticks → where it is described
     for module in every:
@@ -137,14 +137,15 @@ def link(code: str, module: Module, places: dict[str, list[str]]) -> str:
     return f"[{code}]({found[0] if found[0][0] == '#' else relpath(found[0], dirname(module.page) or '.')})"
 
 
-def main() -> None:
-    """Write every page anew, so that those of modules that are gone go too."""
+def write(folder: Path) -> None:
+    """Write the pages to a folder, in place of all that it held: the pages of deleted modules go too."""
     written = pages()
-    shutil.rmtree(API, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     for name, text in written.items():
-        (API / name).parent.mkdir(parents=True, exist_ok=True)
-        (API / name).write_text(text, encoding="utf-8")
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    write(API)
+    print(f"see {API / 'README.md'}")

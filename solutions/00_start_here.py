@@ -34,9 +34,9 @@ from course_lib.figures.course_map import course_map
 from course_lib.figures.next_word import next_word_bars
 from course_lib.figures.style import show
 from course_lib.scoreboard import held_out, language, show_scoreboard
-from course_lib.widgets.board import progress_board
 from course_lib.widgets.cards import flash_cards
 from course_lib.widgets.live import live
+from course_lib.widgets.progress_board import progress_board
 
 # %%
 sentence = "the mouse that the cats chase eats cheese <eos>"

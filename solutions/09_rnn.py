@@ -16,7 +16,7 @@ r"""
 - *the **mouse** that the cats chase …* **eats**
 - *the **mice** that the cat chases …* **eat**
 
-Five words later the verb has to know whether it was one mouse or many. A model with a window of four words has lost it. A wider window has more weights, and the next sentence is longer still.
+{{Five words : len(SENTENCES["one"]) - SENTENCES["one"].index("mouse") == 5}} later the verb has to know whether it was one mouse or many. A model with a window of four words has lost it. A wider window has more weights, and the next sentence is longer still.
 
 The network below has **two weights** and **one number** of memory. It reads $+1$ at a noun that is one, $-1$ at a noun that is many, $0$ otherwise. On the left is what it remembers. On the right is how strongly a gradient at the last word would still
 reach each earlier one, and that is where the trouble of this lesson begins: it remembers well, and it could hardly have *learned* to. Move the weights.
@@ -47,7 +47,7 @@ r"""
 ## What you will be able to do
 
 - write a recurrent cell, run it over sequences, stack it, and let it read padded sequences in both directions;
-- derive backpropagation through time, write it by hand, and agree with autograd to six digits;
+- derive backpropagation through time, write it by hand, and agree with autograd to {{six digits : max(((e - g).abs().max() / e.abs().max()).item() for e, g in zip(truth, mine)) < 1e-6}};
 - say exactly when gradients vanish and when they explode: which matrix, which norm, which order of factors;
 - clip what explodes, cut what is too long, and say what neither of them repairs;
 - train a recurrent language model that comes near the entropy of the language, and measure how far back it looks.
@@ -84,20 +84,22 @@ The network at the top has $H = I = 1$, $w_{ih} = 2$, $w_{hh} = 3$, $b = 0$. It 
 | word | $x_t$ | $a_t = 2 x_t + 3 h_{t-1}$ | $h_t = \tanh a_t$ |
 |---|---|---|---|
 | the | 0 | 0 | 0 |
-| mouse | 1 | 2 | 0.964 |
-| that | 0 | 2.892 | 0.994 |
-| the | 0 | 2.982 | 0.995 |
-| cats | −1 | 2.985 − 2 = 0.985 | 0.755 |
-| chase | 0 | 2.265 | 0.979 |
+| mouse | 1 | {{2 = by_word[1][0]}} | {{0.964 = by_word[1][1]}} |
+| that | 0 | {{2.892 = by_word[2][0]}} | {{0.994 = by_word[2][1]}} |
+| the | 0 | {{2.982 = by_word[3][0]}} | {{0.995 = by_word[3][1]}} |
+| cats | −1 | {{2.985 = 3 * by_word[3][1]}} − 2 = {{0.985 = by_word[4][0]}} | {{0.755 = by_word[4][1]}} |
+| chase | 0 | {{2.265 = by_word[5][0]}} | {{0.979 = by_word[5][1]}} |
 
-*cats* pulls the state down, and the state pulls itself back up. With $w_{hh} = 1$ it would not: try it above.
+*cats* pulls the state down, and the state pulls itself back up. With $w_{hh} = 1$ it {{would not : weaker[-1] < 0 < by_word[-1][1]}}: try it above.
 """
 
 # %%
-h = 0.0
+h, by_word, weaker = 0.0, [], [0.0]
 for word, x in zip(SENTENCES["one"], NUMBERS["one"]):
     a = 2 * x + 3 * h
     h = math.tanh(a)
+    by_word.append((a, h))
+    weaker.append(math.tanh(2 * x + 1 * weaker[-1]))  # with w_hh = 1
     print(f"{word:6} x {x:2}   a {a:6.3f}   h {h:6.3f}")
 
 # %% [markdown]
@@ -207,11 +209,12 @@ show(
     figures.unrolled(words, states, "The same two matrices at every word; the state is handed on"),
     alt="Six columns of eight coloured cells, one per word, connected by arrows W_hh; arrows W_ih come from the words.",
 )
-print(f"the two states at “the” differ by up to {(states[0] - states[3]).abs().max():.2f}")
+apart = (states[0] - states[3]).abs().max().item()
+print(f"the two states at “the” differ by up to {apart:.2f}")
 
 # %% [markdown]
 r"""
-The word *the* occurs twice, with the same input and different states: a state is a word **in its context**.
+The word *the* occurs twice, with the same input and {{different states : apart > 0.5}}: a state is a word **in its context**.
 
 ### Exercise · rnn_forward
 
@@ -290,7 +293,7 @@ def rnn_forward(x, h0, w_ih, w_hh, b, right=rnn_forward):
 
 # %% [markdown]
 r"""
-Is it the real thing? PyTorch's `nn.RNN` keeps two biases, of which only the sum counts; otherwise it is your loop.
+Is it the real thing? PyTorch's `nn.RNN` keeps two biases, of which only the sum counts; otherwise it {{is your loop : equal}}.
 """
 
 # %%
@@ -299,7 +302,8 @@ torch.manual_seed(0)
 theirs = nn.RNN(4, 8, batch_first=True)
 w_ih, w_hh, b_ih, b_hh = theirs.parameters()
 x = torch.randn(2, 10, 4)
-print("equal to nn.RNN:", torch.allclose(read(x, torch.zeros(2, 8), w_ih, w_hh, b_ih + b_hh), theirs(x)[0], atol=1e-6))
+equal = torch.allclose(read(x, torch.zeros(2, 8), w_ih, w_hh, b_ih + b_hh), theirs(x)[0], atol=1e-6)
+print("equal to nn.RNN:", equal)
 
 # %% [markdown]
 r"""
@@ -518,7 +522,7 @@ print("backward states moved:", moved[:, 1].numpy().round(3), " all of them have
 
 # %% [markdown]
 r"""
-The price of reading from the right: the state at the first word already knows the last one. For a language model that would be cheating.
+The price of reading from the right: the state at the first word {{already knows : moved[0].tolist()[0] == 0 < moved[0].tolist()[1]}} the last one. For a language model that would be cheating.
 
 ## 4 · Backpropagation through time
 
@@ -545,7 +549,8 @@ Also, the factors of many steps are $\operatorname{diag}(1 - h_t^2)\, W_{hh}$ wi
 
 $H = 1$, $w_{hh} = 2$, states $h_1 = 0.5$ and $h_2 = 0.6$, own gradients $\partial L_1 / \partial h_1 = 0.1$ and $\partial L_2 / \partial h_2 = 1$. Then
 
-$$g_2 = 1, \qquad g_1 = 0.1 + 1 \cdot (1 - 0.6^2) \cdot 2 = 0.1 + 1.28 = 1.38 .$$
+$$g_2 = 1, \qquad g_1 = 0.1 + 1 \cdot (1 - 0.6^2) \cdot 2 = 0.1 + {{1.28 = (1 - 0.6**2) * 2}} = {{1.38 =
+carry_back(torch.tensor([[[0.5], [0.6]]]), torch.tensor([[2.0]]), torch.tensor([[[0.1], [1.0]]]))[0, 0]}} .$$
 
 ### Exercise · carry_back
 
@@ -665,8 +670,8 @@ From the gradients of states to those of weights. In between stands the pre-acti
 $$\frac{\partial L}{\partial W_{hh}} = \sum_t \delta_t\, h_{t-1}^\top, \qquad \frac{\partial L}{\partial W_{ih}} = \sum_t \delta_t\, x_t^\top, \qquad \frac{\partial L}{\partial b} = \sum_t \delta_t, \qquad
 \frac{\partial L}{\partial x_t} = W_{ih}^\top \delta_t, \qquad \frac{\partial L}{\partial h_0} = W_{hh}^\top \delta_1 .$$
 
-The sums run over all steps because all steps share the weights, and over the batch. With the numbers from above, $x = (1, 1)$ and $h_0 = 0$: $\delta_1 = 1.38 \cdot 0.75 = 1.035$ and $\delta_2 = 0.64$, so
-$\partial L / \partial b = 1.675$ and $\partial L / \partial w_{hh} = 1.035 \cdot 0 + 0.64 \cdot 0.5 = 0.32$.
+The sums run over all steps because all steps share the weights, and over the batch. With the numbers from above, $x = (1, 1)$ and $h_0 = 0$: $\delta_1 = 1.38 \cdot 0.75 = {{1.035 = example[0][0, 0]}}$ and $\delta_2 = {{0.64 = example[0][0, 1]}}$, so
+$\partial L / \partial b = {{1.675 = example[4]}}$ and $\partial L / \partial w_{hh} = 1.035 \cdot 0 + 0.64 \cdot 0.5 = {{0.32 = example[3]}}$.
 
 For the walk back all $T$ states must have been kept: memory grows with the length of the sequence.
 """
@@ -773,7 +778,11 @@ def bptt(x, h0, states, w_ih, w_hh, own, right=bptt):
 
 
 # %%
-by_hand = yours("rnn.bptt", recurrent.rnn_backward)
+by_hand, one = yours("rnn.bptt", recurrent.rnn_backward), torch.ones(1, 1)
+told = torch.tensor([[[0.5], [0.6]]]), torch.tensor([[[0.1], [1.0]]])  # states and own gradients of the example
+example = by_hand(torch.ones(1, 2, 1), 0 * one, told[0], one, 2 * one, told[1])
+print("the example:", *(gradient.flatten().tolist() for gradient in example))
+
 torch.manual_seed(0)
 inputs = [torch.randn(2, 9, 4), torch.randn(2, 6), torch.randn(6, 4), 0.4 * torch.randn(6, 6), torch.randn(6)]
 inputs = [tensor.requires_grad_() for tensor in inputs]  # x, h0, w_ih, w_hh, b
@@ -795,7 +804,7 @@ Over $k$ steps a gradient meets $k$ matrices. Without losses on the way, in rows
 
 $$g_{T-k} = g_T \prod_{j=0}^{k-1} \operatorname{diag}(1 - h_{T-j}^2)\, W_{hh}, \qquad \text{factors from left to right: the latest step first.}$$
 
-If each makes it a little shorter, it **vanishes**: $0.9^{50} = 0.005$. If each makes it a little longer, it **explodes**: $1.1^{50} = 117$.
+If each makes it a little shorter, it **vanishes**: $0.9^{50} = {{0.005 = 0.9**50}}$. If each makes it a little longer, it **explodes**: $1.1^{50} = {{117 = 1.1**50}}$.
 
 **What vanishing does not mean.** The gradient in the weights is a *sum* over distances, and the terms from nearby do not vanish. Training goes on, the loss falls, and what the network learns is short-sighted. That makes it hard to notice.
 
@@ -900,12 +909,12 @@ So (Pascanu, Mikolov and Bengio 2013):
 - $\gamma\sigma < 1$ is **sufficient for vanishing**;
 - $\gamma\sigma > 1$ is **necessary for exploding**, and not sufficient.
 
-Many texts say *eigenvalue* here. Then the statement is wrong in both directions; the cells below show four ways. The largest absolute eigenvalue, the **spectral radius** $\rho$, decides only for a network without activation, and only in the long run. For a matrix with
+Many texts say *eigenvalue* here. Then the statement is wrong in {{both directions : vanished < 1e-80 and min(pushed_back(negative, 20)[-1], exploded) > 1000}}; the cells below show four ways. The largest absolute eigenvalue, the **spectral radius** $\rho$, decides only for a network without activation, and only in the long run. For a matrix with
 $W W^\top = W^\top W$ (rotations, symmetric ones) $\rho = \sigma$, which is how the confusion lives on.
 
 ### Exercise · gradient_bound
 
-The bound. The example has two eigenvalues of 0 and stretches some vectors to twice their length.
+The bound. The example has two eigenvalues of {{0 = recurrent.spectral_radius(torch.tensor([[0.0, 2.0], [0.0, 0.0]]))}} and stretches some vectors to {{twice : gradient_bound(torch.tensor([[0.0, 2.0], [0.0, 0.0]]), 1) == 2}} their length.
 """
 
 
@@ -979,17 +988,25 @@ def gradient_bound(w_hh, distance, steepest=1.0):
 r"""
 **Move the spectral radius.** Left: the eigenvalues (points), the circle of radius 1 (dashed) and the circle of radius σ. Right: the norm of a gradient against the distance it has travelled.
 
-- *skew* 0: all singular values equal ρ. With no input (*strength* 0) the network is linear and its line is $\rho^k$. A little input, and tanh takes more than the matrix does.
-- *skew* 1.5, ρ = 0.95, no input: every eigenvalue is below 1, and the gradient grows ten-thousandfold before it begins to shrink.
-- ρ = 1.3, strength 1: every eigenvalue is above 1, and the gradient vanishes.
+- *skew* 0: all singular values equal ρ. With no input (*strength* 0) the network is linear and its line is {{$\rho^k$ : abs(arriving(0.95, 0.0, 0.0)[60] / 0.95**60 - 1) < 0.01}}.
+  A little input, and tanh takes {{more than the matrix does : arriving(0.95, 0.0, 0.3)[60] < 0.01 * 0.95**60}}.
+- *skew* 1.5, ρ = 0.95, no input: every eigenvalue is below 1, and the gradient grows {{ten-thousandfold : arriving(0.95, 1.5, 0.0).max() > 1e4}} before it
+  {{begins to shrink : arriving(0.95, 1.5, 0.0)[60] < arriving(0.95, 1.5, 0.0).max() / 2}}.
+- ρ = 1.3, strength 1: every eigenvalue is above 1, and the gradient {{vanishes : arriving(1.3, 0.0, 1.0)[60] < 1e-6}}.
 """
 
+
 # %%
+def arriving(radius, skew, strength):
+    """What the right picture shows: the gradient's norm 0 … 60 steps back."""
+    return figures.gradient_paths(figures.recurrent_matrix(24, radius, skew), strength, 60)[0]
+
+
 gradient_explorer()
 
 # %% [markdown]
 r"""
-The same, as four counterexamples to “eigenvalues below 1 vanish, above 1 explode”. The first is a matter of signs, the second of matrices that are not normal, the third and fourth of the activation.
+The same, as {{four counterexamples : min(pushed_back(negative, 20)[-1], max(norms), exploded) > 1000 and vanished < 1e-80}} to “eigenvalues below 1 vanish, above 1 explode”. The first is a matter of signs, the second of matrices that are not normal, the third and fourth of the activation.
 """
 
 
@@ -1003,6 +1020,7 @@ def pushed_back(factor, steps, g=None):
     return norms
 
 
+# %%
 negative = torch.tensor([[-1.5, 0.0], [0.0, 0.2]], dtype=torch.float64)
 print(f"1  eigenvalues −1.5 and 0.2, “less than 1”: after 20 steps {pushed_back(negative, 20)[-1]:.0f}")
 
@@ -1013,12 +1031,13 @@ print(f"2  all eigenvalues 0.9, σ = {torch.linalg.matrix_norm(chain, 2):.2f}:",
 
 three, ones = torch.tensor([[3.0]], dtype=torch.float64), torch.ones(1, 21, 1, dtype=torch.float64)
 states = recurrent.rnn_forward(ones, ones[:, 0], three, three)
-print(f"3  eigenvalue 3, saturated tanh: after 20 steps {recurrent.gradient_norms(states, three, ones[:, 0])[20]:.0e}")
+vanished = recurrent.gradient_norms(states, three, ones[:, 0])[20].item()
+print(f"3  eigenvalue 3, saturated tanh: after 20 steps {vanished:.0e}")
 
 w, slopes = torch.tensor([[2.0, -2.0], [2.0, -2.0]]).double(), torch.tensor([1.0, 0.1]).double()
-norms = pushed_back(torch.diag(slopes) @ w, 20)
+exploded = pushed_back(torch.diag(slopes) @ w, 20)[-1]
 rho, with_slopes = recurrent.spectral_radius(w), recurrent.spectral_radius(slopes[:, None] * w)
-print(f"4  largest eigenvalue of W {rho:.0f}, of diag(1, 0.1) W {with_slopes:.1f}: after 20 steps {norms[-1]:.0e}")
+print(f"4  largest eigenvalue of W {rho:.0f}, of diag(1, 0.1) W {with_slopes:.1f}: after 20 steps {exploded:.0e}")
 
 # %% [markdown]
 r"""
@@ -1027,28 +1046,27 @@ r"""
 Look at the latch at the top again. It holds its number because $w_{hh} = 3$ drives tanh into saturation, where a disturbance is pulled back. Saturation means a slope near 0: the same that protects the memory blocks the gradient. Bengio, Simard and Frasconi (1994) proved
 that this is no accident: a state of this kind that holds information robustly makes gradients vanish. We could *set* the two weights by hand. Gradient descent gets hardly any signal from a word that stands far behind a saturated state.
 
-**The sigmoid.** A popular card says that gradients vanish because the sigmoid saturates. It is one cause of several. Even at its best point, 0, its slope is only ¼, so a sigmoid network with an orthogonal $W_{hh}$ loses at least three quarters at every step without any saturation. And it is not the case that “updates stop”: those
+**The sigmoid.** A popular card says that gradients vanish because the sigmoid saturates. It is one cause of several. Even at its best point, 0, its slope is only ¼, so a sigmoid network with an orthogonal $W_{hh}$ loses at least {{three quarters : abs(gradient_bound(rotation, 1, steepest=0.25) - 0.25) < 1e-4}} at every step without any saturation. And it is not the case that “updates stop”: those
 of the *early* part become tiny, those of the late part do not.
 
 """
 
 # %%
 generator = torch.Generator().manual_seed(0)
-w_hh, _ = torch.linalg.qr(torch.randn(16, 16, generator=generator))  # orthogonal: all singular values 1
+rotation, _ = torch.linalg.qr(torch.randn(16, 16, generator=generator))  # orthogonal: all singular values 1
 h = h0 = torch.full((1, 16), 0.5, requires_grad=True)
-slopes = []
+bends = []  # the slopes of all sigmoids at each step
 for _ in range(10):
-    h = torch.sigmoid(h @ w_hh.T)
-    slopes.append((h * (1 - h)).mean().item())
+    h = torch.sigmoid(h @ rotation.T)
+    bends.append((h * (1 - h)).detach())
 (g,) = torch.autograd.grad(h, h0, torch.ones(1, 16) / 4)  # a gradient of norm 1 at the last state
-print("mean slope of the sigmoids (0.25 at best):", [round(slope, 2) for slope in slopes])
-print(
-    f"norm of a gradient after 10 steps: {g.norm():.1e}, bound {recurrent.gradient_bound(w_hh, 10, steepest=0.25):.1e}"
-)
+left, bound = g.norm().item(), recurrent.gradient_bound(rotation, 10, steepest=0.25)
+print("mean slope of the sigmoids (0.25 at best):", [round(slopes.mean().item(), 2) for slopes in bends])
+print(f"smallest {torch.cat(bends).min():.2f}; norm of a gradient after 10 steps: {left:.1e}, bound {bound:.1e}")
 
 # %% [markdown]
 r"""
-No sigmoid is saturated, and less than a millionth is left.
+{{No sigmoid is saturated : torch.cat(bends).min() > 0.1}}, and {{less than a millionth is left : left < 1e-6}}.
 
 ### Question · sigmoid_chain
 
@@ -1273,9 +1291,9 @@ def truncated_bptt(x, h0, w_ih, w_hh, b, window, right=truncated_bptt):
 r"""
 ## 8 · A recurrent language model
 
-Embedding, your `rnn_forward`, one matrix from the state to the logits of the next word: that is a language model (Mikolov et al. 2010). It reads with the state carried along, so in principle each prediction rests on everything before it; in practice on what 128 numbers hold and what the gradient taught them to hold.
+Embedding, your `rnn_forward`, one matrix from the state to the logits of the next word: that is a language model (Mikolov et al. 2010). It reads with the state carried along, so in principle each prediction rests on everything before it; in practice on what {{128 = model.layers.weight_hh_l0.size(1)}} numbers hold and what the gradient taught them to hold.
 
-How much does the window of the gradient matter? Three networks see the same number of tokens, in windows of 1, 4 and 32.
+How much does the window of the gradient matter? Three networks see the same number of tokens, in windows of {{1, 4 and 32 : list(by_window) == [1, 4, 32]}}, once each.
 """
 
 # %%
@@ -1288,6 +1306,7 @@ language = scoreboard.language()
 vocab_size = len(language.vocabulary)
 train_tokens, test_tokens = scoreboard.training(300_000), scoreboard.held_out()
 
+by_window = {}  # nats a token on held-out text
 for window in (1, 4, 32):
     torch.manual_seed(0)
     model = recurrent.RecurrentLM(vocab_size, "rnn", d_model=64, d_hidden=128)
@@ -1295,13 +1314,15 @@ for window in (1, 4, 32):
     trainer = Trainer(model, stream.draw, stream.loss, steps=budget(full=250, short=3), lr=5e-3)
     for _ in watch(trainer, f"window {window}", curve=False):
         pass
-    print(f"window {window:2}: {nats_per_token(model, test_tokens):.3f} nats a token on held-out text")
+    by_window[window] = nats_per_token(model, test_tokens)
+    print(f"window {window:2}: {by_window[window]:.3f} nats a token on held-out text")
 
 # %% [markdown]
 r"""
-Most of the gain comes from the first few steps, and even a window of 1 learns something about earlier words. It never learned to *keep* anything; but its $W_{hh}$ started orthogonal, so older words still echo in the state, and the output layer learns to read the echo.
+Most of the gain comes from {{the first few steps : by_window[1] - by_window[4] > 2 * abs(by_window[4] - by_window[32])}}, and even a window of 1 learns something about earlier words:
+it reaches {{2.16 = by_window[1] ± 0.04}} nats, where the bigram below, which knows the last word alone, stays at {{2.37 = levels["bigram"] ± 0.01}}. It never learned to *keep* anything; but its $W_{hh}$ started orthogonal, so older words still echo in the state, and the output layer learns to read the echo.
 
-Now the real run, longer, with your own loop inside if it passed its check. The floor is the exact entropy rate of the language.
+Now the real run, longer, with your own loop inside if it passed its check. The floor is the exact entropy rate of the language, {{1.748 = language.entropy_rate}} nats.
 """
 
 
@@ -1348,7 +1369,7 @@ scoreboard.show_scoreboard()
 
 # %% [markdown]
 r"""
-Far below the bigram, with fewer numbers. Whether a neural model beats counting depends on the data, though: on a source that really is a bigram, or on a small corpus, a smoothed n-gram is hard to beat.
+{{Far below the bigram : reached < levels["bigram"] - 0.4}} and {{0.06 = reached - language.entropy_rate ± 0.02}} nats above the floor in this run, with {{fewer numbers : count_parameters(model) < vocab_size**2}}. Whether a neural model beats counting depends on the data, though: on a source that really is a bigram, or on a small corpus, a smoothed n-gram is hard to beat.
 
 ### Does it carry the subject to the verb?
 
@@ -1384,11 +1405,12 @@ show(
 
 # %% [markdown]
 r"""
-A place between subject and verb it carries over well. After the relative clause it is not much better than the bigram. The state shows what happens.
+A place between subject and verb it carries over {{well : shares["RNN"][1] > 0.8}}. In this one run, less than {{three quarters : max(shares["RNN"][2:]) < 0.75}} of the probability agrees after a relative clause, where the bigram
+gives {{0.36 = shares["bigram"][2] ± 0.01}} and the truth is {{1 = min(shares["exact"]) ± 0.001}}. The state shows what happens.
 
 ### Has it built a latch?
 
-Nobody set a weight by hand this time. Does the state still know *one* from *many*? We ask with a **linear probe**: a weighted sum of the 128 numbers, $v \cdot h_t + c$, fitted by least squares to be $+1$ after *the mouse*, *the mouse near*, *the mouse near the* … and $-1$ with *mice*, for ten animals and six places.
+Nobody set a weight by hand this time. Does the state still know *one* from *many*? We ask with a **linear probe**: a weighted sum of the {{128 = len(readout) - 1}} numbers, $v \cdot h_t + c$, fitted by least squares to be $+1$ after *the mouse*, *the mouse near*, *the mouse near the* … and $-1$ with *mice*, for {{ten : len(animals.split(",")) == 10}} animals and {{six : len(places) == 6}} places.
 Then we read with it in **other** sentences: animals and places that the fit has not seen.
 """
 
@@ -1427,9 +1449,8 @@ h, number = examples(animals.split(","), places)
 readout = torch.linalg.solve(h.T @ h + torch.eye(h.size(1)), h.T @ number)  # ridge regression
 
 h, number = examples(["cat cats", "frog frogs", "squirrel squirrels"], ["behind the brown wall", "in the field"])
-print(
-    f"right about animals and places it was not fitted to: {((h @ readout) * number > 0).float().mean():.0%} of {len(h)} words"
-)
+right = ((h @ readout) * number > 0).float().mean().item()
+print(f"right about animals and places it was not fitted to: {right:.0%} of {len(h)} words")
 
 # %%
 scenes = {
@@ -1447,15 +1468,16 @@ show(
 
 # %% [markdown]
 r"""
-Gradient descent has found something like a latch: not one number of the state but a direction in it, and with another seed another direction.
+Gradient descent has found something like a latch, {{right about more than nine in ten : right > 0.9}} of words that the fit has not seen: not one number of the state but a direction in it.
 
-In the relative clause the new subject takes the place over: the nearest verb needs *its* number. Two nested subjects need two places, in the right order; such sentences are rare in the training data, and the gradient that would teach the second place has to pass five steps or more.
+In the relative clause the new subject takes the place over: the nearest verb needs *its* number. Two nested subjects need two places, in the right order, and the gradient that would teach the second place has to pass
+{{four : beginnings[2].split().index("chases") - beginnings[2].split().index("mice") == 4}} steps or more.
 
 A caution: a probe shows what can be *read* from a state, and not that the network uses it. That the predictions fail where the read-out fails fits together, and proves nothing.
 
 ### How far back does its gradient reach?
 
-Take the loss of the last of 40 words, and measure its gradient in the embeddings of the words before it, mean over 200 stretches of held-out text. Once before training, once after. For comparison, a network with PyTorch's usual start: uniform weights in $\pm 1 / \sqrt H$.
+Take the loss of the last of {{40 = reach_back.__defaults__[1]}} words, and measure its gradient in the embeddings of the words before it, mean over {{200 = reach_back.__defaults__[0]}} stretches of held-out text. Once before training, once after. For comparison, a network with PyTorch's usual start: uniform weights in $\pm 1 / \sqrt H$.
 """
 
 
@@ -1491,23 +1513,30 @@ print(f"uniform start: largest singular value {sizes.max():.2f}, mean {sizes.mea
 
 # %% [markdown]
 r"""
-A largest singular value above 1, and the gradient vanishes all the same: *necessary* for exploding is not sufficient. Training has shortened the reach of the orthogonal start, since most of what helps to predict the next word stands near.
+With the uniform start the largest singular value is {{1.12 = sizes.max() ± 0.01}}, above 1, and the gradient {{vanishes all the same : curves["uniform start"][39] < 1e-10}}: *necessary* for exploding is not sufficient.
+Training has {{shortened the reach : curves["after training"][39] < curves["orthogonal start"][39] / 5}} of the orthogonal start, presumably since most of what helps to predict the next word stands near.
 """
 
 # %% [markdown]
 r"""
 ### And on real English
 
-The second text of the scoreboard: the prose of Python's documentation, in 1,024 byte-level BPE tokens. The course's own RNN, larger than the one above, gets 250 updates, as every network of the scoreboard will. So little training does not catch up with counted 5-grams here: counting uses the whole text at once. `make scoreboard` gives all models more.
+The second text of the scoreboard: the prose of Python's documentation, in {{1,024 = VOCABULARY}} byte-level BPE tokens. The course's own RNN, {{larger than the one above : result.parameters > count_parameters(model)}}, gets {{250 = result.updates}} updates, as every network of the scoreboard will. So little training
+{{does not catch up with counted 5-grams : result.nats_per_token > counted}} here: counting uses the whole text at once. `make scoreboard` gives all models more.
 """
 
 # %%
+from course_lib.ngrams import count_ngrams, kneser_ney
 from course_lib.scoreboard.measure import train_network
+from course_lib.scoreboard.texts import VOCABULARY
 
+five_grams = kneser_ney(count_ngrams(scoreboard.training(None, "english"), 5, VOCABULARY))
+counted = -five_grams.log_probs(scoreboard.held_out("english")).mean().item()
 reader, result = train_network("RNN", "english", updates=budget(full=250, short=2), watch=watch)
 scoreboard.record("RNN", result.nats_per_token, result.parameters, result.seconds, "09_rnn", corpus="english")
 print(
-    f"{result.nats_per_token:.3f} nats per token, {scoreboard.bits_per_byte(result.nats_per_token):.2f} bits per byte"
+    f"{result.nats_per_token:.3f} nats per token, {scoreboard.bits_per_byte(result.nats_per_token):.2f} bits per byte;"
+    f" Kneser–Ney 5-grams {counted:.3f} nats"
 )
 scoreboard.show_scoreboard("english")
 
@@ -1519,7 +1548,7 @@ Language mixes near and far. A task that asks for memory and nothing else: read 
 
 *c . , . ; , ?* → *c*
 
-There are 8 symbols, equally likely and independent of the filler, so whoever has forgotten is right once in 8 times, exactly. The same small network, started in two ways, is trained for 300 updates at each distance.
+There are 8 symbols, equally likely and independent of the filler, so whoever has forgotten is right once in {{8 = 1 / task.chance}} times, exactly. The same small network, started in two ways, is trained once for 300 updates at each distance.
 """
 
 # %%
@@ -1547,7 +1576,8 @@ show(
 
 # %% [markdown]
 r"""
-Falling to chance is not a lack of room: 64 numbers can hold one of eight symbols. With weights set by hand it would work at any distance, as the latch at the top shows. What is missing is a gradient that says so. A good start pushes the limit out; one seed more or less decides where exactly it lies. The next lesson, [10 LSTM](10_lstm.ipynb), changes the cell.
+Falling to chance is not a lack of room: 64 numbers can hold one of eight symbols. With weights set by hand it would work at any distance, as the latch at the top shows. What is missing is a gradient that says so. A good start {{pushes the limit out : accuracy["orthogonal start"][2] > 0.9 > 0.5 > accuracy["uniform start"][2]}}: at 16 steps the network that began with a rotation recalls everything, the other one next to nothing.
+At {{64 = distances[-1]}} steps {{both are at chance : max(values[-1] for values in accuracy.values()) < 0.25}}. This is one seed; another one may move the limit. The next lesson, [10 LSTM](10_lstm.ipynb), changes the cell.
 
 Recurrent networks against the [n-grams](03_ngrams.ipynb) of lesson 03, in one table:
 

@@ -15,7 +15,7 @@ r"""
 
 *the mouse that the cats chase …*
 
-Which word comes next? Perhaps **eats**, and certainly not **eat**. The word that decides it is *mouse*, five words back;
+Which word comes next? Perhaps **eats**, and certainly not **eat**. The word that decides it is {{*mouse* : depends_on.nonzero().tolist() == [[1]]}}, {{five words : len(depends_on) - 1 - depends_on.argmax() == 5}} back;
 *cats* stands nearer and has the wrong number. A model that looks at the last word or two cannot know.
 The picture shows, computed exactly for the course's toy language, how far the next word's probabilities can move when one word is swapped for
 another of its kind.
@@ -91,7 +91,7 @@ r"""
 r"""
 ## 1 · A summary of fixed size fills up
 
-Before 2014, a network that translated a sentence first squeezed it into one vector of fixed size, and then spoke
+The first networks that translated whole sentences (Sutskever et al. 2014; Cho et al. 2014) squeezed each into one vector of fixed size, and then spoke
 from that vector alone. Long sentences came out worse (Cho et al. 2014): whatever the length, the room was the same.
 
 You can watch such a summary fill up without training anything. Store facts as pairs: a *key* (who?) and a *value* (what do they eat?),
@@ -100,7 +100,7 @@ both random vectors of $d$ numbers $\pm 1$. The summary is the sum of all produc
 $$s = \sum_{i=1}^{n} k_i \odot v_i \qquad (d \text{ numbers, whatever } n \text{ is}).$$
 
 To ask about fact $j$, multiply by its key again: $s \odot k_j = v_j + \text{noise from the other } n - 1 \text{ facts}$, and
-take the nearest of 256 known values. The alternative keeps all the pairs, compares your question with each key, and
+take the nearest of {{256 = recalled.__defaults__[0]}} known values. The alternative keeps all the pairs, compares your question with each key, and
 answers with the value of the best one.
 """
 
@@ -134,7 +134,9 @@ show(
 
 # %% [markdown]
 r"""
-A larger summary fills up later, and still fills up. Keeping everything and looking up never does, but *looking up* has to
+A larger summary fills up {{later : curves["summary of 256 numbers"][4] > 2 * curves["summary of 64 numbers"][4]}}, and
+{{still fills up : curves["summary of 256 numbers"][-1] < 0.5}}. Keeping everything and looking up
+{{never does : set(curves["all pairs kept, the right one looked up"]) == {1.0} }}, but *looking up* has to
 become something that a network can learn: `argmax` has no useful gradient. So the best match becomes a **weighted mean** of all values,
 with weights from a softmax. That is attention (Bahdanau et al. 2014).
 """
@@ -174,12 +176,12 @@ A verb must be chosen after *mouse near towers*. Its query asks “who is my sub
 | | vector | $q \cdot k$ | $/ \sqrt 4$ | $e^{\text{score}}$ | weight | value (one, many) |
 |---|---|---|---|---|---|---|
 | query | (1, 1, 1, 1) | | | | | |
-| mouse | (1, 1, 0, 0) | 2 | 1 | 2.718 | 0.665 | (1, 0) |
-| near | (0, 0, 0, 0) | 0 | 0 | 1.000 | 0.245 | (0, 0) |
-| towers | (−1, 0, −1, 0) | −2 | −1 | 0.368 | 0.090 | (0, 1) |
-| sum | | | | 4.086 | 1 | |
+| mouse | (1, 1, 0, 0) | 2 | 1 | {{2.718 = math.exp(1)}} | {{0.665 = by_hand[0, 0]}} | (1, 0) |
+| near | (0, 0, 0, 0) | 0 | 0 | {{1.000 = math.exp(0)}} | {{0.245 = by_hand[0, 1]}} | (0, 0) |
+| towers | (−1, 0, −1, 0) | −2 | −1 | {{0.368 = math.exp(-1)}} | {{0.090 = by_hand[0, 2]}} | (0, 1) |
+| sum | | | | {{4.086 = math.exp(1) + 1 + math.exp(-1)}} | {{1 = by_hand.sum() ± 0.000001}} | |
 
-The output is $0.665\,(1, 0) + 0.245\,(0, 0) + 0.090\,(0, 1) = (0.665,\ 0.090)$: *mostly one*. So: **eats**.
+The output is $0.665\,(1, 0) + 0.245\,(0, 0) + 0.090\,(0, 1) = ({{0.665 = (by_hand @ values)[0, 0]}},\ {{0.090 = (by_hand @ values)[0, 1]}})$: *mostly one*. So: **eats**.
 """
 
 # %%
@@ -221,7 +223,7 @@ r"""
 The scores alone, for any number of leading dimensions. With queries $(B, H, T, D)$ and keys $(B, H, S, D)$ the result is $(B, H, T, S)$:
 transpose only the **last two** dimensions of the keys, and let the matrix product take care of the rest.
 
-Above: $q \cdot k_1 = 2$, and $2 / \sqrt 4 = 1$.
+Above: $q \cdot k_1 = 2$, and $2 / \sqrt 4 = {{1 = attention_scores(query, keys)[0, 0]}}$.
 """
 
 
@@ -301,12 +303,13 @@ $q \cdot k = \sum_{i=1}^{d_k} q_i k_i$ look like?
 - **Variance of the sum.** The terms are uncorrelated, so variances add: $\operatorname{Var}(q \cdot k) = d_k$.
 - **After scaling.** $\operatorname{Var}(q \cdot k / \sqrt{d_k}) = d_k / (\sqrt{d_k})^2 = 1$.
 
-Unscaled scores spread by $\sqrt{d_k}$: with $d_k = 64$ scores of $+8$ and $-8$ are ordinary, and $e^{8} \approx 2981$. One key takes nearly all of the softmax.
+Unscaled scores spread by {{$\sqrt{d_k}$ : all(abs(s - 1) < 0.05 for s in scaled)}}: with $d_k = 64$ scores of $+8$ and $-8$ are ordinary, and $e^{8} \approx {{2981 = math.exp(8)}}$. One key takes nearly all of the softmax:
+of 16 keys the largest has {{0.83 = peak_plain[3] ± 0.005}} of it with $d_k = 64$, and {{0.96 = peak_plain[5] ± 0.005}} with $d_k = 1024$.
 The slope of the softmax $p$ with respect to its scores $s$ is
 
 $$\frac{\partial p_i}{\partial s_j} = p_i\,(\mathbb{1}[i = j] - p_j),$$
 
-which goes to 0 for **every** score once $p$ is one-hot, the winner's too: its own slope is $p_i (1 - p_i)$. No gradient reaches the queries and keys, and a wrong
+which goes to 0 for {{**every** : steepest < 1e-8}} score once $p$ is one-hot, the winner's too: its own slope is $p_i (1 - p_i)$. No gradient reaches the queries and keys, and a wrong
 choice at the start stays.
 """
 
@@ -331,7 +334,7 @@ show(
 
 # %% [markdown]
 r"""
-The effect on one query with twelve keys: start at $d_k = 2^8 = 256$, then tick the box. The queries and keys stay the same; the scores are divided by 16.
+The effect on one query with twelve keys: start at $d_k = 2^8 = {{256 = 2**8}}$, then tick the box. The queries and keys stay the same; the scores are divided by {{16 = math.sqrt(256)}}.
 """
 
 # %%
@@ -341,29 +344,32 @@ scaling_explorer()
 r"""
 **How far the argument reaches.** It speaks of independent components with variance 1: at best, of a network before training.
 
-- PyTorch's `nn.Linear` starts with weights that turn inputs of variance 1 into outputs of variance about 1/3, so scaled scores begin with a spread near 1/3, not 1.
-- After training queries and keys are *not* independent; finding matching keys is the point. For $q = k$ the scaled score is about $d_k / \sqrt{d_k} = \sqrt{d_k}$, which does grow.
+- PyTorch's `nn.Linear` starts with weights that turn inputs of variance 1 into outputs of variance about {{1/3 : abs(variance_of_q - 1 / 3) < 0.02}}, so scaled scores begin with a spread near {{1/3 : abs(start.std() - 1 / 3) < 0.02}}, not 1.
+- After training queries and keys are *not* independent; finding matching keys is the point. For $q = k$ the scaled score is about $d_k / \sqrt{d_k} = {{\sqrt{d_k} : all(abs(score / d**0.5 - 1) < 0.03 for d, score in matching.items())}}$, which does grow.
 
 So $\sqrt{d_k}$ gives a good start, not a guarantee. Some large models also normalise queries and keys before the product (QK-norm, Henry et al. 2020).
 """
 
 # %%
-generator = torch.Generator().manual_seed(0)
+generator, matching = torch.Generator().manual_seed(0), {}
 for d in (16, 64, 256, 1024):
     a, b = torch.randn(2, 4000, d, generator=generator)
+    matching[d] = ((a * a).sum(-1) / d**0.5).mean().item()
     print(
-        f"d_k {d:4}   independent: spread {((a * b).sum(-1) / d**0.5).std():.2f}   q = k: mean score {((a * a).sum(-1) / d**0.5).mean():.1f}"
+        f"d_k {d:4}   independent: spread {((a * b).sum(-1) / d**0.5).std():.2f}   q = k: mean score {matching[d]:.1f}"
     )
 
 torch.manual_seed(0)
 x, to_q, to_k = torch.randn(4000, 256), nn.Linear(256, 64), nn.Linear(256, 64)
 start = attention.attention_scores(to_q(x), to_k(x.flip(0))).diagonal()
+variance_of_q = to_q(x).var().item()
 print(
-    f"nn.Linear: variance of q {to_q(x).var():.2f}, spread of the scaled scores of different tokens {start.std():.2f}"
+    f"nn.Linear: variance of q {variance_of_q:.2f}, spread of the scaled scores of different tokens {start.std():.2f}"
 )
 
 p = torch.tensor([20.0, 0.0, -20.0]).softmax(-1)
-print("largest slope of a saturated softmax, winner included:", (p.diag() - p.outer(p)).abs().max().item())
+steepest = (p.diag() - p.outer(p)).abs().max().item()
+print("largest slope of a saturated softmax, winner included:", steepest)
 
 # %% [markdown]
 r"""
@@ -419,7 +425,7 @@ For three tokens:
 
 $$\begin{pmatrix} \checkmark & \cdot & \cdot \\ \checkmark & \checkmark & \cdot \\ \checkmark & \checkmark & \checkmark \end{pmatrix} \qquad \text{row = query, column = key.}$$
 
-When text is generated step by step, the newest $T$ queries meet all $S \ge T$ keys so far. Those queries stand at the *end*: with one query and four keys, the query is token 4 and sees all four.
+When text is generated step by step, the newest $T$ queries meet all $S \ge T$ keys so far. Those queries stand at the *end*: with one query and four keys, the query is token 4 and sees {{all four : causal_mask(1, 4).tolist() == [[True] * 4]}}.
 """
 
 
@@ -549,7 +555,7 @@ r"""
 ### Exercise · combine_masks
 
 A decoder that reads a padded batch needs both: a pair is allowed when **every** mask allows it. Broadcasting does the shapes:
-$(T, S)$ and $(B, 1, 1, S)$ give $(B, 1, T, S)$.
+$(T, S)$ and $(B, 1, 1, S)$ give ${{(B, 1, T, S) : combine_masks(torch.ones(3, 5) == 1, torch.ones(2, 1, 1, 5) == 1).shape == (2, 1, 3, 5)}}$.
 """
 
 
@@ -635,7 +641,7 @@ print("keys open to each query: ", both.sum(1).tolist(), "\nqueries that see eac
 
 # %% [markdown]
 r"""
-Read the right panel with care. The **column** of the padding is dark: nobody looks at it. Its **row** is not: as a query, the padded position still looks at three keys and produces an
+Read the right panel with care. The **column** of the padding is dark: {{nobody : both[:, -1].sum() == 0}} looks at it. Its **row** is not: as a query, the padded position still looks at {{three keys : both[-1].sum() == 3}} and produces an
 output. That output means nothing, and the loss must leave it out (lesson 11's `masked_nll`).
 
 ### What hides a score
@@ -648,8 +654,9 @@ Study notes and tutorials often replace it by $-10^9$, or by $-\infty$. Each fai
 scores = torch.tensor([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
 allowed = torch.tensor([[True, True, False], [False, False, False]])  # the second query may see nothing
 
-for lowest in (-1e9, -math.inf):
-    print(f"{lowest:8}:", *scores.masked_fill(~allowed, lowest).softmax(-1).numpy().round(2))
+filled = {lowest: scores.masked_fill(~allowed, lowest).softmax(-1) for lowest in (-1e9, -math.inf)}
+for lowest, row in filled.items():
+    print(f"{lowest:8}:", *row.numpy().round(2))
 try:
     scores.half().masked_fill(~allowed, -1e9)
 except RuntimeError as error:
@@ -662,9 +669,9 @@ print("gradients of the values:", late.grad.flatten())
 
 # %% [markdown]
 r"""
-- $-10^9$ does not fit into float16, in which most models run. The lowest number *of the scores' own type*, `torch.finfo(scores.dtype).min`, always does.
-- A query that may see **nothing** (left padding under a causal mask, an empty source) gets a *uniform* look at exactly what it must not see, or with $-\infty$ the quotient $0/0$: a nan that spreads through every later layer. We define: nothing to see, nothing gathered. Set hidden weights to 0 **after** the softmax, and the row is zeros.
-- Replacing the nan in the output afterwards is not enough: the backward pass multiplies the nan weights by 0, which is nan, and so are the gradients of all values.
+- $-10^9$ does not fit into float16, whose lowest number is {{-65,504 = torch.finfo(torch.float16).min}}. The lowest number *of the scores' own type*, `torch.finfo(scores.dtype).min`, always does.
+- A query that may see **nothing** (left padding under a causal mask, an empty source) gets a {{*uniform* : (filled[-1e9][1] == 1 / 3).all()}} look at exactly what it must not see, or with $-\infty$ the quotient $0/0$: a {{nan : filled[-math.inf][1].isnan().all()}} that spreads through every later layer. We define: nothing to see, nothing gathered. Set hidden weights to 0 **after** the softmax, and the row is zeros.
+- Replacing the nan in the output afterwards is not enough: the backward pass multiplies the nan weights by 0, which is nan, and so are the gradients of {{all values : late.grad.isnan().all()}}.
 """
 
 # %% [markdown]
@@ -683,7 +690,8 @@ probabilities: anyone who plots them, or sums them, expects rows that sum to 1.
 
 ### Exercise · scaled_dot_product_attention
 
-Everything so far in one function. Your own `attention_scores` is in scope. The numbers by hand, (0.665, 0.245, 0.090) and (0.665, 0.090), are the first case.
+Everything so far in one function. Your own `attention_scores` is in scope. The numbers by hand, {{(0.665, 0.245, 0.090) : torch.allclose(by_hand, torch.tensor([0.665, 0.245, 0.090]), atol=5e-4)}} and
+{{(0.665, 0.090) : torch.allclose(by_hand @ values, torch.tensor([0.665, 0.090]), atol=5e-4)}}, are the first case.
 """
 
 
@@ -819,7 +827,7 @@ def scaled_dot_product_attention(q, k, v, mask=None, dropout=0.0, right=scaled_d
 r"""
 ### Does the mask hold? A leak test
 
-Every causal model deserves this test: change one token, and look where the output moves. **Before** the changed position nothing may move, not by one bit.
+Every causal model deserves this test: change one token, and look where the output moves. **Before** the changed position nothing may move, {{not by one bit : moved["lower triangle: no leak"][:4].max() == 0}}.
 Here the fifth of six tokens changes, once under your mask and once under the upside-down triangle of popular notes.
 """
 
@@ -848,7 +856,7 @@ show(
 r"""
 A model trained under the upper triangle reaches a very low loss, since the answer is in plain sight, and cannot write a sentence: when it generates, there is nothing to its right.
 
-The lower triangle also buys something. All $T$ positions of a **known** sequence are computed in one pass, each as if the later ones did not exist. That holds in training and when reading a prompt. Generation stays
+The lower triangle also buys something. All $T$ positions of a **known** sequence are computed in one pass, each {{as if the later ones did not exist : torch.allclose(together, one_by_one, atol=1e-6)}}. That holds in training and when reading a prompt. Generation stays
 sequential: token $t + 1$ cannot be looked at before it is written.
 """
 
@@ -955,11 +963,11 @@ def cross_attention(x, memory, w_q, w_k, w_v, memory_mask=None):
 r"""
 ### What attention cannot see: order
 
-Self-attention compares every pair and sums; where a token stands appears nowhere in the formula. Shuffle the tokens, and the outputs come out shuffled in the same way and otherwise unchanged:
+Self-attention compares every pair and sums; where a token stands appears nowhere in the formula. Shuffle the tokens, and the outputs come out {{shuffled in the same way and otherwise unchanged : equivariant["no mask"]}}:
 
 $$f(Px) = P f(x) \qquad \text{with } P \text{ a permutation: } \textbf{equivariant}.$$
 
-Often this is called permutation-*invariant*, which would mean $f(Px) = f(x)$, and is false. With a causal mask not even equivariance holds, since the mask itself knows who came first:
+Often this is called permutation-*invariant*, which would mean $f(Px) = f(x)$, and {{is false : not invariant}}. With a causal mask {{not even equivariance : not equivariant["a causal mask"]}} holds, since the mask itself knows who came first:
 a decoder can learn some order without any position vectors (Haviv et al. 2022). Ours will get learned position vectors below; the choice is the subject of
 [13 Positions](13_positions.ipynb).
 """
@@ -967,18 +975,20 @@ a decoder can learn some order without any position vectors (Haviv et al. 2022).
 # %%
 order = torch.tensor([3, 0, 5, 1, 4, 2])
 plain, shuffled = attend(tokens, tokens, tokens)[0], attend(tokens[order], tokens[order], tokens[order])[0]
-print("invariant,   f(Px) = f(x):  ", torch.allclose(shuffled, plain, atol=1e-5))
-print("equivariant, f(Px) = P f(x):", torch.allclose(shuffled, plain[order], atol=1e-5))
+invariant = torch.allclose(shuffled, plain, atol=1e-5)
+equivariant = {"no mask": torch.allclose(shuffled, plain[order], atol=1e-5)}
 
 causal = attention.causal_mask(6)
 plain = attend(tokens, tokens, tokens, causal)[0]
 shuffled = attend(tokens[order], tokens[order], tokens[order], causal)[0]
-print("equivariant under a causal mask:", torch.allclose(shuffled, plain[order], atol=1e-5))
+equivariant["a causal mask"] = torch.allclose(shuffled, plain[order], atol=1e-5)
 
 place = torch.randn(6, 16, generator=torch.Generator().manual_seed(1))  # one vector for each position
 plain = attend(tokens + place, tokens + place, tokens + place)[0]
 shuffled = attend(tokens[order] + place, tokens[order] + place, tokens[order] + place)[0]
-print("equivariant with position vectors:", torch.allclose(shuffled, plain[order], atol=1e-5))
+equivariant["position vectors"] = torch.allclose(shuffled, plain[order], atol=1e-5)
+print("invariant, f(Px) = f(x):", invariant)
+print("equivariant, f(Px) = P f(x):", equivariant)
 
 # %% [markdown]
 r"""
@@ -1021,7 +1031,7 @@ return $(1, 0, 0, 1)$ and, swapped, $(0, 1, 1, 0)$: four numbers that tell the t
 
 $$\operatorname{MultiHead}(x, y) = \operatorname{Concat}(\text{head}_1, \dots, \text{head}_H)\,W^O, \qquad \text{head}_i = \operatorname{Attention}(xW_i^Q,\ yW_i^K,\ yW_i^V).$$
 
-$W_i^Q, W_i^K, W_i^V$ have shape $(d_{model}, d_{head})$, and $W^O$ $(d_{model}, d_{model})$. The $H$ small matrices are stored side by side as one: that is what *split* takes apart. The number of parameters does not depend on $H$, nor on the length.
+$W_i^Q, W_i^K, W_i^V$ have shape $(d_{model}, d_{head})$, and $W^O$ $(d_{model}, d_{model})$. The $H$ small matrices are stored side by side as one: that is what *split* takes apart. The number of parameters {{does not depend on $H$ : sum(p.numel() for p in Layer(64, 8).parameters()) == sum(p.numel() for p in ours.parameters())}}, nor on the length.
 
 ### Exercise · split_heads
 
@@ -1271,7 +1281,7 @@ class MultiHeadAttention(MultiHeadAttention):
 
 # %% [markdown]
 r"""
-Is it the real thing? Copy PyTorch's weights into your module and compare. PyTorch stacks `q_proj`, `k_proj` and `v_proj` as `in_proj_weight`, and its mask is the **inverse** of ours (True = ignore), hence the `~`.
+Is it {{the real thing : equal}}? Copy PyTorch's weights into your module and compare. PyTorch stacks `q_proj`, `k_proj` and `v_proj` as `in_proj_weight`, and its mask is the **inverse** of ours (True = ignore), hence the `~`.
 """
 
 # %%
@@ -1283,19 +1293,20 @@ ours.load_state_dict(attention.MultiHeadAttention.from_torch(theirs).state_dict(
 
 x, mask = torch.randn(2, 10, 64), attention.causal_mask(10)
 expected, _ = theirs(x, x, x, attn_mask=~mask)
-print("equal to nn.MultiheadAttention:", torch.allclose(ours(x, mask=mask)[0], expected, atol=1e-5))
+equal = torch.allclose(ours(x, mask=mask)[0], expected, atol=1e-5)
+print("equal to nn.MultiheadAttention:", equal)
 print("parameters:", sum(p.numel() for p in ours.parameters()), "= 4 · (64 · 64 + 64), whatever the length")
 
 # %% [markdown]
 r"""
 ## 8 · What it costs
 
-Every query meets every key: $T \times S$ scores. In self-attention that is $T^2$, for **each head, each layer and each sequence** of a batch. Twice the length, four times the scores.
+Every query meets every key: $T \times S$ scores. In self-attention that is $T^2$, for **each head, each layer and each sequence** of a batch. Twice the length, {{four times : abs(naive[-1] / naive[-2] - 4) < 0.1}} the scores.
 
-A book of 50,000 tokens makes $50{,}000^2 = 2.5$ billion scores a head. In float16 (2 bytes) that is $5 \cdot 10^9$ bytes, 4.7 GiB: one head fits on a large GPU; 16 heads in each of 24 layers, kept for the backward pass, are 1.92 TB.
+A book of 50,000 tokens makes $50{,}000^2 = {{2.5 = book / 1e9}}$ billion scores a head. In float16 (2 bytes) that is ${{5 = 2 * book / 1e9}} \cdot 10^9$ bytes, {{4.7 = 2 * book / 2**30}} GiB: one head fits on a large GPU; 16 heads in each of 24 layers, kept for the backward pass, are {{1.92 = 2 * book * 16 * 24 / 1e12}} TB.
 
 That is the price of the *naive* implementation, the one you wrote. The matrix need not exist: fused kernels (FlashAttention, Dao et al. 2022; `F.scaled_dot_product_attention`) go through the keys block by block and keep running sums.
-Their memory is linear in $T$. The *time* stays quadratic. Lesson 19 builds one.
+Their memory is {{linear : abs(fused[-1] / fused[-2] - 2) < 0.02}} in $T$. The *time* stays quadratic. Lesson 19 builds one.
 
 Let us count the bytes that each keeps for the backward pass: batch 1, four heads of 16 features, float32.
 """
@@ -1334,7 +1345,7 @@ print(
 
 # %% [markdown]
 r"""
-Check the top of the naive line: 4 heads · $2{,}048^2$ weights · 4 bytes are 64 MiB; the queries, keys, values and outputs are the rest.
+Check the top of the naive line: 4 heads · $2{,}048^2$ weights · 4 bytes are {{64 = 4 * 2048**2 * 4 / 2**20}} MiB of the {{65.5 = naive[-1]}}; the queries, keys and values, {{0.5 = 4 * 2048 * 16 * 4 / 2**20}} MiB each, are the rest.
 
 ### Question · score_gib
 
@@ -1422,8 +1433,8 @@ scoreboard.show_scoreboard()
 
 # %% [markdown]
 r"""
-The bigram has a count for every pair of words and cannot get lower: what it needs stands further back. With the full budget the attention model comes within a few hundredths of a nat of the floor, with fewer
-parameters than the bigram has counts.
+The bigram has a count for every pair of words and stays at {{2.383 = levels["bigram"] ± 0.001}} nats: what it needs stands further back. With the full budget the attention model of this one run comes within {{0.03 = reached - language.entropy_rate ± 0.01}} nats of the floor, with
+{{fewer parameters than the bigram has counts : parameters < vocab_size**2}}.
 
 ### Does it carry the subject to the verb?
 
@@ -1463,7 +1474,8 @@ show(
 
 # %% [markdown]
 r"""
-The bigram hears *house* or *chases* and expects one animal. Attention has learned whom to ask, and is less sure after a long detour: such sentences are rare in its 300,000 training tokens.
+The bigram hears *house* or *chases* and {{expects one animal : max(shares["bigram"][1:]) < 0.5}}. Attention has learned {{whom to ask : min(shares["attention"]) > 0.85}} from its {{300,000 = len(train_tokens)}} training tokens, and is
+{{less sure after the longest detour : shares["attention"][3] < min(shares["attention"][:3])}}. (One run.)
 
 ### What its heads look at
 
@@ -1616,7 +1628,7 @@ A query $q$ scores each key by $q \cdot k_s$; for all queries at once $S = QK^\t
 Assume the components of $q$ and $k$ are independent with mean 0 and variance 1. Then $E[q_i k_i] = 0$ and $\operatorname{Var}(q_i k_i) = E[q_i^2]E[k_i^2] = 1$; the $d_k$ terms are uncorrelated, so $\operatorname{Var}(q \cdot k) = d_k$. Unscaled, scores spread by $\sqrt{d_k}$;
 for large $d_k$ the softmax is nearly one-hot, and its Jacobian $\operatorname{diag}(p) - pp^\top$ nearly 0 for all scores, the largest included: no gradient reaches $Q$ and $K$. Dividing by $\sqrt{d_k}$ makes the variance 1 whatever $d_k$ is.
 
-The assumptions hold at best at initialisation. PyTorch's default linear layers give queries and keys a variance near 1/3, and training makes matching queries and keys dependent: for $q = k$ the scaled score is about $\sqrt{d_k}$. QK-norm addresses this.
+The assumptions hold at best at initialisation. PyTorch's default linear layers give queries and keys a variance near {{1/3 : abs(variance_of_q - 1 / 3) < 0.02}}, and training makes matching queries and keys dependent: for $q = k$ the scaled score is about $\sqrt{d_k}$. QK-norm addresses this.
 ### END SOLUTION
 ### BEGIN RUBRIC
 - 1 point: scores as dot products, row-wise softmax, weighted sum, with shapes

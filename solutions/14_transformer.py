@@ -64,12 +64,15 @@ r"""
 r"""
 ## 1 · The task, and the parts
 
-A source is a date in one of eleven English notations. The target is the same day as ISO 8601 has it. Both are read and written **character by character**. A tenth of all days is held out: no
-notation of such a day is ever trained on, so nothing can be looked up.
+A source is a date in one of {{eleven : len(NOTATIONS) == 11}} English notations. The target is the same day as ISO 8601 has it. Both are read and written **character by character**. {{A tenth of all days is held out :
+abs(held_out / len(days) - 0.1) < 0.005}}: no notation of such a day is ever trained on, so nothing can be looked up.
 """
 
 # %%
+import datetime
+
 from course_lib.data.tasks import BOS, EOS, PAD, Dates, NumberWords, Rearranged
+from course_lib.data.tasks.dates import NOTATIONS, YEARS
 
 dates = Dates()
 for source, target in dates.sample(6, torch.Generator().manual_seed(4)):
@@ -79,6 +82,11 @@ sources, targets = dates.batch(3, torch.Generator().manual_seed(4))
 print("\nsources (B, S) =", tuple(sources.shape), "  targets (B, T) =", tuple(targets.shape), "  V =", dates.vocab_size)
 print("a target begins with", BOS, "and ends with", EOS, ", and", PAD, "fills up:", targets[0].tolist())
 
+first, after = datetime.date(YEARS[0], 1, 1), datetime.date(YEARS[-1] + 1, 1, 1)
+days = [(first + datetime.timedelta(n)).isoformat() for n in range((after - first).days)]
+held_out = sum(dates.is_held_out("", day) for day in days)
+print(f"{len(NOTATIONS)} notations of {len(days):,} days; {held_out / len(days):.1%} of the days are held out")
+
 # %% [markdown]
 r"""
 What makes a Transformer, and where in this lesson it is built:
@@ -87,13 +95,13 @@ What makes a Transformer, and where in this lesson it is built:
 |---|---|---|
 | token embedding **plus** position | what the token is, and where it stands; with positions alone all texts of one length would be the same input | 6 |
 | multi-head attention | tokens exchange information; three uses: source on source, target on itself, target on source | lesson 12 |
-| feed-forward network | works on each token alone; two thirds of an encoder layer's weights | 4 |
+| feed-forward network | works on each token alone; {{two thirds : abs(parts["feed_forward"] / sum(parts.values()) - 2 / 3) < 0.005}} of an encoder layer's weights | 4 |
 | residual sum | what came in is kept, so that deep stacks can be trained | 3 |
 | layer norm | keeps the numbers at one scale | 2 |
 | masks | hide padding, and hide the future from the decoder | 5 |
 | output matrix, softmax | from the state of a position to the next token | 6 |
 
-Lists of “the key components” often stop after attention and positions. The feed-forward networks, the sums and the norms are not details: without the sum a deep stack does not train at all, as you will measure.
+Lists of “the key components” often stop after attention and positions. The feed-forward networks, the sums and the norms are not details: {{without the sum a stack of sixteen sublayers learns nothing : without[-1] > math.log(8) - 0.05 and depths_tried[-1] == 16}}, as you will measure.
 """
 
 # %% [markdown]
@@ -113,7 +121,7 @@ $$\mu = \frac1d \sum_{i=1}^d x_i, \qquad \sigma^2 = \frac1d \sum_{i=1}^d (x_i - 
 
 The variance divides by $d$, not $d - 1$: this is no estimate from a sample, it is the spread of these $d$ numbers.
 
-**By hand.** $x = (2, 4, 4, 6)$: $\mu = 4$, deviations $(-2, 0, 0, 2)$, $\sigma^2 = 8/4 = 2$, $y = (-1.414, 0, 0, 1.414)$.
+**By hand.** $x = (2, 4, 4, 6)$: $\mu = {{4 = torch.tensor([2.0, 4, 4, 6]).mean()}}$, deviations $(-2, 0, 0, 2)$, $\sigma^2 = 8/4 = {{2 = torch.tensor([2.0, 4, 4, 6]).var(unbiased=False)}}$, $y = {{(-1.414, 0, 0, 1.414) : torch.allclose(layer_norm(torch.tensor([2.0, 4, 4, 6]), torch.ones(4), torch.zeros(4)), torch.tensor([-1.414, 0, 0, 1.414]), atol=1e-3)}}$.
 
 ### Exercise · layer_norm
 """
@@ -206,7 +214,9 @@ show(
 
 # %% [markdown]
 r"""
-In a decoder this breaks the one promise that makes training honest. Below, the **last** token of text 1 is replaced by another one. Under layer norm only its own output moves. Under batch norm (in training) every position moves: the earlier ones have seen the future, and
+In a decoder this breaks the one promise that makes training honest. Below, the **last** token of text 1 is replaced by another one. {{Under layer norm only its own output moves :
+moved["layer norm"].count_nonzero() == 1 and moved["layer norm"][0, -1] > 0}}. Under batch norm (in training) {{every position moves :
+moved["batch norm, in training"].min() > 0}}: the earlier ones have seen the future, and
 text 2 has seen text 1.
 """
 
@@ -269,14 +279,14 @@ Where does the norm go? Two answers are in use:
 
 $$\text{post-norm (2017)}\quad y = \operatorname{norm}\bigl(x + f(x)\bigr) \qquad\qquad \text{pre-norm}\quad y = x + f\bigl(\operatorname{norm}(x)\bigr)$$
 
-- In **post-norm** everything that goes up passes through every norm. Deep stacks need a warm-up to start at all (section 7).
+- In **post-norm** everything that goes up passes through every norm. A deep stack is hard to start: it wants small first steps, from a warm-up or from a low rate (section 7).
 - In **pre-norm** there is a path from the bottom to the top with nothing but sums on it, and $x$ itself is never normalised. So the stack needs one more norm at its very end. GPT-2 and most models since are built like this (Xiong et al. 2020 explain why it trains more easily).
 
 In training, dropout is applied to **what is added**, $\operatorname{dropout}(f(\cdot))$, never to $x$: what came in is kept.
 
 ### Exercise · add_and_norm
 
-**By hand**, with $f(x) = 2x$ and $x = (2, 4, 4, 6)$. Post-norm: the norm of $3x$ is $(-1.414, 0, 0, 1.414)$. Pre-norm: $x + 2 \cdot (-1.414, 0, 0, 1.414) = (-0.828, 4, 4, 8.828)$.
+**By hand**, with $f(x) = 2x$ and $x = (2, 4, 4, 6)$. Post-norm: the norm of $3x$ is ${{(-1.414, 0, 0, 1.414) : torch.allclose(add_and_norm(torch.tensor([2.0, 4, 4, 6]), lambda x: 2 * x, nn.LayerNorm(4)), torch.tensor([-1.414, 0, 0, 1.414]), atol=1e-3)}}$. Pre-norm: $x + 2 \cdot (-1.414, 0, 0, 1.414) = {{(-0.828, 4, 4, 8.828) : torch.allclose(add_and_norm(torch.tensor([2.0, 4, 4, 6]), lambda x: 2 * x, nn.LayerNorm(4), pre_norm=True), torch.tensor([-0.828, 4, 4, 8.828]), atol=1e-3)}}$.
 """
 
 
@@ -364,7 +374,7 @@ r"""
 ### Does the sum matter? Stack sublayers and see
 
 A stack of small feed-forward networks learns to tell which of eight directions a random vector points to. Once with $\operatorname{norm}(x + f(x))$, once without the sum: the trick `f(x) - x` in place of `f(x)` makes your `add_and_norm` compute $\operatorname{norm}(f(x))$.
-Guessing costs $\ln 8 \approx 2.079$ nats. With one sublayer the sum is no help yet; look at sixteen.
+Guessing costs $\ln 8 \approx {{2.079 = math.log(8)}}$ nats. {{With one sublayer the sum is no help yet : with_sum[0] > without[0] - 0.05}}; look at sixteen. (One seed.)
 """
 
 # %%
@@ -392,15 +402,17 @@ def trained_loss(depth, with_sum, steps):
 
 
 # %%
-depths, steps = [1, 4, 16], budget(full=150, short=3)
-with_sum = [trained_loss(depth, True, steps) for depth in depths]
-without = [trained_loss(depth, False, steps) for depth in depths]
+depths_tried, steps = [1, 4, 16], budget(full=150, short=3)
+with_sum = [trained_loss(depth, True, steps) for depth in depths_tried]
+without = [trained_loss(depth, False, steps) for depth in depths_tried]
 show(
     figures.lines(
-        {"with the sum": (depths, with_sum), "without": (depths, without)}, "sublayers", f"loss after {steps} updates (nats)",
+        {"with the sum": (depths_tried, with_sum), "without": (depths_tried, without)}, "sublayers", f"loss after {steps} updates (nats)",
         "Without the sum, deeper is worse, until nothing is learned", level=("guessing, ln 8", math.log(8)),
     ),
-    alt="With the residual sum the loss falls with depth; without it, it rises, and with 16 sublayers it stays at ln 8.",
+    alt="Loss with 1, 4 and 16 sublayers: with the residual sum {:.2f}, {:.2f}, {:.2f}; without {:.2f}, {:.2f}, {:.2f}.".format(
+        *with_sum, *without
+    ),
 )  # fmt: skip
 
 # %% [markdown]
@@ -411,7 +423,7 @@ Attention mixes tokens, and its output is a weighted mean: with the weights fixe
 
 $$\operatorname{FFN}(x) = \max(0,\ x W_1 + b_1)\, W_2 + b_2, \qquad W_1: (d_{model}, d_{ff}), \quad W_2: (d_{ff}, d_{model}).$$
 
-Usually $d_{ff} = 4\, d_{model}$. Then the two matrices hold $8\, d_{model}^2$ weights, the four projections of attention $4\, d_{model}^2$: **two thirds of an encoder layer are here**. (GPT-2 uses GELU in place of the ReLU; many models since use SwiGLU, lesson 15.)
+Usually $d_{ff} = 4\, d_{model}$. Then the two matrices hold $8\, d_{model}^2$ weights, the four projections of attention $4\, d_{model}^2$: **{{two thirds of an encoder layer are here : abs(parts["feed_forward"] / sum(parts.values()) - 2 / 3) < 0.005}}**. (GPT-2 uses GELU in place of the ReLU; many models since use SwiGLU, lesson 15.)
 
 ### Exercise · feed_forward
 
@@ -924,21 +936,21 @@ r"""
 
 **In.** A token's vector plus its position's: $x_t = \sqrt{d_{model}}\; E[\text{id}_t] + \operatorname{PE}(t)$, with the sinusoids of lesson 13. With positions alone, every text of the same length would look the same.
 
-The factor $\sqrt{d_{model}}$ is in the paper, and it is a trap. It belongs to embeddings that **start with a standard deviation of $1/\sqrt{d_{model}}$**; then tokens enter with a standard deviation of 1, beside sinusoids of about 0.6. `nn.Embedding` starts with 1. Multiply *that* by $\sqrt{512} \approx 22.6$, and the order of the words
-drowns, and scores of the first attention are so large that its softmax is one-hot before training has begun:
+The factor $\sqrt{d_{model}}$ is in the paper, and it is a trap. It belongs to embeddings that **start with a standard deviation of $1/\sqrt{d_{model}}$**; then tokens enter with a standard deviation of {{1 = spreads["1/√d_model"] ± 0.02}}, beside sinusoids of about {{0.6 = places.std()}}. `nn.Embedding` starts with 1. Multiply *that* by $\sqrt{512} \approx {{22.6 = math.sqrt(512)}}$, and the order of the words
+drowns, and scores of the first attention are so large that its softmax is {{almost one-hot : largest["nn.Embedding's own, 1"] > 0.97}} before training has begun:
 """
 
 # %%
 generator = torch.Generator().manual_seed(0)
 torch.manual_seed(0)
-attend = MultiHeadAttention(512, 8)
+attend, places, spreads, largest = MultiHeadAttention(512, 8), sinusoidal(50, 512), {}, {}
 for name, spread in {"nn.Embedding's own, 1": 1.0, "1/√d_model": 512**-0.5}.items():
     tokens = math.sqrt(512) * spread * torch.randn(1, 50, 512, generator=generator)
-    places = sinusoidal(50, 512)
-    weights = attend(tokens + places)[1]
+    spreads[name] = tokens.std().item()
+    largest[name] = attend(tokens + places)[1].amax(-1).mean().item()
     print(
-        f"start with {name:22} tokens {tokens.std():5.2f}  positions {places.std():.2f}  "
-        f"largest weight {weights.amax(-1).mean():.3f} (even: {1 / 50:.3f})"
+        f"start with {name:22} tokens {spreads[name]:5.2f}  positions {places.std():.2f}  "
+        f"largest weight {largest[name]:.3f} (even: {1 / 50:.3f})"
     )
 
 # %% [markdown]
@@ -1139,7 +1151,7 @@ class Transformer(Transformer):
 r"""
 ### Two tests that every encoder–decoder should pass
 
-**No leak**: replacing a target token changes no logits before it. **Padding is nothing**: a longer filling changes nothing at all. Both are exact to rounding, on random weights; no training is needed to run them.
+**No leak**: replacing a target token changes no logits before it. **Padding is nothing**: a longer filling changes nothing at all. Both are {{exact to rounding : difference[:6].max() < 1e-5 < difference[6] and filling < 1e-5}}, on random weights; no training is needed to run them.
 """
 
 # %%
@@ -1154,7 +1166,8 @@ with torch.no_grad():
     difference = (model(sources, other) - logits).abs().amax((0, 2))
     padded = model(F.pad(sources, (0, 5)), F.pad(targets, (0, 2)))[:, : targets.size(1)]
 print("token 6 replaced, change at each position:", difference.numpy().round(2))
-print("with more padding, largest change:", f"{(padded - logits).abs().max():.1e}")
+filling = (padded - logits).abs().max()
+print("with more padding, largest change:", f"{filling:.1e}")
 
 # %% [markdown]
 r"""
@@ -1194,7 +1207,7 @@ r"""
 
 How many numbers will be learned? Attention: four matrices and four biases, $4(d^2 + d)$ with $d = d_{model}$. Feed-forward: $2\,d\,d_{ff} + d_{ff} + d$. A norm: $2d$. An encoder layer has one attention and two norms, a decoder layer two attentions and three norms.
 
-**By hand**, $d = 4$, $d_{ff} = 16$: attention $4 \cdot 20 = 80$, feed-forward $128 + 16 + 4 = 148$, norms $2 \cdot 8 = 16$: an encoder layer has 244. The number of heads does not occur, nor the length of the texts.
+**By hand**, $d = 4$, $d_{ff} = 16$: attention $4 \cdot 20 = {{80 = tiny["self_attention"]}}$, feed-forward $128 + 16 + 4 = {{148 = tiny["feed_forward"]}}$, norms $2 \cdot 8 = {{16 = tiny["norm1"] + tiny["norm2"]}}$: an encoder layer has {{244 = sum(tiny.values())}}. The number of heads does not occur, nor the length of the texts.
 
 ### Exercise · count_parameters
 """
@@ -1269,8 +1282,9 @@ def count_parameters(vocab_size, d_model, d_ff, n_layers, right=count_parameters
 
 
 # %%
-layer = transformer.EncoderLayer(512, 8, 2048)  # one layer of the paper's base model
-parts = {name: sum(p.numel() for p in module.parameters()) for name, module in layer.named_children()}
+numbers_in = lambda layer: {name: sum(p.numel() for p in part.parameters()) for name, part in layer.named_children()}
+tiny = numbers_in(transformer.EncoderLayer(4, 2, 16))  # the one by hand
+parts = numbers_in(transformer.EncoderLayer(512, 8, 2048))  # one layer of the paper's base model
 show(
     figures.shares(
         {"self-attention": parts["self_attention"], "feed-forward": parts["feed_forward"], "two norms": parts["norm1"] + parts["norm2"]},
@@ -1278,7 +1292,9 @@ show(
     ),
     alt=f"Parameters of an encoder layer of 512 features: {parts}.",
 )  # fmt: skip
-print("your model for dates:", f"{sum(p.numel() for p in model.parameters()):,} parameters")
+print(
+    f"by hand: {sum(tiny.values())}   your model for dates: {sum(p.numel() for p in model.parameters()):,} parameters"
+)
 
 # %% [markdown]
 r"""
@@ -1291,7 +1307,7 @@ In training the whole target is known. The decoder reads it without its last tok
 | reads `target[:, :-1]` | bos | 2 | 0 | … | 5 |
 | predicts `target[:, 1:]` | 2 | 0 | 2 | … | eos |
 
-Thanks to the mask, **one pass** gives all predictions at once, each as if the later tokens did not exist. That is what made Transformers faster to train than recurrent networks. It holds for known sequences only: what is not written yet cannot be read, so *writing* takes one pass per token, as in an RNN (section 8).
+Thanks to the mask, {{**one pass** gives all predictions at once : torch.allclose(together, one_by_one, atol=1e-5)}}, each as if the later tokens did not exist. That is what made Transformers faster to train than recurrent networks. It holds for known sequences only: what is not written yet cannot be read, so *writing* takes one pass per token, as in an RNN (section 8).
 """
 
 # %%
@@ -1311,7 +1327,8 @@ $$\text{loss} = -(1 - \varepsilon)\,\log p_{\text{label}} \;-\; \frac{\varepsilo
 
 The paper used $\varepsilon = 0.1$: perplexity got worse, translations got better. Note what happens to the floor: the loss cannot reach 0, only the entropy of the smoothed target.
 
-**By hand**, $V = 4$, $\varepsilon = 0.1$, $p = (0.7, 0.1, 0.1, 0.1)$, the label is the first: $-0.9 \ln 0.7 - 0.025\,(\ln 0.7 + 3 \ln 0.1) = 0.321 + 0.182 = 0.503$, against $-\ln 0.7 = 0.357$ without smoothing.
+**By hand**, $V = 4$, $\varepsilon = 0.1$, $p = (0.7, 0.1, 0.1, 0.1)$, the label is the first: $-0.9 \ln 0.7 - 0.025\,(\ln 0.7 + 3 \ln 0.1) = {{0.321 = -0.9 * math.log(0.7)}} + {{0.182 = -0.025 * (math.log(0.7) + 3 * math.log(0.1))}} = {{0.503 =
+label_smoothing(torch.tensor([[0.7, 0.1, 0.1, 0.1]]).log(), torch.tensor([0]), pad_id=3)}}$, against $-\ln 0.7 = {{0.357 = -math.log(0.7)}}$ without smoothing.
 
 ### Exercise · label_smoothing
 
@@ -1427,7 +1444,7 @@ smoothing_floor = 0.469
 r"""
 ### Warm-up, and the inverse square root
 
-At the start Adam's estimate of each gradient's size rests on a handful of steps, and in a post-norm stack the gradients near the output are large (Xiong et al. 2020). A large step then can put a deep stack where it no longer learns. The paper's rate rises in a straight line first, and then falls with the root of the step $t$:
+At the start Adam's estimate of each gradient's size rests on a handful of steps, and in a post-norm stack the gradients near the output are large (Xiong et al. 2020). A large step then can set a deep stack back for a long time. The paper's rate rises in a straight line first, and then falls with the root of the step $t$:
 
 $$\text{lr}(t) = \frac{1}{\sqrt{d_{model}}}\, \min\!\left(\frac{1}{\sqrt t},\ \frac{t}{\text{warm-up}^{1.5}}\right), \qquad \text{highest at } t = \text{warm-up}.$$
 
@@ -1457,7 +1474,7 @@ after_the_peak = 2.0
 
 # %% [markdown]
 r"""
-Does it matter at our size? Six layers on each side learn to reverse strings of two to five letters, with a rate of 0.01: post-norm without a warm-up, post-norm with one, pre-norm without.
+Does it matter at our size? Six layers on each side learn to reverse strings of two to five letters. With a rate of 0.01: post-norm without a warm-up, post-norm with one, pre-norm without. And post-norm once more without a warm-up, at 0.003.
 """
 
 # %%
@@ -1474,12 +1491,12 @@ deep = partial(
 plain_loss, unit = partial(translation_loss, smoothing=0.0), "nats per character"
 
 
-def learn_to_reverse(name, pre_norm, warmup):
+def learn_to_reverse(name, pre_norm, warmup, lr):
     """Training loss against updates, each point a mean over a ninth of them."""
     torch.manual_seed(0)
     rising = lambda step: min(1.0, (step + 1) / warmup)  # then it stays
     model, draw = Model(deep(pre_norm=pre_norm)), partial(reverse.batch, 64)
-    trainer = Trainer(model, draw, plain_loss, steps=steps, lr=0.01, schedule=rising, clip=None)
+    trainer = Trainer(model, draw, plain_loss, steps=steps, lr=lr, schedule=rising, clip=None)
     losses = [step.loss for step in watch(trainer, name, unit=unit, curve=False)]
     width = max(steps // 9, 1)
     starts = range(0, steps, width)
@@ -1487,12 +1504,24 @@ def learn_to_reverse(name, pre_norm, warmup):
 
 
 # %%
-settings = {"post-norm, no warm-up": (False, 1), "post-norm, warm-up": (False, 30), "pre-norm, no warm-up": (True, 1)}
+settings = {
+    "post-norm, no warm-up": (False, 1, 0.01),
+    "post-norm, warm-up": (False, 30, 0.01),
+    "pre-norm, no warm-up": (True, 1, 0.01),
+    "post-norm, no warm-up, rate 0.003": (False, 1, 0.003),
+}
 curves = {name: learn_to_reverse(name, *setting) for name, setting in settings.items()}
+ends = [losses[-1] for _, losses in curves.values()]
 show(
-    figures.lines(curves, "update", f"training loss ({unit})", "A deep post-norm stack needs its warm-up"),
-    alt="Post-norm without warm-up hardly learns; with a warm-up, or with pre-norm, the loss falls quickly.",
+    figures.lines(curves, "update", f"training loss ({unit})", "Deep post-norm cannot bear large first steps"),
+    alt="Training loss at the end: " + ", ".join(f"{name} {end:.2f}" for name, end in zip(curves, ends)),
 )
+
+# %% [markdown]
+r"""
+At a rate of 0.01, post-norm without a warm-up ends its 90 updates at {{1.5 = ends[0] ± 0.3}} nats per character; {{the warm-up : ends[1] < ends[0] / 3}} and {{pre-norm : ends[2] < ends[0] / 3}} each repair that.
+But so does {{a rate of 0.003 from the first step on : ends[3] < ends[0] / 3}}: what a deep post-norm stack cannot bear is a large step at the start, and a warm-up is one way to avoid it. One seed each: the gap to the first curve means something, the order of the other three does not.
+"""
 
 # %% [markdown]
 r"""
@@ -1686,7 +1715,7 @@ one_pass = "d"
 r"""
 ## 9 · Train it on dates
 
-Two layers on each side, 64 features, post-norm as in the paper, label smoothing 0.1. The rate warms up over the first 20 updates. Then it falls along a cosine to nearly 0 (lesson 05): the inverse root never comes to rest, and a training this short would end in the middle of its jumps. If your classes passed their checks, it is they that train here. Every eighth of the way it translates 300 dates of **held-out days**, and a translation counts only if all ten characters are right.
+{{Two : config.n_layers == 2}} layers on each side, {{64 = config.d_model}} features, {{post-norm : not config.pre_norm}} as in the paper, label smoothing 0.1. The rate warms up over the first {{20 = round(0.05 * steps)}} updates. Then it falls along a cosine to nearly 0 (lesson 05): the inverse root never comes to rest, and a training this short would end in the middle of its jumps. If your classes passed their checks, it is they that train here. Every eighth of the way it translates {{300 = len(test_sources)}} dates of **held-out days**, and a translation counts only if all {{ten : len(answer) == 10}} characters are right.
 """
 
 # %%
@@ -1717,7 +1746,7 @@ show(
         {"all ten characters right": tuple(zip(*reached))},
         "update",
         "share of held-out days",
-        "From no date right to nearly all, in a few hundred updates",
+        f"From {reached[0][1]:.0%} of the dates right to {reached[-1][1]:.0%}, in {reached[-1][0]} updates",
     ),
     alt=f"Share of held-out days translated without a mistake against updates, from {reached[0][1]:.2f} to {reached[-1][1]:.2f}.",
 )
@@ -1762,10 +1791,12 @@ alignment_explorer(text, f"{answer}◂", cross)
 r"""
 ### What has it learned, and what not?
 
-That day was held out. The *notations* below are new to it as well; at some of them a person would not hesitate:
+{{That day was held out : dates.is_held_out("March 5th, 2025", "2025-03-05")}}. The *notations* below are new to it as well; at some of them a person would not hesitate:
 """
 
 # %%
+import re
+
 unknown = [
     "5 of March 2025",
     "March the 5th 2025",
@@ -1777,12 +1808,14 @@ unknown = [
     "5 March 5 2025",
 ]
 ids, _ = dates.tensors([(text, "") for text in unknown])
-for text, output in zip(unknown, write(model, ids, max_len=11)):
-    print(f"{text:22} → {dates.decode(output)}")
+guesses = [dates.decode(output) for output in write(model, ids, max_len=11)]
+for text, guess in zip(unknown, guesses):
+    print(f"{text:22} → {guess}")
+are_dates = [bool(re.fullmatch(r"\d{4}-\d\d-\d\d", guess)) for guess in guesses]
 
 # %% [markdown]
 r"""
-Whatever comes out has the form of a date: the decoder has learned that form, and writes it even when the source says nothing of the kind. A model that must answer does answer.
+{{Whatever comes out has the form of a date : all(are_dates)}}: the decoder has learned that form, and writes it even when the source says nothing of the kind. A model that must answer does answer.
 """
 
 # %% [markdown]
@@ -1817,12 +1850,12 @@ show(
         "share right",
         "It reads the lengths that it has seen, and no longer ones",
     ),
-    alt="Nearly all numbers of up to four digits are right; those of five and six digits are wrong.",
+    alt="Share right of numbers with 1 to 6 digits: " + ", ".join(f"{share:.0%}" for share in shares),
 )
 
 # %% [markdown]
 r"""
-That limit is the honest end of the success story. The model has learned to do this at the positions and lengths it was shown; it has not learned what a number is. Lesson [13 Positions](13_positions.ipynb) measures which position encodings reach a little further.
+That limit is the honest end of the success story. At the positions and lengths that it was shown, the model has learned to do this, with {{more than nine in ten right : min(shares[:4]) > 0.9}}; of longer numbers it reads {{next to none : max(shares[4:]) < 0.05}}. It has not learned what a number is. Lesson [13 Positions](13_positions.ipynb) measures which position encodings reach a little further.
 """
 
 # %% [markdown]
@@ -1946,7 +1979,7 @@ Interview question. A Transformer with post-norm translates *5 May 2024*, and ha
 ### BEGIN SOLUTION
 Source ids $(B, S)$ become $\sqrt{d_{model}}$ times their embedding plus a position vector, $(B, S, d_{model})$. Each encoder layer: self-attention, queries, keys and values all from the source, the source's padding hidden; $x$ is added and the sum normalised; a feed-forward network on each position, $d_{model} \to d_{ff} \to d_{model}$; added, normalised. After $N$ layers this is the memory $(B, S, d_{model})$, computed once.
 
-Target ids (bos and *2024-*, $T = 6$) become $(B, T, d_{model})$ in the same way. Each decoder layer: self-attention within the target, scores $(B, H, T, T)$, hidden are later positions and the target's padding; cross-attention, queries from the target's states, keys and values from the memory, scores $(B, H, T, S)$, hidden is the **source's** padding; feed-forward; each with sum and norm.
+Target ids (bos and *2024-*, $T = {{6 = 1 + len("2024-")}}$) become $(B, T, d_{model})$ in the same way. Each decoder layer: self-attention within the target, scores $(B, H, T, T)$, hidden are later positions and the target's padding; cross-attention, queries from the target's states, keys and values from the memory, scores $(B, H, T, S)$, hidden is the **source's** padding; feed-forward; each with sum and norm.
 
 The state of the **last** position, times the output matrix, gives $V$ logits; the likeliest is the next character. It is appended and the decoder runs again; all other positions' logits are not needed in writing (in training they all are).
 ### END SOLUTION
@@ -1965,7 +1998,7 @@ r"""
 A colleague's 6-layer post-norm model trains well. At 24 layers, with the same settings, the loss stays where it began. What would you look at, what would you change first, and why should it help?
 
 ### BEGIN SOLUTION
-First suspicion: the start of training. In post-norm every signal passes through every norm, gradients near the output are large at initialisation, and with the full learning rate from the first step (and Adam's estimates still young) a deep stack can be thrown to where it no longer learns. Look at the learning rate of the first steps, at gradient norms by layer, and whether there is a residual sum at all (without one, a deep stack does not learn either).
+First suspicion: the start of training. In post-norm every signal passes through every norm, gradients near the output are large at initialisation, and with the full learning rate from the first step (and Adam's estimates still young) a deep stack can be thrown to where it no longer learns. Look at the learning rate of the first steps, at gradient norms by layer, and whether there is a residual sum at all (without one, {{a deep stack does not learn either : without[-1] > math.log(8) - 0.05}}).
 
 First change: pre-norm with a norm at the end of each stack, which leaves a path of sums from top to bottom; or keep post-norm and warm the rate up for longer, to a lower peak. Clipping the gradient helps against single large steps. The experiment that decides: the same model with warm-up only, with pre-norm only, same seed.
 ### END SOLUTION
@@ -1987,7 +2020,7 @@ r"""
 
 **What modern systems do instead.** Most large language models keep only the decoder stack, pre-norm, with RMSNorm in place of layer norm and SwiGLU in place of the ReLU network. Encoder–decoders remain where input and output are clearly two things: speech recognition, translation. When writing, nobody recomputes the keys and values of what is already written, as our `translate` does: a cache keeps them (lesson 15).
 
-**What we do not know.** Why these sizes and these ratios ($d_{ff} = 4\,d_{model}$, the depth, the number of heads) is experience, not theory. And a model of this size on a task with 73,000 days says little about translation between languages, where there is no single right answer.
+**What we do not know.** Why these sizes and these ratios ($d_{ff} = 4\,d_{model}$, the depth, the number of heads) is experience, not theory. And a model of this size on a task with {{73,000 = len(days) ± 500}} days says little about translation between languages, where there is no single right answer.
 
 From the next lesson on, `course_lib.transformer` holds the tested version of all that you wrote. Next: [15 GPT](15_gpt.ipynb), *what is left when only the decoder remains?*
 """

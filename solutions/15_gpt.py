@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from course_lib.attention import causal_mask, scaled_dot_product_attention
 from course_lib.checks import check, show_answer, yours
-from course_lib.gpt import GELU, CausalSelfAttention, GPTConfig
+from course_lib.gpt import CausalSelfAttention, GELUFeedForward, GPTConfig
 
 torch.set_printoptions(precision=4, sci_mode=False)
 
@@ -90,7 +90,7 @@ At position $t$ the causal mask lets the model see inputs $0 \dots t$, and it is
 
 ### Exercise · next_token_batch
 
-With the stream $(10, 11, 12, 13, 14, 15)$, starts $(0, 2)$ and length 3: inputs $\begin{pmatrix}10&11&12\\12&13&14\end{pmatrix}$, targets $\begin{pmatrix}11&12&13\\13&14&15\end{pmatrix}$.
+With the stream $(10, 11, 12, 13, 14, 15)$, starts $(0, 2)$ and length 3: {{inputs : next_token_batch(torch.arange(10, 16), torch.tensor([0, 2]), 3)[0].tolist() == [[10, 11, 12], [12, 13, 14]]}} $\begin{pmatrix}10&11&12\\12&13&14\end{pmatrix}$, {{targets : next_token_batch(torch.arange(10, 16), torch.tensor([0, 2]), 3)[1].tolist() == [[11, 12, 13], [13, 14, 15]]}} $\begin{pmatrix}11&12&13\\13&14&15\end{pmatrix}$.
 """
 
 
@@ -182,12 +182,13 @@ copier = gpt.GPT(GPTConfig(vocab_size, 64, 32, 2, 1), generator=torch.Generator(
 trainer = Trainer(copier, draw_windows(train_tokens, 16, 64), unshifted_loss, steps=budget(150, 20), lr=1e-2)
 for step in watch(trainer, "targets = inputs", curve=False):
     reported = step.loss
-print(f"reported loss {reported:.3f}   loss on the next token {nats_per_token(copier, held_out):.2f}")
+copied = nats_per_token(copier, held_out)
+print(f"reported loss {reported:.3f}   loss on the next token {copied:.2f}")
 print(f"knowing nothing (uniform): {math.log(vocab_size):.2f}")
 
 # %% [markdown]
 r"""
-It has learned to repeat what it reads, which is no use, and is worse at predicting than a model that knows nothing. A loss near zero, on a language whose entropy you know to be more, is a symptom: the answer is in sight. (The other cause is a leaking mask: lesson 12.)
+It has learned to repeat what it reads, which is no use, and is {{worse at predicting than a model that knows nothing : copied > math.log(vocab_size)}}. A {{loss near zero : reported < 0.05}}, on a language whose entropy you know to be more, is a symptom: the answer is in sight. (The other cause is a leaking mask: lesson 12.)
 
 ### The loss
 
@@ -195,7 +196,7 @@ The cross-entropy of lesson 01, averaged over all positions of all rows. With lo
 
 $$\mathcal L = \frac{1}{|R|} \sum_{(b, t) \in R} -\log \operatorname{softmax}(z_{b,t})_{y_{b,t}}, \qquad R = \{(b, t) : y_{b,t} \text{ is a real target}\}.$$
 
-When texts of unequal length share a batch, the places after the end are filled up. They must not count: padding is the easiest token to predict, and often the most frequent. **By hand:** three targets, given the probabilities $\tfrac12$, $\tfrac14$ and, for a filler, $0.9$. The loss is $(0.693 + 1.386)/2 = 1.040$ nats; counting the filler it would be $(0.693 + 1.386 + 0.105)/3 = 0.728$, better for no reason.
+When texts of unequal length share a batch, the places after the end are filled up. They must not count: padding is the easiest token to predict, and often the most frequent. **By hand:** three targets, given the probabilities $\tfrac12$, $\tfrac14$ and, for a filler, $0.9$. The loss is $({{0.693 = -math.log(1 / 2)}} + {{1.386 = -math.log(1 / 4)}})/2 = {{1.040 = -math.log(1 / 8) / 2}}$ nats; counting the filler it would be $(0.693 + 1.386 + {{0.105 = -math.log(0.9)}})/3 = {{0.728 = -math.log(0.9 / 8) / 3}}$, better for no reason.
 
 Targets that do not count are marked with an id that no token has; PyTorch's default is $-100$.
 
@@ -315,7 +316,7 @@ In 2017 the sum was normalised: $x \leftarrow \operatorname{norm}(x + f(x))$, **
 
 $$x \leftarrow x + f(\operatorname{norm}(x)) \qquad \textbf{pre-norm}.$$
 
-Now the sum itself is never touched: from the last block back to the embedding there is one path along which the gradient passes unchanged. With post-norm it goes through $2L$ norms, and deep stacks train badly without a long warm-up (Xiong et al. 2020). Let us see: twelve blocks, no warm-up, the same learning rate for both.
+Now the sum itself is never touched: from the last block back to the embedding there is one path along which the gradient passes unchanged. With post-norm it goes through $2L$ norms, and deep stacks train badly without a long warm-up (Xiong et al. 2020). Let us see: twelve blocks, no warm-up, the same learning rate of 0.005 for both.
 """
 
 # %%
@@ -331,10 +332,16 @@ for name, pre_norm in (("pre-norm", True), ("post-norm", False)):
     curves[name] = ([s.number for s in steps], [s.loss for s in steps])
 
 figure = compare_curves(curves, "Twelve blocks without warm-up: where is the norm?", {"entropy rate": floor})
-show(figure, alt="Two training curves of twelve blocks: pre-norm falls, post-norm stays far above it.")
+pre, post = (sum(losses[-20:]) / len(losses[-20:]) for _, losses in curves.values())
+show(
+    figure,
+    alt=f"Training loss of twelve blocks, mean of the last 20 updates: pre-norm {pre:.2f}, post-norm {post:.2f}.",
+)
 
 # %% [markdown]
 r"""
+After 150 updates pre-norm is {{far ahead : pre < post - 0.5}}. (One seed, and one rate: with smaller first steps post-norm gets going, too, as lesson 14 shows.)
+
 One consequence is easy to miss. With pre-norm nobody normalises the sum after the **last** block, so a final norm stands before the output matrix. With post-norm the last block ends in a norm already: another one does nothing. (Notes that combine post-norm blocks with a final norm have copied half of GPT-2.)
 
 ### RMSNorm
@@ -343,11 +350,11 @@ LayerNorm subtracts the mean and divides by the standard deviation. **RMSNorm** 
 
 $$\operatorname{RMSNorm}(x) = \frac{x}{\sqrt{\frac1d \sum_i x_i^2 + \varepsilon}} \odot g .$$
 
-**By hand**, $g = 1$, $\varepsilon = 0$: for $x = (3, 4)$ the mean square is $(9 + 16)/2 = 12.5$, its root $3.536$, the result $(0.849, 1.131)$. LayerNorm would give $(-1, 1)$: it has thrown away that both were positive.
+**By hand**, $g = 1$, $\varepsilon = 0$: for $x = (3, 4)$ the mean square is $(9 + 16)/2 = {{12.5 = torch.tensor([3.0, 4]).square().mean()}}$, its root ${{3.536 = math.sqrt(12.5)}}$, the result $({{0.849 = rms_norm(torch.tensor([3.0, 4]), torch.ones(2), 0)[0]}}, {{1.131 = rms_norm(torch.tensor([3.0, 4]), torch.ones(2), 0)[1]}})$. LayerNorm would give ${{(-1, 1) : torch.allclose(F.layer_norm(torch.tensor([3.0, 4]), (2,), eps=0), torch.tensor([-1.0, 1]))}}$: it has thrown away that both were positive.
 
 ### Exercise · rms_norm
 
-Half precision is a trap here too: $300^2 = 90{,}000$ does not fit into float16. Norms are computed in float32 and handed back in the type that came in.
+Half precision is a trap here too: $300^2 = 90{,}000$ {{does not fit : 300**2 > torch.finfo(torch.float16).max}} into float16. Norms are computed in float32 and handed back in the type that came in.
 """
 
 
@@ -425,7 +432,7 @@ $$\operatorname{SwiGLU}(x) = \bigl(\operatorname{silu}(x W_{gate}) \odot x W_{up
 
 with $W_{gate}, W_{up}$ of shape $(d_{model}, d_{ff})$ and $W_{down}$ of shape $(d_{ff}, d_{model})$. Three matrices instead of two: to keep the number of parameters, $d_{ff}$ is $\tfrac83 d_{model}$ in place of $4\,d_{model}$.
 
-**By hand**, all of size 1: $x = 1$, $W_{gate} = 2$, $W_{up} = 3$, $W_{down} = 1$. $\sigma(2) = 0.881$, $\operatorname{silu}(2) = 1.762$, times 3 is $5.285$.
+**By hand**, all of size 1: $x = 1$, $W_{gate} = 2$, $W_{up} = 3$, $W_{down} = 1$. $\sigma(2) = {{0.881 = torch.tensor(2.0).sigmoid()}}$, $\operatorname{silu}(2) = {{1.762 = F.silu(torch.tensor(2.0))}}$, times 3 is ${{5.285 = swiglu(torch.tensor([1.0]), torch.tensor([[2.0]]), torch.tensor([[3.0]]), torch.tensor([[1.0]]))}}$.
 
 Why it helps is not known. Shazeer's paper ends by attributing it “to divine benevolence”.
 
@@ -433,7 +440,7 @@ Why it helps is not known. Shazeer's paper ends by attributing it “to divine b
 """
 
 
-# %% exercise="swiglu" points=1 withheld="course_lib.gpt.SwiGLU"
+# %% exercise="swiglu" points=1 withheld="course_lib.gpt.SwiGLUFeedForward"
 def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
     """The feed-forward network of Llama, without biases.
 
@@ -490,8 +497,8 @@ r"""
 
 Now put a block together: GPT-2's, with pre-norm, LayerNorm and GELU. The attention and the feed-forward network are ready (you wrote their like in lessons 12 and 14):
 
-- `CausalSelfAttention(config)`, called as `attention(x, *context)`. The context is whatever it needs besides $x$: positions, mask, cache, layer. A block does not look at it, and hands it on;
-- `GELU(config)`, called as `feed_forward(x)`.
+- `CausalSelfAttention(config)`, called as `attention(x, positions, mask)`. A block does not look at positions and mask, and hands them on;
+- `GELUFeedForward(config)`, called as `feed_forward(x)`.
 
 Dropout acts on what each sublayer returns, before it is added. Its rate comes from `config.dropout`: a rate that is written into the class cannot be switched off for a test.
 """
@@ -503,35 +510,37 @@ class Block(nn.Module):
 
     config  a GPTConfig; used are d_model, dropout, and what the two parts read
 
-    Parts: norm_1 and norm_2, each nn.LayerNorm(config.d_model); attention, a CausalSelfAttention; feed_forward, a GELU.
+    Parts: norm1 and norm2, each nn.LayerNorm(config.d_model); attention, a CausalSelfAttention; feed_forward, a
+    GELUFeedForward.
     """
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         ### BEGIN SOLUTION
-        self.norm_1, self.norm_2 = nn.LayerNorm(config.d_model), nn.LayerNorm(config.d_model)
+        self.norm1, self.norm2 = nn.LayerNorm(config.d_model), nn.LayerNorm(config.d_model)
         self.attention = CausalSelfAttention(config)
-        self.feed_forward = GELU(config)
+        self.feed_forward = GELUFeedForward(config)
         self.dropout = nn.Dropout(config.dropout)
         ### END SOLUTION
 
-    def forward(self, x: Tensor, *context: object) -> Tensor:
+    def forward(self, x: Tensor, positions: Tensor, mask: Tensor | None) -> Tensor:
         """Return the tokens after this layer.
 
-        x        (B, T, d_model)
-        context  handed on to the attention after x
-        returns  (B, T, d_model)
+        x          (B, T, d_model)
+        positions  (T,) handed on to the attention
+        mask       handed on to the attention; None: every token sees all before it
+        returns    (B, T, d_model)
         """
         ### BEGIN SOLUTION
-        x = x + self.dropout(self.attention(self.norm_1(x), *context))
-        return x + self.dropout(self.feed_forward(self.norm_2(x)))
+        x = x + self.dropout(self.attention(self.norm1(x), positions, mask))
+        return x + self.dropout(self.feed_forward(self.norm2(x)))
         ### END SOLUTION
 
 
 # %% [markdown] hints="Block"
 r"""
 1. Two lines in `forward`, one for each sublayer, both of the form x = x + f(norm(x)). Which x goes into the second norm?
-2. `x = x + self.dropout(self.attention(self.norm_1(x), *context))`, then the same with `norm_2` and `feed_forward`. `self.dropout = nn.Dropout(config.dropout)`.
+2. `x = x + self.dropout(self.attention(self.norm1(x), positions, mask))`, then the same with `norm2` and `feed_forward`. `self.dropout = nn.Dropout(config.dropout)`.
 """
 
 
@@ -570,32 +579,32 @@ def probe(student, case):
 
 # %% mistake="Block" name="post_norm" hint="You normalise the sum (post-norm, 2017). Pre-norm normalises what goes into a sublayer, and leaves the sum alone: x + f(norm(x))." active="py"
 class Block(Block):
-    def forward(self, x, *context):
-        x = self.norm_1(x + self.dropout(self.attention(x, *context)))
-        return self.norm_2(x + self.dropout(self.feed_forward(x)))
+    def forward(self, x, positions, mask):
+        x = self.norm1(x + self.dropout(self.attention(x, positions, mask)))
+        return self.norm2(x + self.dropout(self.feed_forward(x)))
 
 
 # %% mistake="Block" name="sum_from_the_norm" hint="You overwrote x by norm(x) before adding, so the stream is normalised after all. Add to the x that came in." active="py"
 class Block(Block):
-    def forward(self, x, *context):
-        x = self.norm_1(x)
-        x = x + self.dropout(self.attention(x, *context))
-        x = self.norm_2(x)
+    def forward(self, x, positions, mask):
+        x = self.norm1(x)
+        x = x + self.dropout(self.attention(x, positions, mask))
+        x = self.norm2(x)
         return x + self.dropout(self.feed_forward(x))
 
 
 # %% mistake="Block" name="no_residual" hint="Your sublayers replace x. Each must be added to it." active="py"
 class Block(Block):
-    def forward(self, x, *context):
-        x = self.dropout(self.attention(self.norm_1(x), *context))
-        return self.dropout(self.feed_forward(self.norm_2(x)))
+    def forward(self, x, positions, mask):
+        x = self.dropout(self.attention(self.norm1(x), positions, mask))
+        return self.dropout(self.feed_forward(self.norm2(x)))
 
 
 # %% mistake="Block" name="parallel" hint="Your feed-forward network reads the x from before the attention (some models do that, GPT-2 does not). It should see the sum with what attention gathered." active="py"
 class Block(Block):
-    def forward(self, x, *context):
-        gathered = self.dropout(self.attention(self.norm_1(x), *context))
-        return x + gathered + self.dropout(self.feed_forward(self.norm_2(x)))
+    def forward(self, x, positions, mask):
+        gathered = self.dropout(self.attention(self.norm1(x), positions, mask))
+        return x + gathered + self.dropout(self.feed_forward(self.norm2(x)))
 
 
 # %% mistake="Block" name="fixed_dropout" hint="Your dropout does not follow config.dropout: with 0 it still drops. Hand the rate down: nn.Dropout(config.dropout)." active="py"
@@ -619,13 +628,13 @@ r"""
 
 ### How large should weights be at the start?
 
-GPT-2 draws all matrices and embeddings with a standard deviation of $\sigma = 0.02$, sets biases to 0 and leaves norms at 1. One group is special. In $L$ blocks, $2L$ sublayers add to the same sum. If each adds something independent of variance $s^2$, the sum has variance $2L s^2$ at the end: it grows with the depth. Dividing the matrices that *write* into the sum (the last of each sublayer) by $\sqrt{2L}$ makes that $s^2$, whatever $L$:
+GPT-2 draws all matrices and the token embedding with a standard deviation of $\sigma = 0.02$ (its positions with 0.01; ours with $\sigma$, too), sets biases to 0 and leaves norms at 1. One group is special. In $L$ blocks, $2L$ sublayers add to the same sum. If each adds something independent of variance $s^2$, the sum has variance $2L s^2$ at the end: it grows with the depth. Dividing the matrices that *write* into the sum (the last of each sublayer) by $\sqrt{2L}$ makes that $s^2$, whatever $L$:
 
 $$\sigma_{out} = \sigma_{down} = \frac{\sigma}{\sqrt{2L}}, \qquad \sigma_{\text{others}} = \sigma .$$
 
-For $\sigma = 0.02$ and $L = 8$: $\sqrt{16} = 4$, so $0.005$.
+For $\sigma = 0.02$ and $L = 8$: $\sqrt{16} = 4$, so ${{0.005 = 0.02 / math.sqrt(2 * 8)}}$.
 
-The 0.02 belongs to a width: GPT-2 has $d_{model} = 768$. A product with a matrix sums $d_{model}$ terms, and fewer terms make a smaller sum. `GPTConfig` therefore has an `init_std` of $0.02\sqrt{768 / d_{model}}$: for our 64 features $0.069$. With 0.02 they learn more slowly.
+The 0.02 belongs to a width: GPT-2 has $d_{model} = {{768 = SIZES["GPT-2 small"].d_model}}$. A product with a matrix sums $d_{model}$ terms, and fewer terms make a smaller sum. `GPTConfig` therefore has an `init_std` of $0.02\sqrt{768 / d_{model}}$: for our 64 features ${{0.069 = config.init_std}}$.
 
 ### Exercise · init_weights
 
@@ -764,20 +773,22 @@ def spread_by_depth(scaled, n_layers=24):
     x = model.tokens(held_out[None, :64]) + model.positions(64)
     spreads.append(x.std().item())
     for block in model.blocks:
-        x = x + block.attention(block.norm_1(x), torch.arange(64), None)
+        x = x + block.attention(block.norm1(x), torch.arange(64), None)
         spreads.append(x.std().item())
-        x = x + block.feed_forward(block.norm_2(x))
+        x = x + block.feed_forward(block.norm2(x))
         spreads.append(x.std().item())
     return spreads
 
 
+# %%
 initialise = yours("gpt.init_weights", gpt.init_weights)
 spreads = {
     "σ for every matrix": spread_by_depth(scaled=False),
     "σ / √(2 L) for those that write into the sum": spread_by_depth(scaled=True),
 }
 figure = figures.residual_growth(spreads, "The sum grows with the depth, unless its writers are scaled")
-show(figure, alt="Without scaling the spread grows several times over 48 sublayers; with it, it grows little.")
+unscaled, scaled = (spread[-1] / spread[0] for spread in spreads.values())
+show(figure, alt=f"After 48 sublayers the spread has grown {unscaled:.1f}-fold; with scaled writers {scaled:.1f}-fold.")
 
 # %% [markdown]
 r"""
@@ -956,10 +967,11 @@ with torch.no_grad():
 print("how far the logits moved:", moved.numpy().round(3))
 print(f"parameters: {sum(p.numel() for p in mine.parameters()):,}, by arithmetic {config.n_parameters():,}")
 print("by part:", config.parameters_by_part())
+small = SIZES["GPT-2 small"]
 
 # %% [markdown]
 r"""
-The arithmetic, for one block with biases and $d_{ff} = 4d$: attention $4d^2 + 4d$, feed-forward $8d^2 + 5d$, two norms $4d$: about $12 d^2$. All blocks: $12\,L\,d^2$. For GPT-2 small, $L = 12$, $d = 768$: 85 million. Its token embedding, $50{,}257 \times 768$, is 39 million: not tied, the model would be nearly a third larger.
+The arithmetic, for one block with biases and $d_{ff} = 4d$: attention $4d^2 + 4d$, feed-forward $8d^2 + 5d$, two norms $4d$: about $12 d^2$. All blocks: $12\,L\,d^2$. For GPT-2 small, $L = {{12 = small.n_layers}}$, $d = 768$: {{85 = 12 * small.n_layers * small.d_model**2 / 1e6}} million. Its token embedding, $50{,}257 \times 768$, is {{39 = 50_257 * small.d_model / 1e6}} million: not tied, the model would be {{nearly a third larger : 0.3 < 50_257 * small.d_model / small.n_parameters() < 1 / 3}}.
 
 ### Question · gpt3_billions
 
@@ -990,7 +1002,7 @@ Large models learn from batches of half a million tokens and more. If so many do
 
 $$\nabla \mathcal L = \frac{1}{\sum_m n_m} \sum_m \nabla \Bigl(\text{sum of the losses of micro-batch } m\Bigr), \qquad n_m = \text{its number of real targets}.$$
 
-The usual recipe, “divide each mean by the number of micro-batches”, gives this only when all $n_m$ are equal. **By hand**: one micro-batch has 1 real target with loss 4, another has 3 with a mean loss of 2. The mean of means is 3; the mean over all four is $(4 + 3 \cdot 2)/4 = 2.5$. Hugging Face's `Trainer` had this fault until October 2024.
+The usual recipe, “divide each mean by the number of micro-batches”, gives this only when all $n_m$ are equal. **By hand**: one micro-batch has 1 real target with loss 4, another has 3 with a mean loss of 2. The mean of means is {{3 = (4 + 2) / 2}}; the mean over all four is $(4 + 3 \cdot 2)/4 = {{2.5 = (4 + 3 * 2) / 4}}$. Hugging Face's `Trainer` had this fault until October 2024.
 
 ### Exercise · accumulate_gradients
 """
@@ -1105,9 +1117,10 @@ r"""
 ### Two more ways to save
 
 - **Gradient checkpointing** (Chen et al. 2016) keeps only the input of each block for the backward pass, and computes the inside of the block a second time when it is needed. One more forward pass: about a third more work, since a backward pass costs about two.
-- **Mixed precision** (Micikevicius et al. 2018) computes products in bfloat16 or float16 and keeps the weights in float32. bfloat16 has the range of float32 and two to three significant decimals in place of seven. float16 is finer, but its range is small: the loss is scaled up so that small gradients do not vanish.
+- **Mixed precision** (Micikevicius et al. 2018) computes products in bfloat16 or float16 and keeps the weights in float32. bfloat16 has {{the range of float32 : torch.finfo(torch.bfloat16).max > 0.99 * torch.finfo(torch.float32).max}} and {{two to three significant decimals in place of seven :
+2 < -math.log10(torch.finfo(torch.bfloat16).eps / 2) < 3 and 7 < -math.log10(torch.finfo(torch.float32).eps / 2) < 8}}. float16 is {{finer : torch.finfo(torch.float16).eps < torch.finfo(torch.bfloat16).eps}}, but its range is small: the loss is scaled up so that small gradients do not vanish.
 
-Neither changes a formula; mixed precision rounds more. What they save, in bytes that autograd keeps for one window of 256 tokens through 8 blocks:
+Neither changes a formula; mixed precision rounds more. What they save, in bytes that autograd keeps for one window of {{256 = window.size(1) - 1}} tokens through {{8 = deep.config.n_layers}} blocks:
 """
 
 
@@ -1125,22 +1138,22 @@ def kept_bytes(compute):
     return sum(storages.values())
 
 
-window = train_tokens[None, :257]
+window, kept = train_tokens[None, :257], {}
 for checkpoint in (False, True):
     deep = gpt.GPT(GPTConfig(vocab_size, 256, 64, 4, n_layers=8, checkpoint=checkpoint))
     weights = 4 * deep.config.n_parameters()
-    full = kept_bytes(lambda: next_token_loss(deep, window)) - weights
+    kept[checkpoint, "float32"] = full = kept_bytes(lambda: next_token_loss(deep, window)) - weights
     with torch.autocast("cpu", torch.bfloat16):
-        mixed = kept_bytes(lambda: next_token_loss(deep, window)) - weights
+        kept[checkpoint, "bfloat16"] = mixed = kept_bytes(lambda: next_token_loss(deep, window)) - weights
     print(f"checkpointing {checkpoint!s:5}   float32 {full / 2**20:5.1f} MiB   with bfloat16 {mixed / 2**20:5.1f} MiB")
 
 # %% [markdown]
 r"""
-The inputs of the blocks stay in float32, so the two together save little more than checkpointing alone.
+The inputs of the blocks stay in float32, so the two together save {{little more : 0.8 < kept[True, "bfloat16"] / kept[True, "float32"] < 1}} than checkpointing alone.
 
 ### Half a minute
 
-Now the real run. If your `GPT` passed its check, it is yours that trains: 2 blocks of 64 features, on 300,000 tokens of the toy language, with the course's training loop (AdamW, warm-up and cosine, clipping). At some steps the model writes a few words; the diary below keeps them.
+Now the real run. If your `GPT` passed its check, it is yours that trains: {{2 = config.n_layers}} blocks of {{64 = config.d_model}} features, on {{300,000 = len(train_tokens)}} tokens of the toy language, with the course's training loop (AdamW, warm-up and cosine, clipping). At some steps the model writes a few words; the diary below keeps them.
 """
 
 # %%
@@ -1178,11 +1191,11 @@ diary(entries, floor)
 
 # %% [markdown]
 r"""
-First the words are drawn nearly evenly; then the common ones come; then pairs that fit; then sentences whose verbs agree with their subjects. With the full budget the loss ends a few hundredths of a nat above the entropy rate.
+First the words are drawn nearly evenly; then the common ones come; then pairs that fit; then sentences whose verbs agree with their subjects. With the full budget the loss ends {{a few hundredths of a nat : 0 < reached - floor < 0.06}} above the entropy rate (one seed).
 
 ### What the heads look at
 
-The widget of lesson 12, on the trained model. Does a head find the subject of the last verb?
+The widget of lesson 12, on the trained model. Does a head find the subject of the last verb, *cat*? The widget opens at the one of the {{eight : weights.flatten(0, 1).size(0) == 8}} heads that looks at it most. It is the best of eight: some head had to be, so look at its weight before you believe in it.
 """
 
 # %%
@@ -1194,7 +1207,7 @@ trained.load_state_dict(model.state_dict())
 text = "<eos> the mice that the cat behind the old house chases"
 ids = torch.tensor([language.encode(text)])
 weights = torch.cat(trained.attention_maps(ids))  # (L, H, T, T): the batch has one row
-subject = text.split().index("mice")
+subject = text.split().index("cat")  # who chases
 layer, head = divmod(int(weights[:, :, -1, subject].argmax()), weights.size(1))
 attention_explorer(text.split(), weights, layer, head)
 
@@ -1202,7 +1215,7 @@ attention_explorer(text.split(), weights, layer, head)
 r"""
 ### And on real English
 
-The same 250 updates on the second text of the scoreboard as the recurrent networks had: English, in 1,024 byte-level BPE tokens. Then let it write, at temperature 0.8 (section 6).
+The same 250 updates on the second text of the scoreboard as the recurrent networks had: English, in {{1,024 = reader.vocab_size}} byte-level BPE tokens. 250 updates are little: if you ran lesson 03, its Kneser–Ney model, which has counted every token of the text, may well be ahead on the board. Then let it write, at temperature 0.8 (section 6).
 """
 
 # %%
@@ -1455,7 +1468,7 @@ print(f"sentences that the language allows: {grammatical} of {len(written)}")
 
 # %% [markdown]
 r"""
-A loss a few hundredths above the floor does not mean that every sentence is possible. The model gives each impossible word a tiny probability, and there are hundreds of them at every place: now and then one is drawn. Lesson 18 cuts them off.
+A loss a few hundredths above the floor {{does not mean that every sentence is possible : grammatical < len(written)}}. The model gives each impossible word a tiny probability, and there are hundreds of them at every place: now and then one is drawn. Lesson 18 cuts them off.
 """
 
 # %% [markdown]
@@ -1590,7 +1603,7 @@ def kv_cache_step(q, k, v, keys, values, length, right=kv_cache_step):
 
 # %% [markdown]
 r"""
-How much time does it save? A GPT of 4 blocks and 128 features, untrained (the time is the same), writes up to 256 tokens: by computing everything anew, and with the cache of `course_lib.kv_cache`, which does in every layer what you wrote. Both must write the same tokens.
+How much time does it save? A GPT of 4 blocks and 128 features, untrained (the time is the same), writes up to 256 tokens: by computing everything anew, and with the cache of `course_lib.kv_cache`, which does in every layer what you wrote. Both must write {{the same tokens : texts["computed anew"].equal(texts["with a cache"])}}.
 """
 
 # %%
@@ -1618,7 +1631,7 @@ With a cache, time grows in proportion to the tokens (and slowly faster: the que
 
 ### Prompts of unequal length
 
-To write for several prompts in one batch they are filled up at the **left**, since the next token is read off the last column. Two things must then change: a mask hides the filling, and positions count from the first real token. Without them, the same prompt gets other predictions in a batch than alone:
+To write for several prompts in one batch they are filled up at the **left**, since the next token is read off the last column. Two things must then change: a mask hides the filling, and positions count from the first real token. Without them, {{the same prompt gets other predictions : moved_by["careless"] > 0.01 and moved_by["careful"] < 1e-4}} in a batch than alone:
 """
 
 # %%
@@ -1631,8 +1644,9 @@ with torch.no_grad():
     careless = trained(batch)[0, -1].softmax(-1)
     careful = trained(batch, left_padding=torch.tensor([n_pad, 0]))[0, -1].softmax(-1)
 print("how far the distribution after “the mice” moved in the batch, of at most 1 (total variation):")
-print(f"  filling seen as text    {0.5 * (careless - alone).abs().sum():.4f}")
-print(f"  filling hidden          {0.5 * (careful - alone).abs().sum():.4f}")
+away = lambda probs: 0.5 * (probs - alone).abs().sum().item()
+moved_by = {"careless": away(careless), "careful": away(careful)}
+print("  filling seen as text    {careless:.4f}\n  filling hidden          {careful:.4f}".format(**moved_by))
 
 # %% [markdown]
 r"""
@@ -1667,13 +1681,15 @@ cache_gib = 2.5
 gib = lambda n_kv_heads: 2 * 80 * n_kv_heads * 128 * 4096 * 2 / 2**30
 named = {"64: multi-head": gib(64), "8: grouped, as built": gib(8), "1: multi-query": gib(1)}
 figure = figures.cache_sizes(named, "Eight key–value heads for 64 queries: an eighth of the cache")
-show(figure, alt="Cache of one text of 4,096 tokens: 10 GiB with 64 key-value heads, 1.25 with 8, 0.16 with 1.")
+show(figure, alt="Cache of one text of 4,096 tokens, GiB: " + ", ".join(f"{n} {size:.2f}" for n, size in named.items()))
 
 # %% [markdown]
 r"""
 ### Exercise · grouped_query_attention
 
-Causal, for any number of queries: they are the **last** $T$ of the $S$ positions, as when a text is read in pieces with a cache. `causal_mask(T, S)` of lesson 12 knows that. PyTorch's `is_causal=True` does **not**: for $T < S$ it aligns the triangle at the top left, and the last query sees only the first $T$ keys.
+Causal, for any number of queries: they are the **last** $T$ of the $S$ positions, as when a text is read in pieces with a cache. `causal_mask(T, S)` of lesson 12 knows that. PyTorch's `is_causal=True` does **not**: for $T < S$ it aligns the triangle at the top left, and the last query sees {{only the first $T$ keys :
+F.scaled_dot_product_attention(torch.zeros(1, 2, 4), torch.zeros(1, 5, 4), torch.eye(5)[None], is_causal=True)[0, -1].tolist()
+== [0.5, 0.5, 0, 0, 0]}}.
 """
 
 
@@ -1757,13 +1773,13 @@ def grouped_query_attention(q, k, v, right=grouped_query_attention):
 r"""
 ### GPT-2 or Llama?
 
-RMSNorm for LayerNorm, SwiGLU for GELU, rotary for learned positions, no biases. And, in the third run, a single key–value head for four query heads. Does it matter at our size? The same data, the same steps, the same learning rate, and for the first two nearly the same number of parameters:
+RMSNorm for LayerNorm, SwiGLU for GELU, rotary for learned positions, no biases. And, in the third run, a single key–value head for four query heads. Does it matter at our size? The same data, the same steps, the same learning rate, and for the first two {{nearly the same number of parameters : abs(counts[0] / counts[1] - 1) < 0.03}}:
 """
 
 # %%
 llama = {"norm": "rms", "ffn": "swiglu", "positions": "rope", "bias": False}
 kinds = {"GPT-2": {}, "Llama": llama, "Llama, 1 key–value head": llama | {"n_kv_heads": 1}}
-curves = {}
+curves, counts = {}, []
 for name, choices in kinds.items():
     other = gpt.GPT(GPTConfig(vocab_size, 32, 64, 4, 2, **choices), generator=torch.Generator().manual_seed(0))
     evaluate = lambda model: nats_per_token(model, held_out[:4000])
@@ -1773,10 +1789,12 @@ for name, choices in kinds.items():
     )  # fmt: skip
     steps = [step for step in watch(trainer, name, curve=False) if step.held_out]
     curves[name] = ([s.number for s in steps], [s.held_out for s in steps])
-    print(f"{other.config.n_parameters():,} parameters")
+    counts.append(other.config.n_parameters())
+    print(f"{counts[-1]:,} parameters")
 
 figure = compare_curves(curves, "Held-out loss: Llama's choices against GPT-2's", {"entropy rate": floor})
-show(figure, alt="Three curves of held-out loss; Llama's falls fastest, then Llama's with one key-value head.")
+ends = ", ".join(f"{name} {losses[-1]:.2f}" for name, (_, losses) in curves.items())
+show(figure, alt=f"Three curves of held-out loss against updates; at the end: {ends}.")
 
 # %% [markdown]
 r"""

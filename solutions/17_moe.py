@@ -15,7 +15,7 @@ r"""
 
 A larger network knows more, and every one of its numbers takes part in every token: twice the parameters, twice the work. Must a model that knows the favourite food of every animal think of all of them whenever it reads *the*?
 
-A **mixture of experts** stores many small networks and lets each token use a few. The picture counts one such layer, with two experts used per token: what is stored grows 32-fold from left to right, what a token meets hardly at all.
+A **mixture of experts** stores many small networks and lets each token use a few. The picture counts one such layer, with two experts used per token: what is stored grows {{32 = stored[-1] / stored[0]}}-fold from left to right, what a token meets {{hardly at all : active[-1] < 1.15 * active[0]}}.
 """
 
 # %% setup=true
@@ -133,20 +133,20 @@ def recall_curve(name, make_layer):
     return shares
 
 
-dense = {"narrow: 32 hidden features": recall_curve("narrow", lambda: Expert(32, 32))}
-dense["wide: 256 hidden features"] = recall_curve("wide", lambda: Expert(32, 256))
+narrow, wide = "narrow: 32 hidden features", "wide: 256 hidden features"
+dense = {narrow: recall_curve("narrow", lambda: Expert(32, 32)), wide: recall_curve("wide", lambda: Expert(32, 256))}
 
 # %%
 from course_lib.figures.attention import recall
 
 show(
     recall([1024, 2048, 4096], dense, "The narrow network fills up"),
-    alt="Share of facts recalled against their number: the narrow network falls to a quarter, the wide one recalls nearly all.",
+    alt=f"Share of 4,096 facts recalled: the narrow network {dense[narrow][-1]:.0%}, the wide one {dense[wide][-1]:.0%}.",
 )
 
 # %% [markdown]
 r"""
-The wide network has room for nearly all the facts and multiplies eight times as many numbers for each of them. But a fact about a mouse's breakfast needs the weights that store *that*, and few others. So: store much, use little of it at a time, and learn which.
+The wide network has room for {{nearly all the facts : dense[wide][-1] > 0.9}}, the narrow one for {{a quarter : abs(dense[narrow][-1] - 0.25) < 0.05}} of 4,096, and the wide one multiplies {{eight : 256 / 32 == 8}} times as many numbers for each of them. (One run each.) But a fact about a mouse's breakfast needs the weights that store *that*, and few others. So: store much, use little of it at a time, and learn which.
 """
 
 # %% [markdown]
@@ -164,15 +164,16 @@ The layer returns $\; y = \sum_{e \in \mathcal{T}} g_e\, f_e(x)$. Experts outsid
 
 ### By hand
 
-Three experts, $k = 2$, scores $r = (2, 0, 1)$. The exponentials are 7.389, 1 and 2.718, their sum is 11.107:
+Three experts, $k = 2$, scores $r = (2, 0, 1)$. The exponentials are {{7.389 = r.exp()[0]}}, {{1 = r.exp()[1]}} and {{2.718 = r.exp()[2]}}, their sum is {{11.107 = r.exp().sum()}}:
 
 | expert | $r$ | $p$ | chosen | gate |
 |---|---|---|---|---|
-| 0 | 2 | 0.665 | yes | 0.665 / 0.910 = 0.731 |
-| 1 | 0 | 0.090 | no | |
-| 2 | 1 | 0.245 | yes | 0.245 / 0.910 = 0.269 |
+| 0 | 2 | {{0.665 = p[0]}} | yes | 0.665 / {{0.910 = p[0] + p[2]}} = {{0.731 = p[0] / (p[0] + p[2])}} |
+| 1 | 0 | {{0.090 = p[1]}} | no | |
+| 2 | 1 | {{0.245 = p[2]}} | yes | 0.245 / 0.910 = {{0.269 = p[2] / (p[0] + p[2])}} |
 
-Dividing by the sum cancels what the others contributed: the gates are the softmax of the chosen scores alone, here of (2, 1).
+Dividing by the sum cancels what the others contributed: the gates are {{the softmax of the chosen scores alone :
+torch.allclose(p[[0, 2]] / (p[0] + p[2]), r[[0, 2]].softmax(-1))}}, here of (2, 1).
 """
 
 # %%
@@ -224,7 +225,7 @@ The choice of the $k$ largest has no gradient. The router learns only through th
 
 $$g = \frac{p_e}{p_e} = 1,$$
 
-a constant, whatever $W_r$ is. Its gradient is exactly 0, and the router stays as it was drawn. So with one expert per token the gate is the probability itself, $g = p_e$ (Switch Transformer, Fedus et al. 2022). For $k \ge 2$ dividing is right.
+a constant, whatever $W_r$ is. Its gradient is {{exactly 0 : gradient(1, True) == 0}}, and the router stays as it was drawn. So with one expert per token the gate is the probability itself, $g = p_e$ (Switch Transformer, Fedus et al. 2022). For $k \ge 2$ dividing is right.
 
 ### Question · one_expert
 
@@ -250,7 +251,7 @@ one_expert = "c"
 r"""
 ### Exercise · route_top_k
 
-The four steps above, for any number of leading dimensions. Above: logits $(2, 0, 1)$ and $k = 2$ give experts $(0, 2)$ with gates $(0.731, 0.269)$; with $k = 1$ expert 0 and its probability, 0.665.
+The four steps above, for any number of leading dimensions. Above: logits $(2, 0, 1)$ and $k = 2$ give experts ${{(0, 2) : route_top_k(r, 2)[0].tolist() == [0, 2]}}$ with gates $({{0.731 = route_top_k(r, 2)[1][0]}}, {{0.269 = route_top_k(r, 2)[1][1]}})$; with $k = 1$ expert {{0 = route_top_k(r, 1)[0]}} and its probability, {{0.665 = route_top_k(r, 1)[1]}}.
 """
 
 
@@ -360,7 +361,7 @@ By hand, three tokens with $k = 2$:
 | assignment $a$ | 0 | 1 | 2 | 3 | 4 | 5 |
 | expert | 1 | 0 | 1 | 2 | 0 | 1 |
 
-Sorted by expert: 1, 4 (expert 0); 0, 2, 5 (expert 1); 3 (expert 2). So the order is $(1, 4, 0, 2, 5, 3)$ and the counts are $(2, 3, 1)$.
+Sorted by expert: 1, 4 (expert 0); 0, 2, 5 (expert 1); 3 (expert 2). So the order is ${{(1, 4, 0, 2, 5, 3) : dispatch(torch.tensor([[1, 0], [1, 2], [0, 1]]), 3)[0].tolist() == [1, 4, 0, 2, 5, 3]}}$ and the counts are ${{(2, 3, 1) : dispatch(torch.tensor([[1, 0], [1, 2], [0, 1]]), 3)[1].tolist() == [2, 3, 1]}}$.
 
 Some assignments may be dropped before (section 4 says why): a boolean tensor `kept` tells which remain.
 
@@ -563,8 +564,8 @@ $$C = \left\lceil \text{factor} \cdot \frac{N\,k}{E} \right\rceil .$$
 
 $N k / E$ is each expert's share if all were equally popular. A **capacity factor** of 1 leaves no room for anything else; 1.25 to 2 is usual in training. Whoever comes when an expert is full is **dropped**: the expert adds nothing for that token.
 
-- *By hand*: 64 tokens, 8 experts, $k = 2$, factor 1.25: $\lceil 1.25 \cdot 64 \cdot 2 / 8 \rceil = 20$.
-- *Rounded down* it breaks where it hurts most. A model that generates has one token: $1 \cdot 1 \cdot 2 / 8 = 0.25$, and `int(0.25)` is 0. **Every** expert is full, and the layer returns zeros. Round up.
+- *By hand*: 64 tokens, 8 experts, $k = 2$, factor 1.25: $\lceil 1.25 \cdot 64 \cdot 2 / 8 \rceil = {{20 = expert_capacity(64, 8, 2, 1.25)}}$.
+- *Rounded down* it breaks where it hurts most. A model that generates has one token: $1 \cdot 1 \cdot 2 / 8 = {{0.25 = 1 * 1 * 2 / 8}}$, and `int(0.25)` is {{0 = int(0.25)}}. **Every** expert is full, and the layer returns zeros. Round up: {{1 = expert_capacity(1, 8, 2, 1.0)}}.
 - The capacity depends on the number of tokens, so it is computed when tokens arrive, not when the layer is built.
 - A dropped token is not lost. The block computes $x + \operatorname{MoE}(x)$: the **residual** carries $x$ on, as if this layer had been skipped. Without a residual the token would become a vector of zeros.
 - A token that loses one of its two experts keeps the other one's gate as it was. Its gates now sum to less than 1, and the layer says less about it.
@@ -668,7 +669,7 @@ def survivors(policy, wants, probs, generator, places=8):
     return torch.zeros(len(wants), dtype=torch.bool).index_fill(0, queue[:places], True)
 
 
-generator, trials = torch.Generator().manual_seed(0), budget(full=500, short=50)
+generator, trials, changed_fates = torch.Generator().manual_seed(0), budget(full=500, short=50), {}
 for policy in ("random", "least probable dropped", "in order"):
     changed = 0
     for _ in range(trials):
@@ -676,11 +677,13 @@ for policy in ("random", "least probable dropped", "in order"):
         before, wants_now = survivors(policy, wants, probs, generator), wants.clone()
         wants_now[-1] = ~wants[-1]  # another last token
         changed += bool((survivors(policy, wants_now, probs, generator) != before)[:-1].any())
+    changed_fates[policy] = changed / trials
     print(f"{policy:23} the last token changed an earlier token's fate in {changed / trials:4.0%} of the texts")
 
 # %% [markdown]
 r"""
-A causal language model must not let token 15 influence what happens at token 3: training would reward peeking at the future, and generation, where there is no future yet, would behave differently. Only the order of the sequence is safe.
+A causal language model must not let token 15 influence what happens at token 3: training would reward peeking at the future, and generation, where there is no future yet, would behave differently. {{Only the order of the sequence is safe :
+changed_fates["in order"] == 0 and min(changed_fates["random"], changed_fates["least probable dropped"]) > 0.3}}.
 
 The same happens *across* a batch: if all sequences share one capacity, your answer depends on what others asked in the same moment. So each sequence gets a capacity of its own, and fills it in order, a token's first choice before its second. (GShard and Switch count over groups of tokens and accept a little leakage in training. GShard lets all first choices go before any second choice; that depends on later tokens, too.)
 
@@ -688,7 +691,8 @@ When the model is used, after training, **nothing is dropped at all**.
 
 ### Exercise · within_capacity
 
-By hand: one sequence, $k = 1$, capacity 2, choices $(0, 0, 1, 0)$. The fourth token is expert 0's third: `[True, True, True, False]`.
+By hand: one sequence, $k = 1$, capacity 2, choices $(0, 0, 1, 0)$. The fourth token is expert 0's third: {{`[True, True, True, False]` :
+within_capacity(torch.tensor([[[0], [0], [1], [0]]]), 2, 2).flatten().tolist() == [True, True, True, False]}}.
 """
 
 
@@ -769,7 +773,8 @@ $f_e$ is what the expert **got**, $P_e$ what the router **meant**; both sum to 1
 
 - Balanced: $f_e = P_e = 1/E$, so $L = E \cdot E \cdot \frac{1}{E^2} = 1$, whatever $E$ is.
 - Collapsed: $f_1 = P_1 = 1$, so $L = E$.
-- *By hand*: two experts, two tokens with $p = (0.75, 0.25)$, both sent to the first. $f = (1, 0)$, $P = (0.75, 0.25)$, $L = 2 \cdot (1 \cdot 0.75 + 0 \cdot 0.25) = 1.5$.
+- *By hand*: two experts, two tokens with $p = (0.75, 0.25)$, both sent to the first. $f = (1, 0)$, $P = (0.75, 0.25)$, $L = 2 \cdot (1 \cdot 0.75 + 0 \cdot 0.25) = {{1.5 =
+load_balancing_loss(torch.tensor([[0.75, 0.25]] * 2), torch.tensor([[0], [0]]))}}$.
 
 Some libraries do not divide $f$ by $k$ (Hugging Face `transformers` is one); their value is $k$ times ours, and the weight of the loss must be chosen accordingly. About 0.01 is usual.
 
@@ -867,18 +872,19 @@ def popularity_contest(balance, label):
     for _ in watch_loads(teacher(model, 64, steps=budget(full=500, short=12)), model, label):
         pass
     share = recalled(model, 64)
-    print(f"{label}: {share:.0%} of the facts recalled, busiest expert {model.layer.routing.loads.max():.0%}")
-    return model
+    busiest = model.layer.routing.loads.max().item()
+    print(f"{label}: {share:.0%} of the facts recalled, busiest expert {busiest:.0%}")
+    return share, busiest
 
 
-alone = popularity_contest(0.0, "without balance")
+alone, alone_busiest = popularity_contest(0.0, "without balance")
 
 # %%
-balanced = popularity_contest(0.01, "with balance 0.01")
+balanced, balanced_busiest = popularity_contest(0.01, "with balance 0.01")
 
 # %% [markdown]
 r"""
-The same layer, the same start, the same facts. Experts that nobody asks store nothing, and the layer remembers less.
+The same layer, the same start, the same facts. Without the loss the busiest expert gets {{half : 0.4 < alone_busiest < 0.65}} of the tokens, with it {{a sixth : balanced_busiest < 0.22}} (an eighth would be even). Experts that nobody asks store nothing, and the layer {{remembers less : alone < balanced - 0.15}}: {{44 % = alone ± 8 %}} of the facts in place of {{74 % = balanced ± 8 %}}. (One seed.)
 
 There is a price. The balancing loss pulls towards *even*, and the best split of the world need not be even; too large a weight turns the router into a dice. DeepSeek-V3 (2024) balances without such a loss: a bias is added to each expert's score for the choice alone, and is nudged up or down by how busy the expert was.
 """
@@ -887,7 +893,7 @@ There is a price. The balancing loss pulls towards *even*, and the best split of
 r"""
 ### Scores that grow too large
 
-Router scores may drift upwards together: the softmax does not change when a constant is added to all of them, so nothing holds them back. In bfloat16, with 8 significant bits, that is dangerous: around 100 the next representable number is half a unit away, and two scores that differ by 0.2 become the same.
+Router scores may drift upwards together: the softmax does not change when a constant is added to all of them, so nothing holds them back. In bfloat16, with 8 significant bits, that is dangerous: around 100 the next representable number is {{half a unit away : torch.tensor([100.3, 100.2]).bfloat16().tolist() == [100.5, 100]}}, and two scores that differ by 0.2 {{become the same : rounded[0] == rounded[1] and exact[1] - exact[0] > 0.09}}.
 """
 
 # %%
@@ -904,7 +910,7 @@ Two remedies, used together: compute the router in float32 even where the rest i
 
 $$L_z = \frac1N \sum_{n=1}^{N} \Big( \log \sum_{e=1}^{E} e^{r_{n,e}} \Big)^2 ,$$
 
-the mean square of the logarithm of the softmax's denominator. For four scores of 0 it is $(\ln 4)^2 = 1.922$; a common shift by $+100$ costs about $10^4$. A weight of 0.001 is usual.
+the mean square of the logarithm of the softmax's denominator. For four scores of 0 it is $(\ln 4)^2 = {{1.922 = router_z_loss(torch.zeros(1, 4))}}$; a common shift by $+100$ costs about ${{10^4 : abs(router_z_loss(torch.full((1, 4), 100.0)) / 1e4 - 1) < 0.05}}$. A weight of 0.001 is usual.
 
 ### Exercise · router_z_loss
 """
@@ -973,7 +979,7 @@ The router scores **every** expert, so it is always active in full. A dense feed
 
 ### Exercise · active_parameters
 
-For $d_{model} = 64$, $d_{ff} = 128$, 8 experts and $k = 2$: the router has 512 weights, an expert 16,384; stored 131,584, active 33,280.
+For $d_{model} = 64$, $d_{ff} = 128$, 8 experts and $k = 2$: the router has {{512 = layers[8].router.weight.numel()}} weights, an expert {{16,384 = 2 * 64 * 128}}; stored {{131,584 = stored[2]}}, active {{33,280 = active[2]}}.
 """
 
 
@@ -1075,7 +1081,7 @@ Now put the parts together, as a module that takes the place of any feed-forward
 - The two auxiliary losses are kept, weighted, in `aux_loss`; whoever trains adds it to the loss. The `routing` is kept for pictures: no gradients there, so `detach`.
 - The residual is the block's business, not the layer's.
 
-An expert that gets no tokens may be called with an empty slice, (0, d_model). It does no work, and its gradient is then 0. If it is not called at all, its gradient is `None`: optimisers skip it, momentum and weight decay included, and DistributedDataParallel stops with an error unless it is told to look for unused parameters. The cell below shows both.
+An expert that gets no tokens may be called with an empty slice, (0, d_model). It does no work, and its gradient is then {{0 = asked.up.weight.grad.abs().max()}}. If it is not called at all, its gradient is {{`None` : unasked.up.weight.grad is None}}: optimisers skip it, momentum and weight decay included, and DistributedDataParallel stops with an error unless it is told to look for unused parameters. The cell below shows both.
 
 """
 
@@ -1239,29 +1245,31 @@ r"""
 
 ### Facts
 
-The facts of section 1 again. The mixtures meet 32 hidden features per token, as many as the narrow network; they store 128 (8 experts of 16, two per token) and 256 (8 experts of 32, one per token). If your `MoE` passed its check, it is yours that learns.
+The facts of section 1 again. The mixtures meet 32 hidden features per token, as many as the narrow network; they store {{128 = 8 * 16}} (8 experts of 16, two per token) and {{256 = 8 * 32}} (8 experts of 32, one per token). If your `MoE` passed its check, it is yours that learns.
 """
 
 # %%
 Layer = yours("moe.MoE", moe.MoE)
+two, one = "8 experts of 16, two per token", "8 experts of 32, one per token"
 curves = dense | {
-    "8 experts of 16, two per token": recall_curve("8 × 16", lambda: Layer(32, 16, n_experts=8, top_k=2)),
-    "8 experts of 32, one per token": recall_curve("8 × 32", lambda: Layer(32, 32, n_experts=8, top_k=1)),
+    two: recall_curve("8 × 16", lambda: Layer(32, 16, n_experts=8, top_k=2)),
+    one: recall_curve("8 × 32", lambda: Layer(32, 32, n_experts=8, top_k=1)),
 }
 show(
     recall([1024, 2048, 4096], curves, "Mixtures remember more at the same work"),
-    alt="Share of facts recalled: the narrow dense network falls first, the mixtures stay far above it at the same active size.",
+    alt="Share of 4,096 facts recalled: " + ", ".join(f"{name} {shares[-1]:.0%}" for name, shares in curves.items()),
 )
 for name, shares in curves.items():
     print(f"{name:32}", "  ".join(f"{share:4.0%}" for share in shares))
 
 # %% [markdown]
 r"""
-At equal work per token the mixtures recall what the narrow network has no room for. At equal *storage* the wide dense network is at least as good: experts save arithmetic, not memory.
+At equal work per token {{the mixtures recall what the narrow network has no room for : min(curves[one][-1], curves[two][-1]) > curves[narrow][-1] + 0.15}}. At equal *storage* the wide dense network is {{at least as good : curves[wide][-1] > curves[one][-1] - 0.02}}: experts save arithmetic, not memory. (One run each.)
 
 ### Language
 
-Now the course's language, in the GPT of lesson 15 with its feed-forward networks exchanged: 8 experts of 64 hidden features, two per token, against a dense network of 128. Everything else is the same, and so are the active parameters, but for the router. No capacity: on one machine nothing has to be dropped.
+Now the course's language, in the GPT of lesson 15 with its feed-forward networks exchanged: 8 experts of 64 hidden features, two per token, against a dense network of 128. Everything else is the same, and {{so are the active parameters, but for the router :
+moe.active_parameters(mixture) - count_parameters(plain) == 2 * 8 * 64}}. No capacity: on one machine nothing has to be dropped.
 """
 
 # %%
@@ -1296,11 +1304,11 @@ mixture_trainer = language_trainer(mixture, with_experts)
 mixture_steps = [step for step, _ in watch_loads(watch(mixture_trainer, "mixture", curve=False), mixture, "mixture")]
 
 # %%
-results = {"dense": (plain, plain_trainer), "mixture": (mixture, mixture_trainer)}
+results, nats = {"dense": (plain, plain_trainer), "mixture": (mixture, mixture_trainer)}, {}
 for name, (model, trainer) in results.items():
     count = count_parameters(model)
     used = moe.active_parameters(model) if name == "mixture" else count
-    reached = nats_per_token(model, test_tokens)
+    nats[name] = reached = nats_per_token(model, test_tokens)
     print(
         f"{name:8} {reached:.3f} nats a token, {count:7,} stored, {used:7,} active, {trainer.seconds:.0f} s of training"
     )
@@ -1309,10 +1317,10 @@ scoreboard.show_scoreboard()
 
 # %% [markdown]
 r"""
-Here the mixture wins nothing: after the same number of updates it has not overtaken the dense network, and it took longer. Three things are worth remembering.
+In this run (one seed) the mixture wins nothing: after the same number of updates it {{has not overtaken the dense network : nats["mixture"] > nats["dense"] - 0.02}}, and it {{took longer : mixture_trainer.seconds > plain_trainer.seconds}}. One run does not tell how far apart the two are; another start would give another gap. Three things are worth remembering whatever it is.
 
 - **The toy language has little to store.** A few hundred words and their habits fit into the dense network; more room is of no use. Mixtures pay where a dense model of the same cost is too small for what there is to know, as with the 4,096 facts.
-- **Each expert sees a part of the data**: $k/E$ of the tokens, here a quarter. What all tokens have in common must be learned several times over.
+- **Each expert sees a part of the data**: $k/E$ of the tokens, here {{a quarter : mixture.blocks[0].feed_forward.top_k / mixture.blocks[0].feed_forward.n_experts == 1 / 4}}. What all tokens have in common must be learned several times over.
 - **Equal arithmetic is not equal time.** Sorting, gathering and eight small products cost more than one large product. With wider layers the overhead fades; with experts on different machines, sending tokens around takes its place.
 """
 
@@ -1320,7 +1328,7 @@ Here the mixture wins nothing: after the same number of updates it has not overt
 r"""
 ### And on real English
 
-English has more to store than a few hundred words. The second text of the scoreboard, in 1,024 byte-level BPE tokens, and the same 250 updates as the GPT of lesson 15 got there: eight experts, each half as wide as the GPT's feed-forward network, two per token. If you ran that lesson, its row is on the board.
+English has more to store than a few hundred words. The second text of the scoreboard, in {{1,024 = reader.vocab_size}} byte-level BPE tokens, and the same 250 updates as the GPT of lesson 15 got there: eight experts, each half as wide as the GPT's feed-forward network, two per token. If you ran that lesson, its row is on the board.
 """
 
 # %%
@@ -1371,10 +1379,11 @@ experts = first_choices(windows)[1]  # second layer
 table = []
 for words in kinds.values():
     wanted = torch.tensor([language.encode(word)[0] for word in words])
-    asked = experts[torch.isin(windows, wanted)]
-    table.append(torch.bincount(asked, minlength=8) / len(asked))
+    readers = experts[torch.isin(windows, wanted)]
+    table.append(torch.bincount(readers, minlength=8) / len(readers))
 figure = figures.specialisation(torch.stack(table), list(kinds), "Kinds of words and the experts that read them")
-show(figure, alt="A heat map: most kinds of words go mainly to one or two of the eight experts.")
+most = [row.topk(2).values.sum() for row in table]
+show(figure, alt="Two experts read, of each kind: " + ", ".join(f"{k} {m:.0%}" for k, m in zip(kinds, most)))
 
 # %% [markdown]
 r"""

@@ -75,7 +75,7 @@ Everything below works on any model that turns token ids $(B, T)$ into logits $(
 
 $$p_i = \frac{e^{z_i}}{\sum_j e^{z_j}}, \qquad \text{text} \to \text{layers} \to z \to \textbf{this lesson} \to \text{next token} \to \text{text} \to \dots$$
 
-Ours is a GPT of two layers, trained here for half a minute on the toy language. Its one flaw is that of every model: what the language forbids gets a little probability all the same.
+Ours is a GPT of {{two : config.n_layers == 2}} layers, trained here for half a minute on the toy language. Its one flaw is that of every model: what the language forbids gets {{a little : 0 < forbidden_share < 0.02}} probability all the same.
 """
 
 # %%
@@ -117,7 +117,8 @@ for probability, token in zip(*p.topk(5)):
     exact = exact_logits("the hungry mouse").softmax(-1)[token]
     print(f"{words[token]:8} model {probability:.3f}   exact {exact:.3f}")
 forbidden = exact_logits("the hungry mouse") == -math.inf
-print(f"what the language forbids: {int(forbidden.sum())} words, with {p[forbidden].sum():.4f} together")
+forbidden_share = p[forbidden].sum().item()
+print(f"what the language forbids: {int(forbidden.sum())} words, with {forbidden_share:.4f} together")
 
 # %% [markdown]
 r"""
@@ -131,7 +132,7 @@ No softmax is needed, since it keeps the order. The choice is deterministic; of 
 
 ### Exercise · greedy
 
-$z = (1.0,\ 3.0,\ 2.0)$ gives token 1.
+$z = (1.0,\ 3.0,\ 2.0)$ gives token {{1 = greedy(torch.tensor([1.0, 3, 2]))}}.
 """
 
 
@@ -190,12 +191,12 @@ ids = begin()
 with torch.no_grad():
     for _ in range(40):
         ids = torch.cat([ids, pick(model(ids[:, -32:])[:, -1])[:, None]], dim=1)
-for sentence in language.decode(ids[0, 1:].tolist()).split(" <eos>"):
-    print(sentence.strip())
+greedy_sentences = [sentence.strip() for sentence in language.decode(ids[0, 1:].tolist()).split(" <eos>")]
+print(*greedy_sentences, sep="\n")
 
 # %% [markdown]
 r"""
-One sentence, then another, then the same one again and again: after the end of a sentence the model stands where it stood before, and does what it did before. Greedy text is safe and repeats itself. It is right where there *is* one answer
+Forty tokens, and {{fewer than twenty different words : len(set(" ".join(greedy_sentences).split())) < 20}}: after the end of a sentence the model stands nearly where it stood before, and does nearly what it did before. Greedy text is safe and repeats itself. It is right where there *is* one answer
 (a translation of a date, a sum), and wrong where variety is the point.
 
 ## 3 · Temperature
@@ -204,7 +205,7 @@ To vary, draw from the distribution. To vary more or less, change it first: divi
 
 $$p_i^{(T)} = \frac{e^{z_i / T}}{\sum_j e^{z_j / T}} \;\propto\; p_i^{1/T} .$$
 
-The right-hand form is worth keeping: temperature raises probabilities to the power $1/T$. With $p = (\tfrac12, \tfrac14, \tfrac18, \tfrac18)$ and $T = \tfrac12$ the squares are $(\tfrac14, \tfrac1{16}, \tfrac1{64}, \tfrac1{64})$; divided by their sum, $(0.727,\ 0.182,\ 0.045,\ 0.045)$.
+The right-hand form is worth keeping: temperature raises probabilities to the power $1/T$. With $p = (\tfrac12, \tfrac14, \tfrac18, \tfrac18)$ and $T = \tfrac12$ the squares are $(\tfrac14, \tfrac1{16}, \tfrac1{64}, \tfrac1{64})$; divided by their sum, $({{0.727 = squared[0]}},\ {{0.182 = squared[1]}},\ {{0.045 = squared[2]}},\ {{0.045 = squared[3]}})$.
 
 | $T$ | what happens |
 |---|---|
@@ -216,6 +217,8 @@ The right-hand form is worth keeping: temperature raises probabilities to the po
 """
 
 # %%
+eighths = torch.tensor([1 / 2, 1 / 4, 1 / 8, 1 / 8])  # the example of this lesson
+squared = decoding.apply_temperature(eighths.log(), 0.5).softmax(-1)
 five = exact_logits("the mouse eats").topk(5)
 show(
     figures.temperatures([words[i] for i in five.indices], five.values, [0, 0.5, 1, 2, 10]),
@@ -228,8 +231,8 @@ r"""
 
 Popular code writes `softmax(logits / T)`.
 
-- At $T = 0$ that is $0/0$ or $x/0$: nan. Greedy is the *limit*, and needs a line of its own. A negative $T$ raises no error at all and prefers the worst token.
-- At a tiny $T$ the quotient overflows to ∞, and softmax makes nan of ∞ − ∞. Subtract the largest logit **before** dividing: the best token becomes 0, all others negative, and the worst that can happen is $e^{-\infty} = 0$.
+- At $T = 0$ that is $0/0$ or $x/0$: {{nan : (torch.tensor([1.0, 3, 2]) / 0).softmax(-1).isnan().any()}}. Greedy is the *limit*, and needs a line of its own. A negative $T$ raises no error at all and {{prefers the worst token : (torch.tensor([1.0, 3, 2]) / -1).softmax(-1).argmax() == 0}}.
+- At a tiny $T$ the quotient overflows to ∞, and softmax makes {{nan : (torch.tensor([1.0, 3, 2]) / 1e-40).softmax(-1).isnan().any()}} of ∞ − ∞. Subtract the largest logit **before** dividing: the best token becomes 0, all others negative, and the worst that can happen is $e^{-\infty} = 0$.
 """
 
 # %%
@@ -250,7 +253,7 @@ r"""
 Return **logits** for every $T$, so that the caller can go on in the same way: at $T = 0$, 0 for the best token and $-\infty$ for all others, not token ids. And leave the caller's logits as they are.
 Only what the softmax makes of your result is judged, so a constant added to all logits does not matter.
 
-$z = (1, 3, 2)$ with $T = \tfrac12$: differences from the largest $(-2, 0, -1)$, divided $(-4, 0, -2)$.
+$z = (1, 3, 2)$ with $T = \tfrac12$: differences from the largest $(-2, 0, -1)$, divided ${{(-4, 0, -2) : apply_temperature(torch.tensor([1.0, 3, 2]), 0.5).tolist() == [-4, 0, -2]}}$.
 """
 
 
@@ -386,10 +389,10 @@ deterministic = "d"
 r"""
 ## 4 · Only the k best
 
-At $T = 1$ the model's forbidden words have little probability each, and there are hundreds of them: over a sentence that adds up. The oldest cure is **top-k** (Fan et al. 2018): keep the $k$ most probable
+At $T = 1$ the model's forbidden words have little probability each, and there are {{hundreds of them : forbidden.sum() > 200}}: over a sentence that adds up. The oldest cure is **top-k** (Fan et al. 2018): keep the $k$ most probable
 tokens, set the others' logits to $-\infty$, and let the softmax share the probability among those that are left.
 
-With $p = (\tfrac12, \tfrac14, \tfrac18, \tfrac18)$ and $k = 2$: $(\tfrac23, \tfrac13, 0, 0)$.
+With $p = (\tfrac12, \tfrac14, \tfrac18, \tfrac18)$ and $k = 2$: {{exactly : torch.allclose(top_k_filter(eighths.log(), 2).softmax(-1), torch.tensor([2 / 3, 1 / 3, 0, 0]))}} $(\tfrac23, \tfrac13, 0, 0)$.
 
 ### Exercise · top_k_filter
 
@@ -486,15 +489,19 @@ r"""
 
 A fixed $k$ does not look at probabilities. Where the model is sure, the other $k - 1$ candidates are exactly the improbable ones that you wanted to be rid of; where it is not, $k$ cuts off good words. The two panels show one of each.
 
-**Top-p**, or nucleus sampling (Holtzman et al. 2020), keeps the *smallest set of most probable tokens whose probability reaches $p$*. Its size follows the model's certainty.
+**Top-p**, or nucleus sampling (Holtzman et al. 2020), keeps the *smallest set of most probable tokens whose probability reaches $p$*. Its size follows the model's certainty: with $p = 0.9$ {{one : in_nucleus[0] == 1}} token on the left, {{more than thirty : in_nucleus[1] > 30}} on the right.
 """
 
 # %%
 sure, unsure = "the Eiffel Tower stands in", "the hungry mouse"
 probs = {text: exact_logits(text).softmax(-1) for text in (sure, unsure)}
+likeliest = [float(some.max()) for some in probs.values()]
+in_nucleus = [int((Sampling(top_p=0.9).filter(some.log()) > -math.inf).sum()) for some in probs.values()]
 show(
     figures.rankings(probs, p=0.9, k=10),
-    alt="Left: one token has 0.97, top-p keeps it alone and top-k keeps ten. Right: top-p keeps more than thirty tokens.",
+    alt="The likeliest token has {:.2f} left and {:.2f} right; top-p keeps {} and {} tokens, top-k ten each.".format(
+        *likeliest, *in_nucleus
+    ),
 )
 least = probs[sure].topk(10).values[-1].item()
 print(f"the tenth token after “{sure}” has probability {least:.1e}, and top-k with k = 10 keeps it")
@@ -503,18 +510,19 @@ print(f"the tenth token after “{sure}” has probability {least:.1e}, and top-
 r"""
 ### Read the definition slowly
 
-Sorted, $p = (\tfrac12, \tfrac14, \tfrac18, \tfrac18)$ has the cumulative sums $(0.5,\ 0.75,\ 0.875,\ 1)$.
+Sorted, $p = (\tfrac12, \tfrac14, \tfrac18, \tfrac18)$ has the cumulative sums ${{(0.5,\ 0.75,\ 0.875,\ 1) : eighths.cumsum(0).tolist() == [0.5, 0.75, 0.875, 1]}}$.
 
-- $p = 0.7$: one token has only 0.5; two have 0.75, which reaches it. The set is $\{1, 2\}$. **The token that crosses the line belongs to it.**
-- $p = 0.75$: two tokens reach it exactly. The set is still $\{1, 2\}$.
-- $p = 0.4$: the first token alone. “Tokens with cumulative probability $\le p$”, as it is often described, would be *none*.
+- $p = 0.7$: one token has only 0.5; two have 0.75, which reaches it. The set is {{of two : nucleus_of(0.7) == [True, True, False, False]}}: $\{1, 2\}$. **The token that crosses the line belongs to it.**
+- $p = 0.75$: two tokens reach it exactly. The set is {{still : nucleus_of(0.75) == [True, True, False, False]}} $\{1, 2\}$.
+- $p = 0.4$: {{the first token alone : nucleus_of(0.4) == [True, False, False, False]}}. “Tokens with cumulative probability $\le p$”, as it is often described, would be *none*.
 
 So a token stays if the probability **before** it, of all that are more probable, is still less than $p$: $0 < 0.7$ ✓, $0.5 < 0.7$ ✓, $0.75 < 0.7$ ✗. That one comparison handles all three, and the first token always stays.
 
-One more trap: at $p = 1$ everything should stay. But a sum in float32 can reach 1 a little early, and then the whole tail is cut:
+One more trap: at $p = 1$ everything should stay. But a sum in float32 can {{reach 1 a little early : (sums[:-1] >= 1).sum() > 0}}, and then the whole tail is cut:
 """
 
 # %%
+nucleus_of = lambda p: (decoding.top_p_filter(eighths.log2() * math.log(2), p) > -math.inf).tolist()
 logits = 4 * torch.randn(50_257, generator=torch.Generator().manual_seed(0))  # as many tokens as GPT-2 has
 sums = logits.softmax(-1).sort(descending=True).values.cumsum(-1)
 print(f"last sum {sums[-1]:.9f}; {int((sums[:-1] >= 1).sum()):,} tokens stand behind the place where it reached 1")
@@ -631,7 +639,7 @@ Top-p has a weakness at high temperature. Flat distributions need very many toke
 
 $$\text{keep } i \iff p_i \ge m \cdot \max_j p_j .$$
 
-With $p = (0.5, 0.1, 0.25, 0.15)$ and $m = 0.4$ the line is at $0.2$: tokens 1 and 3 stay. In logits the rule needs no softmax at all: $z_i - \max_j z_j \ge \ln m$, since a difference of logits is the log of a ratio of probabilities.
+With $p = (0.5, 0.1, 0.25, 0.15)$ and $m = 0.4$ the line is at ${{0.2 = 0.4 * 0.5}}$: {{tokens 1 and 3 : (min_p_filter(torch.tensor([0.5, 0.1, 0.25, 0.15]).log(), 0.4) > -math.inf).tolist() == [True, False, True, False]}} stay. In logits the rule needs no softmax at all: $z_i - \max_j z_j \ge \ln m$, since a difference of logits is the log of a ratio of probabilities.
 
 ### Exercise · min_p_filter
 """
@@ -716,7 +724,7 @@ k_best = yours("sampling.top_k_filter", decoding.top_k_filter)
 nucleus = yours("sampling.top_p_filter", decoding.top_p_filter)
 near_best = yours("sampling.min_p_filter", decoding.min_p_filter)
 
-z = next_logits("the hungry mouse")
+z, bad, left_words = next_logits("the hungry mouse"), {}, {}
 print("              T = 1                  T = 2")
 for name, keep in {
     "no filter": lambda z: z,
@@ -727,12 +735,13 @@ for name, keep in {
     row = f"{name:14}"
     for T in (1.0, 2.0):
         left = keep(decoding.apply_temperature(z, T)).softmax(-1)
-        row += f"{int((left > 0).sum()):3} words, {left[forbidden].sum():6.2%} bad     "
+        bad[name, T], left_words[name, T] = left[forbidden].sum().item(), left > 0
+        row += f"{int((left > 0).sum()):3} words, {bad[name, T]:6.2%} bad     "
     print(row)
 
 # %% [markdown]
 r"""
-At $T = 2$ the nucleus lets in more of what is forbidden than min-p does. Top-k does not care: the temperature keeps the order. What the table does not show is how many *good* words each of them cuts off; section 10 measures both.
+At $T = 2$ the nucleus {{lets in more of what is forbidden than min-p does : bad["top-p, 0.9", 2.0] > bad["min-p, 0.05", 2.0]}}. Top-k keeps {{the same words at every temperature : left_words["top-k, 30", 1.0].equal(left_words["top-k, 30", 2.0])}}, since the temperature keeps the order. What the table does not show is how many *good* words each of them cuts off; section 10 measures both.
 
 ## 7 · Not again
 
@@ -740,8 +749,8 @@ Greedy text loops. The **repetition penalty** (Keskar et al. 2019) makes every t
 
 $$z_i \leftarrow \begin{cases} z_i / \theta & z_i > 0 \\ z_i \cdot \theta & z_i \le 0 \end{cases} \qquad \text{for every token } i \text{ that occurred.}$$
 
-The second line repairs the first: dividing a negative logit would raise it. How often a token occurred plays no role.
-$z = (2, -1, 3)$, tokens 0 and 1 seen, $\theta = 2$: $(1, -2, 3)$.
+The second line repairs the first, since dividing a negative logit would raise it: Keskar et al. divide whatever the sign, libraries do not. How often a token occurred plays no role.
+$z = (2, -1, 3)$, tokens 0 and 1 seen, $\theta = 2$: ${{(1, -2, 3) : repetition_penalty(torch.tensor([[2.0, -1, 3]]), torch.tensor([[0, 1, 0]]), 2.0).tolist() == [[1, -2, 3]]}}$.
 
 ### Exercise · repetition_penalty
 """
@@ -820,15 +829,16 @@ for penalty in (1.0, 1.3):
             ids = torch.cat([ids, z.argmax(-1, keepdim=True)], dim=1)
     print(f"penalty {penalty}:", language.decode(ids[0, 1:].tolist()), "\n")
 
-seen = torch.tensor([[0]])
+three, seen, fallen = torch.tensor([[2.0, 1.0, 0.0]]), torch.tensor([[0]]), {}
 for shift in (0.0, 10.0):
-    changed = discourage(torch.tensor([[2.0, 1.0, 0.0]]) + shift, seen, 1.5).softmax(-1)
-    print(f"logits (2, 1, 0) + {shift:g}: the seen token falls from 0.665 to {changed[0, 0]:.3f}")
+    fallen[shift] = discourage(three + shift, seen, 1.5).softmax(-1)[0, 0].item()
+    before = three.softmax(-1)[0, 0]
+    print(f"logits (2, 1, 0) + {shift:g}: the seen token falls from {before:.3f} to {fallen[shift]:.3f}")
 
 # %% [markdown]
 r"""
 Two warnings. The penalty knows no grammar: *the* and the end of the sentence are words, too, and are punished for occurring. And, unlike everything else in this lesson, it depends on where the zero of the logits lies.
-The same probabilities, written with 10 added to each logit, are punished far more. It is a knob that works in practice, not a statement about probabilities.
+The same probabilities, written with 10 added to each logit, are {{punished far more : fallen[10.0] < fallen[0.0] / 5}}. It is a knob that works in practice, not a statement about probabilities.
 
 ## 8 · Draw
 
@@ -964,7 +974,7 @@ Equality with a seed tests nothing: a right sampler that uses its random numbers
 
 $$\chi^2 = \sum_{i=1}^{V} \frac{(O_i - E_i)^2}{E_i}, \qquad \text{about } V - 1 \text{ if the sampler is right.}$$
 
-By hand: 100 draws from $(0.5, 0.3, 0.2)$ came as $(40, 35, 25)$. Then $\chi^2 = \tfrac{100}{50} + \tfrac{25}{30} + \tfrac{25}{20} = 4.08$. A right sampler does worse than that in 13 % of such tests: no reason for doubt. With ten times the draws and the same shares, $\chi^2$ is ten times as large, and the right sampler would do worse once in 700 million times. More draws see smaller faults.
+By hand: 100 draws from $(0.5, 0.3, 0.2)$ came as $(40, 35, 25)$. Then $\chi^2 = \tfrac{100}{50} + \tfrac{25}{30} + \tfrac{25}{20} = {{4.08 = 100 / 50 + 25 / 30 + 25 / 20}}$. A right sampler does worse than that in {{13 % = chance_of_worse(torch.tensor([40, 35, 25]), torch.tensor([0.5, 0.3, 0.2]))}} of such tests: no reason for doubt. With ten times the draws and the same shares, $\chi^2$ is ten times as large, and the right sampler would do worse once in {{700 = 1e-6 / chance_of_worse(torch.tensor([400, 350, 250]), torch.tensor([0.5, 0.3, 0.2])) ± 50}} million times. More draws see smaller faults.
 
 Below, your sampler and one with a fault that is easily overlooked: its nucleus leaves out the crossing token.
 """
@@ -1187,7 +1197,7 @@ def write(model, prompt, max_new_tokens, eos_id=None, pad_id=0, right=write):
 
 # %% [markdown]
 r"""
-This loop passes the whole text through the model for every token. `course_lib.decoding.generate` keeps keys and values of earlier tokens instead (the cache of [15 GPT](15_gpt.ipynb)), and reads each token once. Nothing else changes:
+This loop passes the whole text through the model for every token. `course_lib.decoding.generate` keeps keys and values of earlier tokens instead (the cache of [15 GPT](15_gpt.ipynb)), and reads each token once. {{Nothing else changes : fast[False].equal(fast[True])}}:
 """
 
 # %%
@@ -1240,11 +1250,11 @@ for name, values in grid.items():
     curves[name.replace("_", "-")] = (*zip(*points), [f"{value:g}" for value in values])
 
 # %%
-true_sentences = language.sample(n_texts, torch.Generator().manual_seed(3))
+star = quality_and_words(language.sample(n_texts, torch.Generator().manual_seed(3)))
 show(
     figures.quality_and_diversity(
         curves,
-        quality_and_words(true_sentences),
+        star,
         xlabel=f"different words in {n_texts} sentences",
         ylabel="share that are sentences",
         title="Up and to the right is better",
@@ -1255,8 +1265,9 @@ show(
 # %% [markdown]
 r"""
 Read it from the right, and compare points with as many words. From the model's own distribution ($T = 1$), all methods buy quality with words; cutting the tail a little (top-p 0.95, min-p 0.02) is a good bargain. A very low temperature buys nothing more: the texts become chains of *that the little mouse chases*, which our small model cannot keep track of.
-Small differences mean nothing: a share of 0.95, measured on 600 texts, is uncertain by about ±0.02 (two standard deviations, $2\sqrt{0.95 \cdot 0.05 / 600}$).
-None of the curves reaches the star. A filter removes what the model gives too much probability; it cannot know what the language forbids.
+Small differences mean nothing: a share of 0.95, measured on 600 texts, is uncertain by about ±{{0.02 = 2 * math.sqrt(0.95 * 0.05 / 600)}} (two standard deviations, $2\sqrt{0.95 \cdot 0.05 / 600}$).
+{{None of the curves reaches the star :
+all(words_used < star[0] or good < star[1] for xs, ys, _ in curves.values() for words_used, good in zip(xs, ys))}}. A filter removes what the model gives too much probability; it cannot know what the language forbids.
 
 With people as judges, the finding is the same in kind: Holtzman et al. (2020) and many since. But the ranking of methods depends on the model and the task, and for models that were trained further by reinforcement learning, the effect of these settings is often small.
 """
@@ -1265,7 +1276,7 @@ With people as judges, the finding is the same in kind: Holtzman et al. (2020) a
 r"""
 ## 11 · Look ahead: beam search
 
-Where there *is* one right answer we want the most probable text, $\arg\max_{x_1 \dots x_n} \prod_t p(x_t \mid x_{<t})$. Greedy decoding does not find it. Say $A$ has probability 0.5 and $B$ 0.4; after $A$ the best word has 0.3, after $B$ 0.9. Greedy takes $A$ and ends at $0.5 \cdot 0.3 = 0.15$. By way of $B$ it would be $0.36$.
+Where there *is* one right answer we want the most probable text, $\arg\max_{x_1 \dots x_n} \prod_t p(x_t \mid x_{<t})$. Greedy decoding does not find it. Say $A$ has probability 0.5 and $B$ 0.4; after $A$ the best word has 0.3, after $B$ 0.9. Greedy takes $A$ and ends at $0.5 \cdot 0.3 = {{0.15 = 0.5 * 0.3}}$. By way of $B$ it would be ${{0.36 = 0.4 * 0.9}}$.
 
 Trying everything costs $V^n$. **Beam search** keeps the $K$ most probable beginnings at each length. A product of probabilities underflows, so we add logs.
 
@@ -1468,9 +1479,9 @@ show(
 
 # %% [markdown]
 r"""
-Greedy begins with the most probable single word and has to live with it. More beams look past it.
+Greedy begins with the most probable single word and has to live with it. More beams look past it: here twenty {{find a better text : scores[20] > scores[1]}}.
 
-Are more beams always better? They cost more, and it is a heuristic still: a beginning that was pruned may have had the best continuation, and with more beams *other* beginnings can push it out. Only with $K \ge V^{n-1}$ is nothing pruned. Two hundred random tables of six tokens, four new tokens each, tried against the exact optimum:
+Are more beams always better? They cost more, and it is a heuristic still: a beginning that was pruned may have had the best continuation, and with more beams *other* beginnings {{can push it out : len(worse) > 0}}. Only with $K \ge V^{n-1}$ is nothing pruned. Two hundred random tables of six tokens, four new tokens each, tried against the exact optimum:
 """
 
 # %%
@@ -1504,18 +1515,18 @@ with torch.no_grad():
     log_probs = model(ids[:, :-1]).log_softmax(-1).gather(-1, ids[:, 1:, None])[:, prompt.size(1) - 1 :, 0]
 typical, length = (log_probs * counted).sum(1).median(), counted.sum(1).float().mean()
 print(f"1000 drawn texts: {length:.1f} tokens on average, median log p {typical:.1f}")
+winners = {}
 for alpha in (0.0, 1.0, 2.0):
     tokens, score = search(model, prompt, 20, 20, eos_id=eos, length_penalty=alpha)
+    winners[alpha] = len(tokens), score * len(tokens) ** alpha
     is_one = language.log_prob([*language.encode(start), *tokens]) > -math.inf
-    print(
-        f"20 beams, α = {alpha:g}: {len(tokens)} tokens, log p {score * len(tokens) ** alpha:.1f}  {language.decode(tokens)}"
-    )
+    print("20 beams, α = {:g}: {} tokens, log p {:.1f}  {}".format(alpha, *winners[alpha], language.decode(tokens)))
     print(" " * 17, "a sentence of the language" if is_one else "not a sentence of the language")
 
 # %% [markdown]
 r"""
-With $\alpha = 0$ the winner is shorter and far more probable than what one hears; a large $\alpha$ makes the search ramble on instead. That is no fault of the model. Toss a coin that shows heads with probability 0.6 a hundred times: the *most probable* sequence is a hundred heads. Its probability, $0.6^{100} \approx 6.5 \cdot 10^{-23}$, is larger than that of any other sequence, and you will never see it.
-You will see about 60 heads, since there are so many sequences of that kind. Text is the same: people say things near the entropy, not at the peak (Holtzman et al. 2020; Meister et al. 2023, who cut away what is too *predictable* as well). In translation, very large beams find empty or broken sentences with excellent scores (Stahlberg & Byrne 2019).
+With $\alpha = 0$ the winner is {{shorter and far more probable : winners[0.0][0] < length and winners[0.0][1] > typical + 2}} than what one hears; {{a large $\alpha$ makes the search ramble on instead : winners[2.0][0] > length}}. That is no fault of the model. Toss a coin that shows heads with probability 0.6 a hundred times: the *most probable* sequence is a hundred heads. Its probability, $0.6^{100} \approx {{6.5 = 0.6**100 / 1e-23}} \cdot 10^{-23}$, is larger than that of any other sequence, and you will never see it.
+You will see about {{60 = 0.6 * 100}} heads, since there are so many sequences of that kind. Text is the same: people say things near the entropy, not at the peak (Holtzman et al. 2020; Meister et al. 2023, who cut away what is too *predictable* as well). In translation, very large beams find empty or broken sentences with excellent scores (Stahlberg & Byrne 2019).
 
 **Rule of thumb.** One right answer: greedy or a small beam with a length penalty. Many good ones: draw, with the tail cut off.
 
@@ -1553,7 +1564,7 @@ For a drafted token $x \sim q$:
 
 **Why it is exact.** Token $x$ comes out by being kept, with probability $q(x) \min(1, p(x)/q(x)) = \min(p(x), q(x))$, or by being redrawn after a refusal. A refusal has probability $1 - \sum_y \min(p(y), q(y)) = \sum_y \max(0, p(y) - q(y))$, which is just what the redraw divides by. Together $\min(p, q) + \max(0, p - q) = p$.
 
-By hand: $p = (0.5, 0.3, 0.2)$, $q = (0.2, 0.3, 0.5)$. Kept: $(0.2, 0.3, 0.2)$, so 0.7 in all. Refused: 0.3, always redrawn as token 1, since $p - q$ is positive there only. $0.2 + 0.3 = 0.5$ ✓.
+By hand: $p = (0.5, 0.3, 0.2)$, $q = (0.2, 0.3, 0.5)$. Kept: ${{(0.2, 0.3, 0.2) : torch.allclose(torch.minimum(torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.2, 0.3, 0.5])), torch.tensor([0.2, 0.3, 0.2]))}}$, so {{0.7 = decoding.acceptance_rate(torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.2, 0.3, 0.5]))}} in all. Refused: {{0.3 = 1 - decoding.acceptance_rate(torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.2, 0.3, 0.5]))}}, always redrawn as token 1, since $p - q$ is positive there only. $0.2 + 0.3 = 0.5$ ✓.
 """
 
 # %%
@@ -1823,7 +1834,7 @@ r"""
 
 How often is a drafted token kept? $\beta = \sum_x \min(p(x), q(x))$, the overlap of the two distributions, 1 minus their total variation distance. If it were the same everywhere, a call of the large model would yield
 
-$$1 + \beta + \beta^2 + \dots + \beta^n = \frac{1 - \beta^{n+1}}{1 - \beta} \text{ tokens:} \qquad \beta = 0.7,\ n = 3 \text{ gives } 2.533 .$$
+$$1 + \beta + \beta^2 + \dots + \beta^n = \frac{1 - \beta^{n+1}}{1 - \beta} \text{ tokens:} \qquad \beta = 0.7,\ n = 3 \text{ gives } {{2.533 = decoding.tokens_per_call(0.7, 3)}} .$$
 
 Our draft is a bigram table, counted from the training text: nearly free. It knows that *the* is followed by an animal, not which one eats what.
 """
@@ -1834,12 +1845,12 @@ pairs = torch.zeros(size, size).index_put_((stream[:-1], stream[1:]), torch.ones
 unigram = torch.bincount(stream, minlength=size) / len(stream)
 bigram = TableModel(((pairs + 2 * unigram) / (pairs.sum(1, keepdim=True) + 2)).log())
 
-drafts = {"bigram": bigram.eval(), "the model itself": model.eval()}
+drafts, used = {"bigram": bigram.eval(), "the model itself": model.eval()}, {}
 for name, draft in drafts.items():
     luck = torch.Generator().manual_seed(0)
     texts = [decoding.speculative_decode(model, draft, begin(), 30, n_draft=4, generator=luck) for _ in range(25)]
-    kept, calls = sum(t.accepted for t in texts) / sum(t.drafted for t in texts), sum(t.calls for t in texts)
-    print(f"draft: {name:17} {kept:.2f} of all drafted tokens used, {25 * 30 / calls:.2f} tokens per call of the model")
+    used[name], calls = sum(t.accepted for t in texts) / sum(t.drafted for t in texts), sum(t.calls for t in texts)
+    print(f"draft: {name:17} {used[name]:.2f} of all drafted tokens used, {25 * 30 / calls:.2f} tokens per call")
 
 # %%
 with torch.no_grad():
@@ -1856,10 +1867,10 @@ show(
 
 # %% [markdown]
 r"""
-(A refusal throws away what was drafted behind it. That is why the share of drafted tokens that are *used* is below the share that would be kept when asked.)
+(A refusal throws away what was drafted behind it. That is why the share of drafted tokens that are *used* is {{below the share that would be kept : used["bigram"] < overlap.mean()}} when asked.)
 
 The numbers of the right panel assume that a call costs the same for one token and for nine. On a large model that generates for one person, that is nearly so; on ours, and on a server that fills its batches, it is not, and then drafting costs more than it saves.
-Whatever the draft, the text is the large model's own. Check it on your functions: the word after *the mouse eats*, from 1500 speculative texts, against the model's probabilities. The bigram, which does not know who eats, would have said something else.
+Whatever the draft, {{the text is the large model's own : chance_of_worse(counts, grouped(p)) > 1e-4}}. Check it on your functions: the word after *the mouse eats*, from {{1500 = n}} speculative texts, against the model's probabilities. The bigram, which does not know who eats, {{would have said something else : chance_of_worse(counts, grouped(q)) < 1e-9}}.
 """
 
 

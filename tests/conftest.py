@@ -1,4 +1,4 @@
-"""What every test gets: a home of its own and the short budget; and a small lesson with one exercise of each kind."""
+"""What the tests share: a small lesson with one exercise of each kind, read, built, solved and handed in."""
 
 import shutil
 from pathlib import Path
@@ -6,24 +6,19 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
-from hypothesis import settings
 
 SAMPLE = Path(__file__).parent / "lessons" / "90_sample.py"
 
-# The same examples in every run, however slow the machine is.
-settings.register_profile("course", derandomize=True, deadline=None, database=None)
-settings.load_profile("course")
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file():
+    """`--doctest-modules` is for the packages: no file of tests is imported to look for examples in it."""
+    return [collector for collector in (yield) if type(collector) is pytest.Module]
 
 
-@pytest.fixture(autouse=True)
-def _alone(tmp_path_factory, monkeypatch):
-    """No test sees what another, or the person at this machine, has done in the course."""
-    monkeypatch.setenv("COURSE_HOME", str(tmp_path_factory.mktemp("home")))
-    monkeypatch.setenv("COURSE_BUDGET", "short")
-    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
-    monkeypatch.delenv("COURSE_NOTEBOOKS", raising=False)
-    monkeypatch.delenv("COURSE", raising=False)
-    torch.set_printoptions(profile="default")  # a lesson's setup cell may have changed them; doctests expect these
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device, and this machine has none")
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +30,7 @@ def sample_path() -> Path:
 @pytest.fixture(scope="session")
 def sample():
     """The sample lesson, read."""
-    from autograder.lesson import read_lesson
+    from autograder.authoring.lesson import read_lesson
 
     return read_lesson(SAMPLE)
 
@@ -43,7 +38,7 @@ def sample():
 @pytest.fixture(scope="session")
 def reference(sample):
     """The sample lesson's references, executed."""
-    from autograder.reference import Reference
+    from autograder.authoring.reference import Reference
 
     return Reference(sample)
 
@@ -51,21 +46,22 @@ def reference(sample):
 @pytest.fixture(scope="session")
 def graded(sample):
     """The sample lesson, ready for grading with seed 1."""
-    from autograder.grade import Limits, prepare
+    from autograder.grading.grade import Limits, prepare
 
     return prepare(sample, 1, Limits(case=3.0))
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> Path:
-    """A folder like `notebooks/`, to which the sample lesson was built."""
-    from autograder.build import build
+    """The folder `notebooks/` of a course, to which the sample lesson was built."""
+    from autograder.authoring.build import build
+    from course_lib.course_folder import CourseFolder
 
-    folder = tmp_path_factory.mktemp("notebooks")
-    for path, text in build(SAMPLE, folder).items():
-        path.parent.mkdir(exist_ok=True)
+    course = CourseFolder(tmp_path_factory.mktemp("course"))
+    for path, text in build(SAMPLE, course).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    return folder
+    return course.notebooks
 
 
 @pytest.fixture(scope="session")
@@ -74,14 +70,15 @@ def solved(sample):
 
     solved(entropy="def entropy(p): ...", draw=None): None leaves a stub
     """
-    from autograder.build import student_notebook
+    from autograder.authoring.build import student_notebook
+    from course_lib.judging.exercise import ExerciseId
 
     def fill(**instead: str | None) -> nbformat.NotebookNode:
         notebook = student_notebook(sample)
         for cell in notebook.cells:
             course = cell.metadata.get("course", {})
             if course.get("role") in ("exercise", "answer"):
-                exercise = sample.exercises[course["exercise"].split(".", 1)[1]]
+                exercise = sample.exercises[ExerciseId(course["exercise"]).name]
                 source = instead.get(exercise.check.name, exercise.reference)
                 cell.source = cell.source if source is None else source
         return notebook

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from autograder.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "deploy" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "deploy" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 
 
@@ -20,7 +20,7 @@ def test_every_make_target_in_the_guides_exists():
     assert set(re.findall(r"\bmake ([a-z-]+)(?=`|\s+#|$)", TEXT, flags=re.M)) <= targets
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"(?m)`?autograder ([a-z]+)", TEXT))))
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"(?m)(?:^|`)autograder ([a-z]+)", TEXT))))
 def test_every_autograder_command_in_the_guides_explains_itself(command: str, capsys: pytest.CaptureFixture):
     with pytest.raises(SystemExit) as end:
         main([command, "--help"])
@@ -33,7 +33,19 @@ def test_every_link_to_a_file_leads_somewhere(page: Path):
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-def test_the_lessons_that_the_readme_lists_are_those_that_stand():
+def anchors(page: Path) -> set[str]:
+    """Return the names under which GitHub links to a page's headings."""
+    headings = re.findall(r"(?m)^#+ (.+)$", page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_heading_leads_to_one(page: Path):
+    links = re.findall(r"\]\(([^):#]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
+    assert [(to, name) for to, name in links if name not in anchors(page.parent / to if to else page)] == []
+
+
+def test_the_lessons_that_the_readme_lists_are_those_that_there_are():
     listed = set(re.findall(r"(?m)^\| `(\d\d_\w+)` \|", (ROOT / "README.md").read_text()))
     assert listed == {path.stem for path in (ROOT / "solutions").glob("*.py")}
 
@@ -45,12 +57,13 @@ def test_conda_and_pip_users_get_the_same_pins():
 
 
 def test_the_scoreboard_in_the_readme_is_the_measured_one():
-    def rows(page: Path) -> list[str]:
-        return re.findall(r"(?m)^\| [\w –-]+ \| [\d.]+ \| .*\|$", page.read_text(encoding="utf-8"))
-
-    measured = rows(ROOT / "docs" / "scoreboard.md")
-    assert len(measured) == 16  # eight models, two texts
-    assert rows(ROOT / "README.md") == measured
+    readme, board = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/scoreboard.md"))
+    measured: dict[str, list[str]] = {}  # model → its numbers for the toy language, then those for English
+    for model, numbers in re.findall(r"(?m)^\| ([\w –-]+) \| ([\d.]+ \| .*) \|$", board):
+        measured[model] = measured.get(model, []) + [cell.strip() for cell in numbers.split("|")]
+    shown = re.findall(r"(?m)^\| ([\w –-]+) \| ([\d.]+) \| ([\d.]+) \|$", readme)
+    assert len(measured) == 8 and len(shown) == 4
+    assert shown == [(model, measured[model][1], measured[model][6]) for model, *_ in shown]
 
 
 def needed(package: str, extras: frozenset[str], found: set[tuple[str, frozenset[str]]]) -> set[str]:

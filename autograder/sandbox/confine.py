@@ -294,7 +294,7 @@ def _filter_system_calls() -> None:
     if machine not in _ARCHITECTURES:
         raise ConfineError("seccomp", f"no list of system calls for a processor of kind {machine}")
     column, architecture = _ARCHITECTURES[machine]
-    numbers = sorted(pair[column] for pair in _DENIED.values() if pair[column] is not None)
+    numbers = sorted(number for pair in _DENIED.values() if (number := pair[column]) is not None)
     deny, no_such_call = _ERROR | errno.EPERM, _ERROR | errno.ENOSYS
     program = [
         (_LOAD, 0, 0, 4),  # the architecture

@@ -11,14 +11,14 @@ from functools import lru_cache
 from pathlib import Path
 
 import course_lib
-from course_lib.checks.program import parse
+from course_lib.judging.program import parse
 
 SOURCE = Path(course_lib.__file__).parent
 _PREFIX = "course-grader"
 _KEEP_SECONDS = 24 * 3600.0  # a process of another container that shares this folder may look as if it were gone
 _REFUSAL = """
-def _refuse(*args, **kwargs):
-    from course_lib.checks.forbidden import ForbiddenCall
+def {function}(*args, **kwargs):
+    from course_lib.judging.forbidden import ForbiddenCall
     raise ForbiddenCall({name!r})
 """
 
@@ -92,12 +92,12 @@ def _withhold(source: str, module: str, names: Iterable[str]) -> str:
     for index, node in enumerate(tree.body):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name in wanted:
             wanted.remove(node.name)
-            (refuse,) = parse(_REFUSAL.format(name=f"{module}.{node.name}")).body
-            if isinstance(node, ast.ClassDef):  # what is built of it refuses; it can still be named and subclassed
-                refuse.name = "__init__"
-                tree.body[index] = ast.ClassDef(node.name, node.bases, node.keywords, [refuse], [], type_params=[])
+            is_class = isinstance(node, ast.ClassDef)  # what is built of it refuses; it can be named and subclassed
+            refusal = _REFUSAL.format(name=f"{module}.{node.name}", function="__init__" if is_class else node.name)
+            (refuse,) = parse(refusal).body
+            if isinstance(node, ast.ClassDef):
+                node.body, node.decorator_list = [refuse], []
             else:
-                refuse.name = node.name
                 tree.body[index] = refuse
     if wanted:
         raise LookupError(f"{module} defines no {', '.join(sorted(wanted))}, so it cannot be withheld")

@@ -11,22 +11,19 @@ import shutil
 import signal
 import struct
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from autograder.lesson import AuthoredExercise, Lesson
-from autograder.sandbox.library import leans_on, own_folder
+from autograder.sandbox.library import own_folder
 from autograder.sandbox.warm import parent_for
-from course_lib.checks import wire
-from course_lib.checks.case import Outcome
+from course_lib.judging import wire
+from course_lib.judging.case import Outcome
 
 START_SECONDS = 60.0
 CELL_SECONDS = 20.0
 MAX_REPLY = 64 * 2**20
-MAX_MARKS = 6_000_000  # commas and brackets in a reply: each may become an object of the grader's
-NOT_DEFINED = "NameError: `{}` is not defined."
+MAX_PUNCTUATION = 6_000_000  # commas and brackets in a reply: each may become an object of the grader's
 
 
 class SessionEnded(Exception):
@@ -37,12 +34,16 @@ class SessionEnded(Exception):
         self.why, self.sentence = why, sentence
 
 
+class NotDefined(Exception):
+    """The student's cells define no such name."""
+
+
 class SandboxUnavailable(RuntimeError):
     """This machine cannot isolate a student's process as asked; the message says what is missing."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(
-            f"Students' code cannot be shut in on this machine: {problem}\n"
+            f"Students' code cannot be sandboxed on this machine: {problem}\n"
             "Grade as root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1; on Ubuntu also "
             "kernel.apparmor_restrict_unprivileged_userns=0), or grade people whom you trust with --sandbox none."
         )
@@ -54,21 +55,6 @@ class Ran:
 
     outputs: tuple[dict, ...]
     error: str
-
-
-def withheld_names(lesson: Lesson) -> frozenset[str]:
-    """Return every name that a lesson withholds."""
-    return frozenset(name for exercise in lesson.exercises.values() for name in exercise.check.withheld)
-
-
-def withheld_beside(lesson: Lesson, exercise: AuthoredExercise, needs: Iterable[str]) -> frozenset[str]:
-    """Return what is withheld when an exercise is probed beside the tested versions of some it needs.
-
-    Those, and what they lean on, must be there; all else that the lesson withholds stays absent, and so does what
-    answers the exercise itself.
-    """
-    there = frozenset().union(*(leans_on(lesson.exercises[need].tested) for need in needs))
-    return (withheld_names(lesson) - there) | frozenset(exercise.check.withheld)
 
 
 class Session:
@@ -124,12 +110,12 @@ class Session:
 
         most  bytes of the reply; a longer one ends the session
 
-        Raises SessionEnded like `run`.
+        Raises NotDefined when there is nothing of that name, and SessionEnded like `run`.
         """
         request = {"do": "probe", "name": name, "setup": setup, "probe": probe_source, "withheld": list(withheld)}
         reply = self._ask({**request, "arguments": wire.encode(arguments)}, seconds, most)
         if reply.get("missing") is True:
-            return Outcome(raised=("NameError", "Exception"), complaint=NOT_DEFINED.format(name))
+            raise NotDefined(name)
         try:
             return Outcome.from_document(reply)
         except wire.WireError as problem:
@@ -185,7 +171,7 @@ class Session:
         if length > most:
             raise SessionEnded("died", f"It returned more than {most / 2**20:.0f} MB.")
         body = self._read(length, deadline, seconds)
-        if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_MARKS:
+        if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_PUNCTUATION:
             return {}
         try:
             reply = json.loads(body)

@@ -18,10 +18,11 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 
 if sys.platform == "linux":
     sys.path.insert(0, str(Path(__file__).parent))
-    import confine  # stands beside this file, which is started by path
+    import confine  # type: ignore[import-not-found]  # beside this file, which is started by path
 
     del sys.path[0]
 
@@ -86,12 +87,12 @@ class Student:
         """Run one cell; return its outputs in nbformat's form and its error."""
         from IPython.utils.capture import capture_output
 
-        from course_lib.checks.probe import complaint
+        from course_lib.judging.probe import complaint
 
         with capture_output() as captured:
             result = self.shell.run_cell(source, store_history=True)
         error = result.error_before_exec or result.error_in_exec
-        outputs = []
+        outputs: list[dict[str, Any]] = []
         if captured.stdout and error is None:  # with an error, IPython has printed the traceback there too
             outputs.append({"output_type": "stream", "name": "stdout", "text": captured.stdout[:20_000]})
         if captured.stderr and error is None:
@@ -112,8 +113,8 @@ class Student:
         """Probe what the cells defined under a name; return the outcome as a document."""
         import torch
 
-        from course_lib.checks import wire
-        from course_lib.checks.probe import run_probe
+        from course_lib.judging import wire
+        from course_lib.judging.probe import run_probe
 
         if name not in self.shell.user_ns:
             return {"missing": True}
@@ -132,11 +133,11 @@ class Student:
 
 
 @functools.cache
-def _probe(setup: str, source: str) -> object:
+def _probe(setup: str, source: str) -> Any:
     """Return the probe that these sources define, made once and not for each case."""
-    from course_lib.checks.exercise import Exercise
+    from course_lib.judging.exercise import Exercise, ExerciseId
 
-    return Exercise("lesson.probe", "function", 0, "", setup=setup, probe_source=source).probe
+    return Exercise(ExerciseId("lesson.probe"), "function", 0, "", setup=setup, probe_source=source).probe
 
 
 def serve(student: Student, requests: int, replies: int, layers: list[str]) -> None:
@@ -154,7 +155,7 @@ def _warm_up() -> Student:
     """
     for module in (
         "torch", "numpy", "matplotlib.figure", "IPython.core.interactiveshell", "IPython.utils.capture",
-        "course_lib.checks.exercise", "course_lib.checks.probe",
+        "course_lib.judging.exercise", "course_lib.judging.probe",
     ):  # fmt: skip
         importlib.import_module(module)
     _read_processor()
@@ -247,7 +248,8 @@ def main() -> None:
             return
         request = json.loads(message)
         if "fork" in request:
-            child = _fork(student, library, *descriptors, request["fork"], request["sandbox"])
+            requests, replies = descriptors
+            child = _fork(student, library, requests, replies, request["fork"], request["sandbox"])
             for descriptor in descriptors:
                 os.close(descriptor)
             children += 1

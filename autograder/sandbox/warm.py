@@ -20,7 +20,7 @@ from autograder.sandbox.library import copy_without
 STUDENT_PROGRAM = Path(__file__).with_name("student.py")
 START_SECONDS = 120.0
 IDLE_SECONDS = 600.0  # a parent without work leaves after this time, and its 250 MB with it: Formgrader runs for weeks
-MOST_PARENTS = 8
+MAX_PARENTS = 8
 
 
 class ParentDied(RuntimeError):
@@ -119,7 +119,8 @@ class WarmParent:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self.process.stderr.close()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
 
 
 _parents: OrderedDict[frozenset[str], WarmParent] = OrderedDict()
@@ -138,7 +139,7 @@ def parent_for(withheld: frozenset[str]) -> WarmParent:
         _parents.move_to_end(withheld)
         parent.count(+1)
         for key in [key for key, other in _parents.items() if other.children == 0 and other is not parent]:
-            if len(_parents) <= MOST_PARENTS:
+            if len(_parents) <= MAX_PARENTS:
                 break
             _parents.pop(key).close()
         return parent

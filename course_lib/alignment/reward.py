@@ -5,6 +5,8 @@ to a constant for each prompt. Christiano et al. 2017 and Ouyang et al. 2022 (§
 way, with one number per position in the place of the logits.
 """
 
+from typing import Protocol
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -27,6 +29,15 @@ def bradley_terry_loss(chosen: Tensor, rejected: Tensor) -> Tensor:
     return -F.logsigmoid(chosen - rejected).mean()
 
 
+class HasFeatures(Protocol):
+    """A language model that shows what its logits are made of, as `course_lib.gpt.GPT` does."""
+
+    head: nn.Linear
+
+    def features(self, ids: Tensor) -> Tensor:
+        """Return the last states: ids (B, T) → (B, T, d_model)."""
+
+
 class RewardModel(nn.Module):
     """A language model's body with one number for each position in the place of the logits.
 
@@ -41,7 +52,7 @@ class RewardModel(nn.Module):
     Raises TypeError for a model without features and head.
     """
 
-    def __init__(self, model: nn.Module, generator: torch.Generator | None = None) -> None:
+    def __init__(self, model: HasFeatures, generator: torch.Generator | None = None) -> None:
         super().__init__()
         if not hasattr(model, "features") or not hasattr(model, "head"):
             raise TypeError(f"model must have features(ids) and a head, as a GPT has, got {type(model).__name__}")

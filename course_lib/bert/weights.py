@@ -4,12 +4,15 @@ Nothing is downloaded: you bring the state dict (of a file that you have, or of 
 have the same layout as ours. Of its heads a file may have more than the model needs: they are left out.
 """
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
 
 from course_lib.bert.model import BERTConfig, Classifier, MaskedLM
 
 StateDict = dict[str, Tensor]
+Model = TypeVar("Model", bound=nn.Module)
 
 # theirs → ours, in this order
 _NAMES = [
@@ -99,7 +102,7 @@ def _take(weights: StateDict, name: str) -> Tensor:
     return weights[name]
 
 
-def _filled(model: nn.Module, weights: StateDict) -> nn.Module:
+def _filled(model: Model, weights: StateDict) -> Model:
     own = model.state_dict()
     for name, tensor in own.items():
         if _take(weights, name).shape != tensor.shape:

@@ -5,17 +5,16 @@ import os
 import sys
 from typing import Any, TypeVar
 
-from course_lib.checks import progress, public, verdict
-from course_lib.checks.case import Outcome
-from course_lib.checks.exercise import Exercise, PublicExercise, read_cases
-from course_lib.checks.forbidden import forbidden_in, forbidden_sentence
-from course_lib.checks.probe import run_probe
-from course_lib.checks.program import UNREADABLE, defined_names, parse, same_code
-from course_lib.checks.render import AnswerView, CheckView, put
-from course_lib.checks.verdict import FORBIDDEN, MISSING, NOT_STARTED, PASSED, Verdict, judge_exercise, zero
+from course_lib.checks import progress, public
+from course_lib.checks.render import AnswerView, CheckView, Remark, put
+from course_lib.judging.case import Outcome
+from course_lib.judging.exercise import Exercise, ExerciseId, PublicExercise, read_cases
+from course_lib.judging.forbidden import forbidden_in, forbidden_sentence
+from course_lib.judging.probe import run_probe
+from course_lib.judging.program import UNREADABLE, defined_names, parse
+from course_lib.judging.verdict import Verdict, VerdictKind, judge_exercise, zero
 
 T = TypeVar("T")
-RECORDED = "recorded"
 
 
 class CheckFailed(Exception):
@@ -31,10 +30,10 @@ def check(id: str) -> None:
     """
     entry = _find(id)
     result, note = _judge_in(entry, sys._getframe(1).f_globals)
-    if result.verdict not in (NOT_STARTED, MISSING):
-        progress.record_try(id, result.verdict == PASSED, result.points)
+    if result.verdict not in (VerdictKind.NOT_STARTED, VerdictKind.MISSING):
+        progress.record_try(id, result.verdict == VerdictKind.PASSED, result.points)
     put(CheckView(entry.exercise, result, note, shown_answers=bool(public.answers(entry.exercise.lesson))))
-    if os.environ.get("NBGRADER_EXECUTION") and result.verdict != PASSED:
+    if os.environ.get("NBGRADER_EXECUTION") and result.verdict != VerdictKind.PASSED:
         raise CheckFailed(f"{id}: {result.message}")
 
 
@@ -56,32 +55,32 @@ def yours(id: str, tested: T) -> T:
     entry = _find(id)
     names = sys._getframe(1).f_globals
     result, note = _judge_in(entry, names)
-    if result.verdict == PASSED and not note:
-        print(f"Using your own {entry.exercise.name}.")
+    if result.verdict == VerdictKind.PASSED and not note:
+        put(Remark(f"Using your own {entry.exercise.name}."))
         return names[entry.exercise.name]
-    print(f"Using the course's {entry.exercise.name} until yours passes its check.")
+    put(Remark(f"Using the course's {entry.exercise.name} until yours passes its check."))
     return tested
 
 
 def _find(id: str) -> PublicExercise:
-    lesson, _, name = id.partition(".")
-    if not name:
+    known = ExerciseId(id)
+    if not known.name:
         raise ValueError(f"An exercise is called `lesson.name`, as in “information.entropy”; got {id!r}.")
-    exercises = public.find(lesson).exercises
+    exercises = public.find(known.lesson).exercises
     if id not in exercises:
         raise ValueError(f"There is no exercise {id!r}. This lesson has: {', '.join(exercises)}.")
-    return exercises[id]
+    return exercises[known]
 
 
 def _judge_in(entry: PublicExercise, names: dict[str, Any]) -> tuple[Verdict, str]:
     """Return the verdict on what stands in a notebook's names, and a note when tested prerequisites had to help."""
     result = _judge(entry, names)
-    if result.verdict in (PASSED, NOT_STARTED, MISSING) or not entry.exercise.needs:
+    if result.verdict in (VerdictKind.PASSED, VerdictKind.NOT_STARTED, VerdictKind.MISSING) or not entry.exercise.needs:
         return result, ""
     replaced = {}
     for need in entry.exercise.needs:
         needed = _find(f"{entry.exercise.lesson}.{need}")
-        if _judge(needed, names).verdict != PASSED:
+        if _judge(needed, names).verdict != VerdictKind.PASSED:
             replaced[need] = _tested(needed.exercise)
     if not replaced:
         return result, ""
@@ -93,7 +92,7 @@ def _judge_in(entry: PublicExercise, names: dict[str, Any]) -> tuple[Verdict, st
         for name in replaced:
             names.pop(name, None)
         names.update(own)
-    if again.verdict != PASSED:
+    if again.verdict != VerdictKind.PASSED:
         return result, ""
     helped = ", ".join(f"`{name}`" for name in replaced)
     return again, f"Checked with the course's own {helped}, since yours does not pass yet."
@@ -108,43 +107,33 @@ def _tested(exercise: Exercise) -> Any:
 def _judge(entry: PublicExercise, names: dict[str, Any]) -> Verdict:
     exercise = entry.exercise
     if exercise.name not in names:
-        return zero(exercise, MISSING, f"There is no `{exercise.name}` yet: run the cell above first.")
+        return zero(exercise, VerdictKind.MISSING, f"There is no `{exercise.name}` yet: run the cell above first.")
     student, source = names[exercise.name], _source(exercise.name, names)
-    if is_unchanged(exercise, student, source):
-        return zero(exercise, NOT_STARTED, "Not started yet.")
+    if exercise.is_unchanged(student, source):
+        return zero(exercise, VerdictKind.NOT_STARTED, "Not started yet.")
     if exercise.kind in ("choice", "number"):
         return _judge_answer(exercise, student)
     if name := forbidden_in(source, exercise.withheld) or _is_withheld(exercise, student):
-        return zero(exercise, FORBIDDEN, forbidden_sentence(name))
+        return zero(exercise, VerdictKind.FORBIDDEN, forbidden_sentence(name))
     if entry.cases is None:
         raise ValueError(f"{exercise.id} has no public cases; the case file is damaged.")
     got = [run_probe(student, exercise.probe, case.arguments, exercise.withheld) for case in entry.cases.cases]
-    if not source and all("is not started yet" in outcome.complaint for outcome in got):
-        return zero(exercise, NOT_STARTED, "Not started yet.")
+    if not source and all("NotImplementedError" in outcome.raised for outcome in got):
+        return zero(exercise, VerdictKind.NOT_STARTED, "Not started yet.")
     return judge_exercise(exercise, entry.cases, got)
 
 
 def _judge_answer(exercise: Exercise, student: Any) -> Verdict:
     if exercise.kind == "choice" and not (isinstance(student, str) and student in exercise.choices):
         options = ", ".join(f'"{choice}"' for choice in exercise.choices)
-        return zero(exercise, verdict.WRONG, f"The answer is one of {options}; yours is {student!r}.")
+        return zero(exercise, VerdictKind.WRONG, f"The answer is one of {options}; yours is {student!r}.")
     if exercise.kind == "number" and (isinstance(student, bool) or not isinstance(student, (int, float))):
-        return zero(exercise, verdict.WRONG, f"The answer is a number; yours is {student!r}.")
+        return zero(exercise, VerdictKind.WRONG, f"The answer is a number; yours is {student!r}.")
     answer = public.answers(exercise.lesson).get(exercise.id)
     if answer is None:
-        return zero(exercise, RECORDED, "Recorded. It is graded with your submission.")
+        return zero(exercise, VerdictKind.RECORDED, "Recorded. It is graded with your submission.")
     cases = read_cases(answer["cases"])
     return judge_exercise(exercise, cases, [Outcome(student)] * len(cases.cases))
-
-
-def is_unchanged(exercise: Exercise, student: Any, source: str) -> bool:
-    """Whether the cell is still as the student received it.
-
-    source  the cell's text; "" where it is not known, and then only an answer's None tells
-    """
-    if exercise.kind in ("choice", "number") and student is None:
-        return True
-    return bool(source) and same_code(source, exercise.stub)
 
 
 def _is_withheld(exercise: Exercise, student: Any) -> str:

@@ -1,7 +1,7 @@
 """What this learner has done so far: which exercises passed, after how many tries, and whether the answer was shown."""
 
 from datetime import datetime
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from course_lib import store
 
@@ -18,10 +18,10 @@ class Entry(TypedDict):
 
 def load() -> dict[str, Entry]:
     """Return the entries by exercise id. What is not a whole entry is left out."""
-    entries = {}
+    entries: dict[str, Entry] = {}
     for id, entry in store.load("progress").items():
         if isinstance(entry, dict) and entry.keys() >= Entry.__annotations__.keys():
-            entries[id] = entry
+            entries[id] = cast(Entry, entry)
     return entries
 
 

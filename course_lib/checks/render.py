@@ -4,25 +4,11 @@ import html
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
+from course_lib.judging.exercise import Exercise
+from course_lib.judging.showing import case_label, difference, prose_html
+from course_lib.judging.verdict import Verdict, VerdictKind, smallest_failure
 
-from course_lib.checks.case import Outcome
-from course_lib.checks.exercise import Exercise
-from course_lib.checks.verdict import (
-    ERROR,
-    FORBIDDEN,
-    MISTAKE,
-    NOT_STARTED,
-    PASSED,
-    WRONG,
-    Judged,
-    Verdict,
-    smallest_failure,
-)
-
-_COLOURS = {PASSED: "#009e73", NOT_STARTED: "#8c8c8c", "recorded": "#0072b2"}
+_COLOURS = {VerdictKind.PASSED: "#009e73", VerdictKind.NOT_STARTED: "#8c8c8c", VerdictKind.RECORDED: "#0072b2"}
 _RED = "#d55e00"  # vermilion: told from the green by every kind of colour vision; and ✓ and ✗ say it again
 
 
@@ -39,45 +25,17 @@ def put(view: Any) -> None:
         print(view)
 
 
-def show_value(value: Any) -> str:
-    """Return a value as short text; a large tensor begins with its shape."""
-    if isinstance(value, Tensor):
-        number = value.detach().to(torch.float64) if value.dtype.is_floating_point else value.detach()
-        text = np.array2string(
-            number.numpy(), precision=4, threshold=24, edgeitems=2, separator=", ", suppress_small=True
-        )
-        if value.ndim < 2 and value.numel() <= 24:
-            return f"tensor({text})"
-        return f"tensor of shape {tuple(value.shape)}:\n{text}"
-    if isinstance(value, dict):
-        return "\n".join(f"{key}: {_indent(show_value(item))}" for key, item in value.items())
-    if isinstance(value, (list, tuple)) and any(isinstance(item, (Tensor, list, tuple, dict)) for item in value):
-        return "\n".join(f"item {index}: {_indent(show_value(item))}" for index, item in enumerate(value[:6]))
-    text = repr(value)
-    return text if len(text) <= 300 else text[:297] + "…"
+@dataclass(frozen=True)
+class Remark:
+    """A sentence about whose code is used, for whoever works in the notebook; slides leave it out."""
 
+    text: str
 
-def _indent(text: str) -> str:
-    return text.replace("\n", "\n    ")
+    def __repr__(self) -> str:
+        return self.text
 
-
-def show_outcome(outcome: Outcome) -> str:
-    """Return what came out as short text: the value, or what was raised with the student's own lines."""
-    if outcome.raised:
-        return outcome.complaint or outcome.raised[0]
-    return show_value(outcome.value)
-
-
-def case_label(judged: Judged, index: int) -> str:
-    """Return the case's note, or its number."""
-    return judged.case.note or f"case {index + 1}"
-
-
-def difference(judged: Judged) -> list[tuple[str, str]]:
-    """Return the rows input, expected, yours of a failing case."""
-    expected = judged.expected.raised[0] + " raised" if judged.expected.raised else show_value(judged.expected.value)
-    rows = [("expected", expected), ("yours", show_outcome(judged.got))]
-    return [("input", show_value(judged.case.arguments)), *rows] if judged.case.arguments else rows
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, str], dict[str, str]]:
+        return {"text/plain": self.text}, {"course": "remark"}
 
 
 @dataclass(frozen=True)
@@ -97,13 +55,13 @@ class CheckView:
     def headline(self) -> str:
         """One line: what happened."""
         verdict, id = self.verdict, self.exercise.id
-        if verdict.verdict == PASSED:
+        if verdict.verdict == VerdictKind.PASSED:
             points = f"{verdict.points:g} point{'s' if verdict.points != 1 else ''}"
             cases = f"all {len(verdict.judged)} cases are right" if len(verdict.judged) > 1 else "right"
             return f"✓ {id} – {cases} ({points})"
-        if verdict.verdict == NOT_STARTED:
+        if verdict.verdict == VerdictKind.NOT_STARTED:
             return f"○ {id} – not started yet"
-        if verdict.verdict == "recorded":
+        if verdict.verdict == VerdictKind.RECORDED:
             return f"● {id} – recorded; it is graded with your submission"
         if self.exercise.kind in ("choice", "number"):
             return f"✗ {id} – {'not this one' if self.exercise.kind == 'choice' else 'not this number'}"
@@ -121,12 +79,14 @@ class CheckView:
     def advice(self) -> str:
         """The sentence that helps, when there is one beyond the difference itself."""
         kind = self.verdict.verdict
-        return self.verdict.message if kind in (MISTAKE, FORBIDDEN) and self.verdict.judged else ""
+        return (
+            self.verdict.message if kind in (VerdictKind.MISTAKE, VerdictKind.FORBIDDEN) and self.verdict.judged else ""
+        )
 
     @property
     def hints(self) -> tuple[str, ...]:
         """The hint ladder, for an exercise that was tried and did not pass."""
-        tried = self.verdict.verdict in (MISTAKE, WRONG, ERROR)
+        tried = self.verdict.verdict in (VerdictKind.MISTAKE, VerdictKind.WRONG, VerdictKind.ERROR)
         return self.exercise.hints if tried else ()
 
     @property
@@ -155,14 +115,14 @@ class CheckView:
         kind = self.verdict.verdict
         colour = _COLOURS.get(kind, _RED)
         parts = [f'<div style="font-weight:600;color:{colour}">{html.escape(self.headline)}</div>']
-        if self.tells_cases and kind != PASSED:
+        if self.tells_cases and kind != VerdictKind.PASSED:
             parts.append(self._cases_html())
         if self.tells_cases and self.verdict.failed:
             parts.append(self._difference_html())
         if self.advice:
             parts.append(
                 f'<div style="margin-top:.5em"><b>This may be it:</b> {prose_html(self.advice)}</div>'
-                if kind == MISTAKE
+                if kind == VerdictKind.MISTAKE
                 else f'<div style="margin-top:.5em">{prose_html(self.advice)}</div>'
             )
         if self.note:
@@ -186,7 +146,7 @@ class CheckView:
     def _cases_html(self) -> str:
         rows = []
         for index, judged in enumerate(self.verdict.judged):
-            sign, colour = ("✗", _RED) if judged.reason else ("✓", _COLOURS[PASSED])
+            sign, colour = ("✗", _RED) if judged.reason else ("✓", _COLOURS[VerdictKind.PASSED])
             label = html.escape(case_label(judged, index))
             rows.append(
                 f'<span style="white-space:nowrap;margin-right:1.2em">'
@@ -239,11 +199,3 @@ class AnswerView:
             f'<details style="margin:.3em 0"><summary style="cursor:pointer">{html.escape(title)}</summary>'
             f'<div style="{style}">{inner}</div></details>'
         )
-
-
-def prose_html(text: str) -> str:
-    """Return text as HTML with `code` set as code."""
-    pieces = html.escape(text).split("`")
-    if len(pieces) % 2 == 0:  # an odd backtick: leave the text as it is
-        return html.escape(text)
-    return "".join(f"<code>{piece}</code>" if index % 2 else piece for index, piece in enumerate(pieces))

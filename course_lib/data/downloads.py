@@ -119,7 +119,7 @@ def tiny_shakespeare(n_chars: int | None = None, held_out: bool = False) -> str:
 
     Raises ValueError when there are fewer characters than n_chars, and what `fetch` raises.
     """
-    return beginning(_cut(TINY_SHAKESPEARE, None, 0.9, 0.9, held_out), n_chars)
+    return beginning(_cut(TINY_SHAKESPEARE, "", 0.9, 0.9, held_out), n_chars)
 
 
 def wikitext2(n_chars: int | None = None, held_out: bool = False) -> str:
@@ -157,7 +157,7 @@ def enwik8(n_chars: int | None = None, held_out: bool = False) -> str:
     return beginning(_cut(ENWIK8, "enwik8", 0.9, 0.95, held_out), n_chars)
 
 
-def _cut(download: Download, member: str | None, train: float, test: float, held_out: bool) -> str:
+def _cut(download: Download, member: str, train: float, test: float, held_out: bool) -> str:
     """Return the part of a text up to the share `train` of its bytes, or that from the share `test` on."""
     content = b"".join(lines(download, member))
     part = content[round(test * len(content)) :] if held_out else content[: round(train * len(content))]
@@ -230,7 +230,8 @@ def glove(d_model: int = 50, n_words: int = 50_000) -> WordVectors:
         raise ValueError(f"d_model must be 50, 100, 200 or 300, got {d_model}")
     if n_words < 1:
         raise ValueError(f"n_words must be at least 1, got {n_words}")
-    words, vectors = [], np.empty((n_words, d_model), dtype=np.float32)
+    words: list[str] = []
+    vectors = np.empty((n_words, d_model), dtype=np.float32)
     for line in lines(GLOVE, f"glove.6B.{d_model}d.txt"):
         word, *numbers = line.decode().rstrip("\n").split(" ")
         vectors[len(words)] = numbers

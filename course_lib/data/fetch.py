@@ -75,7 +75,7 @@ def fetch(download: Download) -> Path:
     return path
 
 
-def lines(download: Download, member: str | None = None) -> Iterator[bytes]:
+def lines(download: Download, member: str = "") -> Iterator[bytes]:
     """Yield the lines of a file, unpacked, each with its line break; it is downloaded where it is not here yet.
 
     member  which file of a zip archive

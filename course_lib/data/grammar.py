@@ -12,7 +12,7 @@ import math
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import accumulate
+from itertools import accumulate, takewhile
 
 import numpy as np
 import torch
@@ -78,7 +78,8 @@ class Grammar:
             return found
 
         for symbol in self.rules:
-            seen, todo = set(), [symbol]
+            seen: set[str] = set()
+            todo = [symbol]
             while todo:
                 fresh = left_edge(todo.pop()) - seen
                 if symbol in fresh:
@@ -169,16 +170,8 @@ class Grammar:
 
     def sample(self, n_sentences: int, generator: torch.Generator) -> list[list[int]]:
         """Return random sentences as lists of token ids, each ending with "<eos>"."""
-        sentences, sentence = [], []
-        if n_sentences <= 0:
-            return sentences
-        for token in self._tokens(generator):
-            sentence.append(token)
-            if token == 0:
-                sentences.append(sentence)
-                if len(sentences) == n_sentences:
-                    return sentences
-                sentence = []
+        tokens = self._tokens(generator)
+        return [[*takewhile(bool, tokens), 0] for _ in range(n_sentences)]  # "<eos>", which ends each, is number 0
 
     def stream(self, n_tokens: int, generator: torch.Generator) -> Tensor:
         """Return random sentences end to end as int64 (n_tokens,); the last one may be cut off."""
@@ -229,8 +222,8 @@ class Grammar:
             after: dict[str, dict[Symbols, float]] = defaultdict(lambda: defaultdict(float))
             todo = list(state.stacks.items())
             while todo:
-                (top, *rest), probability = todo.pop()
-                rest = tuple(rest)
+                stack, probability = todo.pop()
+                top, rest = stack[0], stack[1:]
                 if top in self.rules:
                     todo += [(right + rest, probability * p) for right, p in self.rules[top].items()]
                 else:

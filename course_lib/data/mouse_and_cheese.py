@@ -14,7 +14,9 @@ a name in brackets becomes one of the sequences given for it, with a probability
 everything else is a word.
 """
 
-from course_lib.data.grammar import Grammar, Rules
+from collections.abc import Sequence
+
+from course_lib.data.grammar import Grammar, Rules, Symbols
 
 # Each animal with its plural, what it eats (the favourite first) and whom it chases.
 ANIMALS = """
@@ -100,7 +102,7 @@ def _rows(table: str) -> list[list[str]]:
     return [line.split() for line in table.strip().splitlines()]
 
 
-def _zipf(words: list[str], offset: int) -> dict[tuple[str, ...], float]:
+def _zipf(words: Sequence[str], offset: int) -> dict[Symbols, float]:
     """Each word with weight 1 / (rank + offset); the first has rank 0."""
     return {(word,): 1 / (rank + offset) for rank, word in enumerate(words)}
 
@@ -171,7 +173,8 @@ def _animals() -> Rules:
         for noun, (number, share) in zip((one, many), NUMBERS.items()):
             subject = ("the", "[maybe adjective]", noun, f"[that {number}]")
             rules["[animal story]"][(*subject, f"[{noun} does]")] = share / (rank + 2)
-            rules[f"[{noun} does]"] = does = {}
+            does: dict[Symbols, float] = {}
+            rules[f"[{noun} does]"] = does
             for tense, weight in TENSES[number].items():
                 time = "[past time]" if tense == "past" else "[time]"
                 does["[maybe adverb]", f"[eat {tense}]", f"[meal of {one}]", time] = 0.45 * weight
@@ -189,7 +192,8 @@ def _trades() -> Rules:
         for noun, (number, share) in zip((one, many), NUMBERS.items()):
             subject = ("the", "[maybe adjective]", noun, f"[who {number}]")
             rules["[trade story]"][(*subject, f"[{noun} does]")] = share / (rank + 2)
-            rules[f"[{noun} does]"] = does = {}
+            does: dict[Symbols, float] = {}
+            rules[f"[{noun} does]"] = does
             for tense, weight in TENSES[number].items():
                 works = verb[FORMS.index(tense)]
                 time = "[past time]" if tense == "past" else "[time]"
@@ -241,7 +245,7 @@ def _foods() -> Rules:
 
 def rules() -> Rules:
     """Return all rules of the language; the first symbol is the sentence."""
-    sentence = {("[story]",): 0.78}
+    sentence: dict[Symbols, float] = {("[story]",): 0.78}
     rules: Rules = {
         "[sentence]": sentence,
         "[story]": {

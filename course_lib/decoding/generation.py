@@ -1,6 +1,7 @@
 """Generation: write a text token by token, each drawn from what the model expects after those before it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,13 +38,12 @@ def stream(
     """
     require_prompt(prompt, max_new_tokens)
     sampling = sampling or Sampling()
-    pad_id = eos_id if pad_id is None else pad_id
     predict = Predictor(model, len(prompt), prompt.size(1) + max_new_tokens, use_cache)
     ids, done = prompt, torch.zeros(len(prompt), dtype=torch.bool, device=prompt.device)
     for _ in range(max_new_tokens):
         token = sampling.draw(predict(ids)[:, -1], ids, generator)
         if eos_id is not None:
-            token = token.masked_fill(done, pad_id)
+            token = token.masked_fill(done, eos_id if pad_id is None else pad_id)
             done = done | (token == eos_id)
         yield token
         if eos_id is not None and done.all():
@@ -52,7 +52,7 @@ def stream(
 
 
 def generate(
-    model: nn.Module, prompt: Tensor, max_new_tokens: int, sampling: Sampling | None = None, **options: object
+    model: nn.Module, prompt: Tensor, max_new_tokens: int, sampling: Sampling | None = None, **options: Any
 ) -> Tensor:
     """Return the prompts with their continuations, (B, T + n) int64, n at most max_new_tokens.
 

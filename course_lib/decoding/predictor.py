@@ -6,9 +6,19 @@ Every decoding method asks the same thing, so it stands here once. A model is an
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+
+
+class Cache(Protocol):
+    """What a model remembers of the tokens it has read, `length` of each row. Some caches can be truncated, too."""
+
+    length: int
+
+    def reorder(self, rows: Tensor) -> None:
+        """Keep, permute or repeat rows of the batch: rows (B',) int64."""
 
 
 class Predictor:
@@ -25,9 +35,10 @@ class Predictor:
 
     def __init__(self, model: nn.Module, batch_size: int, max_len: int, use_cache: bool = True) -> None:
         self.model, self.window = model, getattr(model, "seq_len", None)
-        self.cache = None
-        if use_cache and hasattr(model, "new_cache"):
-            self.cache = model.new_cache(batch_size, min(max_len, self.window or max_len))
+        self.cache: Cache | None = None
+        new_cache = getattr(model, "new_cache", None)
+        if use_cache and new_cache is not None:
+            self.cache = new_cache(batch_size, min(max_len, self.window or max_len))
 
     @torch.no_grad()
     def __call__(self, ids: Tensor, last: int = 1) -> Tensor:

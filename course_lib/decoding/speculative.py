@@ -116,15 +116,15 @@ def speculative_decode(
     large, small = Predictor(model, 1, end), Predictor(draft, 1, end)
     drafted = accepted = calls = 0
     while ids.size(1) < end:
-        length, proposal, draft_probs = ids.size(1), ids, []
+        length, proposal, proposed = ids.size(1), ids, []
         for _ in range(min(n_draft, end - length - 1)):  # the large model adds one itself
             logits = sampling.filter(small(proposal)[:, -1], proposal)
-            draft_probs.append(logits.softmax(dim=-1))
+            proposed.append(logits.softmax(dim=-1))
             proposal = torch.cat([proposal, draw_token(logits, generator)[:, None]], dim=1)
-        n = len(draft_probs)
+        n = len(proposed)
         logits = large(proposal, last=n + 1)[0]  # (n + 1, V)
         target_probs = torch.stack([sampling.filter(logits[i], proposal[0, : length + i]) for i in range(n + 1)])
-        draft_probs = torch.cat(draft_probs) if n else logits.new_empty(0, logits.size(-1))
+        draft_probs = torch.cat(proposed) if n else logits.new_empty(0, logits.size(-1))
         kept, token = speculative_accept(target_probs.softmax(dim=-1), draft_probs, proposal[0, length:], generator)
         drafted, accepted, calls = drafted + n, accepted + kept, calls + 1
         ids = torch.cat([proposal[:, : length + kept], ids.new_tensor([[token]])], dim=1)

@@ -4,6 +4,7 @@ Weights are given as tensors whose rows are queries and whose columns are keys, 
 """
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -25,14 +26,8 @@ from course_lib.figures.style import (
     figure_title,
     panel_title,
     panels,
+    place_axes,
 )
-
-
-def _place(axes: Axes, left: float, bottom: float, width: float, height: float) -> None:
-    """Put axes where they belong, in inches: the automatic layout takes a third of a redraw's time."""
-    axes.figure.set_layout_engine("none")
-    across, up = axes.figure.get_size_inches()
-    axes.set_position((left / across, bottom / up, width / across, height / up))
 
 
 def look_back(tokens: Sequence[str], weights: Tensor, title: str, ylabel: str = "attention weight") -> Figure:
@@ -75,11 +70,9 @@ def weight_map(
     """Draw a matrix of attention weights (T, S) as a heat map; with at most 8 keys the numbers stand in the cells."""
     if axes is None:
         width, height = 3.4 + 0.55 * max(len(keys), 6), 1.5 + 0.5 * max(len(queries), 1.4)
-        figure, (axes,) = panels(1, width=width, height=height)
-    else:
-        figure = axes.figure
-    weights = weights.detach().float().cpu().numpy()
-    axes.imshow(weights, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
+        _, (axes,) = panels(1, width=width, height=height)
+    values = weights.detach().float().cpu().numpy()
+    axes.imshow(values, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(
         range(len(keys)), keys, rotation=45 if len(keys) > 4 else 0, ha="right" if len(keys) > 4 else "center"
     )
@@ -90,8 +83,8 @@ def weight_map(
     for side_name in ("left", "bottom"):
         axes.spines[side_name].set_visible(False)
     if len(keys) <= 8:
-        for row, column in np.ndindex(*weights.shape):
-            weight = float(weights[row, column])
+        for row, column in np.ndindex(*values.shape):
+            weight = float(values[row, column])
             axes.text(
                 column,
                 row,
@@ -101,7 +94,7 @@ def weight_map(
                 fontsize=11,
                 color=INK if weight > 0.5 else "white",
             )
-    return figure
+    return cast(Figure, axes.figure)  # the course has no figures within figures
 
 
 def masks(named: Mapping[str, Tensor], queries: Sequence[str], keys: Sequence[str]) -> Figure:
@@ -137,8 +130,8 @@ def explorer(tokens: Sequence[str], weights: Tensor, layer: int, head: int, quer
     size, longest = len(tokens), 0.085 * max(len(token) for token in tokens)  # inches
     height = 1.7 + 0.27 * max(size, 8)
     figure, (left, right) = panels(2, width=9.6, height=height)
-    _place(left, 0.65 + longest, 0.75 + 0.87 * longest, 3.9 - longest, height - 1.1 - 0.87 * longest)
-    _place(right, 5.0 + longest, 0.75 + 0.87 * longest, 4.4 - longest, height - 1.1 - 0.87 * longest)
+    place_axes(left, 0.65 + longest, 0.75 + 0.87 * longest, 3.9 - longest, height - 1.1 - 0.87 * longest)
+    place_axes(right, 5.0 + longest, 0.75 + 0.87 * longest, 4.4 - longest, height - 1.1 - 0.87 * longest)
     left.imshow(matrix, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
     left.set_xticks(range(size), tokens, rotation=60, ha="right", fontsize=10)
     left.set_yticks(range(size), tokens, fontsize=10)
@@ -204,8 +197,8 @@ def saturation(d_head: int, divide: bool, n_keys: int = 12, seed: int = 0) -> Fi
     scores = k @ q / (d_head**0.5 if divide else 1.0)
     probs = scores.softmax(-1).numpy()
     figure, (left, right) = panels(2, width=9.6, height=3.4)
-    _place(left, 0.75, 0.65, 3.9, 2.35)
-    _place(right, 5.6, 0.65, 3.9, 2.35)
+    place_axes(left, 0.75, 0.65, 3.9, 2.35)
+    place_axes(right, 5.6, 0.65, 3.9, 2.35)
     left.bar(range(1, n_keys + 1), probs, color=BLUE)
     left.set(ylabel="attention weight")
     panel_title(left, f"Scores spread {float(scores.std()):.1f}: largest weight {float(probs.max()):.2f}")

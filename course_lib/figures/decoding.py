@@ -188,8 +188,17 @@ def acceptance(words: Sequence[str], target_probs: Tensor, draft_probs: Tensor) 
     both, place = torch.minimum(p, q), np.arange(len(words))
     figure, (axes,) = panels(1, width=9, height=3.7)
     axes.bar(place, both.tolist(), width=0.7, color=BLUE, label="kept: min(p, q)")
-    over = {"color": "white", "edgecolor": RUST, "linewidth": 1.5, "hatch": "///"}
-    axes.bar(place, (q - both).tolist(), bottom=both.tolist(), width=0.7, label="refused: q − p", **over)
+    axes.bar(
+        place,
+        (q - both).tolist(),
+        bottom=both.tolist(),
+        width=0.7,
+        label="refused: q − p",
+        color="white",
+        edgecolor=RUST,
+        linewidth=1.5,
+        hatch="///",
+    )
     axes.bar(place, (p - both).tolist(), bottom=both.tolist(), width=0.7, color=ORANGE, label="redrawn: p − q")
     axes.set_xticks(place, words, rotation=30 if len(words) > 7 else 0, ha="right" if len(words) > 7 else "center")
     axes.set(ylabel="probability", ylim=(0, 1.25 * float(torch.maximum(p, q).max())))

@@ -134,8 +134,8 @@ def work(n_prompt: int, n_new: int, step: int, cached: bool) -> Figure:
     axes.axvline(n_prompt - 0.5, color=ORANGE, linewidth=2.5)
     axes.text(n_prompt - 0.6, -0.75, "prompt", ha="right", color=INK, fontsize=12)
     axes.text(n_prompt - 0.4, -0.75, "written", ha="left", color=INK, fontsize=12)
-    axes.set_xticks(range(0, size, 2), range(1, size + 1, 2))
-    axes.set_yticks(range(0, n_new, 2), range(1, n_new + 1, 2))
+    axes.set_xticks(range(0, size, 2), map(str, range(1, size + 1, 2)))
+    axes.set_yticks(range(0, n_new, 2), map(str, range(1, n_new + 1, 2)))
     axes.set(xlabel="token (dark: computed, pale: read from the cache)", ylabel="call of the model")
     how = "With a cache" if cached else "Without a cache"
     figure_title(figure, f"{how}: {computed} tokens computed to write {step + 1}")

@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from torch import Tensor
@@ -22,18 +21,12 @@ from course_lib.figures.style import (
     figure_title,
     panel_title,
     panels,
+    place_axes,
 )
 from course_lib.recurrent.bptt import spectral_radius
 from course_lib.recurrent.cells import rnn_forward
 
 _MARKERS = "osD^v"
-
-
-def _place(axes: Axes, left: float, bottom: float, width: float, height: float) -> None:
-    """Put axes where they belong, in inches: the automatic layout takes a third of a redraw's time."""
-    axes.figure.set_layout_engine("none")
-    across, up = axes.figure.get_size_inches()
-    axes.set_position((left / across, bottom / up, width / across, height / up))
 
 
 def latch(
@@ -47,8 +40,8 @@ def latch(
     """
     figure, (left, right) = panels(2, width=9.6, height=4.2)
     rows = len(words)
-    _place(left, 0.8, 0.6 + 0.33 * rows, 4.9, 3.1 - 0.33 * rows)
-    _place(right, 6.7, 0.6 + 0.33 * rows, 2.7, 3.1 - 0.33 * rows)
+    place_axes(left, 0.8, 0.6 + 0.33 * rows, 4.9, 3.1 - 0.33 * rows)
+    place_axes(right, 6.7, 0.6 + 0.33 * rows, 2.7, 3.1 - 0.33 * rows)
     for row, ((name, sentence), colour) in enumerate(zip(words.items(), (BLUE, ORANGE))):
         x = torch.tensor(numbers[name], dtype=torch.float64)[None, :, None]
         w = torch.tensor([[w_hh]], dtype=x.dtype)
@@ -77,14 +70,22 @@ def memory(scenes: Mapping[str, Mapping[str, Tensor]], ylabel: str) -> Figure:
     scenes  title → {sentence of T words: (T,) the number after each word, about −1 … 1}
     """
     figure, all_axes = panels(1, len(scenes), width=9.6, height=3.3 * len(scenes))
-    figure.get_layout_engine().set(hspace=0.1)  # the second row of words stands below the axes
+    figure.set_layout_engine("constrained", hspace=0.1)  # the second row of words stands below the axes
     for axes, (title, sentences) in zip(all_axes, scenes.items()):
         for row, ((sentence, values), colour) in enumerate(zip(sentences.items(), (BLUE, ORANGE))):
             words = sentence.split()
             axes.plot(range(len(words)), values.tolist(), marker=_MARKERS[row], markersize=9, color=colour)
             for step, word in enumerate(words):
-                place = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "top", "annotation_clip": False}
-                axes.annotate(word, (step, -0.03 - 0.12 * row), color=colour, fontsize=12, **place)
+                axes.annotate(
+                    word,
+                    (step, -0.03 - 0.12 * row),
+                    xycoords=("data", "axes fraction"),
+                    annotation_clip=False,
+                    color=colour,
+                    fontsize=12,
+                    ha="center",
+                    va="top",
+                )
         axes.axhline(0, color=GREY, linewidth=1)
         axes.spines["bottom"].set_visible(False)
         axes.set(xlim=(-0.5, len(words) - 0.5), ylim=(-2.5, 2.5), ylabel=ylabel, xticks=[], yticks=[-2, -1, 0, 1, 2])
@@ -170,7 +171,8 @@ def gradient_paths(w_hh: Tensor, drive: float, steps: int, seed: int = 1) -> tup
     for t in range(steps, 0, -1):
         g, linear = ((1 - states[:, t] ** 2) * g) @ w_hh, linear @ w_hh
         norms.append((g, linear))
-    return tuple(torch.stack([n.square().sum(-1).mean().sqrt() for n in path]) for path in zip(*norms))
+    with_tanh, without = (torch.stack([n.square().sum(-1).mean().sqrt() for n in path]) for path in zip(*norms))
+    return with_tanh, without
 
 
 def gradient_flow(radius: float, skew: float, drive: float, size: int = 24, steps: int = 60) -> Figure:
@@ -184,8 +186,8 @@ def gradient_flow(radius: float, skew: float, drive: float, size: int = 24, step
     rho, sigma = spectral_radius(w_hh), torch.linalg.matrix_norm(w_hh, 2).item()
     with_tanh, linear = gradient_paths(w_hh, drive, steps)
     figure, (left, right) = panels(2, width=9.6, height=4.0)
-    _place(left, 0.75, 0.65, 2.7, 2.7)
-    _place(right, 4.6, 0.65, 4.8, 2.7)
+    place_axes(left, 0.75, 0.65, 2.7, 2.7)
+    place_axes(right, 4.6, 0.65, 4.8, 2.7)
     left.add_patch(Circle((0, 0), 1, fill=False, color=GREY, linestyle="--", linewidth=1.5))
     left.add_patch(Circle((0, 0), sigma, fill=False, color=RUST, linewidth=2))
     left.plot(eigenvalues.real, eigenvalues.imag, "o", color=BLUE, markersize=6)
@@ -235,8 +237,8 @@ def cliff(lr: float, clip: float | None, n_updates: int = 24, w0: float = 5.0) -
         sizes.append(abs(slope.item()))
         w = w - lr * (slope if clip is None else slope.clamp(-clip, clip))
     figure, (left, right) = panels(2, width=9.6, height=3.9)
-    _place(left, 0.9, 0.65, 4.45, 2.7)
-    _place(right, 6.5, 0.65, 2.9, 2.7)
+    place_axes(left, 0.9, 0.65, 4.45, 2.7)
+    place_axes(right, 6.5, 0.65, 2.9, 2.7)
     low, high = 2.5, 9.0
     grid = torch.linspace(low, high, 800, dtype=torch.float64)
     left.plot(grid, cliff_loss(grid), color=GREY)

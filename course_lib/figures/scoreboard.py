@@ -1,31 +1,32 @@
 """The scoreboard as horizontal bars: shorter is better, a line marks what no model can beat, pale bars wait."""
 
+from collections.abc import Mapping
+
 from matplotlib.figure import Figure
 
 from course_lib.figures.style import BLUE, INK, PALE, RUST, panel_title, panels
-from course_lib.scoreboard.board import Entry
 
 QUIET = "#595959"  # grey that can still be read on PALE (contrast 5.6 : 1)
 
 
-def scoreboard_bars(done: list[Entry], waiting: list[Entry], *, floor: float | None, ceiling: float) -> Figure:
+def scoreboard_bars(
+    done: Mapping[str, float], waiting: Mapping[str, int], *, floor: float | None, ceiling: float
+) -> Figure:
     """Draw the board.
 
-    done     results, drawn first, from top to bottom
-    waiting  places without a result, drawn below them
+    done     model → nats per token, drawn first, from top to bottom
+    waiting  model → number of the lesson that will measure it, drawn below them
     floor    the entropy rate of the language, nats per token; None where nobody knows it: no line
     ceiling  nats per token of a model that knows nothing: log of the vocabulary's size
     """
     lines = len(done) + len(waiting)
     figure, (axes,) = panels(height=1.7 + 0.36 * lines)
-    wide = max([ceiling] + [row["nats_per_token"] for row in done])
-    values = [row["nats_per_token"] for row in done]
-    axes.barh(range(len(done)), values, color=BLUE, height=0.7)
+    wide = max([ceiling, *done.values()])
+    axes.barh(range(len(done)), list(done.values()), color=BLUE, height=0.7)
     axes.barh(range(len(done), lines), [ceiling] * len(waiting), color=PALE, height=0.7)
-    for place, value in enumerate(values):
+    for place, value in enumerate(done.values()):
         axes.text(value + 0.01 * wide, place, f"{value:.3f}", va="center", color=INK, fontsize=12)
-    for place, row in enumerate(waiting, start=len(done)):
-        number = int(row["lesson"].split("_")[0])
+    for place, number in enumerate(waiting.values(), start=len(done)):
         words = f"lesson {number} will measure this"
         axes.text((floor or 0) + 0.02 * wide, place, words, va="center", color=QUIET, fontsize=12)
     if floor is not None:
@@ -39,7 +40,7 @@ def scoreboard_bars(done: list[Entry], waiting: list[Entry], *, floor: float | N
             va="center",
             fontsize=12,
         )
-    axes.set_yticks(range(lines), [row["model"] for row in done + waiting])
+    axes.set_yticks(range(lines), [*done, *waiting])
     for label in axes.get_yticklabels()[len(done) :]:
         label.set_color(QUIET)
     axes.set_ylim(lines - 0.4, -1.2)

@@ -47,8 +47,9 @@ def _arrow(axes: Axes, *points: tuple[float, float], colour: str = INK) -> None:
     """Draw a line through points with an arrow head at its end."""
     for start, end in pairwise(points):
         style = "-|>" if end == points[-1] else "-"
-        line = {"arrowstyle": style, "mutation_scale": 12, "lw": 1.6, "color": colour, "shrinkA": 0, "shrinkB": 0}
-        axes.add_patch(FancyArrowPatch(start, end, **line))
+        axes.add_patch(
+            FancyArrowPatch(start, end, arrowstyle=style, mutation_scale=12, lw=1.6, color=colour, shrinkA=0, shrinkB=0)
+        )
 
 
 def architecture(source: str, written: str, answer: str) -> Figure:
@@ -144,10 +145,10 @@ def three_masks(source_mask: Tensor, target_mask: Tensor, source: Sequence[str],
     source, target  S and T labels
     """
     figure, (encoder, decoder, cross) = panels(3, width=10.4, height=3.9)
-    source_mask = source_mask.cpu().numpy()
-    _cells(encoder, np.broadcast_to(source_mask, (len(source), len(source))), source, source)
+    real = source_mask.cpu().numpy()
+    _cells(encoder, np.broadcast_to(real, (len(source), len(source))), source, source)
     _cells(decoder, target_mask.cpu().numpy(), target, target)
-    _cells(cross, np.broadcast_to(source_mask, (len(target), len(source))), target, source)
+    _cells(cross, np.broadcast_to(real, (len(target), len(source))), target, source)
     for axes, name, asks, answers in (
         (encoder, "Encoder: source mask", "source", "source"),
         (decoder, "Decoder: target mask", "target", "target"),

@@ -14,8 +14,6 @@ from collections.abc import Hashable, Sequence
 
 from torch import Tensor
 
-from course_lib.ngrams.by_hand import count_ngrams
-
 Tokens = Sequence[Hashable]  #: a text, cut into tokens
 
 _SMOOTHINGS = ("exp", "add-k", "none")
@@ -80,15 +78,22 @@ def clipped_matches(hypothesis: Tokens, references: Sequence[Tokens], n: int) ->
 
     An n-gram that the hypothesis repeats counts only as often as the one reference in which it is most frequent has
     it: “the the the” is no good translation.  Their ratio is the modified precision, §2.1 of Papineni et al. 2002.
+    Raises ValueError for n below 1.
 
     >>> clipped_matches("the the the".split(), ["the cat on the mat".split()], n=1)
     (2, 3)
     """
-    most = Counter()
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n}")
+    most: Counter[Tokens] = Counter()
     for reference in references:
-        most |= count_ngrams(reference, n)  # the larger count of each n-gram
-    counts = count_ngrams(hypothesis, n)
+        most |= _ngrams(reference, n)  # the larger count of each n-gram
+    counts = _ngrams(hypothesis, n)
     return (counts & most).total(), counts.total()  # & takes the smaller count
+
+
+def _ngrams(text: Tokens, n: int) -> Counter[Tokens]:
+    return Counter(tuple(text[i : i + n]) for i in range(len(text) - n + 1))
 
 
 def brevity_penalty(hypothesis_length: int, reference_length: int) -> float:
@@ -111,7 +116,8 @@ class _Statistics:
     def __init__(self, max_n: int) -> None:
         if max_n < 1:
             raise ValueError(f"max_n must be at least 1, got {max_n}")
-        self.matches, self.ngrams = [0] * max_n, [0] * max_n
+        self.matches: list[float] = [0] * max_n
+        self.ngrams: list[float] = [0] * max_n
         self.hypothesis_length, self.reference_length = 0, 0
 
     def add(self, hypothesis: Tokens, references: Sequence[Tokens]) -> None:

@@ -16,7 +16,7 @@ class ReliabilityBins(NamedTuple):
 
     confidence: Tensor  #: (M,) mean confidence in the bin; nan where it is empty
     accuracy: Tensor  #: (M,) share that was right; nan where the bin is empty
-    count: Tensor  #: (M,) how many fell into the bin, int64
+    counts: Tensor  #: (M,) how many fell into the bin, int64
 
 
 def reliability_bins(confidence: Tensor, correct: Tensor, n_bins: int = 15) -> ReliabilityBins:
@@ -31,7 +31,7 @@ def reliability_bins(confidence: Tensor, correct: Tensor, n_bins: int = 15) -> R
     DeGroot and Fienberg (1983).
 
     >>> reliability_bins(torch.tensor([0.9, 0.7, 0.8, 0.2]), torch.tensor([True, False, True, False]), n_bins=2)
-    ReliabilityBins(confidence=tensor([0.2000, 0.8000]), accuracy=tensor([0.0000, 0.6667]), count=tensor([1, 3]))
+    ReliabilityBins(confidence=tensor([0.2000, 0.8000]), accuracy=tensor([0.0000, 0.6667]), counts=tensor([1, 3]))
     """
     if confidence.dim() != 1 or confidence.shape != correct.shape or not len(confidence):
         raise ValueError(
@@ -45,9 +45,9 @@ def reliability_bins(confidence: Tensor, correct: Tensor, n_bins: int = 15) -> R
     confidence = _wide(confidence)
     inner_edges = torch.arange(1, n_bins, dtype=confidence.dtype, device=confidence.device) / n_bins
     bins = torch.bucketize(confidence, inner_edges)  # (N,)
-    count = torch.bincount(bins, minlength=n_bins)
+    counts = torch.bincount(bins, minlength=n_bins)
     sums = confidence.new_zeros(2, n_bins).index_add_(1, bins, torch.stack([confidence, correct.to(confidence.dtype)]))
-    return ReliabilityBins(*(sums / count), count)
+    return ReliabilityBins(sums[0] / counts, sums[1] / counts, counts)
 
 
 def expected_calibration_error(probs: Tensor, targets: Tensor, n_bins: int = 15) -> Tensor:
@@ -69,7 +69,7 @@ def expected_calibration_error(probs: Tensor, targets: Tensor, n_bins: int = 15)
     confidence, predictions = probs.max(-1)
     bins = reliability_bins(confidence, predictions == targets, n_bins)
     gaps = (bins.accuracy - bins.confidence).abs().nan_to_num(0.0)  # (M,)
-    return (gaps * bins.count).sum() / len(targets)
+    return (gaps * bins.counts).sum() / len(targets)
 
 
 def brier_score(probs: Tensor, targets: Tensor) -> Tensor:

@@ -71,7 +71,7 @@ def mlp_forward(
     """
     function = _activation(activation).function
     _require_fitting(x, layers)
-    trace = []
+    trace: list[tuple[Tensor, Tensor]] = []
     for weight, bias in layers:
         h = function(trace[-1][1]) if trace else x
         trace.append((h, F.linear(h, weight, bias)))

@@ -3,7 +3,7 @@
 from course_lib.optim.clipping import clip_grad_norm
 from course_lib.optim.optimizers import SGD, Adagrad, Adam, AdamW, Momentum, RMSprop
 from course_lib.optim.schedules import cosine_schedule, linear_warmup, step_schedule
-from course_lib.optim.steps import adagrad_step, adam_step, adamw_step, momentum_step, rmsprop_step, sgd_step
+from course_lib.optim.update_rules import adagrad_step, adam_step, adamw_step, momentum_step, rmsprop_step, sgd_step
 
 __all__ = [
     "SGD", "Adagrad", "Adam", "AdamW", "Momentum", "RMSprop",

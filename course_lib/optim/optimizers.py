@@ -1,4 +1,4 @@
-"""The steps of `course_lib.optim.steps` as torch.optim.Optimizer classes: parameter groups, checkpoints, schedulers.
+"""`course_lib.optim.update_rules` as torch.optim.Optimizer classes: parameter groups, checkpoints, schedulers.
 
 Each makes the same steps as torch's class of that name (SGD and Momentum are both torch's SGD), and calls its state
 and settings what torch calls them: it can load a `state_dict` of torch's and go on.
@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.optim.steps import adagrad_step, adam_step, adamw_step, momentum_step, rmsprop_step, sgd_step
+from course_lib.optim.update_rules import adagrad_step, adam_step, adamw_step, momentum_step, rmsprop_step, sgd_step
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]]  #: tensors, or groups {"params": …, "lr": …}
+_Named = dict[str, Any]  #: the state of a parameter, or the settings of its group
 
 
 class _Optimizer(torch.optim.Optimizer):
@@ -31,8 +32,9 @@ class _Optimizer(torch.optim.Optimizer):
         _require_in_range({**self.defaults, **group})
         super().add_param_group(group)
 
+    # torch says that a closure returns a float, though it calls those that return the loss as a tensor
     @torch.no_grad()
-    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:  # type: ignore[override]
         """Change every parameter that has a gradient by one step.
 
         closure  recomputes the loss, a scalar, and its gradients, where the caller wants that done here
@@ -51,12 +53,12 @@ class _Optimizer(torch.optim.Optimizer):
                 state = self.state[param]
                 if not state:
                     state.update((name, torch.zeros_like(param)) for name in self.buffers)
-                new, *buffers = self._updated(param, state, settings)
+                new, *buffers = self._updated(param, param.grad, state, settings)
                 param.copy_(new)
                 state.update(zip(self.buffers, buffers))
         return loss
 
-    def _updated(self, param: Tensor, state: dict[str, Any], settings: dict[str, Any]) -> tuple[Tensor, ...]:
+    def _updated(self, param: Tensor, grad: Tensor, state: _Named, settings: _Named) -> tuple[Tensor, ...]:
         """Return the parameter after a step, and its buffers, in their order."""
         raise NotImplementedError
 
@@ -72,8 +74,8 @@ class SGD(_Optimizer):
     def __init__(self, params: Parameters, lr: float = 1e-3, weight_decay: float = 0.0) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
 
-    def _updated(self, param: Tensor, state: dict[str, Any], settings: dict[str, Any]) -> tuple[Tensor, ...]:
-        return (sgd_step(param, param.grad, **settings),)
+    def _updated(self, param: Tensor, grad: Tensor, state: _Named, settings: _Named) -> tuple[Tensor, ...]:
+        return (sgd_step(param, grad, **settings),)
 
 
 class Momentum(_Optimizer):
@@ -98,8 +100,8 @@ class Momentum(_Optimizer):
     ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay})
 
-    def _updated(self, param: Tensor, state: dict[str, Any], settings: dict[str, Any]) -> tuple[Tensor, ...]:
-        return momentum_step(param, param.grad, state["momentum_buffer"], **settings)
+    def _updated(self, param: Tensor, grad: Tensor, state: _Named, settings: _Named) -> tuple[Tensor, ...]:
+        return momentum_step(param, grad, state["momentum_buffer"], **settings)
 
 
 class Adagrad(_Optimizer):
@@ -116,8 +118,8 @@ class Adagrad(_Optimizer):
     def __init__(self, params: Parameters, lr: float = 1e-2, eps: float = 1e-10, weight_decay: float = 0.0) -> None:
         super().__init__(params, {"lr": lr, "eps": eps, "weight_decay": weight_decay})
 
-    def _updated(self, param: Tensor, state: dict[str, Any], settings: dict[str, Any]) -> tuple[Tensor, ...]:
-        return adagrad_step(param, param.grad, state["sum"], **settings)
+    def _updated(self, param: Tensor, grad: Tensor, state: _Named, settings: _Named) -> tuple[Tensor, ...]:
+        return adagrad_step(param, grad, state["sum"], **settings)
 
 
 class RMSprop(_Optimizer):
@@ -137,8 +139,8 @@ class RMSprop(_Optimizer):
     ) -> None:
         super().__init__(params, {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay})
 
-    def _updated(self, param: Tensor, state: dict[str, Any], settings: dict[str, Any]) -> tuple[Tensor, ...]:
-        return rmsprop_step(param, param.grad, state["square_avg"], **settings)
+    def _updated(self, param: Tensor, grad: Tensor, state: _Named, settings: _Named) -> tuple[Tensor, ...]:
+        return rmsprop_step(param, grad, state["square_avg"], **settings)
 
 
 class Adam(_Optimizer):
@@ -164,10 +166,10 @@ class Adam(_Optimizer):
     ) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
-    def _updated(self, param: Tensor, state: dict[str, Any], settings: dict[str, Any]) -> tuple[Tensor, ...]:
+    def _updated(self, param: Tensor, grad: Tensor, state: _Named, settings: _Named) -> tuple[Tensor, ...]:
         # a count that torch wrote is a float32 tensor, and 0.999 to the power of it would be rounded
         step = state["step"] = int(state.get("step", 0)) + 1
-        return self._function(param, param.grad, state["exp_avg"], state["exp_avg_sq"], step, **settings)
+        return self._function(param, grad, state["exp_avg"], state["exp_avg_sq"], step, **settings)
 
 
 class AdamW(Adam):

@@ -121,7 +121,8 @@ class ConsecutiveWindows:
             )
         rows = len(tokens) // batch_size
         self.parts, self.length = tokens[: rows * batch_size].view(batch_size, rows), length
-        self.start, self.cache = 0, None
+        self.start = 0
+        self.cache: RecurrentCache | None = None
 
     def draw(self, generator: torch.Generator | None = None) -> Tensor:
         """Return the next windows (B, T + 1). Nothing is random: the generator is not used."""
@@ -131,7 +132,7 @@ class ConsecutiveWindows:
         self.start += self.length
         return windows
 
-    def loss(self, model: nn.Module, windows: Tensor) -> Tensor:
+    def loss(self, model: RecurrentLM, windows: Tensor) -> Tensor:
         """Return the mean cross-entropy of the windows' next tokens (nats a token), read after the windows before."""
         windows = windows.to(next(model.parameters()).device)
         if self.cache is None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from course_lib.recurrent.cells import gru_forward, lstm_forward, rnn_forward
 
-State = Tensor | tuple[Tensor, Tensor]  #: (L·D, B, H), for an LSTM a pair of them
+State = Tensor | tuple[Tensor, ...]  #: (L·D, B, H), for an LSTM a pair of them
 
 
 class _Recurrent(nn.Module):
@@ -65,7 +65,7 @@ class _Recurrent(nn.Module):
         """
         starts = self._starts(x, state)
         lengths = _checked(lengths, x)
-        finals = []
+        finals: list[tuple[Tensor, ...]] = []
         for layer in range(self.n_layers):
             if layer:
                 x = F.dropout(x, self.dropout, self.training)
@@ -128,8 +128,8 @@ class RNN(_Recurrent):
 
     def read(self, x: Tensor, start: tuple[Tensor, ...], *weights: Tensor) -> tuple[Tensor, ...]:
         """One layer in one direction: (B, T, I) and states (B, H) → states (h,) after every token, each (B, T, H)."""
-        w_ih, w_hh, b_ih, b_hh = weights
-        return (rnn_forward(x, *start, w_ih, w_hh, b_ih + b_hh, getattr(torch, self.activation)),)
+        (h,), (w_ih, w_hh, b_ih, b_hh) = start, weights
+        return (rnn_forward(x, h, w_ih, w_hh, b_ih + b_hh, getattr(torch, self.activation)),)
 
 
 class LSTM(_Recurrent):
@@ -143,8 +143,8 @@ class LSTM(_Recurrent):
 
     def read(self, x: Tensor, start: tuple[Tensor, ...], *weights: Tensor) -> tuple[Tensor, ...]:
         """One layer in one direction: (B, T, I) and states (B, H) → states (h, c) after every token, each (B, T, H)."""
-        w_ih, w_hh, b_ih, b_hh = weights
-        return lstm_forward(x, start, w_ih, w_hh, b_ih + b_hh)
+        (h, c), (w_ih, w_hh, b_ih, b_hh) = start, weights
+        return lstm_forward(x, (h, c), w_ih, w_hh, b_ih + b_hh)
 
 
 class GRU(_Recurrent):
@@ -157,8 +157,8 @@ class GRU(_Recurrent):
 
     def read(self, x: Tensor, start: tuple[Tensor, ...], *weights: Tensor) -> tuple[Tensor, ...]:
         """One layer in one direction: (B, T, I) and states (B, H) → states (h,) after every token, each (B, T, H)."""
-        w_ih, w_hh, b_ih, b_hh = weights
-        return (gru_forward(x, *start, w_ih, w_hh, b_ih, b_hh),)
+        (h,), (w_ih, w_hh, b_ih, b_hh) = start, weights
+        return (gru_forward(x, h, w_ih, w_hh, b_ih, b_hh),)
 
 
 def _checked(lengths: Tensor | None, x: Tensor) -> Tensor | None:

@@ -13,12 +13,13 @@ the logarithm of its normaliser, from which every tile of weights is computed ag
 
 import math
 from collections.abc import Iterator
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 
-from course_lib.attention import _require_fitting
+from course_lib.attention import require_fitting
 from course_lib.scaling.softmax import absorb, exp_shifted
 
 _Tile = tuple[slice, int | None]  # columns, and where the causal rule cuts through them
@@ -41,7 +42,7 @@ def tiled_attention(
     Raises ValueError for sizes that do not fit and a block below 1, TypeError for a mask that is not boolean.
     Algorithms 1 and 4 of Dao et al. 2022, in the order of loops of Dao 2023: queries outside.
     """
-    _require_fitting(q, k, v, mask, dropout=0.0, bias=None)
+    require_fitting(q, k, v, mask, dropout=0.0, bias=None)
     if block < 1:
         raise ValueError(f"block must be at least 1, got {block}")
     if causal and q.size(-2) > k.size(-2):
@@ -53,12 +54,23 @@ def tiled_attention(
     return _TiledAttention.apply(q, k, v, mask, causal, block)
 
 
+class _Context(Protocol):
+    """What autograd keeps between `forward` and `backward`."""
+
+    saved_tensors: tuple[Any, ...]
+    causal: bool
+    block: int
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        """Keep tensors until the backward pass."""
+
+
 class _TiledAttention(torch.autograd.Function):
     """Shapes as in `tiled_attention`, leading dimensions equal."""
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool, block: int
+        ctx: _Context, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool, block: int
     ) -> Tensor:
         exact = torch.promote_types(q.dtype, torch.float32)
         output = q.new_empty(*q.shape[:-1], v.size(-1))
@@ -66,7 +78,7 @@ class _TiledAttention(torch.autograd.Function):
         for rows, tiles in _tiles(q.size(-2), k.size(-2), causal, block):
             q_rows = q[..., rows, :].to(exact) / math.sqrt(q.size(-1))
             largest = torch.full_like(log_total[..., rows, :], -math.inf)
-            total, summed = torch.zeros_like(largest), 0.0
+            total, summed = torch.zeros_like(largest), torch.zeros_like(output[..., rows, :], dtype=exact)
             for columns, diagonal in tiles:
                 scores = _scores(q_rows, k[..., columns, :].to(exact), mask, rows, columns, diagonal)
                 largest, total, weights, factor = absorb(largest, total, scores)
@@ -79,7 +91,7 @@ class _TiledAttention(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _Context, grad: Tensor) -> tuple[Tensor | None, ...]:
         q, k, v, mask, output, log_total = ctx.saved_tensors
         exact, scale = log_total.dtype, 1 / math.sqrt(q.size(-1))
         dq, dk, dv = (torch.zeros_like(t, dtype=exact, memory_format=torch.contiguous_format) for t in (q, k, v))

@@ -4,7 +4,8 @@
 models of the course side by side.
 """
 
-from course_lib.scoreboard.board import LADDER, record, rows, show_scoreboard, waiting
+from course_lib.scoreboard.results import LADDER, record, rows, waiting
+from course_lib.scoreboard.show import show_scoreboard
 from course_lib.scoreboard.texts import CORPORA, bits_per_byte, entropy_rate, held_out, language, tokenizer, training
 
 __all__ = [

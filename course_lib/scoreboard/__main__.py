@@ -1,4 +1,4 @@
-"""`python -m course_lib.scoreboard`: measure every model of the course, print the tables, write docs/scoreboard.md."""
+"""`python -m course_lib.scoreboard`: measure every model of the course on the same texts, and write the tables."""
 
 import argparse
 import datetime
@@ -14,8 +14,6 @@ import torch
 from course_lib.scoreboard.measure import BATCH, UPDATES, WINDOW, Result, measure
 from course_lib.scoreboard.texts import CORPORA, bits_per_byte, entropy_rate, held_out, training, vocab_size
 from course_lib.train import Trainer
-
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "scoreboard.md"
 
 #: (the model that should be behind, the one that should be ahead) → why it may be otherwise
 REASONS = {
@@ -37,7 +35,7 @@ REASONS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure, print and write; return the exit code."""
+    """Measure, telling every result on standard error, and write the page; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m course_lib.scoreboard",
         description="Every model of the course on the same held-out text. Under ten minutes on two idle cores.",
@@ -48,30 +46,32 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of first weights and batches (default 0)")
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="processor cores to use (default 2)")
-    parser.add_argument(
-        "--to", type=Path, default=PAGE, metavar="FILE", help="page to write (default docs/scoreboard.md)"
-    )
+    parser.add_argument("--to", type=Path, metavar="FILE", help="page to write (default: standard output)")
     options = parser.parse_args(arguments)
     if options.budget <= 0 or options.threads < 1:
         parser.error("--budget must be above 0 and --threads at least 1")
     torch.set_num_threads(options.threads)
     results: dict[str, list[Result]] = {}
     for corpus in options.corpus:
-        print(f"\n{CORPORA[corpus]}")
+        print(f"\n{CORPORA[corpus]}", file=sys.stderr)
         results[corpus] = []
         for result in measure(corpus, options.budget, options.seed, _progress):
             if not results[corpus]:
-                print(_line(_head(corpus)))
+                print(_line(_head(corpus)), file=sys.stderr)
             results[corpus].append(result)
-            print(_line(_cells(corpus, result)), flush=True)
-    options.to.parent.mkdir(parents=True, exist_ok=True)
-    options.to.write_text(page(results, options.budget, options.seed), encoding="utf-8")
-    print(f"\n{options.to}")
+            print(_line(_cells(corpus, result)), file=sys.stderr, flush=True)
+    text = page(results, options.budget, options.seed)
+    if options.to is None:
+        print(text, end="")
+    else:
+        options.to.parent.mkdir(parents=True, exist_ok=True)
+        options.to.write_text(text, encoding="utf-8")
+        print(f"\nwrote {options.to}", file=sys.stderr)
     return 0
 
 
 def page(results: dict[str, list[Result]], budget: float, seed: int = 0) -> str:
-    """Return the page docs/scoreboard.md.
+    """Return the page as Markdown.
 
     results  corpus → what `measure` yielded
     budget, seed  that it was called with
@@ -104,7 +104,7 @@ def surprises(results: list[Result]) -> list[str]:
         if behind in by_name and ahead in by_name:
             gap = by_name[ahead].nats_per_token - by_name[behind].nats_per_token
             if gap > 0:
-                why = REASONS.get((behind, ahead), "Why, is not known.")
+                why = REASONS.get((behind, ahead), "We do not know why.")
                 found.append(f"**Not as theory has it:** {ahead} is {gap:.3f} nats behind {behind}. {why}")
     return found
 

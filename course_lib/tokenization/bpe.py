@@ -183,8 +183,8 @@ class BPE:
         if [ids[token] for token in tokens] != list(range(len(tokens))):
             raise ValueError(f"the ids in {vocab_path} must be 0 … {len(tokens) - 1}, each once")
         lines = Path(merges_path).read_text(encoding="utf-8").split("\n")
-        merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
-        return cls(tokens, merges, special_tokens=special_tokens)
+        pairs = (line.split(" ") for line in lines if line and not line.startswith("#version"))
+        return cls(tokens, [(left, right) for left, right in pairs], special_tokens=special_tokens)
 
     def _encode_word(self, word: str) -> list[int]:
         """Merge one word: all occurrences of the pair of lowest rank, until no pair has a rank."""

@@ -33,7 +33,7 @@ def train_bpe(
     >>> tokenizer.tokens[256:]
     ['he', 'the', 'se', 'Ġm']
     """
-    counts = count_words(text, gpt2_words)
+    counts: dict[str, int] = count_words(text, gpt2_words)
     if byte_level:
         counts = {bytes_to_characters(word.encode("utf-8", "surrogateescape")): n for word, n in counts.items()}
         alphabet = sorted(BYTE_CHARACTERS)

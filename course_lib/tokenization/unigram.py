@@ -22,8 +22,8 @@ from course_lib.tokenization.pretokenize import count_words
 BLANK = "▁"  # U+2581
 _WORDS = regex.compile(rf"{BLANK}?[^\s{BLANK}]+|{BLANK}|\s")
 _UNKNOWN_PENALTY = 10.0  # nats by which an unknown character is less probable than the rarest piece
-_LONGEST = 12  # characters of a piece, in training
-_FEWEST = 0.5  # expected occurrences below which a piece is dropped
+_MAX_LENGTH = 12  # characters of a piece, in training
+_MIN_COUNT = 0.5  # expected occurrences below which a piece is dropped
 
 
 def blank_words(text: str) -> list[str]:
@@ -190,7 +190,7 @@ def _seed_pieces(words: Mapping[str, int], characters: set[str], size: int) -> d
     counts: Counter[str] = Counter()
     for word, times in words.items():
         for start in range(len(word)):
-            for end in range(start + 1, min(len(word), start + _LONGEST) + 1):
+            for end in range(start + 1, min(len(word), start + _MAX_LENGTH) + 1):
                 counts[word[start:end]] += times
     strings = [piece for piece, n in counts.items() if n > 1 and piece not in characters]
     strings.sort(key=lambda piece: (-counts[piece] * len(piece), piece))
@@ -199,8 +199,8 @@ def _seed_pieces(words: Mapping[str, int], characters: set[str], size: int) -> d
 
 def _maximised(counts: Mapping[str, float], characters: set[str]) -> dict[str, float]:
     """Return each piece's share as a log probability: the M-step. Pieces that hardly occur go, characters stay."""
-    kept = {piece: max(counts.get(piece, 0.0), _FEWEST) for piece in characters}
-    kept |= {piece: n for piece, n in counts.items() if n >= _FEWEST and piece not in characters}
+    kept = {piece: max(counts.get(piece, 0.0), _MIN_COUNT) for piece in characters}
+    kept |= {piece: n for piece, n in counts.items() if n >= _MIN_COUNT and piece not in characters}
     total = math.log(sum(kept.values()))
     return {piece: math.log(n) - total for piece, n in kept.items()}
 

@@ -137,7 +137,8 @@ def _merge_best_pairs(words: dict[str, int], alphabet: list[str], n_tokens: int,
         if len(tokens) >= n_tokens or not scores:
             return tokens
         best = max(scores.values())
-        first, second = pair = min(pair for pair, score in scores.items() if score == best)
+        pair = min(pair for pair, score in scores.items() if score == best)
+        first, second = pair[0], pair[1]
         new = tokens[ord(first)] + tokens[ord(second)].removeprefix(CONTINUES)
         if new not in ids:  # two pairs may spell the same token
             ids[new] = len(tokens)

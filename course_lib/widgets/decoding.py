@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets as widgets
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from course_lib.decoding import Sampling, generate
@@ -31,8 +32,8 @@ def filter_playground(
     start   where the sliders stand at first
     """
 
-    def draw(after: str, **settings: float) -> figures.Figure:
-        return figures.survivors(words, logits[after], Sampling(**settings))
+    def draw(after: str, temperature: float, top_k: int, top_p: float, min_p: float) -> Figure:
+        return figures.survivors(words, logits[after], Sampling(temperature, top_k, top_p, min_p))
 
     return live(
         draw,
@@ -60,11 +61,10 @@ def writing_desk(
     judge    says something about a text's token ids, prompt included, shown beside it; None: nothing
     """
 
-    def draw(prompt: str, seed: int, **settings: float) -> str:
-        start = prompts[prompt].expand(texts, -1)
-        ids = generate(
-            model, start, max_new_tokens, Sampling(**settings), eos_id=eos_id, generator=_seeded(seed)
-        )[:, start.size(1) :]  # fmt: skip
+    def draw(prompt: str, seed: int, temperature: float, top_k: int, top_p: float, min_p: float) -> str:
+        start, sampling = prompts[prompt].expand(texts, -1), Sampling(temperature, top_k, top_p, min_p)
+        text = generate(model, start, max_new_tokens, sampling, eos_id=eos_id, generator=_seeded(seed))
+        ids = text[:, start.size(1) :]
         rows = []
         for row in ids.tolist():
             row = row[: row.index(eos_id) + 1] if eos_id in row else row
@@ -93,7 +93,7 @@ def speculation_explorer(words: Sequence[str], target_logits: Tensor, draft_logi
     draft_logits   (V,) of the draft at 0; at 1 it agrees with the large model
     """
 
-    def draw(agreement: float, temperature: float) -> figures.Figure:
+    def draw(agreement: float, temperature: float) -> Figure:
         mixed = agreement * target_logits + (1 - agreement) * draft_logits
         p, q = (Sampling(temperature).filter(logits).softmax(-1) for logits in (target_logits, mixed))
         return figures.acceptance(words, p, q)

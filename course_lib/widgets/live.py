@@ -91,7 +91,7 @@ def live(draw: Callable[..., Figure | str], alt: str, **controls: ipywidgets.Wid
     described = ipywidgets.HTML(f'<span style="{_HIDDEN}">{html.escape(alt)}</span>')
     rows = ipywidgets.HBox(list(controls.values()), layout=ipywidgets.Layout(flex_flow="row wrap"))
     box = Live([rows, picture, problem] + ([] if text else [described]))
-    box.still, box.alt = first if text else _img(picture.value, alt), alt
+    box.still, box.alt = first if isinstance(first, str) else _img(picture.value, alt), alt
     return box
 
 
@@ -100,7 +100,7 @@ def _img(png: bytes, alt: str) -> str:
     return f'<img style="max-width:100%" alt="{html.escape(alt)}" src="data:image/png;base64,{data}">'
 
 
-def _png(figure: Figure) -> bytes:
+def _png(figure: object) -> bytes:
     """Return the figure as PNG without transparency and lightly compressed: every move waits for this."""
     if not isinstance(figure, Figure):
         raise TypeError(f"draw must return a matplotlib Figure (or a str of HTML every time), not {figure!r}")

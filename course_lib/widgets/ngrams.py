@@ -8,6 +8,7 @@ import ipywidgets
 import numpy as np
 import torch
 from IPython.display import display
+from matplotlib.figure import Figure
 
 from course_lib.data.grammar import Grammar
 from course_lib.figures import ngrams as figures
@@ -30,7 +31,7 @@ def next_word_explorer(
     eos = language.encode("<eos>")
     exact = {text: language.next_token_probs(language.encode(text)).numpy() for text in beginnings}
 
-    def draw(beginning: str, order: int, estimate: str) -> object:
+    def draw(beginning: str, order: int, estimate: str) -> Figure:
         probs = models[estimate][order - 1].next_probs(eos + language.encode(beginning))
         name = f"{estimate}, order {order}"
         return figures.next_words(beginning, language.vocabulary, exact[beginning], probs, name)
@@ -60,7 +61,7 @@ def add_k_explorer(
     counted = np.array([last.count([*history, word]) for word in range(last.vocab_size)])
     shown = [*np.argsort(-counted, kind="stable")[:6], int(np.flatnonzero(counted == 0)[-1])]
 
-    def draw(k: float) -> object:
+    def draw(k: float) -> Figure:
         probs = (counted + k) / (counted.sum() + k * len(counted))
         bars = {words[w]: (counted[w] / counted.sum(), probs[w]) for w in shown}
         return figures.added_counts(ks, curves, ks.index(k), bars)

@@ -17,8 +17,8 @@ def mask_explorer() -> widgets.Widget:
     """Return a widget that shows the masks of one pair of a batch as its source and target get shorter."""
 
     def draw(source: int, target: int) -> Figure:
-        ids = [torch.tensor([[1] * real + [0] * (6 - real)]) for real in (source, target)]
-        source_mask, target_mask = make_masks(*ids)
+        source_ids, target_ids = (torch.tensor([[1] * real + [0] * (6 - real)]) for real in (source, target))
+        source_mask, target_mask = make_masks(source_ids, target_ids)
         names = [
             [f"{name}{i + 1}" if i < real else "pad" for i in range(6)] for name, real in zip("st", (source, target))
         ]

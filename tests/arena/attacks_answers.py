@@ -15,8 +15,7 @@ def _forwards(name: str, what: str, source: str, before: str = "", kind: str = "
         if before:
             draft.add(before, before="entropy")
 
-    change.__doc__ = what
-    enter(kind, name=name, **({"entropy": "forbidden call"} if kind == "cheat" else {}))(change)
+    enter(kind, name=name, what=what, entropy="forbidden call" if kind == "cheat" else "")(change)
 
 
 @enter("cheat", total="wrong")
@@ -129,7 +128,7 @@ _forwards(
 _forwards(
     "torch_without_tripwire",
     "Take the tripwire away.",
-    "import course_lib.checks.probe as probing\nfrom contextlib import nullcontext\nprobing.Tripwire = nullcontext\n\n"
+    "import course_lib.judging.probe as probing\nfrom contextlib import nullcontext\nprobing.Tripwire = nullcontext\n\n"
     "def entropy(p):\n    return getattr(torch.special, 'en' + 'tr')(p).sum(-1)",
     kind="open",
 )
@@ -157,7 +156,7 @@ attempt(
     "answers",
     "import_autograder",
     "Import the grader.",
-    "sys = __import__('sys')\nsys.path.append('@ROOT@')\nimport autograder.grade\nreturn autograder",
+    "sys = __import__('sys')\nsys.path.append('@ROOT@')\nimport autograder.grading.grade\nreturn autograder",
 )
 attempt(
     "answers",

@@ -9,22 +9,12 @@ NOTHING = "def total(x):\n    return torch.tensor(0)"
 
 def _with_nothing(name: str, what: str, line: str) -> None:
     """Enter a cheat: a line that should make a wrong `total` pass."""
-
-    def change(draft: Draft) -> None:
-        draft.answer("total", f"{line}\n\n{NOTHING}")
-
-    change.__doc__ = what
-    enter("cheat", name=name, total="wrong")(change)
+    _returning(name, what, f"{line}\n\n{NOTHING}")
 
 
 def _returning(name: str, what: str, source: str, verdict: str = "wrong") -> None:
     """Enter a cheat: a `total` that answers every question with the same thing."""
-
-    def change(draft: Draft) -> None:
-        draft.answer("total", source)
-
-    change.__doc__ = what
-    enter("cheat", name=name, total=verdict)(change)
+    enter("cheat", name=name, what=what, total=verdict)(lambda draft: draft.answer("total", source))
 
 
 _with_nothing(
@@ -53,13 +43,13 @@ _with_nothing(
 _with_nothing(
     "patched_compare",
     "The course's own comparison says yes.",
-    "import course_lib.checks.compare as c, course_lib.checks.case as k\n"
+    "import course_lib.judging.compare as c, course_lib.judging.case as k\n"
     "c.compare = k.compare = lambda *a, **kw: True\nk.judge_outcome = lambda *a: ''",
 )
 _with_nothing(
     "patched_verdict",
     "The course's own verdict is full marks.",
-    "import course_lib.checks.verdict as v\n"
+    "import course_lib.judging.verdict as v\n"
     "v.judge_exercise = lambda e, *a: v.Verdict(e.id, e.points, e.points, 'passed', '')\n"
     "v._reason = lambda *a, **k: ''",
 )
@@ -108,7 +98,7 @@ _with_nothing(
 _with_nothing(
     "swapped_probe",
     "The probe is replaced by one that reports success.",
-    "import course_lib.checks.probe as probing\nfrom course_lib.checks.case import Outcome\n"
+    "import course_lib.judging.probe as probing\nfrom course_lib.judging.case import Outcome\n"
     "real = probing.run_probe\n"
     "probing.run_probe = lambda s, p, arguments, w=(): Outcome('passed') if set(arguments) == {'x'} else real(s, p, arguments, w)",
 )
@@ -244,4 +234,4 @@ def patched_builtins(draft: Draft) -> None:
 def hides_a_change(draft: Draft) -> None:
     """Change the caller's data in place and patch the look at it."""
     source = HONEST["total"].replace("    return", "    x += 1\n    return")
-    draft.answer("total", f"import course_lib.checks.probe as p\np.copy.copy = lambda v: v\n\n{source}")
+    draft.answer("total", f"import course_lib.judging.probe as p\np.copy.copy = lambda v: v\n\n{source}")

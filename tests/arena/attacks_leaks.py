@@ -12,13 +12,10 @@ RIGHT = HONEST["total"].replace("def total", "def honest")
 
 def _leaky(name: str, what: str, body: str, verdict: str = "", before: str = "") -> None:
     """Enter a `total` that does something with its input; `honest(x)` is right."""
-
-    def change(draft: Draft) -> None:
-        lines = "".join(f"    {line}\n" for line in body.split("\n"))
-        draft.answer("total", f"{before}\n{RIGHT}\n\ndef total(x):\n    said = str(x.tolist())\n{lines}")
-
-    change.__doc__ = what
-    enter("cheat" if verdict else "harmless", name=name, **({"total": verdict} if verdict else {}))(change)
+    lines = "".join(f"    {line}\n" for line in body.split("\n"))
+    source = f"{before}\n{RIGHT}\n\ndef total(x):\n    said = str(x.tolist())\n{lines}"
+    kind = "cheat" if verdict else "harmless"
+    enter(kind, name=name, what=what, total=verdict)(lambda draft: draft.answer("total", source))
 
 
 _leaky("leak_print", "Print the inputs.", "print(said)\nreturn honest(x)")

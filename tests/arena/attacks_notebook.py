@@ -262,8 +262,7 @@ def _refused(name: str, what: str, content: object) -> None:
     def change(draft: Draft) -> None:
         draft.text(content(draft.json()) if callable(content) else content)
 
-    change.__doc__ = what
-    enter("refused", name=name)(change)
+    enter("refused", name=name, what=what)(change)
 
 
 def _zip(text: str) -> bytes:
@@ -303,11 +302,7 @@ _refused("merge_conflict", "Git's marks of a conflict.", lambda text: text.repla
 
 def _placed(name: str, what: str):
     def decorate(place):
-        def change(draft: Draft) -> None:
-            draft.write = place
-
-        change.__doc__ = what
-        enter("refused", name=name)(change)
+        enter("refused", name=name, what=what)(lambda draft: setattr(draft, "write", place))
         return place
 
     return decorate
@@ -373,5 +368,4 @@ for _number, _name in enumerate(
     def _called(draft: Draft, name: str = _name) -> None:
         draft.student = name
 
-    _called.__doc__ = f"A student called {_name!r}."
-    enter("harmless", name=f"name_{_number}")(_called)
+    enter("harmless", name=f"name_{_number}", what=f"A student called {_name!r}.")(_called)

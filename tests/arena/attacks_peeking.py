@@ -18,7 +18,7 @@ _reads("neighbour", "Read another student's submission.", "@COURSE@/submitted/00
 _reads("seed", "Read the seed of the hidden cases.", "@COURSE@/.grading/seed")
 _reads("home", "Read a file in the grader's home.", "@HOME@/canary-home.txt")
 _reads("passwords", "Read the machine's users.", "/etc/passwd")
-_reads("grader_code", "Read the grader's own code.", "@ROOT@/autograder/grade.py")
+_reads("grader_code", "Read the grader's own code.", "@ROOT@/autograder/grading/grade.py")
 _reads("own_environment", "Read the environment of the process.", "/proc/self/environ")
 _reads("memory_map", "Read how the process's memory is laid out.", "/proc/self/maps")
 _reads("grader_commands", "Read the command line of the first process.", "/proc/1/cmdline")

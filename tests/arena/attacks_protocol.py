@@ -6,7 +6,7 @@ from tests.arena.draft import HONEST, Draft
 
 # Answers the probes of `total` with a document of the attacker's choice, and all others as they should be.
 FORGE = """
-import course_lib.checks.probe as probing
+import course_lib.judging.probe as probing
 
 class Forged:
     def to_document(self):
@@ -21,11 +21,8 @@ OUTCOME = '{{"value": {value}, "raised": {raised}, "changed": [], "complaint": "
 
 
 def _forged(name: str, what: str, document: str, verdict: str = "wrong") -> None:
-    def change(draft: Draft) -> None:
-        draft.spoil("total", FORGE.format(document=document))
-
-    change.__doc__ = what
-    enter("cheat", name=name, total=verdict)(change)
+    source = FORGE.format(document=document)
+    enter("cheat", name=name, what=what, total=verdict)(lambda draft: draft.spoil("total", source))
 
 
 def _value(name: str, what: str, value: str) -> None:
@@ -142,9 +139,8 @@ def _sent(name: str, what: str, call: str, when_probed: bool = False, **losses: 
         else:
             draft.answer("total", f"{SEND}\n{call}\n\ndef total(x):\n    return torch.tensor(0)")
 
-    change.__doc__ = what
     losses = losses or {"total": "wrong"}
-    enter("cheat", name=name, at_most=True, **losses)(change)
+    enter("cheat", name=name, what=what, at_most=True, **losses)(change)
 
 
 _sent(

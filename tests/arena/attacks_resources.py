@@ -9,33 +9,19 @@ RAISES = "    if len(x) == 0:\n        raise ValueError\n"
 
 def _in_function(name: str, what: str, verdict: str, body: str, kind: str = "accident", before: str = "") -> None:
     """Enter a `total` with this body (lines without indent), after raising where it should."""
-
-    def change(draft: Draft) -> None:
-        lines = "".join(f"    {line}\n" for line in body.split("\n"))
-        draft.answer("total", f"{before}\n\ndef total(x):\n{RAISES}{lines}")
-
-    change.__doc__ = what
-    enter(kind, name=name, **({"total": verdict} if verdict else {}))(change)
+    lines = "".join(f"    {line}\n" for line in body.split("\n"))
+    source = f"{before}\n\ndef total(x):\n{RAISES}{lines}"
+    enter(kind, name=name, what=what, total=verdict)(lambda draft: draft.answer("total", source))
 
 
 def _in_cell(name: str, what: str, verdict: str, line: str, kind: str = "accident") -> None:
     """Enter a line in the cell of an otherwise right `total`."""
-
-    def change(draft: Draft) -> None:
-        draft.spoil("total", line)
-
-    change.__doc__ = what
-    enter(kind, name=name, **({"total": verdict} if verdict else {}))(change)
+    enter(kind, name=name, what=what, total=verdict)(lambda draft: draft.spoil("total", line))
 
 
 def _in_own_cell(name: str, what: str, source: str) -> None:
     """Enter a cell of the student's own that must cost nothing."""
-
-    def change(draft: Draft) -> None:
-        draft.add(source, before="total")
-
-    change.__doc__ = what
-    enter("accident", name=name)(change)
+    enter("accident", name=name, what=what)(lambda draft: draft.add(source, before="total"))
 
 
 # ---- time

@@ -7,20 +7,11 @@ from tests.arena.draft import HONEST, Draft
 
 def _left(name: str, what: str, source: str) -> None:
     """Enter a cell at the very beginning whose effects stay."""
-
-    def change(draft: Draft) -> None:
-        draft.add(source, before="total")
-
-    change.__doc__ = what
-    enter("harmless", name=name)(change)
+    enter("harmless", name=name, what=what)(lambda draft: draft.add(source, before="total"))
 
 
 def _answer(name: str, what: str, exercise: str, source: str, kind: str = "harmless", **losses: str) -> None:
-    def change(draft: Draft) -> None:
-        draft.answer(exercise, source)
-
-    change.__doc__ = what
-    enter(kind, name=name, **losses)(change)
+    enter(kind, name=name, what=what, **losses)(lambda draft: draft.answer(exercise, source))
 
 
 _left(

@@ -42,11 +42,21 @@ CASES: dict[str, Case] = {}
 
 
 def enter(
-    kind: str, *, tries: bool = False, at_most: bool = False, outside: str = "", name: str = "", **losses: str
+    kind: str,
+    *,
+    name: str = "",
+    what: str = "",
+    tries: bool = False,
+    at_most: bool = False,
+    outside: str = "",
+    **losses: str,
 ) -> Callable[[Callable[[Draft], None]], Callable[[Draft], None]]:
     """Enter a function that changes a draft as a case.
 
-    losses  exercises that do not pass, with their verdict and, if not 0, the points: total="wrong", Ledger="wrong 2"
+    name    of the case, if not the function's
+    what    what the case does, if the function has no docstring that says it
+    losses  exercises that do not pass, with their verdict and, if not 0, the points: total="wrong", Ledger="wrong 2";
+            "" if it passes
     """
 
     def decorate(change: Callable[[Draft], None]) -> Callable[[Draft], None]:
@@ -55,11 +65,13 @@ def enter(
         points, verdicts = dict(FULL), {}
         for exercise, loss in losses.items():
             words = loss.split()
+            if not words:
+                continue
             left = words.pop() if words[-1].isdigit() else "0"
             points[exercise], verdicts[exercise] = float(left), " ".join(words)
         theme = change.__module__.rsplit("_", 1)[-1]
-        what = " ".join((change.__doc__ or "").split())
-        CASES[title] = Case(title, kind, theme, what, change, points, verdicts, tries, at_most, outside)
+        said = " ".join((what or change.__doc__ or "").split())
+        CASES[title] = Case(title, kind, theme, said, change, points, verdicts, tries, at_most, outside)
         return change
 
     return decorate
@@ -87,5 +99,5 @@ def attempt(theme: str, name: str, what: str, body: str, control: bool = True, k
     def change(draft: Draft) -> None:
         draft.add(source, before="total")
 
-    change.__doc__, change.__module__ = what, f"attacks_{theme}"
-    enter(kind, tries=True, outside=source if control else "", name=name)(change)
+    change.__module__ = f"attacks_{theme}"
+    enter(kind, name=name, what=what, tries=True, outside=source if control else "")(change)

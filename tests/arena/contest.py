@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from autograder.records import GRADED, NOT_GRADABLE, PARTLY
-from autograder.submission import printable
-from course_lib.checks.verdict import PASSED
+from autograder.classroom.results import Status
+from autograder.grading.submission import printable
+from course_lib.judging.verdict import VerdictKind
 from tests.arena.attacks import CASES
 from tests.arena.cases import Case
 from tests.arena.draft import FULL, LESSON, NAME
@@ -23,7 +23,7 @@ from tests.arena.run import ROOT, children_of
 from tests.arena.secrets import CANARIES, hidden_numbers
 
 SECRET = CANARIES["the grader's environment"]
-MOST_SECONDS = 900
+MAX_SECONDS = 900
 
 
 @dataclass
@@ -96,7 +96,7 @@ def hold(folder: Path, user: str = "") -> Contest:
 
 def _run(folder: Path, user: str, *cases: str) -> subprocess.CompletedProcess:
     prepared = prepare(folder, user)
-    return subprocess.run(command(folder, *cases), capture_output=True, text=True, timeout=MOST_SECONDS, **prepared)
+    return subprocess.run(command(folder, *cases), capture_output=True, text=True, timeout=MAX_SECONDS, **prepared)
 
 
 def prepare(folder: Path, user: str = "") -> dict:
@@ -135,15 +135,17 @@ def _judge(case: Case, result: dict | None, course: Path) -> str:
         return "there is no result for this student"
     if case.kind == "refused":
         fault = result["reason"].startswith("The grader failed")
-        return "" if result["status"] == NOT_GRADABLE and not fault else f"{result['status']}: {result['reason']}"
-    if result["status"] not in (GRADED, PARTLY):
+        return (
+            "" if result["status"] == Status.NOT_GRADABLE and not fault else f"{result['status']}: {result['reason']}"
+        )
+    if result["status"] not in (Status.GRADED, Status.PARTLY):
         return f"{result['status']}: {result['reason']}"
     points = {entry["id"].split(".")[1]: entry["points"] for entry in result["exercises"]}
-    words = {e["id"].split(".")[1]: e["verdict"] for e in result["exercises"] if e["verdict"] != PASSED}
+    words = {e["id"].split(".")[1]: e["verdict"] for e in result["exercises"] if e["verdict"] != VerdictKind.PASSED}
     if case.at_most and any(points[name] > case.points[name] for name in points):
         return f"earned {points} where at most {case.points} is due"
     if not case.at_most and (points != case.points or words != case.verdicts):
-        messages = {e["id"]: e["message"][:150] for e in result["exercises"] if e["verdict"] != PASSED}
+        messages = {e["id"]: e["message"][:150] for e in result["exercises"] if e["verdict"] != VerdictKind.PASSED}
         return f"earned {points} with {words}, not {case.points} with {case.verdicts}: {messages}"
     return _tried(case, result, course) if case.tries else ""
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
-from autograder.build import student_notebook
-from autograder.lesson import Lesson, read_lesson
+from autograder.authoring.build import student_notebook
+from autograder.authoring.lesson import Lesson, read_lesson
 
 LESSON = Path(__file__).parent / "lesson" / "98_arena.py"
 NAME = LESSON.stem
@@ -58,8 +58,9 @@ class Draft:
 
     def index(self, exercise: str, role: str = "exercise") -> int:
         """Return where the cell of an exercise stands."""
-        wanted = {"role": role, "exercise": f"arena.{exercise}"}
-        return next(i for i, cell in enumerate(self.notebook.cells) if cell.metadata.get("course") == wanted)
+        wanted = role, f"arena.{exercise}"
+        courses = [cell.metadata.get("course", {}) for cell in self.notebook.cells]
+        return next(i for i, ours in enumerate(courses) if (ours.get("role"), ours.get("exercise")) == wanted)
 
     def answer(self, exercise: str, source: str) -> None:
         """Write something into an exercise's cell."""

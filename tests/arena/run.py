@@ -10,8 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from autograder.class_run import ClassRun, grade_class
-from autograder.grade import Limits
+from autograder.classroom.class_run import grade_class
+from autograder.classroom.recorder import ClassRun
+from autograder.grading.grade import Limits
 from autograder.sandbox.warm import close_all
 from tests.arena.attacks import CASES
 from tests.arena.cases import Case
@@ -101,7 +102,7 @@ def main(folder: Path, names: list[str]) -> None:
         "seconds": seconds,
         "user": os.getuid(),
         "students": students,
-        "results": {result["student"]: result for result in results},
+        "results": {result.student: result.to_document() for result in results},
         "left": children_of(os.getpid()),
         "memory": max_memory(),
     }

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbconvert.exporters import HTMLExporter
 
-from autograder.submission import inert
+from autograder.grading.submission import inert
 
 ACTIVE = [
     "<script>alert(1)</script>",

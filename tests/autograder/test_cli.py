@@ -65,7 +65,7 @@ def test_every_command_says_where_it_looked_for_the_course_and_ends_with_2(comma
 
 
 def test_build_writes_then_has_nothing_to_do_then_notices_a_change(solutions, tmp_path, capsys):
-    command = ["build", "--solutions", str(solutions), "--notebooks", str(tmp_path / "notebooks")]
+    command = ["build", "--course", str(solutions.parent)]
     assert main([*command, "--check"]) == 1
     assert not (tmp_path / "notebooks").exists()
     assert main(command) == 0
@@ -85,7 +85,7 @@ def test_build_writes_then_has_nothing_to_do_then_notices_a_change(solutions, tm
 def test_an_authoring_error_is_1_with_the_line_and_builds_nothing(solutions, tmp_path, capsys):
     path = solutions / "90_sample.py"
     path.write_text(path.read_text(encoding="utf-8").replace("points=2", "pionts=2"), encoding="utf-8")
-    assert main(["build", "--solutions", str(solutions), "--notebooks", str(tmp_path / "notebooks")]) == 1
+    assert main(["build", "--course", str(solutions.parent)]) == 1
     assert f"{path}:" in capsys.readouterr().err
     assert not (tmp_path / "notebooks").exists()
     assert main(["verify", "--solutions", str(solutions)]) == 1

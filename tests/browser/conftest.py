@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,44 @@ class Lab:
         )
 
 
+@contextmanager
+def serving(module: str, folder: Path, home: Path, environment: dict[str, str], *options: str) -> Iterator[str]:
+    """Run a Jupyter server on a folder for as long as the context lasts; its address.
+
+    module       jupyterlab or jupyter_server
+    home         folder of its configuration and its log
+    environment  what it gets besides what this process has
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    own = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython"}
+    environment = os.environ | {name: str(home / place) for name, place in own.items()} | environment
+    environment.pop("NBGRADER_EXECUTION", None)
+    command = [
+        sys.executable, "-m", module, "--no-browser", "--allow-root", f"--ServerApp.port={port}",
+        "--ServerApp.ip=127.0.0.1", "--IdentityProvider.token=", f"--ServerApp.root_dir={folder}", *options,
+    ]  # fmt: skip
+    log = home / "server.log"
+    with log.open("w") as out:
+        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=out, start_new_session=True)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"{url}/api/status", timeout=2)
+                break
+            except (urllib.error.URLError, OSError):
+                assert server.poll() is None, log.read_text()
+                time.sleep(0.5)
+        else:
+            pytest.fail(f"{module} did not start:\n{log.read_text()}")
+        yield url
+    finally:
+        os.killpg(server.pid, 15)
+        server.wait(20)
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     home = tmp_path_factory.mktemp("lab")
@@ -122,40 +161,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     quiet.mkdir()
     silence = {"fetchNews": "false", "checkForUpdates": False}
     (quiet / "notification.jupyterlab-settings").write_text(json.dumps(silence))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = os.environ | {
-        "COURSE_HOME": str(home / "course"),
-        "COURSE_BUDGET": "short",
-        "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-        "IPYTHONDIR": str(home / "ipython"),
-    }
-    environment.pop("NBGRADER_EXECUTION", None)
-    command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.port={port}",
-        "--ServerApp.ip=127.0.0.1", "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True",
-        "--LabApp.expose_app_in_browser=True", "--LabApp.collaborative=False",
-        f"--LabApp.user_settings_dir={home / 'settings'}", f"--ServerApp.root_dir={folder}",
+    environment = {"COURSE_HOME": str(home / "course"), "COURSE_BUDGET": "short"}
+    options = [
+        "--ServerApp.disable_check_xsrf=True", "--LabApp.expose_app_in_browser=True", "--LabApp.collaborative=False",
+        f"--LabApp.user_settings_dir={home / 'settings'}",
     ]  # fmt: skip
-    with open(home / "lab.log", "w") as log:
-        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(f"{url}/api/status", timeout=2)
-                break
-            except (urllib.error.URLError, OSError):
-                assert server.poll() is None, (home / "lab.log").read_text()
-                time.sleep(0.5)
-        else:
-            pytest.fail("JupyterLab did not start:\n" + (home / "lab.log").read_text())
+    with serving("jupyterlab", folder, home, environment, *options) as url:
         yield Lab(url, folder)
-    finally:
-        os.killpg(server.pid, 15)
-        server.wait(20)
 
 
 @pytest.fixture(scope="session")

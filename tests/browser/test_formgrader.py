@@ -2,12 +2,7 @@
 
 import os
 import shutil
-import socket
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +10,7 @@ from typing import Any
 import pytest
 
 from autograder.cli import main
-from tests.browser.conftest import ROOT, screenshot
+from tests.browser.conftest import ROOT, screenshot, serving
 
 LESSON = "90_sample"
 COMMENT = "Good: <b>say</b> what the derivative is."
@@ -40,35 +35,9 @@ def course(tmp_path: Path, sample_path: Path, solved: Any, hand_in: Any) -> Path
 def server(course: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Jupyter server with nbgrader's extensions on that folder; its address."""
     home = tmp_path_factory.mktemp("jupyter")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = os.environ | {
-        "JUPYTER_CONFIG_DIR": str(home / "config"), "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-        "JUPYTER_DATA_DIR": str(home / "data"), "IPYTHONDIR": str(home / "ipython"),
-    }  # fmt: skip
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])  # alembic
-    command = [
-        sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", f"--ServerApp.port={port}",
-        "--ServerApp.ip=127.0.0.1", "--IdentityProvider.token=", f"--ServerApp.root_dir={course}",
-    ]  # fmt: skip
-    with open(home / "log", "w") as log:
-        process = subprocess.Popen(command, cwd=course, env=environment, stdout=log, stderr=log, start_new_session=True)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"{url}/api/status", timeout=2)
-                break
-            except (urllib.error.URLError, OSError):
-                assert process.poll() is None, (home / "log").read_text()
-                time.sleep(0.5)
-        else:
-            pytest.fail("The Jupyter server did not start:\n" + (home / "log").read_text())
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # alembic
+    with serving("jupyter_server", course, home, {"JUPYTER_DATA_DIR": str(home / "data"), "PATH": path}) as url:
         yield url
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(20)
 
 
 def _lines(folder: Path) -> list[str]:

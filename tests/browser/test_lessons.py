@@ -97,9 +97,9 @@ def test_a_failing_check_fits_a_narrow_window_and_a_dark_theme(lab: Lab, page: A
 
 
 def test_the_feedback_page_reads_well(page: Any, tmp_path: Path):
+    from autograder.authoring.lesson import find_lessons, read_lesson
     from autograder.cli import main
-    from autograder.lesson import find_lessons, read_lesson
-    from autograder.simulate import simulate
+    from autograder.simulation.simulate import simulate
 
     lessons = [read_lesson(path) for path in find_lessons(ROOT / "solutions", ("01_information",))]
     simulate(lessons, tmp_path / "submitted")

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from autograder.graded_class import ClassLesson, Mark, Work
-from autograder.lesson import find_lessons, read_lesson
-from autograder.report import report_page
-from autograder.simulated_class import RIGHT, STUB, _Hand, _Task, students_of
-from course_lib.checks import verdict as verdicts
+from autograder.authoring.lesson import find_lessons, read_lesson
+from autograder.report.graded_class import ClassLesson, Mark, Work
+from autograder.report.report import report_page
+from autograder.simulation.simulated_class import RIGHT, STUB, _Hand, _Task, students_of
+from course_lib.judging.exercise import ExerciseId
+from course_lib.judging.verdict import VerdictKind
 from tests.browser.conftest import ROOT, screenshot
 
 HOSTILE = "<script>window.stolen = 1</script><img src=x onerror='window.stolen = 1'>"
@@ -32,7 +33,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
             code[task.check.id] = task.answer(author, student, hand)
             marks.append(_mark(task, task.choose(author, random.Random(f"{author.number} {task.check.id}"))))
         works.append(Work(student.name, lesson.name, "graded", "", [], True, marks, seconds=1.0, code=code))
-    broken = Mark("attention.split_heads", 0.0, 1.0, verdicts.WRONG, "", "x" * 300 + HOSTILE)
+    broken = Mark(ExerciseId("attention.split_heads"), 0.0, 1.0, VerdictKind.WRONG, "", "x" * 300 + HOSTILE)
     code = {"attention.split_heads": "def f(): return '" + "y" * 300 + HOSTILE + "'"}
     works += [Work(f"{HOSTILE}{n}", lesson.name, "graded", "", [HOSTILE], False, [broken], code=code) for n in range(2)]
     works.append(Work("torn", lesson.name, "not gradable", "z" * 300 + HOSTILE, [], True, []))
@@ -46,14 +47,14 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _mark(task: _Task, kind: str) -> Mark:
     check = task.check
     if check.kind == "text":
-        return Mark(check.id, 0.0, check.points, verdicts.BY_HAND, "", "")
+        return Mark(check.id, 0.0, check.points, VerdictKind.BY_HAND, "", "")
     if kind in task.mistakes:
         hint = next(m.hint for m in task.exercise.mistakes if m.name == kind)
-        return Mark(check.id, 0.0, check.points, verdicts.MISTAKE, kind, hint)
+        return Mark(check.id, 0.0, check.points, VerdictKind.MISTAKE, kind, hint)
     if kind in (RIGHT, STUB):
-        verdict = verdicts.PASSED if kind == RIGHT else verdicts.NOT_STARTED
+        verdict = VerdictKind.PASSED if kind == RIGHT else VerdictKind.NOT_STARTED
         return Mark(check.id, check.points * (kind == RIGHT), check.points, verdict, "", "")
-    return Mark(check.id, 0.0, check.points, verdicts.ERROR, "", "NameError: name 'reslut' is not defined")
+    return Mark(check.id, 0.0, check.points, VerdictKind.ERROR, "", "NameError: name 'reslut' is not defined")
 
 
 @pytest.fixture(params=["desktop", "phone", "dark"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from autograder.slides import PARTS, main
+from autograder.authoring.slides import PARTS, main
 from tests.browser.conftest import ROOT, screenshot
 
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))

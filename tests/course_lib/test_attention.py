@@ -1,7 +1,5 @@
 """Attention against torch's own kernel and module, against finite differences, and against its symmetries."""
 
-import doctest
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from course_lib import attention
 from course_lib.attention import (
     MultiHeadAttention,
     attention_scores,
@@ -22,20 +19,9 @@ from course_lib.attention import (
     scaled_dot_product_attention,
     split_heads,
 )
+from tests.random_inputs import normal, random_mask
 
 sizes = st.integers(1, 5)
-
-
-def normal(seed, *shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
-
-
-def random_mask(seed, *shape):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) < 0.6
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(attention).failed == 0
 
 
 @settings(max_examples=50, deadline=None)
@@ -309,7 +295,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, error, m
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_the_kernels_of_a_gpu_agree_with_the_formula_even_in_rows_with_nothing_to_see(dtype):
     q, k, v = (normal(i, 2, 4, 64, 64, dtype=dtype).cuda().requires_grad_() for i in range(3))

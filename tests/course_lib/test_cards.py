@@ -12,11 +12,6 @@ from course_lib.deck import DECK
 NOW = datetime(2026, 3, 1, 21, tzinfo=UTC)
 
 
-@pytest.fixture(autouse=True)
-def empty_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
-
-
 def test_at_first_every_card_is_new_and_due_in_the_order_of_the_deck():
     assert cards.due(now=NOW) == list(DECK)
     assert {card.lesson for card in cards.due("12_attention", NOW)} == {"12_attention"}

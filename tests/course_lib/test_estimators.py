@@ -1,6 +1,5 @@
 """Estimators from samples against scikit-learn, scipy, and exact means over every sample that could have come."""
 
-import doctest
 import itertools
 import math
 
@@ -12,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import mutual_info_score
 
-from course_lib import estimators, information
+from course_lib import information
 from course_lib.estimators import (
     chao_shen_entropy,
     kl_from_samples,
@@ -43,10 +42,6 @@ def chao_shen_in_a_loop(counts):
             p = coverage * count / n
             h -= p * math.log(p) / (1 - (1 - p) ** n)
     return h
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(estimators).failed == 0
 
 
 @given(some_counts)

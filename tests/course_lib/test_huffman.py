@@ -1,6 +1,5 @@
 """Huffman's code is decodable, meets Shannon's bound, and no other code is shorter; lengths alone give a code."""
 
-import doctest
 import itertools
 import math
 from fractions import Fraction
@@ -10,7 +9,6 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_lib import huffman
 from course_lib.huffman import blocks, canonical_code, decode, encode, huffman_code, kraft_sum, mean_length
 
 weights = st.lists(st.integers(0, 50), min_size=2, max_size=8).filter(lambda w: sum(x > 0 for x in w) >= 2)
@@ -18,10 +16,6 @@ weights = st.lists(st.integers(0, 50), min_size=2, max_size=8).filter(lambda w: 
 
 def probabilities(counts: list[int]) -> dict[str, float]:
     return {chr(97 + i): count / sum(counts) for i, count in enumerate(counts)}
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(huffman).failed == 0
 
 
 @given(weights)

@@ -23,12 +23,9 @@ from course_lib.information import (
     softmax,
     surprisal,
 )
+from tests.random_inputs import generator
 
 FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def logits_of(*shape: int, scale: float = 3.0, seed: int = 0) -> torch.Tensor:

@@ -1,7 +1,5 @@
 """LoRA: the narrow products against the one wide matrix, what is trained and what is not. test_lora_peft.py: parity."""
 
-import doctest
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from course_lib import lora
 from course_lib.attention import MultiHeadAttention
 from course_lib.gpt import GPT, GPTConfig
 from course_lib.language_model import draw_windows, next_token_loss
@@ -23,10 +20,7 @@ from course_lib.lora import (
     save_adapters,
 )
 from course_lib.train import Trainer
-
-
-def normal(seed, *shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+from tests.random_inputs import normal
 
 
 def network(seed=0):
@@ -42,10 +36,6 @@ def with_adapters(seed=0, targets=("0", "2.1"), rank=2, alpha=5.0):
         if name.endswith((".a", ".b")):
             nn.init.normal_(parameter)
     return model
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(lora).failed == 0
 
 
 @settings(max_examples=50, deadline=None)
@@ -204,7 +194,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, error, m
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 def test_a_gpu_gives_what_the_cpu_gives_and_reads_the_same_file(tmp_path):
     model, x = with_adapters(), normal(1, 4, 6)
     expected = model(x)

@@ -1,7 +1,6 @@
 """Mixtures of experts against a loop over tokens, and against what capacity, balance and sparsity promise."""
 
 import copy
-import doctest
 import io
 import math
 
@@ -11,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from course_lib import moe as library
 from course_lib.moe import (
     Expert,
     MoE,
@@ -25,10 +23,7 @@ from course_lib.moe import (
     routings,
     within_capacity,
 )
-
-
-def normal(seed, *shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+from tests.random_inputs import normal
 
 
 def layer(seed=0, d_model=6, d_ff=10, n_experts=4, top_k=2, std=0.7, **options):
@@ -54,10 +49,6 @@ def token_by_token(moe, x, capacity=None):
                     taken[e] += 1
                     out[b, t] += probs[e] / total * moe.experts[e](x[b, t])
     return out
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(library).failed == 0
 
 
 @settings(max_examples=40, deadline=None)
@@ -303,7 +294,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, message)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 @pytest.mark.parametrize("factor", [None, 1.0])
 def test_a_gpu_gives_what_the_cpu_gives(factor):
     moe, x = layer(capacity_factor=factor), normal(0, 3, 40, 6)

@@ -1,6 +1,5 @@
 """The neural n-gram: against a plain loop over torch.nn modules and against a convolution, and as a language model."""
 
-import doctest
 import math
 
 import pytest
@@ -9,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from course_lib import neural_ngram
 from course_lib.decoding import Sampling, beam_search, generate
 from course_lib.language_model import count_parameters, draw_windows, nats_per_token, next_token_loss
 from course_lib.neural_ngram import NeuralNgram, parameter_count, tie_weights, windows
 from course_lib.ngrams import count_ngrams, kneser_ney
 from course_lib.train import Trainer
+from tests.language_models import WithoutCache
 
 KINDS = [{}, {"direct": True}, {"tied": True, "d_hidden": 6}, {"direct": True, "tied": True, "d_hidden": 6}]
 every_kind = pytest.mark.parametrize("options", KINDS)
@@ -27,15 +26,6 @@ def model(seed=0, n_context=3, **options):
 
 def some_ids(seed, *shape):
     return torch.randint(11, shape, generator=torch.Generator().manual_seed(seed))
-
-
-class Uncached(nn.Module):
-    def __init__(self, inner):
-        super().__init__()
-        self.inner, self.vocab_size, self.seq_len = inner, inner.vocab_size, inner.seq_len
-
-    def forward(self, ids):
-        return self.inner(ids)
 
 
 def by_loop(ours, ids):
@@ -55,10 +45,6 @@ def by_loop(ours, ids):
             if ours.direct is not None:
                 logits[b, t] += ours.direct.weight @ x
     return logits.detach()
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(neural_ngram).failed == 0
 
 
 @every_kind
@@ -178,7 +164,7 @@ def test_it_writes_the_same_with_and_without_its_cache_and_beams_are_reordered()
             for use_cache in (True, False)
         ]
         assert texts[0].shape == (2, 15) and torch.equal(*texts)
-    beams = [beam_search(language_model, prompt, 5, beams=3, n_best=3) for language_model in (ours, Uncached(ours))]
+    beams = [beam_search(language_model, prompt, 5, beams=3, n_best=3) for language_model in (ours, WithoutCache(ours))]
     for found, expected in zip(*beams):
         assert [beam.tokens for beam in found] == [beam.tokens for beam in expected]
 
@@ -223,7 +209,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, message)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 def test_on_a_gpu_the_logits_are_those_of_the_cpu():
     ours, ids = model(direct=True), some_ids(0, 2, 6)
     expected = ours(ids)

@@ -1,6 +1,5 @@
 """Positions against their formulas written out slowly, and against what each of them promises."""
 
-import doctest
 import math
 
 import pytest
@@ -8,7 +7,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib import positions
 from course_lib.attention import causal_mask, scaled_dot_product_attention
 from course_lib.positions import (
     LearnedPositions,
@@ -21,14 +19,7 @@ from course_lib.positions import (
     shift_matrix,
     sinusoidal,
 )
-
-
-def normal(seed, *shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(positions).failed == 0
+from tests.random_inputs import normal
 
 
 @settings(max_examples=30, deadline=None)
@@ -221,7 +212,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, message)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 def test_tables_and_rotations_of_a_gpu_are_those_of_the_cpu():
     x = normal(0, 2, 4, 16, 32)
     torch.testing.assert_close(rope(x.cuda(), torch.arange(16)).cpu(), rope(x, torch.arange(16)), atol=1e-5, rtol=1e-5)

@@ -8,12 +8,9 @@ import torch
 
 from course_lib.moe import MoE, load_balancing_loss, route_top_k
 from course_lib.positions import RelativePositionBias, alibi_bias, relative_buckets, rope
+from tests.random_inputs import normal
 
 transformers = pytest.importorskip("transformers")
-
-
-def normal(seed, *shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
 
 
 @pytest.mark.parametrize("theta", [10000.0, 500000.0])

@@ -1,6 +1,5 @@
 """Penalties and dropout against torch's, early stopping against the Trainer's, noise in texts against its promises."""
 
-import doctest
 import math
 
 import pytest
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from torch import nn
 
-from course_lib import regularization
 from course_lib.regularization import (
     EarlyStopping,
     augment_tokens,
@@ -21,16 +19,9 @@ from course_lib.regularization import (
     l2_penalty,
 )
 from course_lib.train import Trainer
+from tests.random_inputs import generator
 
 FALSE_ALARM = 1e-9  # of each statistical test; the draws are seeded anyway
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(regularization).failed == 0
 
 
 # ---- penalties --------------------------------------------------------------------------------------------
@@ -231,7 +222,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, message)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 def test_noise_stays_on_the_device_of_what_it_disturbs():
     assert dropout(torch.ones(9, device="cuda"), 0.5).is_cuda
     ids = torch.arange(9)

@@ -7,12 +7,7 @@ import torch
 
 from course_lib import scoreboard
 from course_lib.data import corpora
-from course_lib.scoreboard import board, texts
-
-
-@pytest.fixture(autouse=True)
-def empty_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
+from course_lib.scoreboard import results, show, texts
 
 
 def test_a_result_is_kept_and_replaced_by_a_later_one_of_the_same_model():
@@ -65,7 +60,7 @@ def test_an_unknown_text_is_refused(corpus):
 def test_the_true_model_is_within_its_luck_on_the_held_out_tokens():
     language, tokens = scoreboard.language(), scoreboard.held_out().tolist()
     nats = -language.log_prob(tokens) / len(tokens)
-    assert abs(nats - language.entropy_rate) < board._LUCK / 4
+    assert abs(nats - language.entropy_rate) < results._LUCK / 4
     scoreboard.record("the language itself", nats, 0, 0, "00_start_here")
 
 
@@ -111,5 +106,5 @@ def test_the_board_shows_a_figure_and_a_table(capsys):
     printed = capsys.readouterr().out
     assert "The best so far is RNN & co with 2.500" in printed
     assert "12,345" in printed
-    table = board._Table(scoreboard.rows(), 1.75)._repr_html_()
+    table = show._Table(scoreboard.rows(), 1.75)._repr_html_()
     assert "RNN &amp; co" in table and "+0.750" in table

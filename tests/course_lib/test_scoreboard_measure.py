@@ -103,8 +103,10 @@ def test_nothing_is_said_where_all_is_as_theory_has_it():
 def test_the_command_writes_the_page(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(page, "measure", lambda corpus, *_: iter([Result("uniform", 5.852, 0, None, 0, 0.0)]))
     assert page.main(["--corpus", "mouse", "--threads", "1", "--to", str(tmp_path / "docs" / "board.md")]) == 0
-    assert "5.852" in (tmp_path / "docs" / "board.md").read_text()
-    assert "5.852" in capsys.readouterr().out
+    written, told = (tmp_path / "docs" / "board.md").read_text(), capsys.readouterr()
+    assert "| uniform | 5.852 |" in written and "5.852" in told.err and told.out == ""
+    assert page.main(["--corpus", "mouse", "--threads", "1"]) == 0
+    assert capsys.readouterr().out == written, "without a file the page goes to standard output"
     with pytest.raises(SystemExit, match="2"):
         page.main(["--budget", "0"])
 

@@ -1,6 +1,5 @@
 """Encoder–decoders against torch's cells in a plain loop, beam search against enumeration, and a task to be learned."""
 
-import doctest
 import functools
 import itertools
 import math
@@ -12,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from course_lib import seq2seq
 from course_lib.data.tasks import Dates
 from course_lib.decoding import Sampling, beam_search, generate
 from course_lib.seq2seq import (
@@ -27,14 +25,12 @@ from course_lib.seq2seq import (
 )
 from course_lib.train import Trainer
 from course_lib.transformer import Transformer, TransformerConfig, translate
+from tests.language_models import every_continuation
+from tests.random_inputs import normal, random_mask
 
 SOURCE = torch.tensor([[4, 6, 3, 5, 8], [7, 3, 0, 0, 0], [8, 8, 4, 0, 0]])
 TARGET = torch.tensor([[1, 5, 3, 4, 2], [1, 6, 2, 0, 0], [1, 3, 3, 2, 0]])
 VARIANTS = list(itertools.product(["gru", "lstm"], [True, False]))
-
-
-def normal(seed, *shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
 
 
 def small(cell="gru", attention=True, seed=0, spread=1.0, **options):
@@ -47,16 +43,12 @@ def small(cell="gru", attention=True, seed=0, spread=1.0, **options):
     return model.eval()
 
 
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(seq2seq).failed == 0
-
-
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 999), st.integers(1, 4), st.integers(1, 5))
 def test_additive_attention_is_bahdanaus_formula_one_score_at_a_time(seed, batch, length):
     query, memory, v = normal(seed, batch, 3), normal(seed + 1, batch, length, 4), normal(seed + 2, 5)
     w_q, w_k = normal(seed + 3, 3, 5), normal(seed + 4, 4, 5)
-    mask = torch.rand(batch, length, generator=torch.Generator().manual_seed(seed)) < 0.6
+    mask = random_mask(seed, batch, length)
     context, weights = additive_attention(query, memory, w_q, w_k, v, mask)
     for row in range(batch):
         real = mask[row].nonzero().flatten().tolist()
@@ -231,14 +223,6 @@ def log_prob(model, source, tokens):
     return sum(log_probs[t, token].item() for t, token in enumerate(tokens))
 
 
-def every_target(vocab_size, length, eos_id):
-    """All targets that end with eos_id (and have it nowhere else) or have this length."""
-    for n in range(1, length + 1):
-        for tokens in itertools.product(range(vocab_size), repeat=n):
-            if eos_id not in tokens[:-1] and (n == length or tokens[-1] == eos_id):
-                yield list(tokens)
-
-
 @pytest.mark.parametrize("cell, attention", VARIANTS)
 @pytest.mark.parametrize("length_penalty", [0.0, 1.0])
 def test_with_beams_for_every_beginning_beam_search_finds_the_best_of_all_targets(cell, attention, length_penalty):
@@ -250,7 +234,7 @@ def test_with_beams_for_every_beginning_beam_search_finds_the_best_of_all_target
     for source, hypotheses in zip(SOURCE, found):
         scores = {
             tuple(tokens): log_prob(model, source, tokens) / len(tokens) ** length_penalty
-            for tokens in every_target(4, 3, 2)
+            for tokens in every_continuation(4, 3, 2)
         }
         best = sorted(scores, key=scores.get, reverse=True)[:3]
         assert [tuple(h.tokens) for h in hypotheses] == best
@@ -296,7 +280,7 @@ def test_a_transformer_with_its_source_given_is_decoded_by_the_same_functions():
     assert greedy_decode(model, SOURCE, 5).equal(translate(model, SOURCE, 5)) and model.training
     (best,) = beam_search(ConditionalLM(model, SOURCE[:1]), torch.tensor([[1]]), 3, beams=49, eos_id=2)
     model.eval()
-    assert best[0].tokens == max(every_target(7, 3, 2), key=lambda tokens: log_prob(model, SOURCE[0], tokens))
+    assert best[0].tokens == max(every_continuation(7, 3, 2), key=lambda tokens: log_prob(model, SOURCE[0], tokens))
 
 
 def test_targets_can_be_sampled_and_follow_the_models_own_distribution():
@@ -359,7 +343,6 @@ def attend(**changed):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 @pytest.mark.parametrize("cell, attention", VARIANTS)
 def test_a_gpu_gives_what_the_cpu_gives(cell, attention):
     model = small(cell, attention, spread=0.5)

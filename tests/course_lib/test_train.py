@@ -204,7 +204,6 @@ def test_settings_that_make_no_sense_are_refused(settings, message):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("options", [{}, {"precision": "bfloat16"}, {"precision": "float16"}, {"compile": True}])
 def test_on_cuda_the_loss_falls_as_it_does_on_the_cpu(options):
     def on_device(model, batch):

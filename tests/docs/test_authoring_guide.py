@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from autograder.claims import read_claims, unmet
-from autograder.grade import Limits
-from autograder.lesson import INERT, KINDS, OPTIONS, read_lesson
-from autograder.reference import Reference
-from autograder.verify import HINTS, MIN_MISTAKES, verify
-from course_lib.checks.exercise import Exercise
+from autograder.authoring.claims import read_claims, unmet
+from autograder.authoring.lesson import INERT, KINDS, OPTIONS, read_lesson
+from autograder.authoring.reference import Reference
+from autograder.authoring.verify import HINTS, MIN_MISTAKES, verify
+from autograder.grading.grade import Limits
+from course_lib.judging.exercise import Exercise
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "authoring.md").read_text(encoding="utf-8")
 WORDS = {2: "two", 3: "three"}

@@ -1,4 +1,7 @@
-"""The student notebooks: what solutions/ builds to, valid for nbgrader, running from top to bottom in any state, true."""
+"""The student notebooks: what solutions/ builds to, valid for nbgrader, right with the references, and true.
+
+`tests/learner` runs them as students get them.
+"""
 
 import os
 import re
@@ -10,10 +13,12 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 from nbgrader.nbgraderformat import MetadataValidator
 
-from autograder.build import build
-from autograder.claims import findings_of, measuring_cell
-from autograder.lesson import find_lessons, read_lesson
-from autograder.verify import verify
+from autograder.authoring.build import build
+from autograder.authoring.built import same
+from autograder.authoring.claims import findings_of, measuring_cell
+from autograder.authoring.lesson import find_lessons, read_lesson
+from autograder.authoring.verify import verify
+from course_lib.course_folder import CourseFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = find_lessons(ROOT / "solutions")
@@ -23,8 +28,8 @@ every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.st
 
 @every_lesson
 def test_the_committed_notebook_is_what_the_solution_builds_to(path: Path):
-    for file, text in build(path, ROOT / "notebooks").items():
-        assert file.read_text(encoding="utf-8") == text, f"run `autograder build {path.stem}`"
+    for file, text in build(path, CourseFolder(ROOT)).items():
+        assert same(file, text), f"run `autograder build {path.stem}`"
 
 
 def test_there_is_no_notebook_without_a_solution():
@@ -65,18 +70,17 @@ def test_links_to_other_lessons_lead_somewhere(path: Path):
     assert [name for name in linked if not (ROOT / "notebooks" / name).is_file()] == []
 
 
-def _run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_references: bool):
+def _run_with_references(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COURSE_HOME", str(tmp_path))
     monkeypatch.setenv("COURSE_BUDGET", "full" if FULL else "short")
     monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
     notebook = nbformat.read(ROOT / "notebooks" / f"{path.stem}.ipynb", as_version=4)
-    if with_references:
-        lesson = read_lesson(path)
-        for cell in notebook.cells:
-            if cell.metadata.get("course", {}).get("role") == "exercise":
-                name = cell.metadata["course"]["exercise"].split(".", 1)[1]
-                cell.source = lesson.exercises[name].reference
-        notebook.cells.append(new_code_cell(measuring_cell(lesson.claims, compare=FULL)))
+    lesson = read_lesson(path)
+    for cell in notebook.cells:
+        if cell.metadata.get("course", {}).get("role") == "exercise":
+            name = cell.metadata["course"]["exercise"].split(".", 1)[1]
+            cell.source = lesson.exercises[name].reference
+    notebook.cells.append(new_code_cell(measuring_cell(lesson.claims, compare=FULL)))
     client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT / "notebooks")}})
     client.execute()  # raises at the first cell that fails
     return notebook
@@ -95,15 +99,8 @@ def _verdicts(notebook) -> dict[str, str]:
 
 @pytest.mark.slow
 @every_lesson
-def test_it_runs_from_top_to_bottom_untouched_and_says_not_started(path: Path, tmp_path: Path, monkeypatch):
-    shown = _verdicts(_run(path, tmp_path, monkeypatch, with_references=False))
-    assert shown and set(shown.values()) == {"not started"}
-
-
-@pytest.mark.slow
-@every_lesson
 def test_with_the_reference_every_check_passes_and_every_claim_in_the_prose_holds(path: Path, tmp_path, monkeypatch):
-    notebook = _run(path, tmp_path, monkeypatch, with_references=True)
+    notebook = _run_with_references(path, tmp_path, monkeypatch)
     shown = _verdicts(notebook)
     assert shown and set(shown.values()) == {"passed"}
     assert findings_of(notebook.cells[-1]) == []  # on the short budget: every expression can be evaluated

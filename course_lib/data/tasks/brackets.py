@@ -33,7 +33,8 @@ class Brackets(Task):
 
     def pair(self, rng: random.Random) -> tuple[str, str]:
         """Return the beginning of a correct text and the brackets that it still lacks, the next one first."""
-        text, missing = "", []
+        text = ""
+        missing: list[str] = []
         for _ in range(rng.randint(1, self.longest)):
             # opens as often as it closes, where it has the choice
             if not missing or (len(missing) < self.depth and rng.random() < 0.5):

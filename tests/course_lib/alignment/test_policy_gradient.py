@@ -1,6 +1,5 @@
 """Policy gradients against exact enumeration: with few actions every expectation is a finite sum."""
 
-import doctest
 import itertools
 
 import pytest
@@ -13,16 +12,12 @@ from course_lib.alignment import (
     kl_estimate,
     kl_penalised_reward,
     leave_one_out,
-    policy_gradient,
     ppo_clip_loss,
     reinforce_loss,
 )
+from tests.random_inputs import normal64
 
 REWARDS = torch.tensor([1.0, -2.0, 0.5, 3.0], dtype=torch.float64)
-
-
-def normal(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def policy_logits():
@@ -45,10 +40,6 @@ def expected_gradient(loss_of_samples, n_samples):
         total = total + chance * loss_of_samples(log_probs[actions], REWARDS[actions])
     total.backward()
     return logits.grad
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(policy_gradient).failed == 0
 
 
 @pytest.mark.parametrize("baseline", [0.0, 1.7])
@@ -79,14 +70,14 @@ def test_the_expected_reward_as_a_baseline_lowers_the_variance():
 
 
 def test_rewards_and_baselines_carry_no_gradient():
-    log_probs, rewards, baseline = (normal(i, 3).requires_grad_() for i in range(3))
+    log_probs, rewards, baseline = (normal64(i, 3).requires_grad_() for i in range(3))
     reinforce_loss(log_probs, rewards, baseline).backward()
     assert rewards.grad is None and baseline.grad is None
     torch.testing.assert_close(log_probs.grad, -(rewards - baseline).detach() / 3)
 
 
 def test_k1_and_k3_average_to_the_kl_divergence_and_k2_does_not():
-    log_probs, reference = normal(0, 6).log_softmax(-1), normal(1, 6).log_softmax(-1)
+    log_probs, reference = normal64(0, 6).log_softmax(-1), normal64(1, 6).log_softmax(-1)
     probs = log_probs.exp()
     exact = torch.distributions.kl_divergence(
         torch.distributions.Categorical(logits=log_probs), torch.distributions.Categorical(logits=reference)
@@ -98,8 +89,8 @@ def test_k1_and_k3_average_to_the_kl_divergence_and_k2_does_not():
 
 
 def test_near_the_reference_k3_varies_less_than_k1_and_k2_is_nearly_unbiased():
-    log_probs = normal(0, 6).log_softmax(-1)
-    reference = (log_probs + 0.1 * normal(1, 6)).log_softmax(-1)
+    log_probs = normal64(0, 6).log_softmax(-1)
+    reference = (log_probs + 0.1 * normal64(1, 6)).log_softmax(-1)
     probs, estimates = log_probs.exp(), {k: kl_estimate(log_probs, reference, k) for k in ("k1", "k2", "k3")}
     exact = (probs * estimates["k1"]).sum()
     deviation = {k: (probs * (x - exact).square()).sum().sqrt() for k, x in estimates.items()}
@@ -108,10 +99,10 @@ def test_near_the_reference_k3_varies_less_than_k1_and_k2_is_nearly_unbiased():
 
 
 def test_of_the_sampled_estimates_only_k2_has_the_gradient_of_the_divergence():
-    reference = normal(1, 6).log_softmax(-1)
+    reference = normal64(1, 6).log_softmax(-1)
 
     def gradient(compute):
-        logits = normal(0, 6).requires_grad_()
+        logits = normal64(0, 6).requires_grad_()
         log_probs = logits.log_softmax(-1)
         compute(log_probs).backward()
         return logits.grad
@@ -147,8 +138,8 @@ def test_every_token_pays_for_its_divergence_and_the_last_gets_the_reward():
 
 @pytest.mark.parametrize("estimator", ["k1", "k2", "k3"])
 def test_the_penalties_of_a_reply_add_up(estimator):
-    log_probs, reference, reward = normal(0, 4, 6), normal(1, 4, 6), normal(2, 4)
-    reply = normal(3, 4, 6) > 0
+    log_probs, reference, reward = normal64(0, 4, 6), normal64(1, 4, 6), normal64(2, 4)
+    reply = normal64(3, 4, 6) > 0
     reply[:, 2] = True
     rewards = kl_penalised_reward(reward, log_probs.requires_grad_(), reference, reply, 0.3, estimator)
     divergence = kl_estimate(log_probs, reference, estimator).detach().where(reply, 0).sum(-1)
@@ -158,7 +149,7 @@ def test_the_penalties_of_a_reply_add_up(estimator):
 
 def test_the_penalised_reward_is_largest_for_the_closed_form_policy():
     """E[r] − β KL, by enumeration of all actions, climbed by REINFORCE's expected gradient."""
-    beta, reference = 2.0, normal(1, 4).log_softmax(-1)
+    beta, reference = 2.0, normal64(1, 4).log_softmax(-1)
     logits = torch.zeros(4, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.SGD([logits], lr=0.5)
     everything = torch.ones(4, 1, dtype=torch.bool)
@@ -174,7 +165,7 @@ def test_the_penalised_reward_is_largest_for_the_closed_form_policy():
 
 
 def test_advantages_are_the_discounted_sum_of_errors_written_out():
-    rewards, values, gamma, lam = normal(0, 3, 5), normal(1, 3, 5), 0.9, 0.8
+    rewards, values, gamma, lam = normal64(0, 3, 5), normal64(1, 3, 5), 0.9, 0.8
     following = torch.cat([values[:, 1:], torch.zeros(3, 1)], dim=1)
     errors = rewards + gamma * following - values
     expected = torch.zeros_like(errors)
@@ -188,9 +179,9 @@ def test_advantages_are_the_discounted_sum_of_errors_written_out():
 
 
 def test_padding_at_either_side_does_not_change_an_advantage():
-    rewards, values = normal(0, 1, 4), normal(1, 1, 4)
+    rewards, values = normal64(0, 1, 4), normal64(1, 1, 4)
     reply = torch.tensor([[False, True, True, True, True, False, False]])
-    padded_rewards, padded_values = normal(2, 1, 7), normal(3, 1, 7)
+    padded_rewards, padded_values = normal64(2, 1, 7), normal64(3, 1, 7)
     padded_rewards[reply], padded_values[reply] = rewards[0], values[0]
     advantages = gae(padded_rewards, padded_values, reply, gamma=0.9)
     torch.testing.assert_close(advantages[:, 1:5], gae(rewards, values, gamma=0.9))
@@ -198,7 +189,7 @@ def test_padding_at_either_side_does_not_change_an_advantage():
 
 
 def test_a_critic_that_knows_the_future_leaves_no_advantage():
-    rewards = normal(0, 2, 6)
+    rewards = normal64(0, 2, 6)
     values = rewards.flip(-1).cumsum(-1).flip(-1)
     torch.testing.assert_close(gae(rewards, values), torch.zeros_like(values), atol=1e-12, rtol=0)
 
@@ -222,15 +213,15 @@ def test_clipping_ends_the_push_in_the_right_direction_only(ratio, advantage, lo
 
 
 def test_before_the_first_step_ppos_gradient_is_that_of_reinforce():
-    log_probs, advantages, reply = normal(0, 3, 4).requires_grad_(), normal(1, 3, 4), normal(2, 3, 4) > -0.5
+    log_probs, advantages, reply = normal64(0, 3, 4).requires_grad_(), normal64(1, 3, 4), normal64(2, 3, 4) > -0.5
     (of_ppo,) = torch.autograd.grad(ppo_clip_loss(log_probs, log_probs, advantages, reply), log_probs)
     (of_reinforce,) = torch.autograd.grad(reinforce_loss(log_probs[reply], advantages[reply]), log_probs)
     torch.testing.assert_close(of_ppo, of_reinforce)
 
 
 def test_ppos_gradient_agrees_with_finite_differences():
-    old, advantages = normal(0, 8), normal(1, 8)
-    moved = (old + 0.4 * normal(2, 8)).requires_grad_()
+    old, advantages = normal64(0, 8), normal64(1, 8)
+    moved = (old + 0.4 * normal64(2, 8)).requires_grad_()
     assert torch.autograd.gradcheck(lambda log_probs: ppo_clip_loss(log_probs, old, advantages), (moved,))
 
 

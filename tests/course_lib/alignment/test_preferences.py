@@ -1,7 +1,6 @@
 """DPO against the closed form that it was derived from, against its own gradient's formula, and on a small GPT."""
 
 import copy
-import doctest
 import itertools
 import math
 
@@ -13,25 +12,17 @@ from course_lib.alignment import (
     implicit_reward,
     join_replies,
     kl_optimal_policy,
-    preferences,
     sequence_log_probs,
 )
 from course_lib.gpt import GPT, GPTConfig
+from tests.random_inputs import normal64
 
 BETA = 0.4
 REWARDS = torch.tensor([1.0, -0.5, 0.3, 2.0], dtype=torch.float64)
 
 
-def normal(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(preferences).failed == 0
-
-
 def test_the_optimum_of_dpo_on_all_comparisons_is_the_closed_form_policy():
-    reference = normal(0, 4).log_softmax(-1)
+    reference = normal64(0, 4).log_softmax(-1)
     logits = torch.zeros(4, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([logits], max_iter=300, tolerance_grad=1e-13, tolerance_change=1e-16)
 
@@ -50,7 +41,7 @@ def test_the_optimum_of_dpo_on_all_comparisons_is_the_closed_form_policy():
 
 
 def test_the_closed_form_is_the_best_of_all_policies_and_its_implicit_reward_is_the_reward():
-    reference = normal(0, 4).log_softmax(-1)
+    reference = normal64(0, 4).log_softmax(-1)
 
     def objective(log_probs):
         return (log_probs.exp() * (REWARDS - BETA * (log_probs - reference))).sum()
@@ -58,20 +49,20 @@ def test_the_closed_form_is_the_best_of_all_policies_and_its_implicit_reward_is_
     best = kl_optimal_policy(reference, REWARDS, BETA)
     torch.testing.assert_close(best.exp().sum(), torch.tensor(1.0, dtype=torch.float64))
     for seed in range(20):
-        assert objective((best + 0.1 * normal(seed, 4)).log_softmax(-1)) < objective(best)
+        assert objective((best + 0.1 * normal64(seed, 4)).log_softmax(-1)) < objective(best)
     implicit = implicit_reward(best, reference, BETA)
     torch.testing.assert_close(implicit - implicit[0], REWARDS - REWARDS[0])
 
 
 def test_a_loose_leash_follows_the_reward_and_a_tight_one_the_reference():
-    reference = normal(0, 4).log_softmax(-1)
+    reference = normal64(0, 4).log_softmax(-1)
     assert kl_optimal_policy(reference, REWARDS, 1e-3).exp()[3] > 0.999
     torch.testing.assert_close(kl_optimal_policy(reference, REWARDS, 1e6), reference, atol=1e-5, rtol=0)
 
 
 def test_the_gradient_is_weighted_by_how_wrong_the_implicit_rewards_are():
-    chosen, rejected = normal(0, 5).requires_grad_(), normal(1, 5).requires_grad_()
-    ref_chosen, ref_rejected = normal(2, 5), normal(3, 5)
+    chosen, rejected = normal64(0, 5).requires_grad_(), normal64(1, 5).requires_grad_()
+    ref_chosen, ref_rejected = normal64(2, 5), normal64(3, 5)
     dpo_loss(chosen, rejected, ref_chosen, ref_rejected, BETA).backward()
     margin = BETA * ((chosen - ref_chosen) - (rejected - ref_rejected)).detach()
     expected = -BETA * torch.sigmoid(-margin) / 5  # the gradient below eq. 7 of the paper
@@ -80,7 +71,7 @@ def test_the_gradient_is_weighted_by_how_wrong_the_implicit_rewards_are():
 
 
 def test_it_starts_at_ln_2_and_the_reference_gets_no_gradient():
-    chosen, rejected = normal(0, 3).requires_grad_(), normal(1, 3).requires_grad_()
+    chosen, rejected = normal64(0, 3).requires_grad_(), normal64(1, 3).requires_grad_()
     ref_chosen, ref_rejected = chosen.detach().clone().requires_grad_(), rejected.detach().clone().requires_grad_()
     loss = dpo_loss(chosen, rejected, ref_chosen, ref_rejected)
     loss.backward()

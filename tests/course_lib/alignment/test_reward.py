@@ -1,13 +1,12 @@
 """The Bradley–Terry loss against its formula and a fit with a known answer; the reward model against plain slices."""
 
-import doctest
 import math
 
 import pytest
 import torch
 from torch import nn
 
-from course_lib.alignment import RewardModel, bradley_terry_loss, reward
+from course_lib.alignment import RewardModel, bradley_terry_loss
 from course_lib.gpt import GPT, GPTConfig
 
 
@@ -18,10 +17,6 @@ def small_gpt(**options):
 
 def random_ids(*shape, seed=1):
     return torch.randint(9, shape, generator=torch.Generator().manual_seed(seed))
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(reward).failed == 0
 
 
 def test_the_loss_is_minus_the_log_of_the_winners_probability():

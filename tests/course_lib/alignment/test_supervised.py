@@ -1,14 +1,12 @@
 """Losses on replies against a loop over tokens, torch's own loss, and what may and may not change them."""
 
-import doctest
-
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_lib.alignment import join_replies, sequence_log_probs, sft_loss, supervised, token_log_probs
+from course_lib.alignment import join_replies, sequence_log_probs, sft_loss, token_log_probs
 from course_lib.gpt import GPT, GPTConfig
 from course_lib.language_model import next_token_loss
 
@@ -19,10 +17,6 @@ batches = st.lists(st.tuples(rows, rows), min_size=1, max_size=4)
 def small_gpt():
     generator = torch.Generator().manual_seed(0)
     return GPT(GPTConfig(vocab_size=7, seq_len=12, d_model=8, n_heads=2, n_layers=2), generator=generator)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(supervised).failed == 0
 
 
 @given(batches)

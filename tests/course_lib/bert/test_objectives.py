@@ -1,7 +1,6 @@
 """What BERT, T5 and ELECTRA are asked: counts against their probabilities, and every corruption undone again."""
 
 import collections
-import doctest
 import itertools
 import math
 
@@ -15,25 +14,17 @@ from course_lib.bert import (
     IGNORED,
     mask_tokens,
     mlm_loss,
-    objectives,
     random_spans,
     replaced_token_detection,
     replaced_token_loss,
     span_corruption,
 )
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.random_inputs import generator
 
 
 def within(count, n, p):
     """Whether a binomial count lies within six standard deviations: wrong once in five hundred million."""
     return abs(count - n * p) < 6 * math.sqrt(n * p * (1 - p)) + 1e-9
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(objectives).failed == 0
 
 
 @pytest.mark.parametrize("p", [0.15, 0.5])
@@ -191,7 +182,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, error, m
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 def test_on_a_gpu_a_generator_of_the_cpu_chooses_the_same():
     ids = torch.randint(3, 30, (4, 50), generator=generator())
     inputs, labels = mask_tokens(ids, 30, 2, generator=generator(5))

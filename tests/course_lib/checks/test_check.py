@@ -1,6 +1,7 @@
 """`check`, `show_answer` and `yours` as a learner meets them in a notebook."""
 
 import json
+import shutil
 import sys
 
 import pytest
@@ -8,9 +9,10 @@ import torch
 
 from course_lib.checks import check, progress, show_answer, yours
 from course_lib.checks.check import CheckFailed
-from course_lib.checks.exercise import read_public
 from course_lib.checks.public import lessons
-from course_lib.checks.render import AnswerView, show_value
+from course_lib.checks.render import AnswerView
+from course_lib.judging.exercise import read_public
+from course_lib.judging.showing import show_value
 
 RIGHT = "import torch\ndef entropy(p):\n    return -torch.where(p > 0, p * p.log(), 0).sum(-1)"
 BITS = "def entropy(p):\n    return -(p * p.log2()).nansum(-1)"
@@ -39,7 +41,7 @@ class Notebook:
 @pytest.fixture
 def notebook(built, monkeypatch):
     shown = []
-    monkeypatch.setenv("COURSE_NOTEBOOKS", str(built))
+    monkeypatch.setenv("COURSE", str(built.parent))
     monkeypatch.setattr(sys.modules["course_lib.checks.check"], "put", shown.append)
     return Notebook(shown)
 
@@ -47,11 +49,8 @@ def notebook(built, monkeypatch):
 @pytest.fixture
 def in_class(notebook, monkeypatch, tmp_path, built):
     """The same notebook in a copy of the course that comes without answers."""
-    (tmp_path / "cases").mkdir()
-    case_file = built / "cases" / "90_sample.json"
-    (tmp_path / "cases" / case_file.name).write_bytes(case_file.read_bytes())
-    monkeypatch.setenv("COURSE_NOTEBOOKS", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
+    shutil.copytree(built / "cases", tmp_path / "notebooks" / "cases")
+    monkeypatch.setenv("COURSE", str(tmp_path))
     return notebook
 
 
@@ -259,19 +258,19 @@ def test_a_solution_is_escaped_where_it_is_shown(sample):
     assert "<script>" not in page and "&lt;script&gt;" in page
 
 
-def test_yours_is_your_own_function_once_it_passes(notebook, capsys):
+def test_yours_is_your_own_function_once_it_passes(notebook):
     notebook.run(RIGHT)
-    notebook.run('mine = yours("sample.entropy", "tested")')
+    said = notebook.run('mine = yours("sample.entropy", "tested")')
     assert notebook.names["mine"] is notebook.names["entropy"]
-    assert capsys.readouterr().out == "Using your own entropy.\n"
+    assert repr(said) == "Using your own entropy."
 
 
 @pytest.mark.parametrize("source", ["", BITS, "def entropy(p):\n    raise SystemExit"])
-def test_yours_falls_back_to_the_tested_one_and_says_so(notebook, capsys, source):
+def test_yours_falls_back_to_the_tested_one_and_says_so(notebook, source):
     notebook.run(source)
-    notebook.run('mine = yours("sample.entropy", "tested")')
+    said = notebook.run('mine = yours("sample.entropy", "tested")')
     assert notebook.names["mine"] == "tested"
-    assert capsys.readouterr().out == "Using the course's entropy until yours passes its check.\n"
+    assert repr(said) == "Using the course's entropy until yours passes its check."
 
 
 def test_what_once_passed_stays_passed_and_every_try_counts(notebook):
@@ -289,9 +288,31 @@ def test_a_wrong_name_is_answered_with_the_right_ones(notebook, id, sentence):
         notebook.run(f"check({id!r})")
 
 
-def test_a_missing_case_file_is_answered_with_where_it_must_lie(notebook):
-    with pytest.raises(FileNotFoundError, match="beside the notebook"):
+def test_a_missing_case_file_is_answered_with_where_it_was_looked_for_and_what_to_do(notebook, built):
+    with pytest.raises(FileNotFoundError) as problem:
         notebook.run('check("marzipan.entropy")')
+    assert str(built / "cases") in str(problem.value)
+    assert "Open the notebook from the folder `work`" in str(problem.value) and "COURSE" in str(problem.value)
+
+
+def test_cases_and_answers_are_found_from_a_learners_own_folder(notebook, built, tmp_path, monkeypatch):
+    shutil.copytree(built.parent, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "work" / "before").mkdir(parents=True)
+    monkeypatch.delenv("COURSE")
+    for folder in ("work", "work/before", "notebooks", "."):
+        monkeypatch.chdir(tmp_path / folder)
+        assert repr(notebook.check("which_log", 'which_log = "b"')) == "✓ sample.which_log – right (1 point)"
+
+
+def test_cases_beside_the_notebook_come_before_those_of_the_course(notebook, built, tmp_path, monkeypatch):
+    """nbgrader gives a lesson out as a folder with the notebook and its cases in it."""
+    (tmp_path / "cases").mkdir()
+    text = (built / "cases" / "90_sample.json").read_text(encoding="utf-8")
+    (tmp_path / "cases" / "91_sample.json").write_text(text.replace("90_sample", "91_sample"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert list(lessons()) == ["91_sample"]
+    monkeypatch.setenv("COURSE", str(tmp_path / "nowhere"))
+    assert repr(notebook.check("entropy", RIGHT)).startswith("✓ sample.entropy")
 
 
 def test_a_damaged_case_file_is_named(tmp_path):
@@ -309,7 +330,7 @@ def test_a_damaged_case_file_is_named(tmp_path):
             read_public(path)
 
 
-def test_the_lessons_beside_the_notebook_are_listed(notebook):
+def test_the_lessons_of_the_course_are_listed(notebook):
     assert {name: lesson.title for name, lesson in lessons().items()} == {"90_sample": "Does the engine work?"}
 
 

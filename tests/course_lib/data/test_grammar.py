@@ -8,10 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.data.grammar import Grammar
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+from tests.random_inputs import generator
 
 
 def repeat(p: float) -> Grammar:

@@ -11,15 +11,12 @@ import pytest
 import torch
 
 from course_lib.data.mouse_and_cheese import MouseAndCheese
+from tests.random_inputs import generator
 
 
 @pytest.fixture(scope="module")
 def language() -> MouseAndCheese:
     return MouseAndCheese()
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def parses(language: MouseAndCheese, words: list[str]) -> tuple[int, float]:

@@ -1,6 +1,5 @@
 """The recall task asks for what stood where it says, and chance is what it says."""
 
-import doctest
 import math
 
 import pytest
@@ -9,18 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from course_lib.data import recall
 from course_lib.data.recall import Recall
 from course_lib.recurrent import RecurrentLM
 from course_lib.train import Trainer
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(recall).failed == 0
+from tests.random_inputs import generator
 
 
 @settings(max_examples=50, deadline=None)

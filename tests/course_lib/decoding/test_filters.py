@@ -1,6 +1,5 @@
 """Filters against brute-force definitions in plain Python. test_transformers.py compares with Hugging Face's."""
 
-import doctest
 import math
 
 import pytest
@@ -10,13 +9,13 @@ from hypothesis import strategies as st
 
 from course_lib.decoding import (
     apply_temperature,
-    filters,
     min_p_filter,
     repetition_penalty,
     top_k_filter,
     top_p_filter,
     typical_filter,
 )
+from tests.random_inputs import normal
 
 logit = st.sampled_from([-math.inf, -3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 5.0])  # few values: ties are common
 rows = st.lists(logit, min_size=1, max_size=8).filter(lambda row: max(row) > -math.inf)
@@ -31,10 +30,6 @@ FILTERS = {
 }
 
 
-def normal(seed, *shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
-
-
 def probabilities(row):
     weights = [math.exp(x - max(row)) for x in row]
     return [w / sum(weights) for w in weights]
@@ -42,10 +37,6 @@ def probabilities(row):
 
 def kept(logits):
     return [i for i, x in enumerate(logits.tolist()) if x > -math.inf]
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(filters).failed == 0
 
 
 @pytest.mark.parametrize("name", FILTERS)
@@ -195,7 +186,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, message)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 @pytest.mark.parametrize("name", FILTERS)
 def test_a_gpu_filters_as_the_cpu_does(name):
     logits = normal(5, 4, 1000)

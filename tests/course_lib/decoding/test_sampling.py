@@ -4,7 +4,6 @@ A chi-square test with a false-alarm rate of 1e-6 would fail a correct sampler f
 fail at all is tested too.
 """
 
-import doctest
 import math
 
 import pytest
@@ -13,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from course_lib.decoding import Sampling, draw_token, sampling
+from course_lib.decoding import Sampling, draw_token
+from tests.random_inputs import generator, normal
 
 SETTINGS = [
     Sampling(),
@@ -31,14 +31,6 @@ SETTINGS = [
 ]
 
 
-def generator(seed):
-    return torch.Generator().manual_seed(seed)
-
-
-def normal(seed, *shape):
-    return torch.randn(*shape, generator=generator(seed))
-
-
 def departs(draws, probs):
     """Say whether the draws (N,) depart from probs (V,) by a chi-square test; false alarms: one in a million."""
     counts = torch.bincount(draws, minlength=len(probs)).double()
@@ -48,10 +40,6 @@ def departs(draws, probs):
     expected = probs[possible].double() / probs.double().sum() * len(draws)
     statistic = ((counts[possible] - expected) ** 2 / expected).sum()
     return len(expected) > 1 and chi2.sf(statistic.item(), len(expected) - 1) < 1e-6
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(sampling).failed == 0
 
 
 @pytest.mark.parametrize("choice", SETTINGS, ids=str)
@@ -147,7 +135,6 @@ def test_the_repetition_penalty_asks_for_the_tokens_so_far():
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 @pytest.mark.parametrize("choice", SETTINGS, ids=str)
 def test_a_gpu_draws_from_the_same_distribution_with_a_generator_of_either_device(choice):
     logits, ids = 1.5 * normal(0, 9), torch.tensor([4, 4, 1])

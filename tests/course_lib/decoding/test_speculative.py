@@ -1,6 +1,5 @@
 """Speculative decoding: the distribution of the large model, whatever the draft; and fewer calls of it."""
 
-import doctest
 import itertools
 
 import pytest
@@ -11,16 +10,13 @@ from course_lib.decoding import (
     Sampling,
     acceptance_rate,
     generate,
-    speculative,
     speculative_accept,
     speculative_decode,
     tokens_per_call,
 )
 from course_lib.decoding.sampling import draw_token
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from tests.language_models import HistoryLM, Memory, TableLM
+from tests.random_inputs import generator
 
 
 def departs(counts, probs):
@@ -28,10 +24,6 @@ def departs(counts, probs):
     expected = torch.tensor(probs).double() * sum(counts)
     statistic = ((torch.tensor(counts) - expected) ** 2 / expected).sum()
     return chi2.sf(statistic.item(), len(probs) - 1) < 1e-6
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(speculative).failed == 0
 
 
 def test_accepted_and_redrawn_tokens_together_follow_the_target():
@@ -62,8 +54,8 @@ def test_the_first_refusal_ends_it_and_its_place_is_filled_with_what_the_draft_h
 
 
 @pytest.mark.parametrize("choice", [Sampling(), Sampling(0.8, top_k=2), Sampling(top_p=0.7, repetition_penalty=1.5)])
-def test_whole_texts_have_the_probability_that_the_large_model_gives_them(table_lm, history_lm, choice):
-    model, draft = history_lm(vocab_size=3, seed=1), table_lm(torch.randn(3, 3, generator=generator(2)))
+def test_whole_texts_have_the_probability_that_the_large_model_gives_them(choice):
+    model, draft = HistoryLM(vocab_size=3, seed=1), TableLM(torch.randn(3, 3, generator=generator(2)))
     prompt, n_new, n_texts = torch.tensor([[0, 2]]), 3, 1000
     texts = list(itertools.product(range(3), repeat=n_new))
     probs = []
@@ -90,30 +82,30 @@ def test_whole_texts_have_the_probability_that_the_large_model_gives_them(table_
     assert departs(observed, expected[1:] + expected[:1])
 
 
-def test_greedy_speculation_writes_what_the_large_model_alone_would(history_lm, table_lm, memory_that_cannot_forget):
+def test_greedy_speculation_writes_what_the_large_model_alone_would():
     prompt = torch.tensor([[1, 2, 3]])
     for seed in range(5):
-        for memory in ({}, {"memory": memory_that_cannot_forget}):
-            model = history_lm(seed=seed, **memory)
+        for memory in ({}, {"memory": Memory}):
+            model = HistoryLM(seed=seed, **memory)
             expected = generate(model, prompt, 15, Sampling(0))
-            for draft in (history_lm(seed=seed + 50), table_lm(torch.randn(7, 7, generator=generator(seed)))):
+            for draft in (HistoryLM(seed=seed + 50), TableLM(torch.randn(7, 7, generator=generator(seed)))):
                 for n_draft in (1, 4, 20):
                     written = speculative_decode(model, draft, prompt, 15, Sampling(0), n_draft=n_draft)
                     assert written.ids.equal(expected)
                     assert written.accepted + written.calls == 15
 
 
-def test_a_draft_that_agrees_saves_calls_and_each_token_is_read_about_once(history_lm):
-    model, draft, prompt = history_lm(), history_lm(), torch.tensor([[1, 2, 3]])
+def test_a_draft_that_agrees_saves_calls_and_each_token_is_read_about_once():
+    model, draft, prompt = HistoryLM(), HistoryLM(), torch.tensor([[1, 2, 3]])
     written = speculative_decode(model, draft, prompt, 20, n_draft=4, generator=generator())
     assert written.accepted == written.drafted == 16 and written.calls == model.calls == 4
     assert model.read == 3 + 19
     assert written.ids.shape == (1, 23)
 
 
-def test_the_share_of_kept_drafts_and_tokens_per_call_are_those_of_the_formulas(table_lm):
+def test_the_share_of_kept_drafts_and_tokens_per_call_are_those_of_the_formulas():
     p, q = torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.2, 0.3, 0.5])
-    model, draft = table_lm(p.log().expand(3, -1).clone()), table_lm(q.log().expand(3, -1).clone())
+    model, draft = TableLM(p.log().expand(3, -1).clone()), TableLM(q.log().expand(3, -1).clone())
     written = speculative_decode(model, draft, torch.tensor([[0]]), 2000, n_draft=3, generator=generator())
     rate = acceptance_rate(p, q).item()
     assert rate == pytest.approx(0.7)
@@ -121,10 +113,10 @@ def test_the_share_of_kept_drafts_and_tokens_per_call_are_those_of_the_formulas(
     assert tokens_per_call(1.0, 4) == 5 and tokens_per_call(0.0, 4) == 1
 
 
-def test_the_text_ends_with_the_end_token(table_lm):
+def test_the_text_ends_with_the_end_token():
     table = torch.full((4, 4), -20.0)
     table[0, 1] = table[1, 2] = table[2, 3] = table[3, 0] = 20.0
-    model = table_lm(table)
+    model = TableLM(table)
     written = speculative_decode(model, model, torch.tensor([[3]]), 9, eos_id=2, n_draft=5, generator=generator())
     assert written.ids.tolist() == [[3, 0, 1, 2]]
 
@@ -143,6 +135,6 @@ def test_the_text_ends_with_the_end_token(table_lm):
         (lambda m, t: tokens_per_call(1.2, 3), "rate must be between 0 and 1, got 1.2"),
     ],
 )
-def test_errors_name_the_argument_the_value_and_what_was_expected(history_lm, call, message):
+def test_errors_name_the_argument_the_value_and_what_was_expected(call, message):
     with pytest.raises(ValueError, match=message):
-        call(history_lm, torch.ones)
+        call(HistoryLM, torch.ones)

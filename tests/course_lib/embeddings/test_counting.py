@@ -1,6 +1,5 @@
 """Co-occurrence counts, PPMI and its SVD against loops, definitions and scipy; GloVe against autograd."""
 
-import doctest
 import math
 
 import pytest
@@ -9,31 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.linalg import svds
 
-from course_lib.embeddings import cooccurrence, glove
 from course_lib.embeddings.cooccurrence import cooccurrences, ppmi, svd_vectors
 from course_lib.embeddings.glove import GloVe, glove_loss
 from course_lib.embeddings.table import Table
 from course_lib.embeddings.vocabulary import Text
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def normal(seed, *shape, dtype=torch.float64):
-    return torch.randn(*shape, generator=seeded(seed), dtype=dtype)
+from tests.random_inputs import generator, normal, normal64
 
 
 def random_counts(seed, n=12, density=0.4):
-    x = torch.poisson(torch.full((n, n), 4.0), generator=seeded(seed)) * (
-        torch.rand(n, n, generator=seeded(seed)) < density
+    x = torch.poisson(torch.full((n, n), 4.0), generator=generator(seed)) * (
+        torch.rand(n, n, generator=generator(seed)) < density
     )
     return x + x.T
-
-
-@pytest.mark.parametrize("module", [cooccurrence, glove])
-def test_the_examples_in_the_docstrings_hold(module):
-    assert doctest.testmod(module).failed == 0
 
 
 @settings(max_examples=50, deadline=None)
@@ -71,10 +57,10 @@ def test_independent_words_have_no_information_about_each_other():
 
 @pytest.mark.parametrize("power", [1.0, 0.5])
 def test_svd_vectors_have_the_dot_products_of_the_exact_truncated_svd(power):
-    matrix = normal(0, 60, 8) @ normal(1, 8, 50) + 0.01 * normal(2, 60, 50)
+    matrix = normal64(0, 60, 8) @ normal64(1, 8, 50) + 0.01 * normal64(2, 60, 50)
     u, values, _ = svds(matrix.numpy(), k=8)
     exact = torch.tensor(u * values**power)
-    ours = svd_vectors(matrix.to_sparse(), 8, seeded(), power)
+    ours = svd_vectors(matrix.to_sparse(), 8, generator(), power)
     torch.testing.assert_close(ours @ ours.T, exact @ exact.T, atol=1e-3, rtol=1e-3)
     assert ours.norm(dim=0).tolist() == pytest.approx(list(values[::-1] ** power), rel=1e-5)
 
@@ -82,19 +68,19 @@ def test_svd_vectors_have_the_dot_products_of_the_exact_truncated_svd(power):
 def test_svd_vectors_of_a_matrix_without_a_gap_between_singular_values_keep_as_much_of_it():
     matrix = ppmi(random_counts(4, n=80, density=0.15).double().to_sparse())
     exact = torch.linalg.svdvals(matrix.to_dense())[:8]
-    ours = svd_vectors(matrix, 8, seeded(), power=1.0)
+    ours = svd_vectors(matrix, 8, generator(), power=1.0)
     torch.testing.assert_close(ours.norm(dim=0), exact, rtol=0.02, atol=0)
 
 
 def test_svd_vectors_of_full_length_keep_all_dot_products_of_the_rows():
     matrix = random_counts(1, n=9)
-    ours = svd_vectors(matrix.to_sparse(), 9, seeded(), power=1.0)
+    ours = svd_vectors(matrix.to_sparse(), 9, generator(), power=1.0)
     torch.testing.assert_close(ours @ ours.T, matrix @ matrix.T, rtol=1e-4, atol=1e-2)
-    assert torch.equal(ours, svd_vectors(matrix.to_sparse(), 9, seeded(), power=1.0))
+    assert torch.equal(ours, svd_vectors(matrix.to_sparse(), 9, generator(), power=1.0))
 
 
 def test_glove_loss_has_the_gradients_of_finite_differences_and_ignores_pairs_that_never_occur():
-    arguments = [normal(i, *shape).requires_grad_() for i, shape in enumerate([(4, 3), (4, 3), (4,), (4,)])]
+    arguments = [normal64(i, *shape).requires_grad_() for i, shape in enumerate([(4, 3), (4, 3), (4,), (4,)])]
     counts = torch.tensor([0.0, 0.5, 20.0, 500.0], dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda *a: glove_loss(*a, counts), arguments)
     loss = glove_loss(*arguments, counts)
@@ -113,7 +99,7 @@ def test_glove_loss_has_the_gradients_of_finite_differences_and_ignores_pairs_th
 def test_an_update_of_glove_steps_by_the_gradients_of_the_loss(monkeypatch):
     steps = []
     monkeypatch.setattr(Table, "step", lambda self, ids, gradient, lr: steps.append((ids, gradient)))
-    model = GloVe(random_counts(3).to_sparse(), 4, seeded(), epochs=1, x_max=10.0)
+    model = GloVe(random_counts(3).to_sparse(), 4, generator(), epochs=1, x_max=10.0)
     (step,) = model
     word, context = steps[0][0], steps[1][0]
     tables = (model.words, model.contexts, model.word_biases, model.context_biases)
@@ -128,7 +114,7 @@ def test_an_update_of_glove_steps_by_the_gradients_of_the_loss(monkeypatch):
 def test_glove_sees_every_pair_once_an_epoch_in_an_order_of_its_own(monkeypatch):
     monkeypatch.setattr(Table, "step", lambda self, ids, gradient, lr: seen.setdefault(id(self), []).append(ids))
     seen = {}
-    model = GloVe(torch.ones(70, 70).to_sparse(), 2, seeded(), epochs=2)
+    model = GloVe(torch.ones(70, 70).to_sparse(), 2, generator(), epochs=2)
     assert len(list(model)) == 4  # 4900 pairs, 4096 in a batch
     pairs = 70 * torch.cat(seen[id(model.words)]) + torch.cat(seen[id(model.contexts)])
     first, second = pairs.chunk(2)
@@ -137,9 +123,9 @@ def test_glove_sees_every_pair_once_an_epoch_in_an_order_of_its_own(monkeypatch)
 
 
 def test_glove_explains_counts_that_were_made_by_vectors():
-    w, b = normal(1, 30, 3, dtype=torch.float32) / 2, normal(2, 30, dtype=torch.float32)
+    w, b = normal(1, 30, 3) / 2, normal(2, 30)
     counts = (w @ w.T + b[:, None] + b + 3).exp()
-    model = GloVe(counts.to_sparse(), 8, seeded(), epochs=400, lr=0.1, x_max=20.0)
+    model = GloVe(counts.to_sparse(), 8, generator(), epochs=400, lr=0.1, x_max=20.0)
     losses = [step.loss for step in model]
     assert losses[-1] < 0.01 * losses[0]
     said = model.words.rows @ model.contexts.rows.T + model.word_biases.rows + model.context_biases.rows.T
@@ -154,9 +140,9 @@ def test_glove_explains_counts_that_were_made_by_vectors():
         (lambda: cooccurrences(Text(torch.tensor([0]), torch.tensor([0])), 1, 0), "window must be at least 1, got 0"),
         (lambda: ppmi(torch.ones(2, 2)), "counts must be a sparse tensor"),
         (lambda: ppmi(torch.ones(2, 2).to_sparse(), 0), "n_negatives must be positive, got 0"),
-        (lambda: svd_vectors(torch.ones(2, 3).to_sparse(), 3, seeded()), "d_model must be between 1 and 2, got 3"),
-        (lambda: GloVe(torch.zeros(2, 2).to_sparse(), 3, seeded()), "counts must be a sparse tensor with entries"),
-        (lambda: GloVe(torch.ones(2, 2).to_sparse(), 0, seeded()), "d_model must be at least 1, got 0"),
+        (lambda: svd_vectors(torch.ones(2, 3).to_sparse(), 3, generator()), "d_model must be between 1 and 2, got 3"),
+        (lambda: GloVe(torch.zeros(2, 2).to_sparse(), 3, generator()), "counts must be a sparse tensor with entries"),
+        (lambda: GloVe(torch.ones(2, 2).to_sparse(), 0, generator()), "d_model must be at least 1, got 0"),
         (
             lambda: glove_loss(*[torch.ones(2, 2)] * 2, *[torch.ones(2)] * 2, -torch.ones(2)),
             "counts must be ≥ 0, got -1",

@@ -22,18 +22,15 @@ from course_lib.embeddings import (
     word_similarity,
 )
 from course_lib.embeddings.word2vec import cbow_gradients, skipgram_gradients
+from tests.random_inputs import generator
 
-gensim = pytest.importorskip("gensim")
+gensim = pytest.importorskip("gensim", reason="gensim is not installed; it has no wheel for Python 3.14")
 from gensim.models import FastText, KeyedVectors  # noqa: E402
 from gensim.models import Word2Vec as GensimWord2Vec  # noqa: E402
 from gensim.models.fasttext import compute_ngrams, compute_ngrams_bytes, ft_hash_bytes, ft_ngram_hashes  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated `init_sims`")
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def sentences_of(text):
@@ -49,7 +46,7 @@ def sentences():
 def pair():
     """The same random vectors, in our class and in gensim's."""
     names = [f"w{i}" for i in range(200)]
-    vectors = torch.randn(200, 12, generator=seeded())
+    vectors = torch.randn(200, 12, generator=generator())
     theirs = KeyedVectors(12)
     theirs.add_vectors(names, vectors.numpy())
     return WordVectors(names, vectors), theirs
@@ -105,14 +102,14 @@ def test_each_reads_what_the_other_wrote(pair, tmp_path):
 
 def test_evaluation_is_gensims(pair, tmp_path):
     ours, theirs = pair
-    draws = torch.randint(0, 210, (60, 2), generator=seeded(1)).tolist()  # some words have no vector
+    draws = torch.randint(0, 210, (60, 2), generator=generator(1)).tolist()  # some words have no vector
     judged = [(f"w{i}", f"w{j}", float((7 * i + 3 * j) % 11)) for i, j in draws]
     (tmp_path / "pairs").write_text("".join(f"{a}\t{b}\t{value}\n" for a, b, value in judged))
     _, correlation, unknown = theirs.evaluate_word_pairs(tmp_path / "pairs")
     found, share = word_similarity(ours, judged)
     assert found == pytest.approx(correlation.statistic, abs=1e-6) and 100 * (1 - share) == pytest.approx(unknown)
 
-    asked = torch.randint(0, 200, (20, 3), generator=seeded(2)).tolist()
+    asked = torch.randint(0, 200, (20, 3), generator=generator(2)).tolist()
     named = [[f"w{i}" for i in three] for three in asked]
     questions = [(*three, ours.analogy(*three)[0][0] if n % 2 else "w0") for n, three in enumerate(named)]
     (tmp_path / "questions").write_text(": all\n" + "".join(" ".join(question) + "\n" for question in questions))
@@ -141,7 +138,7 @@ def held_out_loss(vocabulary, inputs, outputs, sentences, cbow):
     """Mean loss over all pairs (CBOW: centres) of held-out text, with the same negatives for everyone."""
     text = vocabulary.encode(sentences)
     centres, contexts, pairs = context_blocks(text, torch.full_like(text.ids, 5), 5)
-    drawn = torch.multinomial(noise_distribution(vocabulary.counts), 128 * len(centres), True, generator=seeded(9))
+    drawn = torch.multinomial(noise_distribution(vocabulary.counts), 128 * len(centres), True, generator=generator(9))
     negatives = outputs[drawn.view(-1, 128)]
     gradients = cbow_gradients if cbow else skipgram_gradients
     of_centres, of_contexts = (outputs, inputs) if cbow else (inputs, outputs)
@@ -155,7 +152,7 @@ def test_held_out_loss_after_the_same_epochs_is_no_higher_than_gensims(sentences
     theirs = GensimWord2Vec(sentences, vector_size=50, epochs=3, sg=int(not cbow), workers=1, seed=1)
     ids, counts = theirs.wv.index_to_key, [theirs.wv.get_vecattr(word, "count") for word in theirs.wv.index_to_key]
     vocabulary = Vocabulary(ids, torch.tensor(counts))
-    model = Word2Vec(vocabulary.encode(sentences), vocabulary, 50, seeded(), cbow=cbow, epochs=3)
+    model = Word2Vec(vocabulary.encode(sentences), vocabulary, 50, generator(), cbow=cbow, epochs=3)
     for _ in model:
         pass
     ours = held_out_loss(vocabulary, model.inputs.rows, model.outputs.rows, held_out, cbow)
@@ -166,7 +163,7 @@ def test_held_out_loss_after_the_same_epochs_is_no_higher_than_gensims(sentences
 
 def test_a_fasttext_model_has_the_same_vectors_for_known_and_unknown_words(sentences):
     theirs = FastText(sentences[:1000], vector_size=8, epochs=1, bucket=500, workers=1, seed=1)
-    ours = SubwordTable(theirs.wv.index_to_key, 8, seeded(), n_buckets=500)
+    ours = SubwordTable(theirs.wv.index_to_key, 8, generator(), n_buckets=500)
     ours.rows = torch.cat([torch.tensor(theirs.wv.vectors_vocab), torch.tensor(theirs.wv.vectors_ngrams)])
     torch.testing.assert_close(ours.vectors(), torch.tensor(theirs.wv.vectors), rtol=1e-4, atol=1e-6)
     for word in ("cheesecake", "éclair", "a"):

@@ -1,7 +1,5 @@
 """Neighbours, analogies, files and evaluation: against scikit-learn, scipy and spelled-out definitions."""
 
-import doctest
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,14 +8,10 @@ from scipy import stats
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.neighbors import NearestNeighbors
 
-from course_lib.embeddings import evaluation, neighbours, word_vectors
 from course_lib.embeddings.evaluation import analogy_accuracy, spearman, word_similarity
 from course_lib.embeddings.neighbours import analogy, cosine_similarities, nearest_neighbours
 from course_lib.embeddings.word_vectors import WordVectors
-
-
-def normal(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+from tests.random_inputs import normal
 
 
 def plane():
@@ -26,11 +20,6 @@ def plane():
     step, home = torch.tensor([0.0, 0.0, 0.0, 1.0]), torch.eye(4)[:3]
     rows = [row for country in home for row in (country + step, country)]
     return WordVectors(words, torch.stack([*rows, torch.tensor([0.2, 0.2, 0.2, 0.5])]))
-
-
-@pytest.mark.parametrize("module", [neighbours, word_vectors, evaluation])
-def test_the_examples_in_the_docstrings_hold(module):
-    assert doctest.testmod(module).failed == 0
 
 
 @settings(max_examples=40, deadline=None)

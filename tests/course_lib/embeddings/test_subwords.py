@@ -1,26 +1,16 @@
 """fastText's subwords: n-grams by definition, a table's means and gradients by autograd, unknown words."""
 
-import doctest
-
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_lib.embeddings import subwords
 from course_lib.embeddings.neighbours import cosine_similarities
 from course_lib.embeddings.subwords import SubwordTable, fasttext_ngrams, fnv1a
 from course_lib.embeddings.table import Table
 from course_lib.embeddings.vocabulary import Vocabulary
 from course_lib.embeddings.word2vec import Word2Vec
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(subwords).failed == 0
+from tests.random_inputs import generator
 
 
 def test_the_papers_example():
@@ -43,20 +33,20 @@ def test_hashes_are_those_in_the_authors_list_for_ascii():
 
 
 def test_a_words_vector_is_the_mean_of_its_own_and_its_ngrams_and_unknown_words_have_only_these():
-    table = SubwordTable(["cat", "cats"], 4, seeded(), n_buckets=50)
+    table = SubwordTable(["cat", "cats"], 4, generator(), n_buckets=50)
     rows = [table.rows[0]] + [table.rows[2 + fnv1a(ngram) % 50] for ngram in fasttext_ngrams("cat")]
     torch.testing.assert_close(table.vector("cat"), torch.stack(rows).mean(0))
     torch.testing.assert_close(table.vectors()[0], table.vector("cat"))
     unknown = torch.stack([table.rows[2 + fnv1a(ngram) % 50] for ngram in fasttext_ngrams("catty")]).mean(0)
     torch.testing.assert_close(table.vector("catty"), unknown)
-    assert SubwordTable(["cat"], 4, seeded(), min_n=5).vector("a").eq(0).all()
+    assert SubwordTable(["cat"], 4, generator(), min_n=5).vector("a").eq(0).all()
 
 
 def test_the_means_and_their_gradients_equal_autograds(monkeypatch):
     words = ["cat", "cats", "tower", "a"]
-    table = SubwordTable(words, 3, seeded(), n_buckets=7)  # few buckets: many n-grams meet
+    table = SubwordTable(words, 3, generator(), n_buckets=7)  # few buckets: many n-grams meet
     ids = torch.tensor([[2, 0], [1, 2], [3, 3]])
-    upstream = torch.randn(3, 2, 3, generator=seeded(1))
+    upstream = torch.randn(3, 2, 3, generator=generator(1))
     rows = table.rows.clone().requires_grad_()
     means = torch.stack([rows[[i, *table.buckets(words[i])]].mean(0) for i in ids.flatten().tolist()]).view(3, 2, 3)
     torch.testing.assert_close(table.take(ids), means.detach())
@@ -70,16 +60,15 @@ def test_the_means_and_their_gradients_equal_autograds(monkeypatch):
 
 @pytest.mark.parametrize("cbow", [False, True])
 def test_an_unknown_word_lands_near_the_words_that_it_is_made_of(cbow):
-    generator = seeded(3)
     stems = {"cheese": "mouse milk hole".split(), "tower": "paris river bridge".split()}
     sentences = []
-    for i, draw in enumerate(torch.randint(0, 3, (2000, 4), generator=generator).tolist()):
+    for i, draw in enumerate(torch.randint(0, 3, (2000, 4), generator=generator(3)).tolist()):
         stem, others = list(stems.items())[i % 2]
         sentences.append([stem, *(others[j] for j in draw), stem + "s"])
     vocabulary = Vocabulary.from_sentences(sentences)
-    inputs = SubwordTable(vocabulary.words, 16, seeded(), n_buckets=2000)
+    inputs = SubwordTable(vocabulary.words, 16, generator(), n_buckets=2000)
     for _ in Word2Vec(
-        vocabulary.encode(sentences), vocabulary, 16, seeded(), cbow=cbow, epochs=20, threshold=1.0, inputs=inputs
+        vocabulary.encode(sentences), vocabulary, 16, generator(), cbow=cbow, epochs=20, threshold=1.0, inputs=inputs
     ):
         pass
     near = cosine_similarities(inputs.vectors(), inputs.vector("cheesecake"))
@@ -92,4 +81,4 @@ def test_lengths_and_buckets_that_make_no_sense_are_refused():
         with pytest.raises(ValueError, match=f"1 ≤ min_n ≤ max_n, got {min_n} and {max_n}"):
             fasttext_ngrams("cat", min_n, max_n)
     with pytest.raises(ValueError, match="n_buckets must be at least 1, got 0"):
-        SubwordTable(["cat"], 2, seeded(), n_buckets=0)
+        SubwordTable(["cat"], 2, generator(), n_buckets=0)

@@ -1,6 +1,5 @@
 """Gradients written by hand against autograd, and training against what is known of its optimum."""
 
-import doctest
 import math
 
 import pytest
@@ -9,43 +8,29 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.embeddings import table, word2vec
 from course_lib.embeddings.cooccurrence import cooccurrences
 from course_lib.embeddings.table import Table
 from course_lib.embeddings.vocabulary import Vocabulary, noise_distribution
 from course_lib.embeddings.word2vec import Word2Vec, cbow_gradients, negative_sampling_loss, skipgram_gradients
+from tests.random_inputs import generator, normal64
 
 sizes = st.integers(1, 4)
 ANIMALS, CITY = "mouse cat cheese milk hole".split(), "paris tower river bridge street".split()
 
 
-def seeded(seed=0, device="cpu"):
-    return torch.Generator(device).manual_seed(seed)
-
-
-def normal(seed, *shape):
-    return torch.randn(*shape, generator=seeded(seed), dtype=torch.float64)
-
-
 def worlds(n=2000):
     """Two worlds that never mix: animals and food in one, the city in the other."""
-    generator = seeded(3)
-    draws = torch.randint(0, 5, (n, 6), generator=generator).tolist()
+    draws = torch.randint(0, 5, (n, 6), generator=generator(3)).tolist()
     return [[(ANIMALS, CITY)[i % 2][word] for word in draw] for i, draw in enumerate(draws)]
-
-
-@pytest.mark.parametrize("module", [word2vec, table])
-def test_the_examples_in_the_docstrings_hold(module):
-    assert doctest.testmod(module).failed == 0
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 999), sizes, sizes, sizes)
 def test_the_loss_is_binary_cross_entropy_with_labels_one_and_zero(seed, batch, n_negatives, d_model):
     u, v, n = (
-        normal(seed, batch, d_model),
-        normal(seed + 1, batch, d_model),
-        normal(seed + 2, batch, n_negatives, d_model),
+        normal64(seed, batch, d_model),
+        normal64(seed + 1, batch, d_model),
+        normal64(seed + 2, batch, n_negatives, d_model),
     )
     scores = torch.cat([(u * v).sum(-1, keepdim=True), torch.einsum("bd,bkd->bk", u, n)], dim=1)
     labels = torch.zeros_like(scores)
@@ -61,7 +46,7 @@ def test_the_loss_stays_finite_for_huge_scores_and_is_known_for_zero_vectors():
 
 
 def test_the_loss_has_the_gradients_of_finite_differences():
-    arguments = tuple(normal(i, *shape).requires_grad_() for i, shape in enumerate([(2, 3), (2, 3), (2, 4, 3)]))
+    arguments = tuple(normal64(i, *shape).requires_grad_() for i, shape in enumerate([(2, 3), (2, 3), (2, 4, 3)]))
     assert torch.autograd.gradcheck(negative_sampling_loss, arguments)
 
 
@@ -85,8 +70,8 @@ def one_by_one(centres, contexts, negatives, pairs, n_negatives, cbow):
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 999), sizes, sizes, sizes, sizes, st.booleans())
 def test_gradients_of_blocks_equal_autograds_for_any_pairs(seed, n, t, s, k, cbow):
-    arrays = [normal(seed + i, n, size, 3).requires_grad_() for i, size in enumerate((t, s, k))]
-    pairs = torch.rand(n, t, s, generator=seeded(seed)) < 0.5
+    arrays = [normal64(seed + i, n, size, 3).requires_grad_() for i, size in enumerate((t, s, k))]
+    pairs = torch.rand(n, t, s, generator=generator(seed)) < 0.5
     expected = one_by_one(*arrays, pairs, 5, cbow)
     by_autograd = (
         torch.autograd.grad(expected, arrays, allow_unused=True, materialize_grads=True) if pairs.any() else None
@@ -100,7 +85,7 @@ def test_gradients_of_blocks_equal_autograds_for_any_pairs(seed, n, t, s, k, cbo
 
 
 def test_an_update_of_a_table_without_repeated_ids_is_adagrads():
-    rows, gradient = normal(0, 6, 1), normal(1, 6, 1)
+    rows, gradient = normal64(0, 6, 1), normal64(1, 6, 1)
     weight = torch.nn.Parameter(rows.clone())
     optimizer = torch.optim.Adagrad([weight], lr=0.3, initial_accumulator_value=1e-6, eps=0)
     ours = Table(rows)
@@ -127,7 +112,7 @@ def test_words_of_one_world_end_up_near_each_other_and_the_loss_falls(cbow):
     sentences = worlds()
     vocabulary = Vocabulary.from_sentences(sentences)
     text = vocabulary.encode(sentences)
-    model = Word2Vec(text, vocabulary, 16, seeded(), cbow=cbow, epochs=20, threshold=1.0)
+    model = Word2Vec(text, vocabulary, 16, generator(), cbow=cbow, epochs=20, threshold=1.0)
     steps = list(model)
     assert [step.number for step in steps] == list(range(1, model.steps + 1)) and list(model) == []
     # a neighbour is 2/7 likely to be real: of a word's world it is drawn with 1/5, each of 5 negatives with 1/10
@@ -146,7 +131,7 @@ def test_the_same_seed_gives_the_same_vectors_and_another_seed_others(cbow):
     vocabulary = Vocabulary.from_sentences(sentences)
 
     def trained(seed):
-        model = Word2Vec(vocabulary.encode(sentences), vocabulary, 4, seeded(seed), cbow=cbow, epochs=2)
+        model = Word2Vec(vocabulary.encode(sentences), vocabulary, 4, generator(seed), cbow=cbow, epochs=2)
         losses = [step.loss for step in model]
         return model.inputs.rows, losses
 
@@ -158,13 +143,13 @@ def test_the_same_seed_gives_the_same_vectors_and_another_seed_others(cbow):
 
 def test_the_scores_of_skipgram_become_pointwise_mutual_information_minus_ln_k():
     # Levy and Goldberg 2014, for vectors long enough to say everything; the noise is p^¾, so PMI is taken with it
-    generator, k = seeded(5), 2
-    words = torch.multinomial(torch.tensor([0.4, 0.3, 0.2, 0.1]), 6000, replacement=True, generator=generator)
-    follows = (words + torch.randint(0, 2, (6000,), generator=generator)) % 4
+    chance, k = generator(5), 2
+    words = torch.multinomial(torch.tensor([0.4, 0.3, 0.2, 0.1]), 6000, replacement=True, generator=chance)
+    follows = (words + torch.randint(0, 2, (6000,), generator=chance)) % 4
     sentences = [[str(a), str(b)] for a, b in zip(words.tolist(), follows.tolist())]
     vocabulary = Vocabulary.from_sentences(sentences)
     text = vocabulary.encode(sentences)
-    model = Word2Vec(text, vocabulary, 8, seeded(), window=1, n_negatives=k, epochs=60, threshold=1.0)
+    model = Word2Vec(text, vocabulary, 8, generator(), window=1, n_negatives=k, epochs=60, threshold=1.0)
     for _ in model:
         pass
     counts = cooccurrences(text, 4, window=1).to_dense()
@@ -178,7 +163,7 @@ def test_the_scores_of_skipgram_become_pointwise_mutual_information_minus_ln_k()
 def test_a_batch_of_which_nothing_is_kept_changes_nothing():
     sentences = [["cheese"] * 40]
     vocabulary = Vocabulary.from_sentences(sentences)
-    model = Word2Vec(vocabulary.encode(sentences), vocabulary, 2, seeded(), threshold=1e-9, epochs=1)
+    model = Word2Vec(vocabulary.encode(sentences), vocabulary, 2, generator(), threshold=1e-9, epochs=1)
     before = model.inputs.rows.clone()
     assert [step.loss for step in model] == [0.0] and torch.equal(before, model.inputs.rows)
 
@@ -196,13 +181,13 @@ def test_a_batch_of_which_nothing_is_kept_changes_nothing():
 def test_settings_that_make_no_sense_are_refused(settings, message):
     vocabulary = Vocabulary(["a", "b"], torch.tensor([1, 1]))
     with pytest.raises(ValueError, match=message):
-        Word2Vec(vocabulary.encode([["a", "b"]]), vocabulary, **({"d_model": 2, "generator": seeded()} | settings))
+        Word2Vec(vocabulary.encode([["a", "b"]]), vocabulary, **({"d_model": 2, "generator": generator()} | settings))
 
 
 def test_an_empty_text_and_shapes_that_do_not_fit_are_refused():
     vocabulary = Vocabulary(["a", "b"], torch.tensor([1, 1]))
     with pytest.raises(ValueError, match="text must have words of the vocabulary, got none"):
-        Word2Vec(vocabulary.encode([["c"]]), vocabulary, 2, seeded())
+        Word2Vec(vocabulary.encode([["c"]]), vocabulary, 2, generator())
     with pytest.raises(ValueError, match=r"negatives must have the shape \(2, K, 3\), got \(2, 3\)"):
         negative_sampling_loss(torch.ones(2, 3), torch.ones(2, 3), torch.ones(2, 3))
     with pytest.raises(ValueError, match=r"centres and contexts must both be \(B, D\)"):
@@ -210,7 +195,6 @@ def test_an_empty_text_and_shapes_that_do_not_fit_are_refused():
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("cbow", [False, True])
 def test_training_on_a_gpu_reaches_the_same_loss(cbow):
     sentences = worlds()
@@ -218,7 +202,7 @@ def test_training_on_a_gpu_reaches_the_same_loss(cbow):
     last = {}
     for device in ("cpu", "cuda"):
         model = Word2Vec(
-            vocabulary.encode(sentences), vocabulary, 16, seeded(0, device), cbow=cbow, epochs=10, threshold=1.0
+            vocabulary.encode(sentences), vocabulary, 16, generator(0, device), cbow=cbow, epochs=10, threshold=1.0
         )
         last[device] = [step.loss for step in model][-1]
         assert model.inputs.rows.device.type == device

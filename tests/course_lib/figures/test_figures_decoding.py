@@ -4,26 +4,21 @@ import math
 
 import pytest
 import torch
-from torch import nn
 
 from course_lib.decoding import Sampling, beam_search
 from course_lib.figures import decoding as figures
 from course_lib.figures.style import png
+from tests.language_models import TableLM
+from tests.random_inputs import normal
 
 WORDS = ["cheese", "bread", "corn", "cake", "pie"]
 PROBS = torch.tensor([0.5, 0.25, 0.125, 0.0625, 0.0625])
 
 
-class Table(nn.Module):
-    """After 0 the greedy choice 1 leads into a spread, and 2 into certainty."""
-
-    vocab_size, seq_len = 5, None
-    table = torch.tensor(
-        [[0.01, 0.5, 0.45, 0.02, 0.02], [0.2] * 5, [0.01, 0.01, 0.01, 0.96, 0.01], [0.2] * 5, [0.2] * 5]
-    ).log()
-
-    def forward(self, ids):
-        return self.table[ids]
+# After 0 the greedy choice 1 leads into a spread, and 2 into certainty.
+DECEIVING = torch.tensor(
+    [[0.01, 0.5, 0.45, 0.02, 0.02], [0.2] * 5, [0.01, 0.01, 0.01, 0.96, 0.01], [0.2] * 5, [0.2] * 5]
+).log()
 
 
 def widths(axes):
@@ -58,11 +53,11 @@ def test_draws_stand_beside_what_was_expected():
 
 
 def test_the_beam_tree_shows_what_beam_search_keeps_and_the_greedy_path_that_it_dropped():
-    figure = figures.beam_tree(Table(), torch.tensor([[0]]), WORDS, steps=2, beams=1)
+    figure = figures.beam_tree(TableLM(DECEIVING), torch.tensor([[0]]), WORDS, steps=2, beams=1)
     greedy_alone = [text.get_text() for text in figure.axes[0].texts]
     assert len(greedy_alone) == 3 and figure.axes[0].get_title(loc="left") == "1 beams; orange wins"
-    figure = figures.beam_tree(Table(), torch.tensor([[0]]), WORDS, steps=2, beams=2)
-    ((best,),) = beam_search(Table(), torch.tensor([[0]]), 2, 2)
+    figure = figures.beam_tree(TableLM(DECEIVING), torch.tensor([[0]]), WORDS, steps=2, beams=2)
+    ((best,),) = beam_search(TableLM(DECEIVING), torch.tensor([[0]]), 2, 2)
     assert best.tokens == [2, 3] and math.exp(best.log_prob) == pytest.approx(0.432, abs=1e-3)
     texts = {text.get_text() for text in figure.axes[0].texts}
     assert {"prompt", "bread\n0.5", "corn\n0.45", "cake\n0.43"} <= texts
@@ -71,8 +66,7 @@ def test_the_beam_tree_shows_what_beam_search_keeps_and_the_greedy_path_that_it_
 
 def test_the_beam_tree_has_every_beginning_of_what_it_shows_even_where_finished_texts_fill_the_list():
     for seed in range(20):
-        table = Table()
-        table.table = 2 * torch.randn(5, 5, generator=torch.Generator().manual_seed(seed))
+        table = TableLM(2 * normal(seed, 5, 5))
         figure = figures.beam_tree(table, torch.tensor([[1]]), WORDS, steps=4, beams=3, eos_id=0)
         ((best,),) = beam_search(table, torch.tensor([[1]]), 4, 3, eos_id=0)
         texts = [text.get_text() for text in figure.axes[0].texts]

@@ -1,22 +1,12 @@
 """Mini-batches: every example once a pass, in an order that depends on the generator alone."""
 
-import doctest
-
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_lib.neural import batches
 from course_lib.neural.batches import minibatches
-
-
-def generator(seed):
-    return torch.Generator().manual_seed(seed)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(batches).failed == 0
+from tests.random_inputs import generator
 
 
 @given(st.integers(1, 50), st.integers(1, 60), st.integers(0, 99))

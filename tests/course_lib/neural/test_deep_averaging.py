@@ -1,7 +1,5 @@
 """The deep averaging network: against nn.EmbeddingBag, blind to padding and order, able to learn."""
 
-import doctest
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from course_lib.neural import deep_averaging
 from course_lib.neural.deep_averaging import DeepAveragingNetwork, drop_words, mean_of_words
 
 
@@ -24,10 +21,6 @@ def texts(seed, batch=6, length=8):
     ids = torch.randint(1, 12, (batch, length), generator=generator)
     lengths = torch.randint(1, length + 1, (batch, 1), generator=generator)
     return ids.masked_fill(torch.arange(length) >= lengths, 0)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(deep_averaging).failed == 0
 
 
 @settings(max_examples=30, deadline=None)

@@ -1,6 +1,5 @@
 """Linear classifiers against autograd, torch's losses and scikit-learn's optimum."""
 
-import doctest
 import math
 
 import pytest
@@ -10,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from course_lib.neural import linear
 from course_lib.neural.batches import minibatches
 from course_lib.neural.linear import (
     fit_logistic,
@@ -20,10 +18,7 @@ from course_lib.neural.linear import (
     softmax_grad,
     softmax_loss,
 )
-
-
-def normal(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+from tests.random_inputs import normal64
 
 
 def classes(seed, n, k):
@@ -32,20 +27,16 @@ def classes(seed, n, k):
 
 def blurred(n=200, seed=0):
     """Return features and labels (0 or 1) that no plane separates."""
-    x = normal(seed, n, 3) * torch.tensor([1.0, 3.0, 0.5]) + torch.tensor([0.0, 2.0, -1.0])
-    noise = normal(seed + 1, n)
+    x = normal64(seed, n, 3) * torch.tensor([1.0, 3.0, 0.5]) + torch.tensor([0.0, 2.0, -1.0])
+    noise = normal64(seed + 1, n)
     return x, (x @ torch.tensor([1.0, -0.5, 2.0]).double() + 2.5 + 2 * noise > 0).long()
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(linear).failed == 0
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 999), st.integers(1, 6), st.integers(1, 4), st.integers(1, 5))
 def test_softmax_loss_and_its_gradient_are_torchs(seed, n, d, k):
-    x, targets = normal(seed, n, d), classes(seed, n, k)
-    weight, bias = normal(seed + 1, k, d).requires_grad_(), normal(seed + 2, k).requires_grad_()
+    x, targets = normal64(seed, n, d), classes(seed, n, k)
+    weight, bias = normal64(seed + 1, k, d).requires_grad_(), normal64(seed + 2, k).requires_grad_()
     expected = F.cross_entropy(F.linear(x, weight, bias), targets)
     expected.backward()
     torch.testing.assert_close(softmax_loss(x, targets, weight, bias), expected)
@@ -59,8 +50,8 @@ def test_softmax_loss_and_its_gradient_are_torchs(seed, n, d, k):
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 999), st.integers(1, 6), st.integers(1, 4))
 def test_logistic_loss_and_its_gradient_are_torchs_and_those_of_two_softmax_classes(seed, n, d):
-    x, labels = normal(seed, n, d), classes(seed, n, 2)
-    weight, bias = normal(seed + 1, d).requires_grad_(), normal(seed + 2, 1)[0].requires_grad_()
+    x, labels = normal64(seed, n, d), classes(seed, n, 2)
+    weight, bias = normal64(seed + 1, d).requires_grad_(), normal64(seed + 2, 1)[0].requires_grad_()
     expected = F.binary_cross_entropy_with_logits(x @ weight + bias, labels.double())
     expected.backward()
     torch.testing.assert_close(logistic_loss(x, labels, weight, bias), expected)
@@ -85,8 +76,8 @@ def test_a_confidently_wrong_example_is_corrected_however_wrong_it_is():
 
 
 def test_the_gradient_of_all_examples_is_the_sum_over_chunks():
-    x, targets = normal(0, 40, 3), classes(1, 40, 4)
-    weight, bias = normal(2, 4, 3), normal(3, 4)
+    x, targets = normal64(0, 40, 3), classes(1, 40, 4)
+    weight, bias = normal64(2, 4, 3), normal64(3, 4)
     whole = softmax_grad(x, targets, weight, bias)
     parts = [softmax_grad(x[i : i + 7], targets[i : i + 7], weight, bias) for i in range(0, 40, 7)]
     shares = [min(7, 40 - i) / 40 for i in range(0, 40, 7)]
@@ -95,8 +86,8 @@ def test_the_gradient_of_all_examples_is_the_sum_over_chunks():
 
 
 def test_descent_on_mini_batches_arrives_near_scikit_learns_softmax_classifier():
-    x = normal(0, 300, 2)
-    targets = (x @ torch.tensor([[1.0, 0.0, -1.0], [0.0, 2.0, 1.0]]).double() + normal(1, 300, 3)).argmax(-1)
+    x = normal64(0, 300, 2)
+    targets = (x @ torch.tensor([[1.0, 0.0, -1.0], [0.0, 2.0, 1.0]]).double() + normal64(1, 300, 3)).argmax(-1)
     theirs = LogisticRegression(C=math.inf, tol=1e-10, max_iter=1000).fit(x.numpy(), targets.numpy())
     best = softmax_loss(x, targets, torch.from_numpy(theirs.coef_), torch.from_numpy(theirs.intercept_))
     losses = {}
@@ -137,7 +128,7 @@ def test_newtons_method_survives_features_of_very_different_size_and_single_prec
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 9999), st.integers(1, 4), st.sampled_from([torch.float32, torch.float64]))
 def test_newtons_method_arrives_from_anywhere_once_there_is_a_penalty(seed, d, dtype):
-    x = (normal(seed, 20, d) * normal(seed + 1, d).exp() + 3 * normal(seed + 2, d)).to(dtype)
+    x = (normal64(seed, 20, d) * normal64(seed + 1, d).exp() + 3 * normal64(seed + 2, d)).to(dtype)
     labels = classes(seed, 20, 2)
     labels[:2] = torch.tensor([0, 1])
     weight, bias = (t.double() for t in fit_logistic(x, labels, l2=1e-3))
@@ -150,7 +141,7 @@ def test_a_step_that_leads_uphill_is_halved_and_one_that_rounding_makes_uphill_i
     x = [[0.01, 0.01], [-0.01, 0.01], [-0.32, -0.1], [2.1, 0.41]]
     x += [[-0.13, 2.11], [0.86, 1.43], [-0.1, -1.52], [-0.1, -1.04]]
     uphill = torch.tensor(x, dtype=torch.float64), torch.tensor([0, 1, 0, 1, 1, 1, 0, 0])
-    rounded = (normal(47, 20, 2) + 3 * normal(49, 2)).float(), classes(47, 20, 2)
+    rounded = (normal64(47, 20, 2) + 3 * normal64(49, 2)).float(), classes(47, 20, 2)
     rounded[1][:2] = torch.tensor([0, 1])
     for (features, labels), tolerance in ((uphill, 1e-12), (rounded, 1e-5)):
         weight, bias = fit_logistic(features, labels, l2=1e-6)

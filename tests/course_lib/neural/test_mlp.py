@@ -1,6 +1,5 @@
 """The multilayer perceptron by hand against autograd, torch.nn and scikit-learn."""
 
-import doctest
 import itertools
 import warnings
 
@@ -13,20 +12,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from torch import nn
 
-from course_lib.neural import mlp
 from course_lib.neural.linear import logits_grad
 from course_lib.neural.mlp import mlp_backward, mlp_forward, mlp_layers
+from tests.random_inputs import normal64
 
 MODULES = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "gelu": nn.GELU}
 
 
-def normal(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
 def random_layers(seed, sizes):
     return [
-        (normal(seed + k, n_out, n_in), normal(seed + 50 + k, n_out))
+        (normal64(seed + k, n_out, n_in), normal64(seed + 50 + k, n_out))
         for k, (n_in, n_out) in enumerate(itertools.pairwise(sizes))
     ]
 
@@ -40,10 +35,6 @@ def torchs(layers, activation):
     return nn.Sequential(*modules[:-1])
 
 
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(mlp).failed == 0
-
-
 @settings(max_examples=60, deadline=None)
 @given(
     st.integers(0, 999),
@@ -52,12 +43,12 @@ def test_the_examples_in_the_docstrings_hold():
     st.sampled_from(sorted(MODULES)),
 )
 def test_any_network_computes_and_learns_what_torchs_modules_do(seed, sizes, n, activation):
-    layers, x = random_layers(seed, sizes), normal(seed + 100, n, sizes[0]).requires_grad_()
+    layers, x = random_layers(seed, sizes), normal64(seed + 100, n, sizes[0]).requires_grad_()
     modules = torchs(layers, activation)
     expected = modules(x)
     output, trace = mlp_forward(x.detach(), layers, activation)
     torch.testing.assert_close(output, expected)
-    upstream = normal(seed + 200, *output.shape)
+    upstream = normal64(seed + 200, *output.shape)
     expected.backward(upstream)
     gradients = mlp_backward(upstream, layers, trace, activation)
     torch.testing.assert_close(gradients.x, x.grad)
@@ -67,7 +58,7 @@ def test_any_network_computes_and_learns_what_torchs_modules_do(seed, sizes, n, 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "gelu"])
 def test_the_gradient_of_the_cross_entropy_agrees_with_finite_differences(activation):
-    layers, x, targets = random_layers(0, [3, 4, 5, 3]), normal(1, 6, 3), torch.tensor([0, 1, 2, 0, 2, 2])
+    layers, x, targets = random_layers(0, [3, 4, 5, 3]), normal64(1, 6, 3), torch.tensor([0, 1, 2, 0, 2, 2])
     logits, trace = mlp_forward(x, layers, activation)
     gradients = mlp_backward(logits_grad(logits, targets), layers, trace, activation)
     for layer, grads in zip(layers, gradients.layers):
@@ -83,7 +74,7 @@ def test_the_gradient_of_the_cross_entropy_agrees_with_finite_differences(activa
 
 @pytest.mark.parametrize("sklearns, ours", [("relu", "relu"), ("tanh", "tanh"), ("logistic", "sigmoid")])
 def test_probabilities_and_one_step_of_descent_are_scikit_learns(sklearns, ours):
-    x, targets = normal(0, 50, 4), torch.arange(50) % 3
+    x, targets = normal64(0, 50, 4), torch.arange(50) % 3
     theirs = MLPClassifier(
         (7, 5), sklearns, solver="sgd", alpha=0.0, batch_size=50, learning_rate_init=0.5, momentum=0.0,
         max_iter=1, random_state=0, shuffle=False, warm_start=True,
@@ -108,7 +99,7 @@ def read(classifier):
 
 
 def test_without_an_activation_between_two_layers_are_one():
-    layers, x = random_layers(0, [3, 4, 2]), normal(1, 5, 3)
+    layers, x = random_layers(0, [3, 4, 2]), normal64(1, 5, 3)
     (w1, b1), (w2, b2) = layers
     shifted = [(w1, b1 + 100.0), (w2, b2)]  # so far on the positive side, relu does nothing
     torch.testing.assert_close(mlp_forward(x, shifted)[0], x @ (w2 @ w1).t() + w2 @ (b1 + 100.0) + b2)
@@ -138,13 +129,12 @@ def test_new_layers_keep_the_size_of_signals_through_many_relus():
 )
 def test_errors_name_the_argument_the_value_and_what_was_expected(call, message):
     with pytest.raises(ValueError, match=message):
-        call(normal(0, 5, 3), random_layers(0, [3, 4, 2]))
+        call(normal64(0, 5, 3), random_layers(0, [3, 4, 2]))
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 def test_on_a_gpu_the_gradients_are_those_of_the_cpu():
-    layers, x, targets = random_layers(0, [3, 4, 2]), normal(1, 5, 3), torch.tensor([0, 1, 1, 0, 1])
+    layers, x, targets = random_layers(0, [3, 4, 2]), normal64(1, 5, 3), torch.tensor([0, 1, 1, 0, 1])
     results = []
     for device in ("cpu", "cuda"):
         there = [(weight.to(device), bias.to(device)) for weight, bias in layers]

@@ -1,6 +1,5 @@
 """Modified Kneser–Ney against a slow second implementation, written from Chen and Goodman's (1998) formulas."""
 
-import doctest
 import math
 from collections import Counter
 
@@ -9,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from course_lib import scoreboard
-from course_lib.ngrams import add_k, count_ngrams, discounting, kneser_ney
+from course_lib.ngrams import add_k, count_ngrams, kneser_ney
 from course_lib.ngrams.discounting import FALLBACK, discounts
 from tests.course_lib.ngrams.test_counts import slices, streams
 
@@ -88,7 +87,3 @@ def test_it_beats_adding_counts_on_new_text_and_the_fifth_order_beats_the_second
     kn = kneser_ney(five).nats_per_token(held_out)
     assert kn < min(add_k(five, k).nats_per_token(held_out) for k in (1, 0.1, 0.01, 0.001)) - 0.5
     assert scoreboard.language().entropy_rate < kn < kneser_ney(two).nats_per_token(held_out)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(discounting).failed == 0

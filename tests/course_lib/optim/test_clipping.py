@@ -1,6 +1,5 @@
 """Clipping against torch.nn.utils.clip_grad_norm_, unhealthy gradients included."""
 
-import doctest
 import math
 
 import pytest
@@ -8,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.optim import clip_grad_norm, clipping
+from course_lib.optim import clip_grad_norm
 
 
 def torchs(grads, max_norm):
@@ -17,10 +16,6 @@ def torchs(grads, max_norm):
         parameter.grad = grad.clone()
     norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm)
     return [parameter.grad for parameter in parameters], norm
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(clipping).failed == 0
 
 
 @settings(max_examples=100, deadline=None)

@@ -182,7 +182,6 @@ def test_settings_that_make_no_sense_are_refused(make, message):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 @every_class
 def test_on_a_gpu_the_steps_are_those_of_the_cpu(kind):
     models = [network(), network(device="cuda")]

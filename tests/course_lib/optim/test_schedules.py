@@ -1,12 +1,10 @@
 """Schedules against torch.optim.lr_scheduler, and against the Trainer's own."""
 
-import doctest
-
 import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from course_lib.optim import cosine_schedule, linear_warmup, schedules, step_schedule
+from course_lib.optim import cosine_schedule, linear_warmup, step_schedule
 from course_lib.train import warmup_cosine
 
 
@@ -23,10 +21,6 @@ def factors(make, steps):
 
 def ours(schedule, steps):
     return [schedule(step) for step in range(steps)]
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(schedules).failed == 0
 
 
 @pytest.mark.parametrize("steps, final", [(1, 0.0), (7, 0.0), (100, 0.1)])

@@ -1,13 +1,10 @@
 """Backpropagation through time against autograd, and what is claimed of vanishing and exploding gradients."""
 
-import doctest
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.recurrent import bptt
 from course_lib.recurrent.bptt import (
     carry_back,
     gradient_bound,
@@ -17,19 +14,12 @@ from course_lib.recurrent.bptt import (
     truncated_bptt,
 )
 from course_lib.recurrent.cells import rnn_forward
-
-
-def normal(seed, *shape, dtype=torch.float64):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+from tests.random_inputs import normal64
 
 
 def problem(seed, batch=2, length=5, features=3, hidden=4):
     shapes = [(batch, length, features), (batch, hidden), (hidden, features), (hidden, hidden), (hidden,)]
-    return [normal(seed + i, *shape).requires_grad_() for i, shape in enumerate(shapes)]
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(bptt).failed == 0
+    return [normal64(seed + i, *shape).requires_grad_() for i, shape in enumerate(shapes)]
 
 
 @settings(max_examples=40, deadline=None)
@@ -38,7 +28,7 @@ def test_gradients_by_hand_equal_autograds(seed, batch, length, features, hidden
     inputs = problem(seed, batch, length, features, hidden)
     x, h0, w_ih, w_hh, _ = inputs
     states = rnn_forward(*inputs)
-    own = normal(seed + 9, batch, length, hidden)
+    own = normal64(seed + 9, batch, length, hidden)
     expected = torch.autograd.grad((states * own).sum(), [*inputs])
     by_hand = rnn_backward(x, h0, states, w_ih, w_hh, own)
     torch.testing.assert_close(tuple(by_hand), expected)
@@ -46,7 +36,7 @@ def test_gradients_by_hand_equal_autograds(seed, batch, length, features, hidden
 
 def test_the_carried_gradient_of_a_state_contains_every_later_loss():
     x, h0, w_ih, w_hh, b = problem(0)
-    own, h, states = normal(9, 2, 5, 4), h0, []
+    own, h, states = normal64(9, 2, 5, 4), h0, []
     for t in range(5):  # states that remember their gradients
         h = torch.tanh(x[:, t] @ w_ih.T + h @ w_hh.T + b)
         h.retain_grad()
@@ -60,7 +50,7 @@ def test_the_formula_of_popular_notes_is_not_the_gradient():
     """Erratum 098: the transpose of the column form in a row expression, and f' at the wrong step."""
     inputs = problem(3, batch=1, length=2, hidden=3)
     w_hh, states = inputs[3], rnn_forward(*inputs).detach()
-    g = normal(9, 1, 3)
+    g = normal64(9, 1, 3)
     right = carry_back(states, w_hh, torch.stack([torch.zeros(1, 3, dtype=g.dtype), g], 1))[:, 0]
     before, after = 1 - states[:, 0].square(), 1 - states[:, 1].square()
     torch.testing.assert_close(right, (g * after) @ w_hh)  # row form: g diag(f'(a_{t+1})) W
@@ -78,7 +68,7 @@ def test_gradient_norms_equal_autograds_and_respect_the_bound(seed, length):
         h = torch.tanh(x[:, t] @ w_ih.T + h @ w_hh.T + b)
         h.retain_grad()
         states.append(h)
-    last = normal(seed + 9, 3, 4)
+    last = normal64(seed + 9, 3, 4)
     (h * last).sum().backward()
     norms = gradient_norms(torch.stack(states, 1).detach(), w_hh.detach(), last)
     torch.testing.assert_close(norms, torch.stack([h.grad.norm(dim=-1).mean() for h in states[::-1]]))
@@ -117,10 +107,10 @@ def test_eigenvalues_do_not_decide_errata_099():
 
 
 def test_a_largest_singular_value_below_one_is_sufficient_for_vanishing():
-    w_hh = normal(0, 8, 8)
+    w_hh = normal64(0, 8, 8)
     w_hh *= 0.9 / torch.linalg.matrix_norm(w_hh, 2)
-    states = rnn_forward(normal(1, 4, 50, 2), normal(2, 4, 8), normal(3, 8, 2), w_hh)
-    norms = gradient_norms(states, w_hh, normal(4, 4, 8))
+    states = rnn_forward(normal64(1, 4, 50, 2), normal64(2, 4, 8), normal64(3, 8, 2), w_hh)
+    norms = gradient_norms(states, w_hh, normal64(4, 4, 8))
     assert (norms[1:] <= 0.9 * norms[:-1] * (1 + 1e-9)).all() and norms[-1] < 0.9**49 * norms[0] * 1.001
 
 

@@ -1,13 +1,10 @@
 """Recurrent cells against torch's kernels and cells, and against finite differences."""
 
-import doctest
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.recurrent import cells
 from course_lib.recurrent.cells import (
     gru_cell,
     gru_forward,
@@ -17,12 +14,9 @@ from course_lib.recurrent.cells import (
     rnn_cell,
     rnn_forward,
 )
+from tests.random_inputs import normal
 
 sizes = st.integers(1, 5)
-
-
-def normal(seed, *shape, dtype=torch.float32):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
 
 
 def weights(seed, n_gates, features, hidden, dtype=torch.float32):
@@ -30,10 +24,6 @@ def weights(seed, n_gates, features, hidden, dtype=torch.float32):
     rows = n_gates * hidden
     shapes = [(rows, features), (rows, hidden), (rows,), (rows,)]
     return [normal(seed + i, *shape, dtype=dtype) for i, shape in enumerate(shapes)]
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(cells).failed == 0
 
 
 @settings(max_examples=40, deadline=None)

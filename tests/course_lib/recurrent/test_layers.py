@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from course_lib.recurrent import GRU, LSTM, RNN, orthogonal_, set_forget_bias
+from tests.random_inputs import normal
 
 KINDS = {
     "rnn": (RNN, nn.RNN, {}),
@@ -15,10 +16,6 @@ KINDS = {
     "lstm": (LSTM, nn.LSTM, {}),
     "gru": (GRU, nn.GRU, {}),
 }
-
-
-def normal(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def pair(kind, d_input, d_hidden, n_layers=1, bidirectional=False, seed=0):
@@ -182,7 +179,6 @@ def test_errors_name_the_argument_the_value_and_what_was_expected(call, message)
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_gpu_computes_what_the_cpu_computes(kind):
     ours, _ = pair(kind, 3, 16, n_layers=2, bidirectional=True)

@@ -116,7 +116,6 @@ def test_it_learns_a_repeating_text_by_heart(carried):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and this machine has none")
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_gpu_computes_what_the_cpu_computes(cell):
     lm, text = model(cell), ids(0, 2, 9)

@@ -1,6 +1,5 @@
 """Fits against scipy and against data with a known law; the closed form against a numerical minimum."""
 
-import doctest
 import math
 
 import numpy as np
@@ -17,14 +16,10 @@ from course_lib.scaling import (
     bootstrap_power_law,
     compute_optimal,
     fit_power_law,
-    laws,
 )
+from tests.random_inputs import generator
 
 X = np.geomspace(1e3, 1e7, 9)
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def noisy(x, floor, scale, exponent, noise, seed):
@@ -41,10 +36,6 @@ def scipys(x, losses):
     options = {"bounds": ([0, -np.inf, 1e-3], [np.inf, np.inf, 4]), "xtol": 1e-15, "ftol": 1e-15, "gtol": 1e-15}
     starts = [(losses.min() / 2, math.log(losses.max()) + a * math.log(x[0]), a) for a in (0.05, 0.2, 0.5, 1.0)]
     return min((least_squares(errors, start, **options) for start in starts), key=lambda fit: fit.cost)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(laws).failed == 0
 
 
 @settings(max_examples=40)

@@ -1,7 +1,5 @@
 """Bytes counted by hand against tensors that exist: optimizer states, caches, what autograd keeps."""
 
-import doctest
-
 import pytest
 import torch
 from torch import nn
@@ -9,7 +7,7 @@ from torch import nn
 from course_lib.attention import scaled_dot_product_attention
 from course_lib.gpt import GPT, GPTConfig
 from course_lib.language_model import count_parameters, next_token_loss
-from course_lib.scaling import activation_bytes, adamw_bytes, kv_cache_bytes, memory, saved_bytes, score_bytes
+from course_lib.scaling import activation_bytes, adamw_bytes, kv_cache_bytes, saved_bytes, score_bytes
 
 SHAPE = {"vocab_size": 50, "seq_len": 64, "d_model": 64, "n_heads": 4, "n_layers": 3}
 
@@ -20,10 +18,6 @@ def tensor_bytes(tensors):
 
 def random_ids(*shape):
     return torch.randint(50, shape, generator=torch.Generator().manual_seed(0))
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(memory).failed == 0
 
 
 def test_adamw_keeps_what_is_counted_after_its_first_step():

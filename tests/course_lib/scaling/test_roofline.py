@@ -1,18 +1,12 @@
 """Intensities against limits that can be seen without the formula."""
 
-import doctest
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_lib.scaling import attainable_flops, matmul_intensity, roofline
+from course_lib.scaling import attainable_flops, matmul_intensity
 
 sizes = st.integers(1, 5000)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(roofline).failed == 0
 
 
 @given(sizes, sizes, sizes, st.sampled_from([1, 2, 4]))

@@ -8,22 +8,18 @@ from hypothesis import strategies as st
 
 from course_lib.attention import causal_mask, scaled_dot_product_attention
 from course_lib.scaling import saved_bytes, tiled_attention
+from tests.random_inputs import normal, normal64, random_mask
 
 sizes = st.integers(1, 9)
 
 
-def normal(seed, *shape, dtype=torch.float64, device="cpu"):
-    drawn = torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return drawn.to(device, dtype).requires_grad_()
-
-
-def random_mask(seed, *shape):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) < 0.6
+def leaf(seed, *shape, dtype=torch.float64, device="cpu"):
+    return normal(seed, *shape, dtype=dtype).to(device).requires_grad_()
 
 
 def outputs_and_gradients(attend, q, k, v):
     output = attend(q, k, v)
-    weight = normal(99, *output.shape).detach().to(output)
+    weight = normal64(99, *output.shape).to(output)
     return output, *torch.autograd.grad(output, (q, k, v), weight)
 
 
@@ -33,8 +29,8 @@ def test_output_and_gradients_equal_those_of_the_whole_matrix(
     seed, queries, keys, features, width, block, masked, causal
 ):
     keys = max(keys, queries) if causal else keys
-    q, k = normal(seed, 2, 3, queries, features), normal(seed + 1, 2, 3, keys, features)
-    v = normal(seed + 2, 2, 3, keys, width)
+    q, k = leaf(seed, 2, 3, queries, features), leaf(seed + 1, 2, 3, keys, features)
+    v = leaf(seed + 2, 2, 3, keys, width)
     mask = random_mask(seed, 2, 1, queries, keys) if masked else None  # some rows have nothing to see
     seen = causal_mask(queries, keys) if causal else torch.ones(queries, keys, dtype=torch.bool)
     seen = seen if mask is None else seen & mask
@@ -45,7 +41,7 @@ def test_output_and_gradients_equal_those_of_the_whole_matrix(
 
 @pytest.mark.parametrize("causal", [False, True])
 def test_it_equals_torchs_kernel_over_several_tiles(causal):
-    q, k, v = (normal(i, 2, 2, 100, 16) for i in range(3))
+    q, k, v = (leaf(i, 2, 2, 100, 16) for i in range(3))
     tiled = outputs_and_gradients(lambda *a: tiled_attention(*a, causal=causal, block=32), q, k, v)
     torchs = outputs_and_gradients(lambda *a: F.scaled_dot_product_attention(*a, is_causal=causal), q, k, v)
     torch.testing.assert_close(tiled, torchs)
@@ -53,14 +49,14 @@ def test_it_equals_torchs_kernel_over_several_tiles(causal):
 
 @pytest.mark.parametrize("causal", [False, True])
 def test_gradients_agree_with_finite_differences_even_where_a_row_is_empty(causal):
-    q, k, v = (normal(i, 1, 3, 2) for i in range(3))
+    q, k, v = (leaf(i, 1, 3, 2) for i in range(3))
     mask = torch.tensor([[True, False, True], [False, False, False], [True, True, True]])
     assert torch.autograd.gradcheck(lambda *a: tiled_attention(*a, mask, causal, block=2), (q, k, v))
     assert tiled_attention(q, k, v, mask, causal, 2)[:, 1].eq(0).all()
 
 
 def test_leading_dimensions_broadcast_and_gradients_are_summed_over_them():
-    q, k, v, mask = normal(0, 4, 1, 3, 2), normal(1, 5, 6, 2), normal(2, 6, 3), random_mask(3, 1, 6)
+    q, k, v, mask = leaf(0, 4, 1, 3, 2), leaf(1, 5, 6, 2), leaf(2, 6, 3), random_mask(3, 1, 6)
     mask[..., 0] = True
     tiled = outputs_and_gradients(lambda *a: tiled_attention(*a, mask, block=4), q, k, v)
     torch.testing.assert_close(
@@ -70,7 +66,7 @@ def test_leading_dimensions_broadcast_and_gradients_are_summed_over_them():
 
 def test_what_is_kept_for_the_backward_pass_is_linear_in_the_length():
     def kept(attend, length):
-        q, k, v = (normal(i, 1, 2, length, 8, dtype=torch.float32) * 1 for i in range(3))  # no leaves: they are counted
+        q, k, v = (leaf(i, 1, 2, length, 8, dtype=torch.float32) * 1 for i in range(3))  # no leaves: they are counted
         return saved_bytes(lambda: attend(q, k, v))
 
     tiled = [kept(lambda *a: tiled_attention(*a, causal=True, block=16), n) for n in (64, 256)]
@@ -92,7 +88,7 @@ def test_no_tensor_is_larger_than_a_tile_or_the_inputs_and_nothing_above_the_dia
             self.products += function is torch.ops.aten.bmm.default
             return result
 
-    q, k, v = (normal(i, 1, 256, 4, dtype=torch.float32) for i in range(3))
+    q, k, v = (leaf(i, 1, 256, 4, dtype=torch.float32) for i in range(3))
     for causal, tiles in ((False, 8 * 8), (True, 8 * 9 // 2)):
         with Watch() as forward:
             output = tiled_attention(q, k, v, causal=causal, block=32)
@@ -104,7 +100,7 @@ def test_no_tensor_is_larger_than_a_tile_or_the_inputs_and_nothing_above_the_dia
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_as_exact_as_its_inputs(dtype):
-    q, k, v = (normal(i, 1, 2, 40, 64, dtype=dtype) for i in range(3))
+    q, k, v = (leaf(i, 1, 2, 40, 64, dtype=dtype) for i in range(3))
     tiled = outputs_and_gradients(lambda *a: tiled_attention(*a, causal=True, block=16), q, k, v)
     doubles = (t.detach().double().requires_grad_() for t in (q, k, v))
     exact = outputs_and_gradients(lambda *a: F.scaled_dot_product_attention(*a, is_causal=True), *doubles)
@@ -113,7 +109,7 @@ def test_half_precision_is_as_exact_as_its_inputs(dtype):
 
 
 def test_the_gradient_cannot_be_differentiated_again_and_says_so():
-    q, k, v = (normal(i, 3, 2) for i in range(3))
+    q, k, v = (leaf(i, 3, 2) for i in range(3))
     (dq,) = torch.autograd.grad(tiled_attention(q, k, v).square().sum(), q, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         dq.sum().backward()
@@ -132,13 +128,12 @@ def test_arguments_that_do_not_fit_are_named():
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("causal", [False, True])
 def test_it_computes_on_a_gpu_what_it_computes_on_the_cpu(causal):
     mask = random_mask(3, 2, 1, 70, 70)
     results = []
     for device in ("cpu", "cuda"):
-        q, k, v = (normal(i, 2, 3, 70, 16, dtype=torch.float32, device=device) for i in range(3))
+        q, k, v = (leaf(i, 2, 3, 70, 16, dtype=torch.float32, device=device) for i in range(3))
         seen = mask.to(device)
         results.append(outputs_and_gradients(lambda *a, m=seen: tiled_attention(*a, m, causal, block=32), q, k, v))
     torch.testing.assert_close(*([t.cpu() for t in result] for result in results), atol=1e-4, rtol=1e-3)

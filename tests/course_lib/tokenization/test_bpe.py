@@ -1,6 +1,5 @@
 """BPE: against a slow trainer that recounts everything, round trips, streams that are cut anywhere, files."""
 
-import doctest
 import itertools
 from collections import Counter
 
@@ -8,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.tokenization import BPE, bpe, bpe_training, gpt2_words, pairs, train_bpe
+from course_lib.tokenization import BPE, gpt2_words, train_bpe
 from course_lib.tokenization.pretokenize import BYTE_CHARACTERS, bytes_to_characters
 
 TEXT = (
@@ -22,11 +21,6 @@ END = "<|end|>"
 @pytest.fixture(scope="module")
 def tokenizer():
     return train_bpe(TEXT, 330, special_tokens=[END, "<|end|>of", "<|pad|>"])
-
-
-@pytest.mark.parametrize("module", [bpe, bpe_training, pairs])
-def test_the_examples_in_the_docstrings_hold(module):
-    assert doctest.testmod(module).failed == 0
 
 
 def slow_bpe(text, n_merges, byte_level=True):

@@ -1,6 +1,5 @@
 """The cuts against Hugging Face's pre-tokenizers, and the byte table against theirs."""
 
-import doctest
 import re
 
 import pytest
@@ -20,10 +19,6 @@ from course_lib.tokenization.pretokenize import (
 ascii_text = st.text(st.characters(max_codepoint=127), max_size=40)
 assigned = st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=("Cs", "Cn", "Co")), max_size=30)
 tricky = st.text(st.sampled_from("ab'stlrevdm 1 \n\t\r\x1c\x85\xa0\u3000éß中²Ⅷ_.!-"), max_size=30)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(pretokenize).failed == 0
 
 
 @settings(max_examples=300, deadline=None)

@@ -1,6 +1,5 @@
 """The lesson's step-by-step algorithms against the package's fast ones, which are held against other libraries."""
 
-import doctest
 import math
 
 import pytest
@@ -23,10 +22,6 @@ from course_lib.tokenization.steps import (
 from course_lib.tokenization.unigram import blank_words
 
 texts = st.text(st.sampled_from("ab aab' trs1é"), max_size=60)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(steps).failed == 0
 
 
 def test_training_finds_the_fast_trainers_merges_where_there_are_no_ties():

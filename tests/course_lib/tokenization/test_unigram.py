@@ -1,6 +1,5 @@
 """Unigram: cuts against all cuts and against Hugging Face's, EM against enumeration."""
 
-import doctest
 import itertools
 import math
 
@@ -10,15 +9,11 @@ from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from course_lib.data.corpora import english
-from course_lib.tokenization import Unigram, train_unigram, unigram
+from course_lib.tokenization import Unigram, train_unigram
 from course_lib.tokenization.unigram import blank_words, expected_counts
 
 texts = st.text(st.sampled_from("ab aab\nc▁"), max_size=14)
 pieces = st.dictionaries(st.text("abc▁", min_size=1, max_size=3), st.floats(-9, -0.5), min_size=1, max_size=12)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(unigram).failed == 0
 
 
 def all_cuts(word):

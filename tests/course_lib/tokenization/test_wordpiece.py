@@ -1,6 +1,5 @@
 """WordPiece: encoding against Hugging Face's, training against a slow trainer that recounts everything."""
 
-import doctest
 import itertools
 from collections import Counter
 from fractions import Fraction
@@ -11,13 +10,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from course_lib.data.corpora import english
-from course_lib.tokenization import WordPiece, bert_words, train_wordpiece, wordpiece
+from course_lib.tokenization import WordPiece, bert_words, train_wordpiece
 
 texts = st.text(st.sampled_from("ab aab tsrelm.-1é"), max_size=60)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(wordpiece).failed == 0
 
 
 def slow_wordpiece(text, min_count):

@@ -7,11 +7,6 @@ from course_lib.deck import DECK
 from course_lib.widgets.cards import flash_cards
 
 
-@pytest.fixture(autouse=True)
-def empty_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
-
-
 def parts(widget):
     page, buttons, note = widget.children[0].children
     return page, buttons, note

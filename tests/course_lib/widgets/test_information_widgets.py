@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from course_lib.widgets.information import coin_explorer, divergence_explorer, temperature_explorer
+from tests.widget_parts import find
 
 WORDS = ["Paris", "Rome", "London"]
 EXPLORERS = {
@@ -14,17 +15,10 @@ EXPLORERS = {
 }
 
 
-def _find(widget: ipywidgets.Widget, kind: type) -> ipywidgets.Widget:
-    if isinstance(widget, kind):
-        return widget
-    found = (_find(child, kind) for child in getattr(widget, "children", ()))
-    return next((one for one in found if one is not None), None)
-
-
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_moving_the_slider_draws_another_picture_and_its_ends_are_drawn_too(name):
     explorer = EXPLORERS[name]()
-    slider, image = _find(explorer, ipywidgets.FloatSlider), _find(explorer, ipywidgets.Image)
+    slider, image = find(explorer, ipywidgets.FloatSlider), find(explorer, ipywidgets.Image)
     pictures = [image.value]
     for value in (slider.min, slider.max):
         slider.value = value

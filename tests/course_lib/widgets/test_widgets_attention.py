@@ -1,29 +1,21 @@
 """The attention widgets redraw when a control moves and show a picture where there is no kernel."""
 
-import ipywidgets
 import pytest
 import torch
 
 from course_lib.widgets.attention import attention_explorer, scaling_explorer
+from tests.widget_parts import controls, picture
 
 TOKENS = ["the", "mouse", "sleeps"]
-
-
-def controls(widget):
-    return {child.description: child for child in widget.children[0].children}
-
-
-def picture(widget):
-    return next(child for child in widget.children if isinstance(child, ipywidgets.Image))
 
 
 def test_the_explorer_redraws_for_another_head_layer_or_token():
     weights = torch.randn(2, 3, 3, 3, generator=torch.Generator().manual_seed(0)).softmax(-1)
     widget = attention_explorer(TOKENS, weights)
-    seen = {picture(widget).value}
+    seen = {picture(widget)}
     for name, value in (("layer", 2), ("head", 3), ("who looks", 0)):
         controls(widget)[name].value = value
-        seen.add(picture(widget).value)
+        seen.add(picture(widget))
     assert len(seen) == 4
 
 
@@ -39,6 +31,6 @@ def test_weights_that_do_not_fit_the_tokens_are_refused():
 
 def test_the_scaling_explorer_redraws_when_the_box_is_ticked():
     widget = scaling_explorer()
-    before = picture(widget).value
+    before = picture(widget)
     controls(widget)["divide by √d_k"].value = True
-    assert picture(widget).value != before
+    assert picture(widget) != before

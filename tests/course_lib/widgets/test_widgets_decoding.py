@@ -2,23 +2,13 @@
 
 import ipywidgets
 import torch
-from torch import nn
 
 from course_lib.widgets.decoding import filter_playground, speculation_explorer, writing_desk
+from tests.language_models import TableLM
+from tests.widget_parts import controls
 
 WORDS = ["<eos>", "mouse", "cat", "dog"]
 LOGITS = torch.tensor([1.0, 2.0, 0.0, -1.0])
-
-
-class Table(nn.Module):
-    vocab_size, seq_len = 4, None
-
-    def forward(self, ids):
-        return LOGITS.expand(*ids.shape, 4)
-
-
-def controls(widget):
-    return {child.description: child for child in widget.children[0].children}
 
 
 def shown(widget):
@@ -39,7 +29,7 @@ def test_the_playground_redraws_for_every_filter_and_context():
 
 def test_the_desk_writes_with_the_settings_and_says_what_the_judge_says():
     widget = writing_desk(
-        Table(),
+        TableLM(LOGITS.expand(4, 4)),
         {"the": torch.tensor([0])},
         lambda ids: " ".join(WORDS[i] for i in ids),
         eos_id=0,

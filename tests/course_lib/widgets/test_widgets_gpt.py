@@ -4,10 +4,7 @@ import ipywidgets
 import pytest
 
 from course_lib.widgets.gpt import SIZES, cache_explorer, diary, size_explorer
-
-
-def picture(widget):
-    return next(child for child in widget.children if isinstance(child, ipywidgets.Image))
+from tests.widget_parts import picture
 
 
 def test_the_sizes_have_as_many_parameters_as_published():
@@ -19,10 +16,10 @@ def test_the_sizes_have_as_many_parameters_as_published():
 
 def test_the_explorers_redraw_when_a_control_moves():
     for widget in (size_explorer(), cache_explorer()):
-        before = picture(widget).value
+        before = picture(widget)
         control = widget.children[0].children[0]
         control.value = "GPT-3" if isinstance(control, ipywidgets.ToggleButtons) else 3
-        assert picture(widget).value != before
+        assert picture(widget) != before
         assert "<img" in widget._repr_mimebundle_()["text/html"]
 
 

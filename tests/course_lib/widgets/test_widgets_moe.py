@@ -7,16 +7,9 @@ import torch
 from course_lib.moe import MoE, auxiliary_loss
 from course_lib.train import Trainer
 from course_lib.widgets.moe import capacity_explorer, expert_reader, router_explorer, watch_loads
+from tests.widget_parts import controls, picture
 
 TOKENS = ["the", "mouse", "sleeps"]
-
-
-def controls(widget):
-    return {child.description: child for child in widget.children[0].children}
-
-
-def picture(widget):
-    return next(child for child in widget.children if isinstance(child, ipywidgets.Image)).value
 
 
 def test_the_router_explorer_follows_another_token_and_another_number_of_experts():

@@ -6,16 +6,10 @@ import pytest
 from course_lib import scoreboard
 from course_lib.ngrams import count_ngrams, kneser_ney, mle
 from course_lib.widgets.ngrams import add_k_explorer, babbler, growing, next_word_explorer
+from tests.widget_parts import find
 
 LANGUAGE = scoreboard.language()
 COUNTS = [count_ngrams(scoreboard.training(3_000), order, 348) for order in (1, 2, 3)]
-
-
-def _find(widget, kind):
-    if isinstance(widget, kind):
-        return widget
-    found = (_find(child, kind) for child in getattr(widget, "children", ()))
-    return next((one for one in found if one is not None), None)
 
 
 def explorer():
@@ -43,7 +37,7 @@ def text():
 )
 def test_moving_a_control_changes_what_is_shown_and_nothing_fails(make, control, values):
     widget = make()
-    moved, shown = _find(widget, control), _find(widget, (ipywidgets.Image, ipywidgets.HTML))
+    moved, shown = find(widget, control), find(widget, (ipywidgets.Image, ipywidgets.HTML))
     seen = [shown.value]
     for value in values:
         moved.value = value

@@ -1,17 +1,9 @@
 """The widgets of positions redraw when a control moves and show a picture where there is no kernel."""
 
-import ipywidgets
 import pytest
 
 from course_lib.widgets import positions as explorers
-
-
-def controls(widget):
-    return {child.description: child for child in widget.children[0].children}
-
-
-def picture(widget):
-    return next(child for child in widget.children if isinstance(child, ipywidgets.Image)).value
+from tests.widget_parts import controls, picture
 
 
 @pytest.mark.parametrize(

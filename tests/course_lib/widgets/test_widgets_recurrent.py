@@ -1,10 +1,10 @@
 """The widgets of recurrent networks redraw when a control moves and show a picture where there is no kernel."""
 
-import ipywidgets
 import pytest
 import torch
 
 from course_lib.widgets.recurrent import cliff_explorer, gate_explorer, gradient_explorer, latch_explorer
+from tests.widget_parts import controls, picture
 
 TOKENS = ["the", "mouse", "sleeps"]
 GATES = {
@@ -24,13 +24,11 @@ GATES = {
 )
 def test_every_control_changes_the_picture_which_is_there_without_a_kernel_too(widget, changes):
     assert '<img style="max-width:100%" alt="' in widget._repr_mimebundle_()["text/html"]
-    picture = next(child for child in widget.children if isinstance(child, ipywidgets.Image))
-    controls = {child.description: child for child in widget.children[0].children}
-    assert set(controls) == set(changes)
-    seen = {picture.value}
+    assert set(controls(widget)) == set(changes)
+    seen = {picture(widget)}
     for name, value in changes.items():
-        controls[name].value = value
-        seen.add(picture.value)
+        controls(widget)[name].value = value
+        seen.add(picture(widget))
     assert len(seen) == 1 + len(changes)
 
 

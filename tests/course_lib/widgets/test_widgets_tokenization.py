@@ -1,32 +1,19 @@
 """Lesson 02's widgets follow their sliders over the whole range, and show something without a kernel."""
 
-import doctest
-
 import ipywidgets
 import pytest
 
 from course_lib.tokenization import train_bpe
-from course_lib.widgets import tokenization as widgets
 from course_lib.widgets.tokenization import compression_explorer, merge_explorer, vocabulary_explorer
+from tests.widget_parts import find
 
 TEXT = "the mouse ate the cheese, and the cheese was très bon\n" * 3
 BPE = train_bpe(TEXT, 280)
 
 
-def _find(widget, kind):
-    if isinstance(widget, kind):
-        return widget
-    found = (_find(child, kind) for child in getattr(widget, "children", ()))
-    return next((one for one in found if one is not None), None)
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(widgets).failed == 0
-
-
 def test_the_text_has_fewer_pieces_as_the_vocabulary_grows():
     explorer = vocabulary_explorer(BPE, TEXT, [256, 270, 280])
-    slider = _find(explorer, ipywidgets.SelectionSlider)
+    slider = find(explorer, ipywidgets.SelectionSlider)
     page = next(child for child in explorer.children if isinstance(child, ipywidgets.HTML) and "<span" in child.value)
     pieces = []
     for size in (256, 270, 280):
@@ -46,7 +33,7 @@ def test_the_text_has_fewer_pieces_as_the_vocabulary_grows():
 )
 def test_moving_a_slider_draws_another_picture(explorer, slider):
     explorer = explorer()
-    control, image = _find(explorer, slider), _find(explorer, ipywidgets.Image)
+    control, image = find(explorer, slider), find(explorer, ipywidgets.Image)
     values = [o[1] for o in control.options] if hasattr(control, "options") else range(control.max + 1)
     pictures = set()
     for value in values:

@@ -1,34 +1,26 @@
 """The Transformer widgets redraw when a control moves and show a picture where there is no kernel."""
 
-import ipywidgets
 import pytest
 import torch
 
 from course_lib.widgets.transformer import alignment_explorer, mask_explorer, warm_up_explorer
-
-
-def controls(widget):
-    return {child.description: child for child in widget.children[0].children}
-
-
-def picture(widget):
-    return next(child for child in widget.children if isinstance(child, ipywidgets.Image))
+from tests.widget_parts import controls, picture
 
 
 def test_masks_are_drawn_again_when_a_sequence_gets_shorter():
     widget = mask_explorer()
-    seen = {picture(widget).value}
+    seen = {picture(widget)}
     for name in ("source tokens", "target tokens"):
         controls(widget)[name].value = 2
-        seen.add(picture(widget).value)
+        seen.add(picture(widget))
     assert len(seen) == 3
 
 
 def test_the_learning_rate_is_drawn_again_for_another_warm_up():
     widget = warm_up_explorer(updates=2000)
-    before = picture(widget).value
+    before = picture(widget)
     controls(widget)["warm-up updates"].value = 1000
-    assert picture(widget).value != before
+    assert picture(widget) != before
 
 
 def test_a_translation_can_be_replayed_step_by_step_in_every_head():
@@ -36,11 +28,11 @@ def test_a_translation_can_be_replayed_step_by_step_in_every_head():
     widget = alignment_explorer("May", "05", cross)
     options = dict(controls(widget)["who"].options)
     assert len(options) == 2 * (1 + 3) and options["layer 2, head 1"] == (1, 0)
-    seen = {picture(widget).value}
+    seen = {picture(widget)}
     controls(widget)["character"].value = 2
-    seen.add(picture(widget).value)
+    seen.add(picture(widget))
     controls(widget)["who"].value = (0, 2)
-    seen.add(picture(widget).value)
+    seen.add(picture(widget))
     assert len(seen) == 3
     assert "<img" in widget._repr_mimebundle_()["text/html"]
 

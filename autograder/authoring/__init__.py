@@ -1,0 +1,1 @@
+"""A lesson, from the author's text file to what students open: read, build, verify, release, slides."""

@@ -1,0 +1,359 @@
+"""Grading one submission: run the student's cells, probe each exercise on public and hidden cases, judge here.
+
+Everything that decides about marks happens in this process. The student's process gets inputs and returns plain data.
+"""
+
+import builtins
+import json
+import random
+import time
+from dataclasses import dataclass, field, replace
+
+from nbformat.notebooknode import NotebookNode
+
+from autograder.authoring.build import public_lesson, student_notebook
+from autograder.authoring.lesson import Lesson
+from autograder.authoring.reference import PUBLIC_SEED, Reference
+from autograder.authoring.withheld import withheld_beside, withheld_names
+from autograder.grading.submission import Submission, SubmittedCell
+from autograder.sandbox.session import CELL_SECONDS, START_SECONDS, NotDefined, Session, SessionEnded
+from course_lib.judging.case import CaseSet, Outcome
+from course_lib.judging.exercise import Exercise, ExerciseId, PublicLesson
+from course_lib.judging.forbidden import forbidden_in, forbidden_sentence
+from course_lib.judging.program import same_code
+from course_lib.judging.verdict import Verdict, VerdictKind, judge_exercise, smallest_failure, with_help, zero
+
+HIDDEN_SEEDS = 2
+MAX_OUTPUT = 8 * 2**20  # characters of a notebook's outputs that are kept
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds that a student's code may take.
+
+    cell      one cell
+    case      one case of an exercise, at least: the first call of a torch function may load libraries
+    notebook  all of a notebook, with everything that has to be run again
+    """
+
+    cell: float = CELL_SECONDS
+    case: float = 5.0
+    notebook: float = 300.0
+
+
+@dataclass(frozen=True)
+class GradedExercise:
+    """An exercise with its public, then hidden cases, and what one case may take: seconds, bytes of reply."""
+
+    check: Exercise
+    cases: CaseSet
+    public: int
+    seconds: float
+    most: int
+
+
+@dataclass(frozen=True)
+class GradedLesson:
+    """What grading a lesson needs, computed once per class. seed: of the run, which drew the hidden cases."""
+
+    lesson: Lesson
+    release: NotebookNode
+    public: PublicLesson
+    exercises: dict[ExerciseId, GradedExercise]
+    limits: Limits = Limits()
+    seed: int = 0
+
+
+@dataclass
+class Grading:
+    """The result for one submission. outputs: what the student's cells put out, by index of the cell."""
+
+    submission: Submission
+    verdicts: list[Verdict]
+    outputs: dict[int, tuple[dict, ...]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def score(self) -> float:
+        """The points earned so far; hand-graded questions are not among them."""
+        return sum(verdict.points for verdict in self.verdicts)
+
+
+def prepare(lesson: Lesson, seed: int, limits: Limits = Limits()) -> GradedLesson:
+    """Return a lesson ready for grading, with hidden cases drawn from the run's seed.
+
+    seed    of the grading run; the same seed draws the same hidden cases
+    limits  on the time of a student's code
+    """
+    reference = Reference(lesson)
+    exercises: dict[ExerciseId, GradedExercise] = {}
+    for exercise in lesson.exercises.values():
+        if exercise.check.kind == "text":
+            continue
+        started = time.perf_counter()
+        public = reference.case_set(exercise, PUBLIC_SEED)
+        cases = public
+        if exercise.check.kind == "function":
+            draw = random.Random(f"{seed} {exercise.check.id}")
+            for _ in range(HIDDEN_SEEDS):
+                cases = cases + reference.case_set(exercise, draw.randrange(1, 2**31))
+        runs = max(1, len(cases.cases) * (1 + len(cases.mistakes)))
+        per_case = (time.perf_counter() - started) / runs
+        seconds = max(limits.case, exercise.check.slowdown * per_case)
+        largest = max(len(json.dumps(outcome.to_document())) for outcome in cases.expected)
+        most = 2**20 + 8 * largest  # all replies are kept until they are judged
+        exercises[exercise.check.id] = GradedExercise(exercise.check, cases, len(public.cases), seconds, most)
+    return GradedLesson(lesson, student_notebook(lesson), public_lesson(reference), exercises, limits, seed)
+
+
+def grade_submission(
+    graded: GradedLesson, submission: Submission, sandbox: str = "auto", show_hidden: bool = False
+) -> Grading:
+    """Return the verdicts on every exercise of a submission. A student's code cannot make this raise.
+
+    sandbox      how the student's process is shut in (see Session)
+    show_hidden  keep the hidden cases in the verdicts: for a teacher's eyes, never for a student's
+    """
+    started = time.perf_counter()
+    run = _Run(graded, submission, sandbox, show_hidden)
+    grading = Grading(submission, run.verdicts(), run.outputs)
+    grading.seconds = time.perf_counter() - started
+    return grading
+
+
+class _Run:
+    """One submission on its way through a session; the session is renewed when the student's code ends it."""
+
+    def __init__(self, graded: GradedLesson, submission: Submission, sandbox: str, show_hidden: bool) -> None:
+        self.graded, self.submission, self.sandbox, self.show_hidden = graded, submission, sandbox, show_hidden
+        self.withheld = withheld_names(graded.lesson)
+        self.outputs: dict[int, tuple[dict, ...]] = {}
+        self.errors: dict[int, str] = {}
+        self.fatal: dict[int, SessionEnded] = {}  # cells that end the process: not run again
+        self.session: Session | None = None
+        self.room = MAX_OUTPUT
+        self.deadline = time.monotonic() + graded.limits.notebook
+
+    def verdicts(self) -> list[Verdict]:
+        checks = [exercise.check for exercise in self.graded.lesson.exercises.values()]
+        certain = {check.id: verdict for check in checks if (verdict := self.without_running(check))}
+        try:
+            found = self.judge_all(checks, certain)
+        finally:
+            self.stop()
+        self.help_with_prerequisites(found)
+        return [found[check.id] for check in checks]
+
+    def judge_all(self, checks: list[Exercise], certain: dict[ExerciseId, Verdict]) -> dict[ExerciseId, Verdict]:
+        """Return the verdicts on all exercises. All public cases come before the first hidden one: what a student's
+        code has seen of hidden inputs can then never get into what the feedback shows.
+
+        certain  the verdicts for which nothing needs to run
+        """
+        outcomes: dict[ExerciseId, list[Outcome]] = {check.id: [] for check in checks}
+        found = dict(certain)
+        for hidden in (False, True):
+            for check in checks:
+                if check.id not in found and (ended := self.probe(check, hidden, outcomes[check.id])):
+                    found[check.id] = ended
+        return {c.id: found[c.id] if c.id in found else self.judge(c, outcomes[c.id]) for c in checks}
+
+    # ---- what the text alone decides
+
+    def without_running(self, check: Exercise) -> Verdict | None:
+        sources = self.submission.sources(check.id)
+        if not sources:
+            where = "answer" if check.kind == "text" else "cell"
+            return zero(check, VerdictKind.MISSING, f"The {where} of this exercise is not in the notebook.")
+        if check.kind == "text":
+            if all(source.strip() in ("", check.stub) for source in sources):
+                return zero(check, VerdictKind.NOT_STARTED, "Not started yet.")
+            return zero(check, VerdictKind.BY_HAND, "Waits for a grader to read it.")
+        if all(check.is_unchanged(object(), source) or not source.strip() for source in sources):
+            return zero(check, VerdictKind.NOT_STARTED, "Not started yet.")
+        for source in sources:
+            if name := forbidden_in(source, check.withheld):
+                return zero(check, VerdictKind.FORBIDDEN, forbidden_sentence(name))
+        return None
+
+    # ---- the session
+
+    def running(self, withheld: frozenset[str] | None = None) -> Session:
+        """Return the session; where there is none, start one and run the student's cells in it.
+
+        A cell that ends the process is left out and noted. Raises SessionEnded when the time for the whole notebook
+        is over.
+        """
+        while self.session is None:
+            self.check_time()
+            self.session = session = Session(self.withheld if withheld is None else withheld, self.sandbox)
+            session.run(self.graded.lesson.setup, seconds=START_SECONDS)
+            self.room = MAX_OUTPUT
+            try:
+                for index, cell in enumerate(self.submission.cells):
+                    if self.runs(index):
+                        self.check_time()
+                        self.run_cell(session, index, cell.source)
+            except SessionEnded:
+                self.stop()
+        return self.session
+
+    def check_time(self) -> None:
+        if time.monotonic() > self.deadline:
+            most = self.graded.limits.notebook
+            raise SessionEnded("timeout", f"The whole notebook took more than {most:.0f} seconds.")
+
+    def runs(self, index: int) -> bool:
+        cell = self.submission.cells[index]
+        if cell.markdown or index in self.fatal:
+            return False
+        return cell.role == "added" or (cell.role == "exercise" and not self.is_spare_stub(cell))
+
+    def is_spare_stub(self, cell: SubmittedCell) -> bool:
+        """Whether this is an untouched copy beside a cell where the student did write something."""
+        check = self.graded.lesson.exercises[ExerciseId(cell.exercise).name].check
+        others = self.submission.sources(cell.exercise)
+        return same_code(cell.source, check.stub) and not all(same_code(other, check.stub) for other in others)
+
+    def run_cell(self, session: Session, index: int, source: str) -> None:
+        try:
+            ran = session.run(source, self.graded.limits.cell)
+        except SessionEnded as end:
+            self.fatal[index] = end
+            self.outputs[index] = ({"output_type": "stream", "name": "stderr", "text": end.sentence},)
+            raise
+        self.outputs[index] = self.with_room(ran.outputs)
+        self.errors[index] = ran.error
+
+    def with_room(self, outputs: tuple[dict, ...]) -> tuple[dict, ...]:
+        """Return the outputs for which there is room in the notebook that the grader keeps."""
+        kept: list[dict] = []
+        for output in outputs:
+            self.room -= len(json.dumps(output))
+            if self.room < 0:
+                return (*kept, {"output_type": "stream", "name": "stderr", "text": "Further output was left out."})
+            kept.append(output)
+        return tuple(kept)
+
+    def stop(self) -> None:
+        if self.session is not None:
+            self.session.close()
+            self.session = None
+
+    # ---- judging
+
+    def probe(self, check: Exercise, hidden: bool, outcomes: list[Outcome]) -> Verdict | None:
+        """Probe the public or hidden cases and append their outcomes; return a verdict if one is certain already."""
+        graded = self.graded.exercises[check.id]
+        for case in graded.cases.cases[graded.public :] if hidden else graded.cases.cases[: graded.public]:
+            try:
+                session = self.running()
+                for index, cell in enumerate(self.submission.cells):
+                    if cell.exercise == check.id and index in self.fatal:
+                        return self.ended(check, self.fatal[index])
+                self.check_time()
+                outcome = session.probe(
+                    check.name,
+                    check.setup,
+                    check.probe_source,
+                    case.arguments,
+                    check.withheld,
+                    graded.seconds,
+                    graded.most,
+                )
+            except NotDefined:
+                return self.undefined(check)
+            except SessionEnded as end:
+                self.stop()
+                if hidden and end.why == "died":  # the exit code could tell of the hidden input
+                    end = SessionEnded("died", "It ended the Python process.")
+                return self.ended(check, end)
+            if "MemoryError" in outcome.raised:
+                self.stop()  # what it holds on to would be lacking for the next exercise
+                return zero(check, VerdictKind.MEMORY, "It asked for more memory than there is.")
+            outcomes.append(outcome)
+        return None
+
+    def judge(self, check: Exercise, outcomes: list[Outcome]) -> Verdict:
+        graded = self.graded.exercises[check.id]
+        verdict = judge_exercise(check, graded.cases, outcomes)
+        return verdict if self.show_hidden else self.without_hidden_values(graded, verdict)
+
+    def undefined(self, check: Exercise) -> Verdict:
+        """Return the verdict when no cell defined the name: the error that the cell ended with, if there was one."""
+        for index, cell in enumerate(self.submission.cells):
+            if cell.exercise == check.id and (error := self.errors.get(index)):
+                return zero(check, VerdictKind.ERROR, f"The cell ends with an error:\n{error}")
+        return zero(check, VerdictKind.ERROR, f"The cell does not define `{check.name}`.")
+
+    def ended(self, check: Exercise, end: SessionEnded) -> Verdict:
+        kind = VerdictKind.TIMEOUT if end.why == "timeout" else VerdictKind.ERROR
+        advice = " Is there a loop that never ends?" if end.why == "timeout" else ""
+        return zero(check, kind, end.sentence + advice)
+
+    def without_hidden_values(self, graded: GradedExercise, verdict: Verdict) -> Verdict:
+        """Return the verdict with a message, and cases, that tell nothing of hidden inputs and outcomes."""
+        public, message = verdict.judged[: graded.public], verdict.message
+        if verdict.verdict in (VerdictKind.WRONG, VerdictKind.ERROR):
+            if any(judged.reason for judged in public):
+                smallest = smallest_failure(public)
+                label = smallest.case.note or f"case {public.index(smallest) + 1}"
+                message = f"Not right on the public case “{label}”. {smallest.reason}"
+            else:
+                message = _about_hidden(verdict, graded.public)
+        if graded.check.kind in ("choice", "number"):
+            public = ()  # its only case is its answer
+            message = "This is not the answer." if verdict.verdict == VerdictKind.WRONG else message
+        return replace(verdict, message=message, judged=public)
+
+    # ---- prerequisites
+
+    def help_with_prerequisites(self, found: dict[ExerciseId, Verdict]) -> None:
+        """Probe once more, with the tested version of what failed before, so that nobody loses marks twice."""
+        helped: dict[str, set[str]] = {}  # exercise → prerequisites that it passed with
+        for name, exercise in self.graded.lesson.exercises.items():
+            check, verdict = exercise.check, found[exercise.check.id]
+            tested: set[str] = set()
+            for need in check.needs:
+                passed = found[self.graded.lesson.exercises[need].check.id].verdict == VerdictKind.PASSED
+                tested |= helped.get(need, set()) if passed else {need}
+            lost = verdict.points < verdict.max_points
+            if not (lost and tested) or self.without_running(check) is not None:
+                continue
+            again = self.judge_with_tested(check, tested)
+            named = again.points == verdict.points and again.mistake and not verdict.mistake
+            if again.points > verdict.points or named:
+                helped[name] = tested
+                needs = tuple(sorted(tested))
+                found[check.id] = replace(again, message=with_help(again.message, needs), helped=needs)
+
+    def judge_with_tested(self, check: Exercise, needs: set[str]) -> Verdict:
+        outputs, errors = dict(self.outputs), dict(self.errors)
+        try:
+            lesson = self.graded.lesson
+            session = self.running(withheld_beside(lesson, lesson.exercises[check.name], needs))
+            for need in sorted(needs):
+                session.bind(need, self.graded.lesson.exercises[need].tested)
+            outcomes: list[Outcome] = []
+            for hidden in (False, True):
+                if ended := self.probe(check, hidden, outcomes):
+                    return ended
+            return self.judge(check, outcomes)
+        except SessionEnded as end:
+            return self.ended(check, end)
+        finally:
+            self.stop()
+            self.outputs, self.errors = outputs, errors
+
+
+def _about_hidden(verdict: Verdict, public: int) -> str:
+    hidden = [judged for judged in verdict.judged[public:] if judged.reason]
+    total = len(verdict.judged) - public
+    notes = sorted({judged.case.note for judged in hidden if judged.case.note})
+    raised = sorted({judged.got.raised[0] for judged in hidden if judged.got.raised} & set(dir(builtins)))
+    about = f" ({'; '.join(notes)})" if notes else ""
+    errors = f" It raises {', '.join(raised)}." if raised else ""
+    return (
+        f"Right on the public cases, but not on {len(hidden)} of {total} hidden ones{about}.{errors} "
+        "Think of other values, shapes and edge cases than those shown."
+    )

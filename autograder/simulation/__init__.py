@@ -1,0 +1,1 @@
+"""A class made up, of any size, to try the others on."""

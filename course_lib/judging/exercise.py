@@ -1,0 +1,192 @@
+"""An exercise as a check sees it, and the public case file that carries it to the student."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from course_lib.judging import random_inputs, wire
+from course_lib.judging.case import Case, CaseSet, Judge, Mistake, Outcome, Probe
+from course_lib.judging.compare import compare
+from course_lib.judging.program import same_code
+
+AUTHOR_NAMES: dict[str, Any] = {
+    "Case": Case,
+    "compare": compare,
+    "generator": random_inputs.generator,
+    "random_tensor": random_inputs.random_tensor,
+    "random_distributions": random_inputs.random_distributions,
+    "random_integers": random_inputs.random_integers,
+}
+"""What every cases, probe, judge and mistake cell may use without importing it."""
+
+
+class ExerciseId(str):
+    """What an exercise is called everywhere: `lesson.name`, as in "information.entropy"."""
+
+    @property
+    def lesson(self) -> str:
+        """The lesson's name, without its number."""
+        return self.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """The name that the student defines."""
+        return self.partition(".")[2]
+
+    @property
+    def grade_id(self) -> str:
+        """What nbgrader calls it: that allows no dot."""
+        return self.replace(".", "-", 1)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One function, class or answer that a student writes, and how it is checked.
+
+    kind      "function" (or class), "choice", "number", "text" (graded by hand)
+    points    the sum of `parts` if there are any, which are then earned one by one
+    withheld  names that would answer it; needs: exercises that it builds on
+    stub      the source of the cell as the student receives it
+    setup     source of the lesson's setup cells, whose names probe and judge may use
+    probe_source, judge_source   "" for the defaults
+    """
+
+    id: ExerciseId
+    kind: str
+    points: float
+    stub: str
+    parts: dict[str, float] = field(default_factory=dict)
+    choices: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    mutates: bool = False
+    slowdown: float = 50.0
+    hints: tuple[str, ...] = ()
+    setup: str = ""
+    probe_source: str = ""
+    judge_source: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name that the student defines."""
+        return self.id.name
+
+    @property
+    def lesson(self) -> str:
+        """The lesson's name, without its number."""
+        return self.id.lesson
+
+    def is_unchanged(self, answer: Any, source: str) -> bool:
+        """Whether the cell is still as the student received it.
+
+        answer  what the cell defined; of a question an unchanged one is None
+        source  the cell's text; "" where it is not known
+        """
+        if self.kind in ("choice", "number") and answer is None:
+            return True
+        return bool(source) and same_code(source, self.stub)
+
+    @cached_property
+    def _names(self) -> dict[str, Any]:
+        names = dict(AUTHOR_NAMES)
+        if self.probe_source or self.judge_source:
+            exec(compile(self.setup, f"<setup of {self.lesson}>", "exec"), names)
+        for kind in ("probe", "judge"):
+            if source := getattr(self, f"{kind}_source"):
+                exec(compile(source, f"<{kind} of {self.id}>", "exec"), names)
+        return names
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process: the sources, and not the functions that were made of them."""
+        return {name: value for name, value in self.__dict__.items() if name != "_names"}
+
+    @property
+    def probe(self) -> Probe | None:
+        """probe(student, case), or None for the default."""
+        return self._names["probe"] if self.probe_source else None
+
+    @property
+    def judge(self) -> Judge | None:
+        """judge(case, expected, got), or None for the default."""
+        if self.judge_source:
+            return self._names["judge"]
+        return _judge_number if self.kind == "number" else None
+
+
+def _judge_number(case: dict, expected: Any, got: Any) -> bool | str:
+    return compare(expected, got, rtol=1e-2)
+
+
+@dataclass(frozen=True)
+class PublicExercise:
+    """An exercise with its public cases (seed 0). `cases` is None for questions: those go by the answers file."""
+
+    exercise: Exercise
+    cases: CaseSet | None
+
+
+@dataclass(frozen=True)
+class PublicLesson:
+    """What a public case file holds: the lesson's file name, title, version, and its exercises in order."""
+
+    name: str
+    title: str
+    version: str
+    exercises: dict[ExerciseId, PublicExercise]
+
+
+def write_public(lesson: PublicLesson) -> str:
+    """Return the text of a public case file: JSON, a line for each exercise, so that changes show where they are."""
+    rows = []
+    for id, public in lesson.exercises.items():
+        document = {k: v for k, v in asdict(public.exercise).items() if k not in ("id", "setup")}
+        document["cases"] = public.cases and write_cases(public.cases)
+        rows.append(f"  {json.dumps(id)}: {json.dumps(document, ensure_ascii=False)}")
+    setup = next((p.exercise.setup for p in lesson.exercises.values()), "")
+    head = {"lesson": lesson.name, "title": lesson.title, "version": lesson.version, "setup": setup}
+    fields = [f" {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in head.items()]
+    exercises = ' "exercises": {\n' + ",\n".join(rows) + "\n }"
+    return "{\n" + ",\n".join([*fields, exercises]) + "\n}\n"
+
+
+def read_public(path: Path) -> PublicLesson:
+    """Return the lesson of a public case file. Raises ValueError, naming the file, when it is not one."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        exercises: dict[ExerciseId, PublicExercise] = {}
+        for id, entry in document["exercises"].items():
+            cases = entry.pop("cases")
+            entry = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+            exercise = Exercise(id=ExerciseId(id), setup=document["setup"], **entry)
+            exercises[exercise.id] = PublicExercise(exercise, cases and read_cases(cases))
+        return PublicLesson(document["lesson"], document["title"], document["version"], exercises)
+    except (AttributeError, KeyError, TypeError, ValueError) as problem:
+        raise ValueError(f"{path} is not a public case file of this course ({problem!r}).") from problem
+
+
+def write_cases(cases: CaseSet) -> dict:
+    """Return a case set as a JSON document."""
+    return {
+        "cases": [case.to_document() for case in cases.cases],
+        "expected": [outcome.to_document() for outcome in cases.expected],
+        "mistakes": [
+            {"name": m.name, "hint": m.hint, "outcomes": [o.to_document() for o in m.outcomes]} for m in cases.mistakes
+        ],
+    }
+
+
+def read_cases(document: dict) -> CaseSet:
+    """Return the case set of a document that `write_cases` wrote."""
+    try:
+        return CaseSet(
+            tuple(Case.from_document(case) for case in document["cases"]),
+            tuple(Outcome.from_document(outcome) for outcome in document["expected"]),
+            tuple(
+                Mistake(m["name"], m["hint"], tuple(Outcome.from_document(o) for o in m["outcomes"]))
+                for m in document["mistakes"]
+            ),
+        )
+    except (KeyError, TypeError) as problem:
+        raise wire.WireError(f"not a case set: {problem!r}") from None
