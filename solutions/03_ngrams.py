@@ -1722,7 +1722,7 @@ print("typed:   ", " ".join(typed[i]), "\nrepaired:", " ".join(corrector.correct
 
 # %% [markdown]
 r"""
-Even the unigram model {{helps : repaired["order 1"] > repaired["channel only"]}}: of all words near a slip, the commoner one was usually meant. Context settles {{most of the rest : 1 - repaired["order 2"] < (1 - repaired["order 1"]) / 2}}: {{79 % = repaired["channel only"] ± 8 %}} of the slips are repaired by the channel alone,
+Even the unigram model {{helps : repaired["order 1"] > repaired["channel only"]}}: of all words near a slip, the commoner one was usually meant. Context settles {{much of the rest : repaired["order 2"] - repaired["order 1"] > 0.02}}: {{79 % = repaired["channel only"] ± 8 %}} of the slips are repaired by the channel alone,
 {{88 % = repaired["order 1"] ± 6 %}} with the frequency of words, {{96 % = repaired["order 2"] ± 4 %}} with bigrams (one typist, {{117 = slips ± 20}} slips). What remains hard are slips that make another word which fits. The price: a model with opinions now and then
 {{corrects what was right : max(spoiled.values()) > 0}}.
 """
