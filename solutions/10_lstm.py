@@ -620,7 +620,7 @@ def gru_cell(x, h, w_ih, w_hh, b_ih, b_hh):
     return (1 - z) * n + z * h
 
 
-# %% mistake="gru_cell" name="z_is_new" hint="Your update gate weighs the new state, as in the paper. In PyTorch z is how much of the old one stays: (1 − z) ⊙ n + z ⊙ h." active="py"
+# %% mistake="gru_cell" name="z_is_new" hint="Your update gate weighs the new state, as in some texts. In the paper and in PyTorch z is how much of the old one stays: (1 − z) ⊙ n + z ⊙ h." active="py"
 def gru_cell(x, h, w_ih, w_hh, b_ih, b_hh):
     x_r, x_z, x_n = (x @ w_ih.T + b_ih).chunk(3, dim=-1)
     h_r, h_z, h_n = (h @ w_hh.T + b_hh).chunk(3, dim=-1)
