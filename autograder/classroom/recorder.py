@@ -24,7 +24,8 @@ from autograder.grading.feedback import (
 )
 from autograder.grading.grade import GradedLesson, Limits
 from autograder.grading.job import Done, Job
-from autograder.grading.submission import MAX_BYTES, NotGradable, printable, take_notebook
+from autograder.grading.submission import NotGradable, printable
+from autograder.grading.submitted_file import MAX_BYTES, take_notebook
 from course_lib.judging.verdict import VerdictKind
 
 

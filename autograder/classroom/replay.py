@@ -17,7 +17,8 @@ from autograder.authoring.lesson import find_lessons, read_lesson
 from autograder.classroom.records import kept_seed
 from autograder.classroom.results import ExerciseResult, read_results
 from autograder.grading.grade import GradedLesson, Limits, grade_submission, prepare
-from autograder.grading.submission import Submission, parse_submission, printable, take_notebook
+from autograder.grading.submission import Submission, parse_submission, printable
+from autograder.grading.submitted_file import take_notebook
 from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.showing import difference, show_value
 from course_lib.judging.verdict import Judged, Verdict, VerdictKind

@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 import nbformat
 
 from autograder.authoring.withheld import withheld_names
+from autograder.grading.autograded import autograded_notebook
 from autograder.grading.feedback import describe, with_description
 from autograder.grading.grade import GradedLesson, Grading, grade_submission
-from autograder.grading.submission import Submission, autograded_notebook, parse_submission
+from autograder.grading.submission import Submission, parse_submission
 from autograder.sandbox.session import Session
 from autograder.sandbox.warm import ParentDied
 from course_lib.judging.verdict import Verdict, VerdictKind

@@ -6,10 +6,8 @@ mark.
 """
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import nbformat
 from nbformat.notebooknode import NotebookNode
@@ -17,7 +15,6 @@ from nbformat.notebooknode import NotebookNode
 from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.program import UNREADABLE, defined_names, parse, same_code
 
-MAX_BYTES = 20 * 2**20
 MAX_CELLS = 2000
 
 
@@ -52,40 +49,6 @@ class Submission:
 def printable(text: str) -> str:
     """Return text that can be written as UTF-8: half characters, as `"\\ud800"` in JSON gives them, are spelled out."""
     return text.encode("utf-8", errors="backslashreplace").decode()
-
-
-def find_notebook(folder: Path, lesson: str) -> tuple[Path, list[str]]:
-    """Return the notebook in a submission's folder, and notes. Raises NotGradable when there is none to take."""
-    wanted = folder / f"{lesson}.ipynb"
-    if wanted.is_symlink() or folder.is_symlink() or folder.parent.is_symlink():
-        raise NotGradable("The submitted file is a link to another place, not a notebook.")
-    if wanted.is_file():
-        return wanted, []
-    if wanted.is_dir():
-        raise NotGradable(f"{wanted.name} is a folder, not a notebook.")
-    found = [path for path in sorted(folder.glob("*.ipynb")) if path.is_file() and not path.is_symlink()]
-    if len(found) == 1:
-        return found[0], [
-            f"The notebook is called {printable(found[0].name)}, not {wanted.name}; it was graded all the same."
-        ]
-    if found:
-        raise NotGradable(f"There is no {wanted.name}, and more than one other notebook to choose from.")
-    raise NotGradable(f"There is no notebook {wanted.name} in the submission.")
-
-
-def read_submission(student: str, lesson: str, folder: Path, release: NotebookNode) -> Submission:
-    """Return the submission that lies in a folder. Raises NotGradable like its two steps."""
-    data, notes = take_notebook(folder, lesson)
-    return parse_submission(student, lesson, data, notes, release)
-
-
-def take_notebook(folder: Path, lesson: str) -> tuple[bytes, list[str]]:
-    """Return the bytes of the notebook in a submission's folder, and notes. Raises NotGradable with the reason."""
-    path, notes = find_notebook(folder, lesson)
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise NotGradable(f"The notebook has {size / 2**20:.0f} MB; at most {MAX_BYTES >> 20} MB are accepted.")
-    return path.read_bytes(), notes
 
 
 def parse_submission(student: str, lesson: str, data: bytes, notes: list[str], release: NotebookNode) -> Submission:
@@ -228,62 +191,3 @@ def _note_repairs(submission: Submission, release: NotebookNode) -> None:
         elif role == "setup":
             if not any(c.role == "setup" and same_code(c.source, cell.source) for c in submission.cells):
                 submission.notes.append("A setup cell was edited or missing; the original was used.")
-
-
-def is_released(cell: SubmittedCell, release: NotebookNode) -> bool:
-    """Whether a submitted cell is, comments and layout aside, as the student received it."""
-    place = (cell.role, cell.exercise)
-    originals = [
-        original.source
-        for original in release.cells
-        if (original.metadata.get("course", {}).get("role"), original.metadata["course"].get("exercise")) == place
-    ]
-    return any(same_code(cell.source, original) for original in originals)
-
-
-def inert(markdown: str) -> str:
-    """Return Markdown that does nothing where it is shown: Formgrader would run a student's scripts with your rights.
-
-    A space after `<` makes text of HTML and leaves formulas as they are; a link leads to http, https or mail.
-    """
-    text = re.sub(r"<(?=[A-Za-z/!?])", "< ", markdown)
-    text = re.sub(r"\](?=\(\s*(?!https?://|mailto:)[^)]*[:&])", r"]\\", text)
-    text = re.sub(r"(?m)^([ >]*)\[(?=[^\]]*\]:\s*(?!https?://|mailto:))", r"\1\\[", text)
-    return re.sub(r"\\(href|csname|require)\b", r"\\text", text)
-
-
-def autograded_notebook(submission: Submission, release: NotebookNode, outputs: dict[int, tuple]) -> NotebookNode:
-    """Return the notebook for the grader's eyes: locked cells restored, the student's cells where they stood.
-
-    outputs  the outputs of cells by their index in the submission
-    """
-    added: dict[tuple[str, str], list[NotebookNode]] = {}
-    own: dict[str, NotebookNode] = {}
-    anchor = ("", "")
-    for index, cell in enumerate(submission.cells):
-        shown = [nbformat.from_dict(output) for output in outputs.get(index, ())]
-        if cell.role in ("exercise", "answer"):
-            if cell.exercise not in own or not is_released(cell, release):  # an untouched copy hides nothing
-                source = inert(cell.source) if cell.markdown else cell.source
-                own[cell.exercise] = nbformat.from_dict({"source": source, "outputs": shown})
-        elif cell.role == "added":
-            made = nbformat.v4.new_code_cell(cell.source, outputs=shown, metadata={"course": {"role": "added"}})
-            added.setdefault(anchor, []).append(made)
-        if cell.role not in ("added", "prose"):
-            anchor = (cell.role, cell.exercise)
-    cells = list(added.get(("", ""), []))
-    placed = {("", "")}
-    for original in release.cells:
-        cell = nbformat.from_dict(original)
-        course = cell.metadata.get("course", {})
-        place = (course.get("role", ""), course.get("exercise", ""))
-        if place[0] in ("exercise", "answer") and place[1] in own:
-            cell.source = own[place[1]].source
-            if cell.cell_type == "code":
-                cell.outputs = own[place[1]].outputs
-        cells.append(cell)
-        if place not in placed:
-            cells += added.get(place, [])
-            placed.add(place)
-    notebook = nbformat.from_dict({**release, "cells": cells})
-    return notebook

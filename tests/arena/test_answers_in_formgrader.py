@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbconvert.exporters import HTMLExporter
 
-from autograder.grading.submission import inert
+from autograder.grading.autograded import inert
 
 ACTIVE = [
     "<script>alert(1)</script>",

@@ -8,7 +8,7 @@ import pytest
 from autograder.authoring.build import student_notebook
 from autograder.authoring.lesson import find_lessons, read_lesson
 from autograder.grading.grade import grade_submission, prepare
-from autograder.grading.submission import read_submission
+from autograder.grading.submitted_file import read_submission
 from autograder.simulation.simulate import STUDENTS
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,12 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.authoring.build import student_notebook
-from autograder.grading.submission import (
-    MAX_BYTES,
-    NotGradable,
-    autograded_notebook,
-    read_submission,
-)
+from autograder.grading.autograded import autograded_notebook
+from autograder.grading.submission import NotGradable
+from autograder.grading.submitted_file import MAX_BYTES, read_submission
 
 
 @pytest.fixture(scope="module")
