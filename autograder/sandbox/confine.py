@@ -52,8 +52,10 @@ def _call(layer: str, what: str, result: int) -> int:
     return result
 
 
-def confine(readable: list[str], folder: str, every_layer: bool) -> list[str]:
-    """Shut this process in; return the layers that hold. It returns in another process, the first of its namespace.
+def confine(readable: list[str], folder: str, every_layer: bool) -> tuple[list[str], int]:
+    """Shut this process in; return the layers that hold, and the id by which the outside knows the process.
+
+    It returns in another process, the first of its namespace.
 
     readable     files and folders besides the system's that may be read, at the same paths
     folder       an empty folder of the host: the new root is mounted there, seen by nobody else
@@ -61,9 +63,14 @@ def confine(readable: list[str], folder: str, every_layer: bool) -> list[str]:
 
     Raises ConfineError.
     """
-    held, user, memory = [], FIRST_UID + os.getpid() % UIDS, _address_space() + MEMORY
+    held, process, user, memory = [], os.getpid(), FIRST_UID + os.getpid() % UIDS, _address_space() + MEMORY
+
+    def enter() -> None:
+        nonlocal process
+        process = _enter_namespaces()
+
     layers: dict[str, Callable[[], None]] = {
-        "namespaces": _enter_namespaces,
+        "namespaces": enter,
         "files": lambda: _change_root(folder, readable, user),
         "limits": lambda: _set_limits(memory),
         "privileges": lambda: _drop_privileges(user),
@@ -77,14 +84,15 @@ def confine(readable: list[str], folder: str, every_layer: bool) -> list[str]:
         except (ConfineError, OSError) as problem:
             if every_layer or layer in NEEDED:
                 raise problem if isinstance(problem, ConfineError) else ConfineError(layer, str(problem)) from problem
-    return held
+    return held, process
 
 
 # ---- namespaces
 
 
-def _enter_namespaces() -> None:
-    """Leave the host's processes, network, mounts and users behind. The caller goes on as the first process inside.
+def _enter_namespaces() -> int:
+    """Leave the host's processes, network, mounts and users behind. The caller goes on as the first process inside;
+    it is told the id that it has outside.
 
     The process that called stays outside as a supervisor that does nothing but wait, and ends with the same code.
     """
@@ -97,11 +105,17 @@ def _enter_namespaces() -> None:
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"65534 {user} 1")
         Path("/proc/self/gid_map").write_text(f"65534 {group} 1")
+    inside, outside = os.pipe()
     child = os.fork()
     if child:
+        os.write(outside, str(child).encode())
         _supervise(child)
     die_with_parent()
+    os.close(outside)
+    process = int(os.read(inside, 20) or 0)
+    os.close(inside)
     socket.sethostname("sandbox")
+    return process
 
 
 def _supervise(child: int) -> None:

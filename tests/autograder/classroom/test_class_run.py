@@ -36,7 +36,7 @@ class Course:
 
     def grade(self, progress=lambda done, total: None, **options):
         """Grade everything; return the results by student."""
-        options = {"seed": 5, "sandbox": self.sandbox, "limits": Limits(case=3.0)} | options
+        options = {"seed": 5, "sandbox": self.sandbox, "limits": Limits(cell=4.0, case=1.5, idle=2.0)} | options
         run = ClassRun(self.submitted, self.root, self.root / "solutions", self.db_url, **options)
         return {result.student: result.to_document() for result in grade_class(run, progress)}
 
