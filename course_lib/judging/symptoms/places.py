@@ -72,7 +72,7 @@ def elsewhere_in_a_list(pairs: Sequence[Pair]) -> Symptom | None:
             if name.endswith("lost") and all(have and compare(want, move(have)) is True for want, have in lists):
                 side = name.removesuffix("_lost")
                 return Symptom(f"{side}_extra", f"In every failing case, the {side} item is one too many.")
-        except TypeError:  # what cannot be sorted
+        except (TypeError, RuntimeError):  # what cannot be sorted
             continue
     if all(len(want) > 1 and sorted(map(repr, want)) == sorted(map(repr, have)) for want, have in lists):
         return Symptom("other_order", "In every failing case, the items are right, but in another order.")
