@@ -18,7 +18,7 @@ from nbgrader.api import BaseCell, Comment, Grade, Gradebook, MissingEntry, Subm
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.preprocessors import ComputeChecksums, SaveCells
 from sqlalchemy import make_url, text
-from sqlalchemy.exc import SAWarning
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError, SAWarning
 
 from autograder.classroom.results import ExerciseResult
 from autograder.classroom.tables import grade_rows
@@ -68,6 +68,27 @@ def write_notebook(notebook: NotebookNode, path: Path) -> None:
     path.write_text(nbformat.writes(notebook), encoding="utf-8", errors="backslashreplace")
 
 
+def fault_of_database(problem: BaseException) -> DBAPIError | None:
+    """Return the database's own error behind an error: it is down, full or not to be written.
+
+    None where what was to be written is at fault. nbgrader makes an `InvalidEntry` of either, which is a ValueError.
+    """
+    behind: BaseException | None = problem
+    while behind is not None:
+        if isinstance(behind, DBAPIError):
+            return None if isinstance(behind, _FAULTS_OF_DATA) and not behind.connection_invalidated else behind
+        behind = behind.__cause__ or behind.__context__
+    return None
+
+
+_FAULTS_OF_DATA = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
+
+
+def _remark(text: str) -> str:
+    """Return a text that every database can hold. PostgreSQL has no character 0, so it is spelled out."""
+    return printable(text).replace("\0", "\\x00")
+
+
 class MarksBook:
     """The open gradebook of one grading run."""
 
@@ -79,6 +100,10 @@ class MarksBook:
         if url.get_backend_name() == "sqlite":  # whoever reads meanwhile, as Formgrader does, is not in the way
             self.gradebook.db.execute(text("PRAGMA journal_mode=WAL"))
             self.gradebook.db.commit()
+
+    def undo(self) -> None:
+        """Forget what was entered for a submission that then could not be entered whole."""
+        self.gradebook.db.rollback()
 
     def close(self) -> None:
         """Close the connection to the database."""
@@ -101,7 +126,7 @@ class MarksBook:
                 grade.manual_score is not None and changed
             )
             if comment := comments.get(f"{name}-answer") or comments.get(name):
-                comment.auto_comment = printable(f"{verdict.verdict}: {verdict.message}")
+                comment.auto_comment = _remark(f"{verdict.verdict}: {verdict.message}")
         self.gradebook.db.commit()
 
     def reword(self, student: str, lesson: str, exercises: Iterable[ExerciseResult]) -> None:
@@ -111,7 +136,7 @@ class MarksBook:
         for exercise in exercises:
             name = exercise.id.grade_id
             if comment := comments.get(f"{name}-answer") or comments.get(name):
-                comment.auto_comment = printable(f"{exercise.verdict}: {exercise.message}")
+                comment.auto_comment = _remark(f"{exercise.verdict}: {exercise.message}")
         self.gradebook.db.commit()
 
     def refuse(self, student: str, lesson: str, reason: str, submitted: datetime | None) -> None:
@@ -122,7 +147,7 @@ class MarksBook:
                 grade.auto_score = None
                 grade.needs_manual_grade = True
             for comment in notebook.comments:
-                comment.auto_comment = f"not gradable: {reason}"
+                comment.auto_comment = _remark(f"not gradable: {reason}")
         self.gradebook.db.commit()
 
     def marks(self, lesson: str) -> dict[str, dict[str, float | None]]:

@@ -16,7 +16,8 @@ from traitlets import Enum, Unicode
 
 from autograder.authoring.lesson import find_lessons, read_lesson
 from autograder.classroom.gradebook import MarksBook, publish
-from autograder.classroom.recorder import ClassRun, Place, Recorder
+from autograder.classroom.places import Place
+from autograder.classroom.recorder import ClassRun, Recorder
 from autograder.classroom.records import kept_seed
 from autograder.classroom.results import Status, replace_result
 from autograder.grading.feedback import description_in, feedback_page

@@ -17,7 +17,7 @@ X32 = 0x40000000
 
 @pytest.fixture(scope="module")
 def number_of():
-    """A function that returns the number of a call by its name on a processor, as libseccomp knows it; below 0 if not."""
+    """A function that returns the number of a call by its name on a processor, as libseccomp knows it; or below 0."""
     name = ctypes.util.find_library("seccomp")
     if name is None:
         pytest.skip("libseccomp is not installed (apt-get install libseccomp2)")
@@ -55,7 +55,10 @@ def test_the_gap_in_the_numbers_hides_no_call_of_the_table_nor_one_that_python_a
 def _numbers():
     below, above = confine._GAPS[confine._ARCHITECTURES.get(platform.machine(), (0, 0))[0]]
     named = {"open_tree_attr": 467, "the first unknown": confine._LAST + 1, "far above": 9999, "minus one": 2**32 - 1}
-    named |= {"in the gap": below + 50, "the gap's last": above - 1}  # its first are uretprobe and uprobe: never filtered
+    named |= {
+        "in the gap": below + 50,
+        "the gap's last": above - 1,
+    }  # its first are uretprobe and uprobe: never filtered
     return named | ({"getpid of x32": X32 + 39, "fork of x32": X32 + 57} if platform.machine() == "x86_64" else {})
 
 
