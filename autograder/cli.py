@@ -259,7 +259,7 @@ def _grade(options: argparse.Namespace) -> int:
         print(problem, file=sys.stderr)
         return 1
     except (SQLAlchemyError, ModuleNotFoundError) as problem:  # or the driver for such a database is not installed
-        print(f"The gradebook {shown} cannot be used: {problem}", file=sys.stderr)
+        print(f"The gradebook {shown} cannot be used: {getattr(problem, 'orig', None) or problem}", file=sys.stderr)
         print(_KEPT, file=sys.stderr)
         return 1
     except OSError:

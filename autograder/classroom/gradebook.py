@@ -3,6 +3,7 @@
 One process writes: the one that called `autograder grade`. Marks that a person gave are left as they are.
 """
 
+import logging
 import os
 import sys
 import warnings
@@ -22,6 +23,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedEr
 
 from autograder.classroom.results import ExerciseResult
 from autograder.classroom.tables import grade_rows
+from autograder.classroom.whole_files import write_whole
 from autograder.grading.feedback import Given
 from autograder.grading.grade import Grading
 from autograder.grading.submission import printable
@@ -31,6 +33,8 @@ from course_lib.judging.verdict import VerdictKind
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 # SQLAlchemy remarks on the order in which nbgrader's own API links its rows; it is harmless, and not ours to change.
 warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader.api")
+# nbgrader logs the trace of an error of the database; whoever called us says what happened, in a sentence.
+logging.getLogger("tornado.application").addFilter(lambda r: not r.getMessage().startswith("Rolling back session"))
 
 
 def publish(release: NotebookNode, lesson: str, cases: str, course: Path, db_url: str) -> NotebookNode:
@@ -56,16 +60,9 @@ def publish(release: NotebookNode, lesson: str, cases: str, course: Path, db_url
         ) from problem
     for folder in ("source", "release"):
         place = course / folder / lesson
-        write_notebook(notebook, place / f"{lesson}.ipynb")
-        (place / "cases").mkdir(exist_ok=True)
-        (place / "cases" / f"{lesson}.json").write_text(cases, encoding="utf-8")
+        write_whole(place / f"{lesson}.ipynb", nbformat.writes(notebook))
+        write_whole(place / "cases" / f"{lesson}.json", cases)
     return notebook
-
-
-def write_notebook(notebook: NotebookNode, path: Path) -> None:
-    """Write a notebook, making its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(nbformat.writes(notebook), encoding="utf-8", errors="backslashreplace")
 
 
 def fault_of_database(problem: BaseException) -> DBAPIError | None:

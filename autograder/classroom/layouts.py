@@ -23,7 +23,8 @@ def other_layout(submitted: Path, known: Collection[str]) -> str:
     """
     if not submitted.is_dir():
         return _no_folder(submitted, known)
-    names = sorted(printable(path.name) for path in submitted.iterdir())
+    paths = [*submitted.iterdir(), *submitted.glob("*_assignsubmission_*/*")]
+    names = sorted(printable(path.relative_to(submitted).as_posix()) for path in paths)
     places = find_submissions(submitted, known)
     sentence = _download(submitted, names, known)
     if any(place.lesson in known for place in places):
@@ -60,10 +61,10 @@ def _unpack(archive: Path, to: Path) -> str:
 def _download(path: Path, names: list[str], known: Collection[str]) -> str:
     """Return what to do with a download whose files or folders are called so; "" when it is none."""
     for system, pattern, regexp in (("Moodle", _MOODLE, _FROM_MOODLE), ("Canvas", _CANVAS, _FROM_CANVAS)):
-        if name := next((name for name in names if pattern.match(name)), None):
-            lesson = next((lesson for lesson in sorted(known) if lesson in name), "LESSON")
+        if found := list(filter(pattern.match, names)):
+            lesson = next((lesson for lesson in sorted(known) if any(lesson in name for name in found)), "LESSON")
             return (
-                f"{path} is a download from {system} ({name.rstrip('/')}), and {_EXPECTED}. nbgrader sorts it: put the "
+                f"{path} is a download from {system} ({found[0].rstrip('/')}), and {_EXPECTED}. nbgrader sorts it: put the "
                 f"zip, or what is in this folder, into downloaded/{lesson}/archive/ in the course folder; run there\n"
                 f"    nbgrader zip_collect {lesson} --FileNameCollectorPlugin.named_regexp='{regexp}'\n"
                 "Then grade the folder `submitted` that it makes."

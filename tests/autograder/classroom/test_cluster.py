@@ -12,8 +12,8 @@ import pytest
 
 from autograder.authoring.lesson import read_lesson
 from autograder.classroom.class_run import grade_class
-from autograder.classroom.places import find_submissions
 from autograder.classroom.executor import make_executor
+from autograder.classroom.places import find_submissions
 from autograder.classroom.recorder import ClassRun, Recorder
 from autograder.grading.grade import prepare
 
