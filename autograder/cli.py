@@ -48,13 +48,17 @@ def entry() -> None:
     sys.exit(main())
 
 
-def _course_arguments(parser: argparse.ArgumentParser) -> None:
+def _course_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--course",
         type=Path,
         metavar="DIR",
         help="the course's folder (default: $COURSE, or the nearest of this folder and those above it with a course)",
     )
+
+
+def _course_arguments(parser: argparse.ArgumentParser) -> None:
+    _course_argument(parser)
     parser.add_argument(
         "--solutions", type=Path, metavar="DIR", help="folder of the lesson files (default: solutions/ in the course)"
     )
@@ -363,15 +367,21 @@ def _doctor_command(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "doctor",
         help="what this machine has",
-        description="Say what this machine has and what is missing, with the remedy.",
+        description="Say what this machine has and what is missing, with the remedy: programs, isolation, the course, "
+        "and whether `grade` could write to its course folder and gradebook.",
     )
+    parser.add_argument(
+        "--out", type=Path, default=Path(), metavar="DIR", help="course folder that `grade` writes to (here)"
+    )
+    parser.add_argument("--db", metavar="URL", help="gradebook (default: sqlite:///OUT/gradebook.db)")
+    _course_argument(parser)
     parser.set_defaults(run=_doctor)
 
 
 def _doctor(options: argparse.Namespace) -> int:
     from autograder.doctor import examine
 
-    findings = examine()
+    findings = examine(options.out.resolve(), options.db, options.course)
     for finding in findings:
         print(f"{'✓' if finding.good else '✗'} {finding.name}: {finding.found}")
         if finding.remedy:

@@ -64,8 +64,8 @@ def _download(path: Path, names: list[str], known: Collection[str]) -> str:
         if found := list(filter(pattern.match, names)):
             lesson = next((lesson for lesson in sorted(known) if any(lesson in name for name in found)), "LESSON")
             return (
-                f"{path} is a download from {system} ({found[0].rstrip('/')}), and {_EXPECTED}. nbgrader sorts it: put "
-                f"the zip, or what is in this folder, into downloaded/{lesson}/archive/ in the course folder; run there\n"
+                f"{path} is a download from {system} ({found[0].rstrip('/')}), and {_EXPECTED}. nbgrader sorts it: "
+                f"put the zip, or what is in it, into downloaded/{lesson}/archive/ in the course folder; run there\n"
                 f"    nbgrader zip_collect {lesson} --FileNameCollectorPlugin.named_regexp='{regexp}'\n"
                 "Then grade the folder `submitted` that it makes."
             )
