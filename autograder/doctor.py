@@ -152,7 +152,9 @@ def _gradebook(db_url: str) -> Finding:
             return Finding("gradebook", f"{shown} is not there yet; `grade` makes it", True)
         engine = create_engine(url)
         with engine.connect() as connection:  # writes, and takes it back
-            connection.execute(text("BEGIN IMMEDIATE" if sqlite else "CREATE TABLE course_doctor (id INTEGER)"))
+            if sqlite:  # else Python's driver would keep the table
+                connection.execute(text("BEGIN IMMEDIATE"))
+            connection.execute(text("CREATE TABLE course_doctor (id INTEGER)"))
             connection.rollback()
         engine.dispose()
     except (SQLAlchemyError, ModuleNotFoundError) as problem:
