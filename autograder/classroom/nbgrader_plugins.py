@@ -15,8 +15,10 @@ from nbconvert.exporters import Exporter, NotebookExporter
 from traitlets import Enum, Unicode
 
 from autograder.authoring.lesson import find_lessons, read_lesson
+from autograder.classroom.course_lock import sole_writer
 from autograder.classroom.gradebook import MarksBook, publish
-from autograder.classroom.recorder import ClassRun, Place, Recorder
+from autograder.classroom.places import Place
+from autograder.classroom.recorder import ClassRun, Recorder
 from autograder.classroom.records import kept_seed
 from autograder.classroom.results import Status, replace_result
 from autograder.grading.feedback import description_in, feedback_page
@@ -24,6 +26,8 @@ from autograder.grading.grade import GradedLesson, prepare
 from autograder.grading.job import Done, do, try_sandbox
 from course_lib.course_folder import find_course
 from course_lib.judging.exercise import write_public
+
+PATIENCE = 60.0  # seconds to wait for another door that is just recording a submission
 
 
 class GradingExporter(NotebookExporter):
@@ -69,15 +73,17 @@ class GradingExporter(NotebookExporter):
             return super().from_filename(filename, resources, **options)
         recorder = Recorder(self.run, self.lessons, self.seed)
         try:
-            notebook = self._grade(recorder, place)
+            with sole_writer(self.run.out, PATIENCE):
+                notebook = self._grade(recorder, place)
         finally:
             recorder.book.close()
         return self.from_notebook_node(notebook, resources)
 
     def _grade(self, recorder: Recorder, place: Place) -> nbformat.NotebookNode:
-        key = recorder.key(place)
+        key = ""
         end: Done | Exception
         try:
+            key = recorder.key(place)
             end = do(*recorder.job(place))
         except Exception as problem:  # the recorder says what it was
             end = problem

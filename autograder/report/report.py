@@ -53,7 +53,7 @@ def write_report(out: Path, db_url: str, progress: Callable[[str], None] = lambd
     db_url    nbgrader's gradebook
     progress  called with what is being done
 
-    Raises ValueError when nothing was graded there.
+    Raises WrongUsage when nothing was graded there.
     """
     progress("reading what was graded")
     lessons, words = read_class(out, db_url)

@@ -244,6 +244,52 @@ def pipe_as_timestamp(draft: Draft) -> None:
 
 
 @enter("accident")
+def no_lesson_folder(draft: Draft) -> None:
+    """The notebook in the student's folder, without a folder for the lesson."""
+
+    def write(folder: Path) -> None:
+        folder.rmdir()
+        Draft._write(draft, folder.parent)
+
+    draft.write = write
+
+
+@enter("accident")
+def beside_the_lesson_folder(draft: Draft) -> None:
+    """A copy in which nothing was done, beside the lesson's folder: the control of the case before."""
+    draft.write = lambda folder: (Draft._write(draft, folder), (folder.parent / f"{NAME}.ipynb").write_text("{}"))[0]
+
+
+@enter("accident")
+def folder_in_capitals(draft: Draft) -> None:
+    """The lesson's folder in other capitals."""
+
+    def write(folder: Path) -> None:
+        Draft._write(draft, folder.rename(folder.with_name(NAME.title())))
+
+    draft.write = write
+
+
+@enter("accident", total="error")
+def line_ends_in_error(draft: Draft) -> None:
+    """An error whose name has every character that ends a line for some reader."""
+    ends = "x".join(end for end in map(chr, range(1, 0x2100)) if len(f"a{end}b".splitlines()) == 2)
+    draft.answer("total", f"def total(x):\n    raise (type({ends!r}, (Exception,), {{}}) if x.numel() else ValueError)")
+
+
+@enter("accident", total="error")
+def zero_in_error(draft: Draft) -> None:
+    """An error that says every control character, the zero that PostgreSQL cannot hold among them."""
+    draft.answer("total", f"raise ValueError({''.join(map(chr, range(32)))!r})")
+
+
+@enter("accident", total="error")
+def ordinary_error(draft: Draft) -> None:
+    """An error like any other: the control of the two before."""
+    draft.answer("total", "def total(x):\n    raise ValueError('no')")
+
+
+@enter("accident")
 def other_files(draft: Draft) -> None:
     """Checkpoints, modules named like the course's, and a `sitecustomize` beside the notebook."""
 
@@ -362,6 +408,7 @@ for _number, _name in enumerate(
         "Anna Maria O'Neill", "Łukasz Żółć 李", "dots ..", "a.b.c-98_arena", "<script>alert(1)<script>", "$(touch arena) `id`; rm -rf .",
         "-rf", "=cmd|' calc'!A0", "line\nbreak", "back\\slash %s {0} {{x}}", "🙂", "ſt 'quote\" \t tab", "n" * 200, b"\xff\xfe".decode("utf-8", "surrogateescape"),
         "drop'); DROP TABLE grade;--", "feedback", "000-neighbour ", "\u202eolleh", "CON", "~",
+        "n" * 150, "n" * 151, "é" * 127, "\\udcff\\udcfe", os.fsdecode(b"\xff" * 255), "a\u2028\u2029\x85\x0b\x0c\x1c\r\nb",
     ]
 ):  # fmt: skip
 
