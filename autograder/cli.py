@@ -322,7 +322,7 @@ def _replay(options: argparse.Namespace) -> int:
 
     from autograder.authoring.lesson import AuthoringError
     from autograder.classroom.replay import print_replay, replay
-    from autograder.grading.submission import NotGradable
+    from autograder.grading.refusal import NotGradable
 
     submitted = options.submitted or options.out / "submitted"
     try:

@@ -12,12 +12,13 @@ from pathlib import Path
 from autograder.authoring.lesson import find_lessons, read_lesson
 from autograder.classroom.executor import make_executor
 from autograder.classroom.gradebook import publish
-from autograder.classroom.recorder import ClassRun, Place, Recorder
+from autograder.classroom.recorder import ClassRun, Place, Recorder, Taken
 from autograder.classroom.records import kept_seed, write_csv
 from autograder.classroom.results import Result, ResultsFile
 from autograder.grading.grade import GradedLesson, prepare
 from autograder.grading.job import do, try_sandbox
-from autograder.grading.submission import NotGradable, printable
+from autograder.grading.plain_text import printable
+from autograder.grading.refusal import NotGradable
 from course_lib.judging.exercise import write_public
 
 MAX_WAITING = 1000
@@ -83,12 +84,13 @@ def _results(
     waiting: dict[Future, tuple[Place, str, int]] = {}
     try:
         for place in places:
-            key = recorder.key(place)
+            taken = Taken.of(place)
+            key = recorder.key(place, taken)
             if key in earlier and recorder.stands(earlier[key]):
                 yield recorder.refreshed(earlier[key])
                 continue
             try:
-                graded, job = recorder.job(place)
+                graded, job = recorder.job(place, taken)
             except NotGradable as refusal:
                 yield recorder.record(place, key, refusal)
                 continue

@@ -16,7 +16,7 @@ from traitlets import Enum, Unicode
 
 from autograder.authoring.lesson import find_lessons, read_lesson
 from autograder.classroom.gradebook import MarksBook, publish
-from autograder.classroom.recorder import ClassRun, Place, Recorder
+from autograder.classroom.recorder import ClassRun, Place, Recorder, Taken
 from autograder.classroom.records import kept_seed
 from autograder.classroom.results import Status, replace_result
 from autograder.grading.feedback import description_in, feedback_page
@@ -75,10 +75,11 @@ class GradingExporter(NotebookExporter):
         return self.from_notebook_node(notebook, resources)
 
     def _grade(self, recorder: Recorder, place: Place) -> nbformat.NotebookNode:
-        key = recorder.key(place)
+        taken = Taken.of(place)
+        key = recorder.key(place, taken)
         end: Done | Exception
         try:
-            end = do(*recorder.job(place))
+            end = do(*recorder.job(place, taken))
         except Exception as problem:  # the recorder says what it was
             end = problem
         written = recorder.notebook(place.student, place.lesson)

@@ -5,6 +5,7 @@ import traceback
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
 import nbformat
 from nbgrader.utils import parse_utc
@@ -24,8 +25,10 @@ from autograder.grading.feedback import (
 )
 from autograder.grading.grade import GradedLesson, Limits
 from autograder.grading.job import Done, Job
-from autograder.grading.submission import NotGradable, printable
-from autograder.grading.submitted_file import MAX_BYTES, take_notebook
+from autograder.grading.plain_text import printable
+from autograder.grading.refusal import NotGradable
+from autograder.grading.regular_file import opened_folder, read_file
+from autograder.grading.submitted_file import take_notebook
 from course_lib.judging.verdict import VerdictKind
 
 
@@ -36,6 +39,24 @@ class Place:
     student: str
     lesson: str
     folder: Path
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What was found of a submission, read once. refusal: why there is nothing to grade, or None."""
+
+    data: bytes = b""
+    notes: tuple[str, ...] = ()
+    refusal: NotGradable | None = None
+
+    @classmethod
+    def of(cls, place: Place) -> Self:
+        """Read the notebook of a submission."""
+        try:
+            data, notes = take_notebook(place.folder, place.lesson)
+            return cls(data, tuple(notes))
+        except NotGradable as refusal:
+            return cls(refusal=refusal)
 
 
 @dataclass(frozen=True)
@@ -67,22 +88,21 @@ class Recorder:
         self.book = MarksBook(run.db_url)
         self.marks: dict[str, dict] = {}  # of a lesson, in the gradebook when this run began
 
-    def job(self, place: Place) -> tuple[GradedLesson, Job]:
-        """Return what there is to do. Raises NotGradable when the file cannot be taken."""
+    def job(self, place: Place, taken: Taken) -> tuple[GradedLesson, Job]:
+        """Return what there is to do. Raises NotGradable when there is no such lesson or no file to grade."""
         if place.lesson not in self.lessons:
             raise NotGradable(f"There is no lesson called {place.lesson}.")
-        data, notes = take_notebook(place.folder, place.lesson)
-        return self.lessons[place.lesson], Job(place.student, place.lesson, data, tuple(notes), self.run.sandbox)
+        if taken.refusal:
+            raise taken.refusal
+        job = Job(place.student, place.lesson, taken.data, taken.notes, self.run.sandbox)
+        return self.lessons[place.lesson], job
 
-    def key(self, place: Place) -> str:
-        """Return what makes a grading the same: who, when, the content of the files, the lesson's version, the seed."""
-        digest = hashlib.sha256()
+    def key(self, place: Place, taken: Taken) -> str:
+        """Return what makes a grading the same: who, when, what was handed in, the lesson's version, the seed."""
         version = self.lessons[place.lesson].lesson.version if place.lesson in self.lessons else ""
-        digest.update(repr((place.student, place.lesson, version, self.seed, _timestamp(place.folder))).encode())
-        for path in sorted(place.folder.glob("*.ipynb")):
-            digest.update(path.name.encode(errors="surrogateescape"))
-            if path.is_file() and path.stat().st_size <= MAX_BYTES:
-                digest.update(path.read_bytes())
+        who = (place.student, place.lesson, version, self.seed, _timestamp(place.folder))
+        digest = hashlib.sha256(repr((*who, taken.notes, str(taken.refusal))).encode(errors="backslashreplace"))
+        digest.update(taken.data)
         return digest.hexdigest()
 
     def stands(self, result: Result) -> bool:
@@ -212,10 +232,9 @@ class Recorder:
 
 def _timestamp(folder: Path) -> datetime | None:
     """Return the time of submission from nbgrader's `timestamp.txt`, in UTC without a zone as nbgrader keeps it."""
-    path = folder / "timestamp.txt"
     try:
-        if not path.is_file() or path.stat().st_size > 100:  # a named pipe would never end
-            return None
-        return parse_utc(path.read_text(encoding="utf-8").strip())
-    except (OSError, ValueError, OverflowError):
+        with opened_folder(folder) as descriptor:
+            text = read_file(descriptor, "timestamp.txt", 100)
+        return parse_utc(text.decode().strip())
+    except (NotGradable, ValueError, OverflowError):
         return None

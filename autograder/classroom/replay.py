@@ -17,7 +17,8 @@ from autograder.authoring.lesson import find_lessons, read_lesson
 from autograder.classroom.records import kept_seed
 from autograder.classroom.results import ExerciseResult, read_results
 from autograder.grading.grade import GradedLesson, Limits, grade_submission, prepare
-from autograder.grading.submission import Submission, parse_submission, printable
+from autograder.grading.plain_text import printable
+from autograder.grading.submission import Submission, parse_submission
 from autograder.grading.submitted_file import take_notebook
 from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.showing import difference, show_value

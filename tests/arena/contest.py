@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from autograder.classroom.results import Status
-from autograder.grading.submission import printable
+from autograder.grading.plain_text import printable
 from course_lib.judging.verdict import VerdictKind
 from tests.arena.attacks import CASES
 from tests.arena.cases import Case

@@ -10,7 +10,7 @@ from autograder.classroom.class_run import grade_class
 from autograder.classroom.recorder import ClassRun
 from autograder.classroom.replay import print_replay, replay
 from autograder.cli import main
-from autograder.grading.submission import NotGradable
+from autograder.grading.refusal import NotGradable
 
 LESSON = "90_sample"
 MARZIPAN = "def mean(x):\n    marzipan = x.sum()\n    return marzipan"

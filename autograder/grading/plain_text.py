@@ -1,0 +1,38 @@
+"""Names and texts of students in a spelling that acts nowhere: not in a file, a terminal, or a page of Formgrader."""
+
+import re
+
+# Control characters, half characters, and what ends lines or turns the direction of writing without being seen.
+_UNSEEN = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_IN_TEXT = re.compile(f"[{_UNSEEN}]")
+_IN_NAMES = re.compile(f'[{_UNSEEN}<>&"]')
+
+
+def printable(text: str) -> str:
+    """Return text that can be written as UTF-8: half characters, as `"\\ud800"` in JSON gives them, are spelled out."""
+    return text.encode("utf-8", errors="backslashreplace").decode()
+
+
+def spelled_out(text: str, keep: str = "\n\t") -> str:
+    """Return text for a terminal, with every character spelled out that would move, colour or hide something there.
+
+    keep  of these characters, those that are left as they are
+
+    >>> print(spelled_out("red: \\x1b[31m"))
+    red: \\x1b[31m
+    """
+    return _IN_TEXT.sub(lambda match: match[0] if match[0] in keep else _code(match[0]), text)
+
+
+def plain_name(name: str) -> str:
+    """Return the spelling of a student's name under which it is recorded: nbgrader puts names into pages as HTML.
+
+    >>> print(plain_name("<b>Ada</b>"))
+    \\x3cb\\x3eAda\\x3c/b\\x3e
+    """
+    return _IN_NAMES.sub(lambda match: _code(match[0]), name)
+
+
+def _code(character: str) -> str:
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
