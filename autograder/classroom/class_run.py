@@ -17,7 +17,7 @@ from autograder.classroom.records import kept_seed, write_csv
 from autograder.classroom.results import Result, ResultsFile
 from autograder.grading.grade import GradedLesson, prepare
 from autograder.grading.job import do, try_sandbox
-from autograder.grading.plain_text import printable
+from autograder.grading.plain_text import plain_name
 from autograder.grading.refusal import NotGradable
 from course_lib.judging.exercise import write_public
 
@@ -31,7 +31,7 @@ def find_submissions(submitted: Path, lessons: tuple[str, ...]) -> list[Place]:
     for student in _folders(submitted):
         for folder in _folders(student):
             if not lessons or folder.name in lessons:
-                places.append(Place(printable(student.name), printable(folder.name), folder))
+                places.append(Place(plain_name(student.name), plain_name(folder.name), folder))
     return places
 
 

@@ -4,6 +4,7 @@ What is shown holds hidden inputs and expected outcomes: it is for the teacher.
 """
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from autograder.authoring.lesson import find_lessons, read_lesson
 from autograder.classroom.records import kept_seed
 from autograder.classroom.results import ExerciseResult, read_results
 from autograder.grading.grade import GradedLesson, Limits, grade_submission, prepare
-from autograder.grading.plain_text import printable
+from autograder.grading.plain_text import plain_name, readable, spelled_out
 from autograder.grading.submission import Submission, parse_submission
 from autograder.grading.submitted_file import take_notebook
 from course_lib.judging.exercise import ExerciseId
@@ -70,7 +71,7 @@ def replay(student: str, exercise: str, submitted: Path, out: Path, solutions: P
     id = lesson.exercises[name].check.id
     graded = prepare(lesson, kept_seed(out), Limits())
     data, notes = take_notebook(folder / lesson.name, lesson.name)
-    submission = parse_submission(printable(folder.name), lesson.name, data, notes, graded.release)
+    submission = parse_submission(plain_name(folder.name), lesson.name, data, notes, graded.release)
     verdicts = grade_submission(graded, submission, sandbox, show_hidden=True).verdicts
     verdict = next(verdict for verdict in verdicts if verdict.id == id)
     public = graded.exercises[id].public if id in graded.exercises else 0
@@ -81,14 +82,17 @@ def replay(student: str, exercise: str, submitted: Path, out: Path, solutions: P
 def _folder(submitted: Path, student: str) -> Path:
     folders = submitted.iterdir() if submitted.is_dir() else ()
     for folder in folders:
-        if printable(folder.name) == student and folder.is_dir():
+        if plain_name(folder.name) == student and folder.is_dir():
             return folder
     raise ValueError(f"There is no student {student!r} in {submitted}.")
 
 
 def _lesson(folder: Path, exercise: str, solutions: Path):
     short, _, name = exercise.rpartition(".")
-    handed_in = {path.name for path in folder.iterdir()}
+    try:
+        handed_in = set(os.listdir(folder))
+    except OSError as problem:
+        raise ValueError(f"The folder {folder} cannot be read: {problem.strerror}.") from None
     lessons = [read_lesson(path) for path in find_lessons(solutions) if path.stem in handed_in]
     found = [lesson for lesson in lessons if name in lesson.exercises and short in ("", lesson.short, lesson.name)]
     if len(found) == 1:
@@ -110,13 +114,13 @@ def print_replay(console: Console, replay: Replay) -> None:
     """Print what was handed in, every case with the expected and the actual outcome, and whether the mark holds."""
     verdict, submission = replay.verdict, replay.submission
     exercise = replay.graded.lesson.exercises[verdict.id.name]
-    console.print(f"[bold]{verdict.id}[/] · {submission.lesson} · ", Text(submission.student), sep="")
+    console.print(f"[bold]{verdict.id}[/] · {submission.lesson} · ", _shown(submission.student), sep="")
     console.print(
         f"seed {replay.graded.seed} · lesson version {replay.graded.lesson.version} · sandbox {replay.sandbox}"
     )
     console.print(f"notebook sha256 {replay.digest}", highlight=False)
     for note in submission.notes:
-        console.print(Text(f"note: {note}", style="dim"))
+        console.print(_shown(f"note: {note}", "dim"))
     for source in submission.sources(verdict.id):
         console.print(Panel(_code(source, exercise.check.kind), title="handed in", title_align="left"))
     console.print(Panel(_code(exercise.reference, exercise.check.kind), title="reference", title_align="left"))
@@ -124,12 +128,19 @@ def print_replay(console: Console, replay: Replay) -> None:
         console.print(view)
     named = f": {verdict.mistake}" if verdict.mistake else ""
     console.print(f"[bold]verdict[/] {verdict.verdict}{named}, {verdict.points:g} of {verdict.max_points:g} points")
-    console.print(Text(verdict.message))
+    console.print(_shown(verdict.message))
     console.print(Text(_comparison(replay), style="green" if replay.agrees else "red"))
 
 
 def _code(source: str, kind: str) -> RenderableType:
-    return Text(source) if kind == "text" else Syntax(source, "python", background_color="default", word_wrap=True)
+    if kind == "text":
+        return _shown(source)
+    return Syntax(readable(spelled_out(source)), "python", background_color="default", word_wrap=True)
+
+
+def _shown(text: str, style: str = "") -> Text:
+    """Return what may hold a student's text, so that it cannot move, colour or hide anything in the terminal."""
+    return Text(spelled_out(text), style=style)
 
 
 def _cases(judged: tuple[Judged, ...], public: int) -> Iterator[RenderableType]:
@@ -139,9 +150,9 @@ def _cases(judged: tuple[Judged, ...], public: int) -> Iterator[RenderableType]:
         rows = dict(difference(one))
         rows.setdefault("input", show_value(one.case.arguments))
         order = ("input", "expected", "yours")
-        texts = [Text(f"{'got' if name == 'yours' else name:9}", style="dim") + Text(rows[name]) for name in order]
+        texts = [Text(f"{'got' if name == 'yours' else name:9}", style="dim") + _shown(rows[name]) for name in order]
         if one.reason:
-            texts.append(Text(f"✗ {one.reason}", style="red"))
+            texts.append(_shown(f"✗ {one.reason}", "red"))
         yield Panel(Group(*texts), title=Text(title), title_align="left", border_style="red" if one.reason else "green")
 
 

@@ -3,6 +3,7 @@
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
+from autograder.grading.plain_text import readable
 from autograder.grading.shown_text import shown
 from autograder.grading.submission import Submission, SubmittedCell
 from course_lib.judging.program import same_code
@@ -22,7 +23,9 @@ def autograded_notebook(submission: Submission, release: NotebookNode, outputs: 
             if cell.exercise not in own or not is_released(cell, release):  # an untouched copy hides nothing
                 own[cell.exercise] = (cell, outs)
         elif cell.role == "added":
-            made = nbformat.v4.new_code_cell(cell.source, outputs=outs, metadata={"course": {"role": "added"}})
+            made = nbformat.v4.new_code_cell(
+                readable(cell.source), outputs=outs, metadata={"course": {"role": "added"}}
+            )
             added.setdefault(anchor, []).append(made)
         if cell.role not in ("added", "prose"):
             anchor = (cell.role, cell.exercise)
@@ -35,7 +38,7 @@ def autograded_notebook(submission: Submission, release: NotebookNode, outputs: 
         if place[0] in ("exercise", "answer") and place[1] in own:
             answer, outs = own[place[1]]
             if cell.cell_type == "code":
-                cell.source, cell.outputs = answer.source, outs
+                cell.source, cell.outputs = readable(answer.source), outs
             else:
                 cell.source = shown(answer.source, answer.images)
         cells.append(cell)

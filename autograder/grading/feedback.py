@@ -17,6 +17,7 @@ from pygments.lexers import PythonLexer
 
 from autograder.authoring.lesson import Lesson
 from autograder.grading.grade import GradedLesson, Grading
+from autograder.grading.plain_text import readable
 from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.showing import case_label, difference, prose_html
 from course_lib.judging.verdict import Verdict, VerdictKind, smallest_failure, with_help
@@ -208,10 +209,10 @@ def _prose(text: str) -> Markup:
 def _source(text: str, prose: bool) -> Markup:
     if prose:
         return Markup('<pre class="prose">{}</pre>').format(text)
-    return _highlighted(text)
+    return _highlighted(readable(text))
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=256)
 def _highlighted(source: str) -> Markup:
     """Return a cell in colours. In a class, stubs and right answers repeat."""
     return Markup(highlight(source, PythonLexer(), _FORMATTER))

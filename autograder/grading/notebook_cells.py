@@ -15,7 +15,7 @@ from autograder.grading.plain_text import printable
 from autograder.grading.refusal import NotGradable
 
 MAX_CELLS = 2000
-MAX_CELL = 100_000  # characters of a cell
+MAX_CELL = 50_000  # characters of a cell; nobody writes more by hand
 MAX_TEXT = 1_000_000  # characters of all cells
 MAX_IMAGES = 30 * 2**20  # characters of all pictures
 MAX_KEPT = 60 * 2**20  # bytes of JSON that are parsed

@@ -1,4 +1,4 @@
-"""Names and texts of students in a spelling that acts nowhere: not in a file, a terminal, or a page of Formgrader."""
+"""Names and texts of students as they can be shown: what acts in a file, a terminal or a page is spelled out."""
 
 import re
 
@@ -6,6 +6,8 @@ import re
 _UNSEEN = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
 _IN_TEXT = re.compile(f"[{_UNSEEN}]")
 _IN_NAMES = re.compile(f'[{_UNSEEN}<>&"]')
+_GAP = re.compile(r"\s{200,}")
+_LONG_LINE = re.compile(r"(?m)^(.{5000}).+$")
 
 
 def printable(text: str) -> str:
@@ -31,6 +33,15 @@ def plain_name(name: str) -> str:
     \\x3cb\\x3eAda\\x3c/b\\x3e
     """
     return _IN_NAMES.sub(lambda match: _code(match[0]), name)
+
+
+def readable(source: str) -> str:
+    """Return a program as it is shown: without long lines and long gaps, over which those who colour it spend minutes.
+
+    >>> len(readable("x" + 9999 * " \\n"))
+    201
+    """
+    return _LONG_LINE.sub(r"\1 …", _GAP.sub(lambda match: match[0][:100] + match[0][-100:], source))
 
 
 def _code(character: str) -> str:
