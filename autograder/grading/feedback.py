@@ -100,6 +100,7 @@ def _exercise(graded: GradedLesson, grading: Grading, verdict: Verdict) -> dict:
         "difference": [list(row) for row in difference(failed)] if failed else [],
         "hints": list(exercise.hints) if tried else [],
         "sources": [text[:MAX_SOURCE] for text in grading.submission.sources(verdict.id)],
+        "images": grading.submission.images(verdict.id),
     }
 
 
@@ -192,6 +193,7 @@ def _row(exercise: dict, given: Given) -> dict:
         "difference": exercise.get("difference", []),
         "hints": [_prose(hint) for hint in exercise.get("hints", [])],
         "sources": [_source(text, exercise["prose"]) for text in exercise.get("sources", [])],
+        "images": exercise.get("images", {}),
     }
 
 

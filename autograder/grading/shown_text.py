@@ -52,6 +52,7 @@ def shown(markdown: str, images: dict[str, str]) -> str:
         url_schemes={"http", "https", "mailto", "attachment"},
     )
     clean = _ACTIVE_TEX.sub(r"\\text", clean)
+    clean = clean.replace("[", "&#91;")  # nbconvert looks for links to `files/` in pages, in quadratic time
     clean = _IMAGE.sub(lambda match: f'src="{images[names[int(match[1])]]}"', clean)
     return f"<div>{clean.strip()}</div>".replace("\r", "").replace("\n", "&#10;")
 

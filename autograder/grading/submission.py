@@ -43,6 +43,12 @@ class Submission:
         """Return the sources of the cells that belong to an exercise, in order."""
         return [cell.source for cell in self.cells if cell.exercise == exercise and cell.role in ("exercise", "answer")]
 
+    def images(self, exercise: str) -> dict[str, str]:
+        """Return the pictures in the answers to an exercise: name → `data:` address."""
+        return {
+            name: address for cell in self.cells if cell.exercise == exercise for name, address in cell.images.items()
+        }
+
 
 def parse_submission(student: str, lesson: str, data: bytes, notes: list[str], release: NotebookNode) -> Submission:
     """Return the submission that the bytes of a notebook hold.
