@@ -19,7 +19,7 @@ MAX_CELL = 50_000  # characters of a cell; nobody writes more by hand
 MAX_TEXT = 1_000_000  # characters of all cells
 MAX_IMAGES = 30 * 2**20  # characters of all pictures
 MAX_KEPT = 60 * 2**20  # bytes of JSON that are parsed
-MAX_VALUES = 1_000_000  # values in it
+MAX_VALUES = 3_000_000  # values in it
 MAX_CUT = 2_000_000  # lists and objects in what is passed over
 
 _CLEAR = "Clear the outputs (“Restart kernel and clear all outputs”), save, and hand in again."

@@ -90,7 +90,7 @@ def _end_of_math(text: str, begin: int, missing: set[str]) -> int:
 def _inline_math(state: StateInline, silent: bool) -> bool:
     if state.src[state.pos] not in "$\\":
         return False
-    missing = state.env.setdefault(("no end", state.src), set())
+    missing = state.env.setdefault("no end", {}).setdefault(state.src, set())
     end = _end_of_math(state.src, state.pos, missing)
     if not end:
         return False
@@ -105,7 +105,7 @@ def _block_math(state: StateBlock, start: int, last: int, silent: bool) -> bool:
     begin = state.bMarks[start] + state.tShift[start]
     if state.level or not state.src.startswith(("$$", "\\begin{", "\\\\["), begin):
         return False  # inside of lists and quotations, lines have more before them than the formula's
-    end = _end_of_math(state.src, begin, state.env.setdefault("no end", set()))
+    end = _end_of_math(state.src, begin, state.env.setdefault("no end", {}).setdefault("", set()))
     if not end or state.src[end : end + 1] not in ("", "\n"):
         return False
     line = start

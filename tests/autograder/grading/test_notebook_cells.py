@@ -75,13 +75,15 @@ def test_a_hundred_megabytes_of_outputs_cost_no_memory_and_no_mark():
 ENDLESS = {
     "outputs that do not end": (b'{"cells": [{"outputs": [{"text": "', "do not end"),
     "outputs that close what was not opened": (b'{"cells": [{"outputs": [}}}', "broken JSON"),
-    "countless outputs": (b'{"cells": [{"outputs": [' + b"{}," * 2_000_001, "more than 2000000 values"),
-    "countless values": (b'{"cells": [' + b"{}," * 1_000_001 + b"0]}", "values without its outputs"),
+    "countless outputs": (b'{"cells": [{"outputs": [' + b"{}," * 1001, "more than 1000 values"),
+    "countless values": (b'{"cells": [' + b"{}," * 1001 + b"0]}", "values without its outputs"),
 }
 
 
 @pytest.mark.parametrize("name", ENDLESS)
-def test_what_has_no_end_is_refused(name):
+def test_what_has_no_end_is_refused(name, monkeypatch):
+    monkeypatch.setattr(notebook_cells, "MAX_CUT", 1000)
+    monkeypatch.setattr(notebook_cells, "MAX_VALUES", 1000)
     data, reason = ENDLESS[name]
     with pytest.raises(NotGradable, match=reason):
         read_cells(data, [])
@@ -135,7 +137,8 @@ def test_pictures_come_from_attachments_and_from_the_text():
 @pytest.mark.parametrize(
     "attachments",
     [
-        None, [], "x", {"a": None}, {"a": []}, {"a": {"image/png": 3}}, {"a": {"image/png": "%%%"}}, {"a": {"image/png": JPEG}},
+        None, [], "x", {"a": None}, {"a": []}, {"a": {"image/png": 3}}, {"a": {"image/png": "%%%"}},
+        {"a": {"image/png": JPEG}},
         {"a": {"image/svg+xml": PNG}}, {"a": {"text/html": PNG}}, {"a": {"image/png": PNG + '"><script>'}},
         {"a": {"image/png": base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(11 * 2**20)).decode()}},
     ],
@@ -149,7 +152,7 @@ def test_what_is_no_picture_in_the_text_is_left_as_it_was_written():
     assert pasted_images(written, {})[1] == {}
 
 
-def test_a_photo_does_not_make_a_text_too_long(monkeypatch):
+def test_a_photo_does_not_make_a_text_too_long():
     photo = base64.b64encode(b"\xff\xd8\xff" + bytes(2**20)).decode()
     notes: list[str] = []
     (cell,) = read_cells(notebook(text(f"so ![x](data:image/jpeg;base64,{photo}) there")), notes)
