@@ -4,7 +4,6 @@ What is shown holds hidden inputs and expected outcomes: it is for the teacher.
 """
 
 import hashlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,10 +88,7 @@ def _folder(submitted: Path, student: str) -> Path:
 
 def _lesson(folder: Path, exercise: str, solutions: Path):
     short, _, name = exercise.rpartition(".")
-    try:
-        handed_in = set(os.listdir(folder))
-    except OSError as problem:
-        raise ValueError(f"The folder {folder} cannot be read: {problem.strerror}.") from None
+    handed_in = {path.name for path in folder.iterdir()}
     lessons = [read_lesson(path) for path in find_lessons(solutions) if path.stem in handed_in]
     found = [lesson for lesson in lessons if name in lesson.exercises and short in ("", lesson.short, lesson.name)]
     if len(found) == 1:
