@@ -351,13 +351,14 @@ def _replay(options: argparse.Namespace) -> int:
 
     from autograder.authoring.lesson import AuthoringError
     from autograder.classroom.replay import print_replay, replay
-    from autograder.grading.submission import NotGradable
+    from autograder.grading.plain_text import spelled_out
+    from autograder.grading.refusal import NotGradable
 
     submitted = options.submitted or options.out / "submitted"
     try:
         found = replay(options.student, options.exercise, submitted, options.out, _solutions(options), options.sandbox)
     except (AuthoringError, NotGradable, RuntimeError) as problem:
-        print(problem, file=sys.stderr)
+        print(spelled_out(str(problem)), file=sys.stderr)
         return 1
     print_replay(Console(), found)
     return 0 if found.agrees else 1

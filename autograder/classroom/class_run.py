@@ -20,9 +20,10 @@ from autograder.classroom.places import Place, find_submissions
 from autograder.classroom.recorder import ClassRun, Recorder
 from autograder.classroom.records import kept_seed, write_csv
 from autograder.classroom.results import Result, ResultsFile, Status
+from autograder.classroom.taken import Taken
 from autograder.grading.grade import GradedLesson, prepare
 from autograder.grading.job import Job, do, try_sandbox
-from autograder.grading.submission import NotGradable
+from autograder.grading.refusal import NotGradable
 from course_lib.judging.exercise import write_public
 from course_lib.wrong_usage import WrongUsage
 
@@ -126,10 +127,11 @@ def _begin(
     """Return the key of a place, and the result that it has, what there is to do, or why nothing can be done."""
     key = ""
     try:
-        key = recorder.key(place)
+        taken = Taken.of(place)
+        key = recorder.key(place, taken)
         if key in earlier and (result := _standing(earlier[key], recorder)):
             return key, result
-        return key, recorder.job(place)
+        return key, recorder.job(place, taken)
     except OSError as problem:
         recorder.only_this(problem)
         return "", NotGradable(f"What was handed in cannot be read ({problem.strerror or problem}).")

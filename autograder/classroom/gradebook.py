@@ -26,7 +26,7 @@ from autograder.classroom.tables import grade_rows
 from autograder.classroom.whole_files import write_whole
 from autograder.grading.feedback import Given
 from autograder.grading.grade import Grading
-from autograder.grading.submission import printable
+from autograder.grading.plain_text import printable
 from course_lib.judging.verdict import VerdictKind
 
 # nbgrader starts `alembic` from the PATH to look at a database's version; it is installed beside this Python.

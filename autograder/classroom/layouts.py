@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from autograder.classroom.places import ARCHIVES, find_submissions
-from autograder.grading.submission import printable
+from autograder.grading.plain_text import printable
 
 _EXPECTED = "`grade` reads STUDENT/LESSON/LESSON.ipynb"
 # How a file is called there, as seen from the download; and what `nbgrader zip_collect` takes from its path.

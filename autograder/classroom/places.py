@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autograder.grading.submission import printable
+from autograder.grading.plain_text import plain_name, printable
 
 MAX_CHARACTERS, MAX_BYTES = 128, 200
 """What the columns of nbgrader's gradebook hold, and what a file name does together with what we add to it."""
@@ -40,12 +40,12 @@ class Place:
 
 
 def recorded_name(name: str) -> str:
-    """Return the spelling under which a folder's name is recorded. It is the name itself, but for two kinds.
+    """Return the spelling under which a folder's name is recorded: the name itself, if it is plain and not too long.
 
-    A byte that is no UTF-8 is spelled out, `\\udcff`; backslashes before what reads like that are doubled, so that no
-    two names have one spelling. A name that is too long for the gradebook is cut and ends in a digest of all of it.
+    What acts in a page or a terminal is spelled out, see `plain_name`. A name that is too long for the gradebook is
+    cut and ends in a digest of all of it. No two names have one spelling.
     """
-    spelled = printable(re.sub(r"\\+(?=[\ud800-\udfff]|ud[89a-f][0-9a-f]{2})", lambda run: run[0] * 2, name))
+    spelled = plain_name(name)
     if len(spelled) <= MAX_CHARACTERS and len(spelled.encode()) <= MAX_BYTES and not _SHORTENED.search(spelled):
         return spelled
     digest = hashlib.sha256(spelled.encode()).hexdigest()[:20]
@@ -58,7 +58,8 @@ def find_submissions(submitted: Path, known: Collection[str], wanted: Collection
     known   the names of all lessons
     wanted  the lessons to return submissions for; () for all, and for what is named like none
     """
-    students = _folders(submitted) if submitted.is_dir() else []
+    # the folder of all submissions may be reached by a link, of which nothing below it may be one
+    students = _folders(submitted.resolve()) if submitted.is_dir() else []
     places = [place for student in students for place in _of_student(student, frozenset(known))]
     return [place for place in places if not wanted or place.lesson in (*wanted, UNREADABLE)]
 

@@ -12,6 +12,7 @@ from autograder.classroom.gradebook import MarksBook, fault_of_database
 from autograder.classroom.places import Place, recorded_name
 from autograder.classroom.records import note_time
 from autograder.classroom.results import ExerciseResult, Result, Status
+from autograder.classroom.taken import Taken, notes_on
 from autograder.classroom.timestamps import submission_time
 from autograder.classroom.whole_files import concerns_all, write_whole
 from autograder.grading.feedback import (
@@ -24,8 +25,8 @@ from autograder.grading.feedback import (
 )
 from autograder.grading.grade import GradedLesson, Limits
 from autograder.grading.job import Done, Job
-from autograder.grading.submission import NotGradable, printable
-from autograder.grading.submitted_file import MAX_BYTES, take_notebook
+from autograder.grading.plain_text import printable
+from autograder.grading.refusal import NotGradable
 from course_lib.judging.verdict import VerdictKind
 
 
@@ -58,32 +59,21 @@ class Recorder:
         self.book = MarksBook(run.db_url)
         self.marks: dict[str, dict] = {}  # of a lesson, in the gradebook when this run began
 
-    def job(self, place: Place) -> tuple[GradedLesson, Job]:
-        """Return what there is to do. Raises NotGradable when the file cannot be taken."""
-        if place.problem:
-            raise NotGradable(place.problem)
-        if place.lesson not in self.lessons:
+    def job(self, place: Place, taken: Taken) -> tuple[GradedLesson, Job]:
+        """Return what there is to do. Raises NotGradable when there is no such lesson or no file to grade."""
+        if place.lesson not in self.lessons and not place.problem:
             raise NotGradable(f"There is no lesson called {place.lesson}.")
-        data, notes = take_notebook(place.folder, place.lesson)
-        notes = [*self._notes(place), *notes]
-        return self.lessons[place.lesson], Job(place.student, place.lesson, data, tuple(notes), self.run.sandbox)
+        if taken.refusal:
+            raise taken.refusal
+        job = Job(place.student, place.lesson, taken.data, taken.notes, self.run.sandbox)
+        return self.lessons[place.lesson], job
 
-    def _notes(self, place: Place) -> tuple[str, ...]:
-        """Return what there is to say about where a submission lay and when it came."""
-        _, note = submission_time(place.folder)
-        return (*place.notes, note) if note else place.notes
-
-    def key(self, place: Place) -> str:
-        """Return what makes a grading the same: who, when, the content of the files, the lesson's version, the seed."""
-        digest = hashlib.sha256()
+    def key(self, place: Place, taken: Taken) -> str:
+        """Return what makes a grading the same: who, when, what was handed in, the lesson's version, the seed."""
         version = self.lessons[place.lesson].lesson.version if place.lesson in self.lessons else ""
-        when, note = submission_time(place.folder)
-        digest.update(repr((place.student, place.lesson, version, self.seed, when)).encode())
-        digest.update("".join((*place.notes, note, place.problem)).encode())
-        for path in sorted(place.folder.glob("*.ipynb")):
-            digest.update(path.name.encode(errors="surrogateescape"))
-            if path.is_file() and path.stat().st_size <= MAX_BYTES:
-                digest.update(path.read_bytes())
+        who = (place.student, place.lesson, version, self.seed, taken.time)
+        digest = hashlib.sha256(repr((*who, taken.notes, str(taken.refusal))).encode(errors="backslashreplace"))
+        digest.update(taken.data)
         return digest.hexdigest()
 
     def stands(self, result: Result) -> bool:
@@ -200,7 +190,7 @@ class Recorder:
             max_score=sum((exercise.check.points for exercise in exercises), 0.0),
             status=Status.NOT_GRADABLE,
             reason=reason,
-            notes=self._notes(place),
+            notes=notes_on(place),
             feedback=self._feedback(place),
             sandbox=self.run.sandbox,
             key=key,

@@ -17,9 +17,10 @@ from autograder.authoring.lesson import Lesson, find_lessons, read_lesson
 from autograder.classroom.places import find_submissions
 from autograder.classroom.records import kept_seed
 from autograder.classroom.results import ExerciseResult, read_results
+from autograder.classroom.taken import Taken
 from autograder.grading.grade import GradedLesson, Limits, grade_submission, prepare
-from autograder.grading.submission import NotGradable, Submission, parse_submission
-from autograder.grading.submitted_file import take_notebook
+from autograder.grading.plain_text import readable, spelled_out
+from autograder.grading.submission import Submission, parse_submission
 from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.showing import difference, show_value
 from course_lib.judging.verdict import Judged, Verdict, VerdictKind
@@ -73,16 +74,14 @@ def replay(student: str, exercise: str, submitted: Path, out: Path, solutions: P
     name = exercise.rsplit(".", 1)[-1]
     id = lesson.exercises[name].check.id
     graded = prepare(lesson, kept_seed(out), Limits())
-    place = places[lesson.name]
-    if place.problem:
-        raise NotGradable(place.problem)
-    data, notes = take_notebook(place.folder, lesson.name)
-    notes = [*place.notes, *notes]
-    submission = parse_submission(student, lesson.name, data, notes, graded.release)
+    taken = Taken.of(places[lesson.name])
+    if taken.refusal:
+        raise taken.refusal
+    submission = parse_submission(student, lesson.name, taken.data, list(taken.notes), graded.release)
     verdicts = grade_submission(graded, submission, sandbox, show_hidden=True).verdicts
     verdict = next(verdict for verdict in verdicts if verdict.id == id)
     public = graded.exercises[id].public if id in graded.exercises else 0
-    digest = hashlib.sha256(data).hexdigest()
+    digest = hashlib.sha256(taken.data).hexdigest()
     return Replay(graded, submission, verdict, public, _recorded(out, submission, id), digest, sandbox)
 
 
@@ -109,13 +108,13 @@ def print_replay(console: Console, replay: Replay) -> None:
     """Print what was handed in, every case with the expected and the actual outcome, and whether the mark holds."""
     verdict, submission = replay.verdict, replay.submission
     exercise = replay.graded.lesson.exercises[verdict.id.name]
-    console.print(f"[bold]{verdict.id}[/] · {submission.lesson} · ", Text(submission.student), sep="")
+    console.print(f"[bold]{verdict.id}[/] · {submission.lesson} · ", _shown(submission.student), sep="")
     console.print(
         f"seed {replay.graded.seed} · lesson version {replay.graded.lesson.version} · sandbox {replay.sandbox}"
     )
     console.print(f"notebook sha256 {replay.digest}", highlight=False)
     for note in submission.notes:
-        console.print(Text(f"note: {note}", style="dim"))
+        console.print(_shown(f"note: {note}", "dim"))
     for source in submission.sources(verdict.id):
         console.print(Panel(_code(source, exercise.check.kind), title="handed in", title_align="left"))
     console.print(Panel(_code(exercise.reference, exercise.check.kind), title="reference", title_align="left"))
@@ -123,12 +122,19 @@ def print_replay(console: Console, replay: Replay) -> None:
         console.print(view)
     named = f": {verdict.mistake}" if verdict.mistake else ""
     console.print(f"[bold]verdict[/] {verdict.verdict}{named}, {verdict.points:g} of {verdict.max_points:g} points")
-    console.print(Text(verdict.message))
+    console.print(_shown(verdict.message))
     console.print(Text(_comparison(replay), style="green" if replay.agrees else "red"))
 
 
 def _code(source: str, kind: str) -> RenderableType:
-    return Text(source) if kind == "text" else Syntax(source, "python", background_color="default", word_wrap=True)
+    if kind == "text":
+        return _shown(source)
+    return Syntax(readable(spelled_out(source)), "python", background_color="default", word_wrap=True)
+
+
+def _shown(text: str, style: str = "") -> Text:
+    """Return what may hold a student's text, so that it cannot move, colour or hide anything in the terminal."""
+    return Text(spelled_out(text), style=style)
 
 
 def _cases(judged: tuple[Judged, ...], public: int) -> Iterator[RenderableType]:
@@ -138,9 +144,9 @@ def _cases(judged: tuple[Judged, ...], public: int) -> Iterator[RenderableType]:
         rows = dict(difference(one))
         rows.setdefault("input", show_value(one.case.arguments))
         order = ("input", "expected", "yours")
-        texts = [Text(f"{'got' if name == 'yours' else name:9}", style="dim") + Text(rows[name]) for name in order]
+        texts = [Text(f"{'got' if name == 'yours' else name:9}", style="dim") + _shown(rows[name]) for name in order]
         if one.reason:
-            texts.append(Text(f"✗ {one.reason}", style="red"))
+            texts.append(_shown(f"✗ {one.reason}", "red"))
         yield Panel(Group(*texts), title=Text(title), title_align="left", border_style="red" if one.reason else "green")
 
 

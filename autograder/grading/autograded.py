@@ -1,10 +1,10 @@
 """The notebook for the grader's eyes: locked cells restored, the student's text where it was, and nothing that acts."""
 
-import re
-
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
+from autograder.grading.plain_text import readable
+from autograder.grading.shown_text import shown
 from autograder.grading.submission import Submission, SubmittedCell
 from course_lib.judging.program import same_code
 
@@ -15,16 +15,17 @@ def autograded_notebook(submission: Submission, release: NotebookNode, outputs: 
     outputs  the outputs of cells by their index in the submission
     """
     added: dict[tuple[str, str], list[NotebookNode]] = {}
-    own: dict[str, NotebookNode] = {}
+    own: dict[str, tuple[SubmittedCell, list[NotebookNode]]] = {}
     anchor = ("", "")
     for index, cell in enumerate(submission.cells):
-        shown = [nbformat.from_dict(output) for output in outputs.get(index, ())]
+        outs = [nbformat.from_dict(output) for output in outputs.get(index, ())]
         if cell.role in ("exercise", "answer"):
             if cell.exercise not in own or not is_released(cell, release):  # an untouched copy hides nothing
-                source = inert(cell.source) if cell.markdown else cell.source
-                own[cell.exercise] = nbformat.from_dict({"source": source, "outputs": shown})
+                own[cell.exercise] = (cell, outs)
         elif cell.role == "added":
-            made = nbformat.v4.new_code_cell(cell.source, outputs=shown, metadata={"course": {"role": "added"}})
+            made = nbformat.v4.new_code_cell(
+                readable(cell.source), outputs=outs, metadata={"course": {"role": "added"}}
+            )
             added.setdefault(anchor, []).append(made)
         if cell.role not in ("added", "prose"):
             anchor = (cell.role, cell.exercise)
@@ -35,9 +36,11 @@ def autograded_notebook(submission: Submission, release: NotebookNode, outputs: 
         course = cell.metadata.get("course", {})
         place = (course.get("role", ""), course.get("exercise", ""))
         if place[0] in ("exercise", "answer") and place[1] in own:
-            cell.source = own[place[1]].source
+            answer, outs = own[place[1]]
             if cell.cell_type == "code":
-                cell.outputs = own[place[1]].outputs
+                cell.source, cell.outputs = readable(answer.source), outs
+            else:
+                cell.source = shown(answer.source, answer.images)
         cells.append(cell)
         if place not in placed:
             cells += added.get(place, [])
@@ -55,14 +58,3 @@ def is_released(cell: SubmittedCell, release: NotebookNode) -> bool:
         if (original.metadata.get("course", {}).get("role"), original.metadata["course"].get("exercise")) == place
     ]
     return any(same_code(cell.source, original) for original in originals)
-
-
-def inert(markdown: str) -> str:
-    """Return Markdown that does nothing where it is shown: Formgrader would run a student's scripts with your rights.
-
-    A space after `<` makes text of HTML and leaves formulas as they are; a link leads to http, https or mail.
-    """
-    text = re.sub(r"<(?=[A-Za-z/!?])", "< ", markdown)
-    text = re.sub(r"\](?=\(\s*(?!https?://|mailto:)[^)]*[:&])", r"]\\", text)
-    text = re.sub(r"(?m)^([ >]*)\[(?=[^\]]*\]:\s*(?!https?://|mailto:))", r"\1\\[", text)
-    return re.sub(r"\\(href|csname|require)\b", r"\\text", text)

@@ -5,31 +5,29 @@ by the name they define, so that stripped metadata, moved, duplicated, deleted o
 mark.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import nbformat
 from nbformat.notebooknode import NotebookNode
 
+from autograder.grading.notebook_cells import PlainCell, read_cells
 from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.program import UNREADABLE, defined_names, parse, same_code
-
-MAX_CELLS = 2000
-
-
-class NotGradable(Exception):
-    """The submission cannot be graded; the message says why, to the student and the teacher."""
 
 
 @dataclass(frozen=True)
 class SubmittedCell:
-    """A cell as submitted. role: "setup", "check", "demo", "exercise", "answer", "prose" or "added"."""
+    """A cell as submitted.
+
+    role    "setup", "check", "demo", "exercise", "answer", "prose" or "added"
+    images  the pictures in an answer: name → `data:` address, checked
+    """
 
     role: str
     exercise: str
     source: str
     markdown: bool
+    images: dict[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass
@@ -45,10 +43,11 @@ class Submission:
         """Return the sources of the cells that belong to an exercise, in order."""
         return [cell.source for cell in self.cells if cell.exercise == exercise and cell.role in ("exercise", "answer")]
 
-
-def printable(text: str) -> str:
-    """Return text that can be written as UTF-8: half characters, as `"\\ud800"` in JSON gives them, are spelled out."""
-    return text.encode("utf-8", errors="backslashreplace").decode()
+    def images(self, exercise: str) -> dict[str, str]:
+        """Return the pictures in the answers to an exercise: name → `data:` address."""
+        return {
+            name: address for cell in self.cells if cell.exercise == exercise for name, address in cell.images.items()
+        }
 
 
 def parse_submission(student: str, lesson: str, data: bytes, notes: list[str], release: NotebookNode) -> Submission:
@@ -60,66 +59,10 @@ def parse_submission(student: str, lesson: str, data: bytes, notes: list[str], r
     Raises NotGradable with the reason when there is nothing that can be graded.
     """
     notes = list(notes)
-    cells = _Recogniser(release).cells(_parse(_text(data, notes)))
+    cells = _Recogniser(release).cells(read_cells(data, notes))
     submission = Submission(student, lesson, cells, notes)
     _note_repairs(submission, release)
     return submission
-
-
-def _text(data: bytes, notes: list[str]) -> str:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        notes.append("The file was saved as UTF-16; it was read all the same.")
-        return data.decode("utf-16", errors="replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        notes.append("The file was not saved as UTF-8; some characters may look odd.")
-        return data.decode("cp1252", errors="replace")
-
-
-def _parse(text: str) -> list[dict]:
-    """Return the cells of a notebook of any version, as plain dicts with their `source` joined."""
-    if not text.strip():
-        raise NotGradable("The file is empty.")
-    try:
-        document = json.loads(text)
-    except ValueError as problem:
-        raise NotGradable(f"The file is not a whole notebook: broken JSON ({problem}).") from None
-    except RecursionError:
-        raise NotGradable("The file is not a notebook: its JSON is nested too deeply.") from None
-    if not isinstance(document, dict):
-        raise NotGradable("The file is JSON, but not a notebook.")
-    if "worksheets" in document:
-        try:
-            document = nbformat.convert(nbformat.from_dict(document), 4)
-        except Exception as problem:
-            raise NotGradable(f"The notebook is of an old format that cannot be converted ({problem}).") from None
-    cells = document.get("cells")
-    if not isinstance(cells, list):
-        raise NotGradable("The file has no list of cells, so it is not a notebook.")
-    if len(cells) > MAX_CELLS:
-        raise NotGradable(f"The notebook has {len(cells)} cells; at most {MAX_CELLS} are accepted.")
-    return [clean for cell in cells if (clean := _clean_cell(cell))]
-
-
-def _clean_cell(cell: object) -> dict | None:
-    if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
-        return None
-    source = cell.get("source", "")
-    if isinstance(source, list):
-        source = "".join(line for line in source if isinstance(line, str))
-    source = printable(source) if isinstance(source, str) else ""
-    metadata = cell.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    marks = metadata.get("nbgrader")
-    grade_id = marks.get("grade_id") if isinstance(marks, dict) else None
-    id = cell.get("id")
-    return {
-        "kind": cell["cell_type"],
-        "source": source.replace("\r\n", "\n").replace("\r", "\n"),
-        "grade_id": grade_id if isinstance(grade_id, str) else "",
-        "id": id if isinstance(id, str) else "",
-    }
 
 
 class _Recogniser:
@@ -144,15 +87,15 @@ class _Recogniser:
             if place[0] == "exercise":
                 self.by_name[ExerciseId(place[1]).name] = place[1]
 
-    def cells(self, cells: Iterable[dict]) -> list[SubmittedCell]:
+    def cells(self, cells: Iterable[PlainCell]) -> list[SubmittedCell]:
         found, previous = [], ""
         for cell in cells:
             place = self.place(cell, previous)
-            found.append(SubmittedCell(*place, cell["source"], cell["kind"] != "code"))
+            found.append(SubmittedCell(*place, cell["source"], cell["kind"] != "code", cell["images"]))
             previous = cell["source"].strip()
         return found
 
-    def place(self, cell: dict, previous: str) -> tuple[str, str]:
+    def place(self, cell: PlainCell, previous: str) -> tuple[str, str]:
         """Return the role and the exercise of a submitted cell; `previous` is the text of the one above it."""
         role, exercise = self.by_id.get(cell["grade_id"]) or self.by_id.get(cell["id"]) or ("", "")
         if cell["kind"] != "code":

@@ -1,7 +1,10 @@
 """Programs as trees: what a cell defines, and whether two cells are the same program."""
 
 import ast
+import hashlib
 import threading
+from collections.abc import Iterator
+from functools import lru_cache
 
 # What `parse` raises on text that is no program, or one too deep to look at.
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
@@ -21,10 +24,17 @@ def parse(source: str) -> ast.Module:
 
 def same_code(a: str, b: str) -> bool:
     """Whether two sources are the same program, comments and layout aside."""
+    return a == b or _meaning(a) == _meaning(b)
+
+
+@lru_cache(maxsize=512)
+def _meaning(source: str) -> bytes:
+    """Return a digest that is the same for the same program. One cell is compared with many, many times."""
     try:
-        return ast.dump(parse(a)) == ast.dump(parse(b))
+        meaning = ast.dump(parse(source))
     except UNREADABLE:
-        return a.strip() == b.strip()
+        meaning = f"unreadable: {source.strip()}"
+    return hashlib.sha256(meaning.encode(errors="backslashreplace")).digest()
 
 
 def defined_names(tree: ast.Module) -> set[str]:
@@ -40,13 +50,13 @@ def defined_names(tree: ast.Module) -> set[str]:
     return names
 
 
-def _same_scope(node: ast.AST) -> list[ast.AST]:
-    """Return the nodes below this one that do not stand inside a function, class, lambda or comprehension."""
+def _same_scope(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a tree that do not stand inside a function, class, lambda or comprehension."""
     functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
     inner = (*functions, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-    found: list[ast.AST] = []
-    for child in ast.iter_child_nodes(node):
-        found.append(child)
-        if not isinstance(child, inner):
-            found += _same_scope(child)
-    return found
+    waiting = [tree]
+    while waiting:
+        for child in ast.iter_child_nodes(waiting.pop()):
+            yield child
+            if not isinstance(child, inner):
+                waiting.append(child)
