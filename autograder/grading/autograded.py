@@ -5,7 +5,8 @@ import re
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
-from autograder.grading.submission import Submission, SubmittedCell
+from autograder.grading.recognise import SubmittedCell
+from autograder.grading.submission import Submission
 from course_lib.judging.program import same_code
 
 
@@ -19,15 +20,20 @@ def autograded_notebook(submission: Submission, release: NotebookNode, outputs: 
     anchor = ("", "")
     for index, cell in enumerate(submission.cells):
         shown = [nbformat.from_dict(output) for output in outputs.get(index, ())]
-        if cell.role in ("exercise", "answer"):
-            if cell.exercise not in own or not is_released(cell, release):  # an untouched copy hides nothing
-                source = inert(cell.source) if cell.markdown else cell.source
-                own[cell.exercise] = nbformat.from_dict({"source": source, "outputs": shown})
-        elif cell.role == "added":
-            made = nbformat.v4.new_code_cell(cell.source, outputs=shown, metadata={"course": {"role": "added"}})
-            added.setdefault(anchor, []).append(made)
         if cell.role not in ("added", "prose"):
             anchor = (cell.role, cell.exercise)
+        if cell.role in ("exercise", "answer"):
+            if cell.exercise not in own or not is_released(cell, release):  # an untouched copy hides nothing
+                own[cell.exercise] = nbformat.from_dict({"source": cell.source, "outputs": shown})
+        elif cell.role == "added" or cell.changed:
+            made = nbformat.v4.new_code_cell(cell.source, outputs=shown, metadata={"course": {"role": "added"}})
+            added.setdefault(anchor, []).append(made)
+    for exercise in {cell.exercise for cell in submission.cells if cell.role == "answer"}:
+        own[exercise].source = inert(_whole_answer(submission, exercise, release))
+    for cell in submission.cells:
+        for exercise in cell.also:
+            where = f"the cell of {cell.exercise}" if cell.role == "exercise" else "another cell"
+            own[exercise] = nbformat.from_dict({"source": f"# {exercise} is answered in {where}.", "outputs": []})
     cells = list(added.get(("", ""), []))
     placed = {("", "")}
     for original in release.cells:
@@ -44,6 +50,12 @@ def autograded_notebook(submission: Submission, release: NotebookNode, outputs: 
             placed.add(place)
     notebook = nbformat.from_dict({**release, "cells": cells})
     return notebook
+
+
+def _whole_answer(submission: Submission, exercise: str, release: NotebookNode) -> str:
+    """Return a free text, which may be in several cells, without the placeholder that was there to be replaced."""
+    cells = [cell for cell in submission.cells if cell.answers(exercise)]
+    return "\n\n".join(cell.source for cell in cells if len(cells) == 1 or not is_released(cell, release))
 
 
 def is_released(cell: SubmittedCell, release: NotebookNode) -> bool:
