@@ -20,6 +20,7 @@ from autograder.sandbox.session import CELL_SECONDS, START_SECONDS, NotDefined, 
 from course_lib.judging.case import CaseSet, Outcome
 from course_lib.judging.exercise import Exercise, ExerciseId, PublicLesson
 from course_lib.judging.forbidden import forbidden_in, forbidden_sentence
+from course_lib.judging.program import without_definitions
 from course_lib.judging.verdict import Verdict, VerdictKind, judge_exercise, smallest_failure, with_help, zero
 
 HIDDEN_SEEDS = 2
@@ -168,7 +169,8 @@ class _Run:
             if all(source.strip() in ("", check.stub) for source in sources):
                 return zero(check, VerdictKind.NOT_STARTED, "Not started yet.")
             return zero(check, VerdictKind.BY_HAND, "Waits for a grader to read it.")
-        parts = self.submission.parts(check.id)
+        others = self.graded.lesson.exercises.keys() - {check.name}
+        parts = [without_definitions(source, others) for source in sources]  # a cell may answer several exercises
         if all(check.is_unchanged(object(), part) or not part.strip() for part in parts):
             return zero(check, VerdictKind.NOT_STARTED, "Not started yet.")
         for source in parts:

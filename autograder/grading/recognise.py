@@ -38,10 +38,6 @@ class SubmittedCell:
         """Whether it is the answer to an exercise, or a part of it."""
         return (self.role in ("exercise", "answer") and self.exercise == exercise) or exercise in self.also
 
-    def others(self, exercise: str) -> set[str]:
-        """Return the exercises that it answers besides this one."""
-        return {*self.also, self.exercise} - {exercise, ""}
-
 
 class _Place(NamedTuple):
     """A released cell: its role, its exercise or "", its text."""
@@ -173,7 +169,8 @@ class Recogniser:
         if self.by_name.get(name) != exercise:
             return self.find_stray_answer(exercise, raw, found)
         for index, cell in enumerate(found):
-            if not cell.markdown and (cell.role == "exercise" or cell.changed) and name in self.defined(cell.source):
+            elsewhere = (cell.role == "exercise" and cell.exercise != exercise) or cell.changed
+            if elsewhere and name in self.defined(cell.source):
                 found[index] = replace(cell, also=(*cell.also, exercise))
                 where = cell.exercise or f"a {cell.role} cell"
                 self.notes.append(f"{exercise} is answered in the cell of {where}; it was graded there.")

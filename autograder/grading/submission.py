@@ -12,9 +12,7 @@ from nbformat.notebooknode import NotebookNode
 
 from autograder.grading.recognise import Recogniser, SubmittedCell
 from autograder.grading.which_run import with_runs
-from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.magics import without_magics
-from course_lib.judging.program import without_definitions
 from course_lib.released import released_role
 
 MAX_CELLS = 2000
@@ -36,16 +34,6 @@ class Submission:
     def sources(self, exercise: str) -> list[str]:
         """Return the sources of the cells that belong to an exercise, in order."""
         return [cell.source for cell in self.cells if cell.answers(exercise)]
-
-    def parts(self, exercise: str) -> list[str]:
-        """Return the same without what a cell defines for other exercises, where it answers several."""
-        return [
-            without_definitions(cell.source, {ExerciseId(other).name for other in cell.others(exercise)})
-            if cell.also
-            else cell.source
-            for cell in self.cells
-            if cell.answers(exercise)
-        ]
 
 
 def printable(text: str) -> str:

@@ -80,11 +80,11 @@ def _without_trials(source: str, known: set[str]) -> str:
     """Return a cell without its last lines that define nothing and change nothing of the student's: they only show."""
     try:
         body = parse(source).body
+        while body and not defined_names(last := ast.Module([body[-1]], [])) and changed_names(last) <= known:
+            body.pop()
+        return ast.unparse(ast.Module(body, []))
     except UNREADABLE:
         return source
-    while body and not defined_names(last := ast.Module([body[-1]], [])) and changed_names(last) <= known:
-        body.pop()
-    return ast.unparse(ast.Module(body, []))
 
 
 def _needed_demos(cells: list[_Names], known: set[str]) -> tuple[set[int], list[str]]:

@@ -29,7 +29,7 @@ class Shell(InteractiveShell):
 
     def run_line_magic(self, magic_name: str, line: str, _stack_depth: int = 1) -> Any:
         """Run a magic, or pass it over."""
-        return self._run(magic_name, f"%{magic_name} {line}", super().run_line_magic, line, _stack_depth + 1)
+        return self._run(magic_name, f"%{magic_name} {line}", super().run_line_magic, line, _stack_depth + 2)
 
     def run_cell_magic(self, magic_name: str, line: str, cell: str) -> Any:
         """Run a cell's magic, or pass the cell over."""

@@ -10,7 +10,7 @@ from course_lib.checks.render import AnswerView, CheckView, Remark, put
 from course_lib.judging.exercise import Exercise, ExerciseId, PublicExercise, read_cases
 from course_lib.judging.forbidden import forbidden_in, forbidden_sentence
 from course_lib.judging.probe import run_probe
-from course_lib.judging.program import UNREADABLE, defined_names, parse
+from course_lib.judging.program import UNREADABLE, defined_names, parse, without_definitions
 from course_lib.judging.verdict import Verdict, VerdictKind, judge_exercise, zero
 
 T = TypeVar("T")
@@ -118,7 +118,8 @@ def _judge(entry: PublicExercise, names: dict[str, Any]) -> Verdict:
     exercise = entry.exercise
     if exercise.name not in names:
         return zero(exercise, VerdictKind.MISSING, f"There is no `{exercise.name}` yet: run the cell above first.")
-    student, source = names[exercise.name], _source(exercise.name, names)
+    others = {other.name for other in public.find(exercise.lesson).exercises} - {exercise.name}
+    student, source = names[exercise.name], without_definitions(_source(exercise.name, names), others)
     if exercise.is_unchanged(student, source):
         return zero(exercise, VerdictKind.NOT_STARTED, "Not started yet.")
     if exercise.kind in ("choice", "number"):

@@ -109,11 +109,11 @@ def _read(table: symtable.SymbolTable) -> Iterator[str]:
 def without_definitions(source: str, names: Collection[str]) -> str:
     """Return a cell without the statements at its top level that define some of these names and no others."""
     try:
-        tree = parse(source)
+        body = parse(source).body
+        kept = [node for node in body if not (own := defined_names(ast.Module([node], []))) or not own <= set(names)]
+        return source if len(kept) == len(body) else ast.unparse(ast.Module(kept, []))
     except UNREADABLE:
         return source
-    kept = [node for node in tree.body if not (own := defined_names(ast.Module([node], []))) or not own <= set(names)]
-    return ast.unparse(ast.Module(kept, []))
 
 
 def _same_scope(node: ast.AST) -> list[ast.AST]:

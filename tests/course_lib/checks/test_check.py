@@ -225,7 +225,7 @@ def test_an_answer_that_is_none_of_the_choices_is_wrong(notebook, answer):
     assert notebook.check("which_log", f"which_log = {answer}").verdict.verdict == "wrong"
 
 
-@pytest.mark.parametrize("answer", ['"0.69"', "True", "None or 'x'", "[0.69]"])
+@pytest.mark.parametrize("answer", ['"0,69"', "True", "None or 'x'", "[0.69]", "float('nan')"])
 def test_an_answer_that_is_no_number_is_wrong(notebook, answer):
     assert notebook.check("nats_in_a_bit", f"nats_in_a_bit = {answer}").verdict.verdict == "wrong"
 
