@@ -7,12 +7,13 @@ cost nobody a mark.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 from nbformat.notebooknode import NotebookNode
 
 from course_lib.judging.exercise import ExerciseId
-from course_lib.judging.program import UNREADABLE, defined_names, normal_form, parse, same_code
+from course_lib.judging.program import names_defined_in, normal_form, same_code
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,11 @@ class Recogniser:
     def __init__(self, release: NotebookNode) -> None:
         self.by_id: dict[str, _Place] = {}
         self.by_text: dict[str, _Place] = {}
-        self.by_code: dict[str, _Place] = {}
+        self.released_code: list[_Place] = []
         self.by_name: dict[str, str] = {}
         self.stubs: dict[str, str] = {}
         self.questions: dict[str, str] = {}  # the free-text exercise that a text asks
         self.notes: list[str] = []
-        self.names: dict[str, set[str]] = {}  # that a cell defines, by its text
         previous = ""
         for cell in release.cells:
             course = cell.metadata.get("course", {})
@@ -68,7 +68,7 @@ class Recogniser:
                     self.by_id[id] = place
             self.by_text.setdefault(place.source, place)
             if cell.cell_type == "code":
-                self.by_code.setdefault(normal_form(place.source), place)
+                self.released_code.append(place)
             if place.role == "answer":
                 self.questions[previous] = place.exercise
             if place.role == "exercise":
@@ -76,6 +76,10 @@ class Recogniser:
             if place.role in ("exercise", "answer"):
                 self.stubs[place.exercise] = place.source
             previous = place.source
+
+    @cached_property
+    def by_code(self) -> dict[str, _Place]:
+        return {normal_form(place.source): place for place in reversed(self.released_code)}
 
     def cells(self, cells: Iterable[dict]) -> list[SubmittedCell]:
         """Return the cells of a notebook with what each of them is."""
@@ -92,7 +96,7 @@ class Recogniser:
         if cell["grade_id"] or cell["released_as"] or cell["source"].strip() in self.by_text:
             place = self.by_id.get(cell["grade_id"]) or self.by_text.get(cell["source"].strip())
             return place is not None and place.exercise != ""
-        return cell["kind"] == "code" and not self.defined(cell["source"]).isdisjoint(self.by_name)
+        return cell["kind"] == "code" and not names_defined_in(cell["source"]).isdisjoint(self.by_name)
 
     # ---- one cell
 
@@ -109,7 +113,7 @@ class Recogniser:
         if released is None and cell["released_as"] in ("demo", "setup"):  # of another version of the lesson
             return SubmittedCell("demo", "", source, False)
         if released is None or (changed and released.role == "demo"):
-            for name in sorted(self.defined(source) & self.by_name.keys()):
+            for name in sorted(names_defined_in(source) & self.by_name.keys()):
                 return SubmittedCell("exercise", self.by_name[name], source, False)
         if released is None or released.role == "prose":
             return SubmittedCell("added", "", source, False)
@@ -140,14 +144,6 @@ class Recogniser:
         released = self.by_id.get(cell["id"])
         return self.questions.get(released.source if released else cell["source"].strip(), "")
 
-    def defined(self, source: str) -> set[str]:
-        if source not in self.names:
-            try:
-                self.names[source] = defined_names(parse(source))
-            except UNREADABLE:
-                self.names[source] = set()
-        return self.names[source]
-
     # ---- exercises that have no cell with work in it
 
     def with_strays(self, raw: list[dict], found: list[SubmittedCell]) -> list[SubmittedCell]:
@@ -170,7 +166,7 @@ class Recogniser:
             return self.find_stray_answer(exercise, raw, found)
         for index, cell in enumerate(found):
             elsewhere = (cell.role == "exercise" and cell.exercise != exercise) or cell.changed
-            if elsewhere and name in self.defined(cell.source):
+            if elsewhere and name in names_defined_in(cell.source):
                 found[index] = replace(cell, also=(*cell.also, exercise))
                 where = cell.exercise or f"a {cell.role} cell"
                 self.notes.append(f"{exercise} is answered in the cell of {where}; it was graded there.")
@@ -178,7 +174,7 @@ class Recogniser:
         for index, (cell, was) in enumerate(zip(found, raw)):
             place = self.by_id.get(was["grade_id"]) or self.by_id.get(was["id"])
             own = place is not None and place.exercise == exercise and place.role == "exercise"
-            if was["kind"] != "code" and (own or name in self.defined(cell.source)):
+            if was["kind"] != "code" and (own or name in names_defined_in(cell.source)):
                 found[index] = SubmittedCell("exercise", exercise, cell.source, False)
                 kind = "Markdown" if was["kind"] == "markdown" else "raw text"
                 self.notes.append(f"The cell of {exercise} is {kind} and not code; it was graded as code.")

@@ -6,13 +6,21 @@ unless an exercise uses a name that nothing but a demo defines.
 
 import ast
 import builtins
+from collections.abc import Collection
 from dataclasses import replace
-from functools import cached_property
 
 from nbformat.notebooknode import NotebookNode
 
 from autograder.grading.recognise import SubmittedCell
-from course_lib.judging.program import UNREADABLE, changed_names, defined_names, parse, same_code, used_names
+from course_lib.judging.program import (
+    UNREADABLE,
+    changed_names,
+    defined_names,
+    names_defined_in,
+    parse,
+    same_code,
+    used_names,
+)
 
 _JUPYTERS = {"get_ipython", "display", "In", "Out", "exit", "quit", "__name__", "__doc__", "_", "__", "___"}
 
@@ -25,7 +33,7 @@ def with_runs(cells: list[SubmittedCell], release: NotebookNode) -> tuple[list[S
     own = {
         i for i, cell in enumerate(cells) if _is_own(cell) and not (cell.exercise in worked and _is_stub(cell, stubs))
     }
-    demos, notes = _needed_demos([_Names(cell, index in own) for index, cell in enumerate(cells)], _known(release))
+    demos, notes = _needed_demos(cells, own, _known(release))
     return [replace(cell, runs=index in own | demos) for index, cell in enumerate(cells)], notes
 
 
@@ -48,32 +56,7 @@ def _is_stub(cell: SubmittedCell, stubs: dict[str, str]) -> bool:
 def _known(release: NotebookNode) -> set[str]:
     """Return the names that are there without any cell of the student's."""
     setup = [cell.source for cell in release.cells if cell.metadata.get("course", {}).get("role") == "setup"]
-    return set(dir(builtins)) | _JUPYTERS | defined_names(parse("\n\n".join(setup)))
-
-
-class _Names:
-    """What a cell defines, changes and uses; looked at when it is asked for."""
-
-    def __init__(self, cell: SubmittedCell, runs: bool) -> None:
-        self.cell, self.runs = cell, runs
-
-    @cached_property
-    def defined(self) -> set[str]:
-        try:
-            return defined_names(parse(self.cell.source))
-        except UNREADABLE:
-            return set()
-
-    @cached_property
-    def changed(self) -> set[str]:
-        try:
-            return changed_names(parse(self.cell.source))
-        except UNREADABLE:
-            return set()
-
-    @cached_property
-    def used(self) -> set[str]:
-        return used_names(self.cell.source)
+    return set(dir(builtins)) | _JUPYTERS | names_defined_in("\n\n".join(setup))
 
 
 def _without_trials(source: str, known: set[str]) -> str:
@@ -87,23 +70,48 @@ def _without_trials(source: str, known: set[str]) -> str:
         return source
 
 
-def _needed_demos(cells: list[_Names], known: set[str]) -> tuple[set[int], list[str]]:
-    """Return the demos that exercises need, directly or through other cells, and notes that say for which names."""
-    own = [names for names in cells if names.runs]
-    demos = {index: names for index, names in enumerate(cells) if names.cell.role == "demo" and not names.runs}
-    answers = [names.cell.source for names in own if names.cell.role == "exercise" or names.cell.also]
+def _needed_demos(cells: list[SubmittedCell], own: set[int], known: set[str]) -> tuple[set[int], list[str]]:
+    """Return the demos that exercises need, directly or through other cells, and a note for each name that they need.
+
+    own    the cells that run in any case
+    known  names that are there without them
+    """
+    demos = {i for i, cell in enumerate(cells) if cell.role == "demo"} - own
+    defining = _index({i: names_defined_in(cells[i].source) for i in own})
+    theirs = set().union(*(names_defined_in(cells[i].source) for i in demos)) - known - defining.keys()
+    if not any(name in cells[i].source for i in own for name in theirs):  # the usual case
+        return set(), []
+    making: dict[str, list[int]] = {}
+    answers = [cells[i].source for i in sorted(own) if cells[i].role == "exercise" or cells[i].also]
     waiting = sorted(set().union(*(used_names(_without_trials(source, known)) for source in answers)))
     seen, found, notes = set(known), set[int](), list[str]()
     while waiting:
-        name = waiting.pop()
-        if name in seen:
+        if (name := waiting.pop()) in seen:
             continue
         seen.add(name)
-        makers = [names for names in own if name in names.defined]
-        if not makers and any(name in names.defined for names in demos.values()):
-            needed = {i: names for i, names in demos.items() if name in names.defined | names.changed}
-            found |= needed.keys()
-            makers = list(needed.values())
+        makers = defining.get(name, [])
+        if name in theirs:
+            making = making or _index({i: _makes(cells[i].source) for i in demos})
+            makers = making[name]
+            found.update(makers)
             notes.append(f"`{name}` comes from a demo cell, which was run for it.")
-        waiting += sorted(set().union(*(names.used for names in makers)) - seen)
+        waiting += sorted(set().union(*(used_names(cells[i].source) for i in makers)) - seen)
     return found, notes
+
+
+def _index(names: dict[int, Collection[str]]) -> dict[str, list[int]]:
+    """Return the cells by the names that they have to do with."""
+    found: dict[str, list[int]] = {}
+    for cell, some in names.items():
+        for name in some:
+            found.setdefault(name, []).append(cell)
+    return found
+
+
+def _makes(source: str) -> set[str]:
+    """Return the names that a cell defines, and those whose objects it may change."""
+    try:
+        tree = parse(source)
+        return defined_names(tree) | changed_names(tree)
+    except UNREADABLE:
+        return set()

@@ -10,7 +10,7 @@ from course_lib.checks.render import AnswerView, CheckView, Remark, put
 from course_lib.judging.exercise import Exercise, ExerciseId, PublicExercise, read_cases
 from course_lib.judging.forbidden import forbidden_in, forbidden_sentence
 from course_lib.judging.probe import run_probe
-from course_lib.judging.program import UNREADABLE, defined_names, parse, without_definitions
+from course_lib.judging.program import names_defined_in, without_definitions
 from course_lib.judging.verdict import Verdict, VerdictKind, judge_exercise, zero
 
 T = TypeVar("T")
@@ -153,9 +153,6 @@ def _is_withheld(exercise: Exercise, student: Any) -> str:
 def _source(name: str, names: dict[str, Any]) -> str:
     """Return the text of the last executed cell that defines this name; "" outside IPython."""
     for cell in reversed(names.get("In", ())):
-        try:
-            if name in defined_names(parse(cell)):
-                return cell
-        except UNREADABLE:
-            continue
+        if name in names_defined_in(cell):
+            return cell
     return ""

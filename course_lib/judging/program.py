@@ -1,14 +1,18 @@
 """Programs as trees: what a cell defines and uses, and whether two cells are the same program."""
 
 import ast
+import hashlib
 import symtable
 import threading
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 
 from course_lib.judging.magics import without_magics
 
 # What `parse` raises on text that is no program, or one too deep to look at.
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+
+MAX_KEPT = 20_000  # characters of a source whose analysis is kept
 
 _one_at_a_time = threading.Lock()
 
@@ -41,6 +45,11 @@ def same_code(a: str, b: str) -> bool:
 
 def normal_form(source: str) -> str:
     """Return a text that is equal for the same programs; of what is no program, its own text."""
+    return (_normal_form if len(source) <= MAX_KEPT else _normal_form.__wrapped__)(source)
+
+
+@lru_cache(maxsize=2048)  # in a class, stubs, demos and right answers repeat
+def _normal_form(source: str) -> str:
     try:
         tree = parse(source)
         for node in ast.walk(tree):
@@ -48,9 +57,22 @@ def normal_form(source: str) -> str:
                 first = node.body[0]
                 if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                     first.value.value = ast.get_docstring(node) or first.value.value  # a formatter indents it
-        return ast.dump(tree)
+        return hashlib.sha256(ast.dump(tree).encode(errors="surrogatepass")).hexdigest()
     except UNREADABLE:
         return source.strip()
+
+
+def names_defined_in(source: str) -> frozenset[str]:
+    """Return the names that a cell binds at its top level; none when it is no program."""
+    return (_names_defined_in if len(source) <= MAX_KEPT else _names_defined_in.__wrapped__)(source)
+
+
+@lru_cache(maxsize=2048)
+def _names_defined_in(source: str) -> frozenset[str]:
+    try:
+        return frozenset(defined_names(parse(source)))
+    except UNREADABLE:
+        return frozenset()
 
 
 def defined_names(tree: ast.Module) -> set[str]:
