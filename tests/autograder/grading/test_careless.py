@@ -1,11 +1,15 @@
 """A careless class: what a student's own Jupyter runs is what is graded, whatever the notebook looks like."""
 
+import re
+
 import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from autograder.grading.autograded import autograded_notebook
 from autograder.grading.grade import grade_submission
 from autograder.grading.submission import NotGradable, parse_submission
+from course_lib.judging.exercise import ExerciseId
 
 TOTAL = 13.0  # what the sample gives without its free text
 ENTROPY = "def entropy(p):\n    return -torch.where(p > 0, p * p.log(), 0).sum(-1)"
@@ -372,3 +376,42 @@ def test_reformatted_demos_are_demos_with_and_without_their_ids(graded, solved):
         assert [cell.role for cell in submission.cells].count("demo") == 2 and not any(
             c.changed for c in submission.cells
         )
+
+
+# ---- a true kernel
+
+
+def careless(solved, sample):
+    """Return a notebook with most of these accidents at once, and one wrong answer."""
+    reference = {name: exercise.reference for name, exercise in sample.exercises.items()}
+    notebook = solved(
+        entropy=f'%matplotlib inline\n!ls\ncheck("sample.entropy")\nimport math\n{ENTROPY}',
+        perplexity="def perplexity(p):\n    return entropy(p).exp() * coin.sum()",
+        Affine=f"%%time\n{reference['Affine']}",
+        draw=next(m.source for m in sample.exercises["draw"].mistakes if m.name == "uniform"),
+        mean=MEAN.replace("len(x)", "floor(size_of(x))"),
+        count=f"await sleep(0)\n{reference['count']}\n\n{reference['clip_']}",
+        which_log='which_log = " B"',
+        nats_in_a_bit='nats_in_a_bit = "0.6931"',
+    )
+    cell_of(notebook, "setup").source += "\nfrom math import floor\nfrom asyncio import sleep"
+    check = cell_of(notebook, "check", "mean")
+    check.source = f"def size_of(x):\n    return x.numel()\n\n{check.source}"
+    notebook.cells.remove(cell_of(notebook, "exercise", "clip_"))
+    return notebook
+
+
+def test_the_check_in_a_true_kernel_and_the_grader_say_the_same(grade, solved, sample, built, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE", str(built.parent))
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
+    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
+    notebook = careless(solved, sample)
+    graded = {name: verdict.verdict for name, verdict in by_name(grade(notebook)).items() if name != "why_nats"}
+    NotebookClient(notebook, timeout=60, allow_errors=True, resources={"metadata": {"path": str(built)}}).execute()
+    checked = {}
+    for cell in notebook.cells:
+        if cell.metadata["course"]["role"] == "check":
+            html = "".join(output.get("data", {}).get("text/html", "") for output in cell.outputs)
+            checked[ExerciseId(cell.metadata["course"]["exercise"]).name] = re.findall(r'data-verdict="([^"]*)"', html)
+    assert checked == {name: [verdict] for name, verdict in graded.items()}
+    assert graded == dict.fromkeys(graded, "passed") | {"draw": "mistake"}
