@@ -93,8 +93,9 @@ def _needed_demos(cells: list[SubmittedCell], own: set[int], known: set[str]) ->
         if name in theirs:
             making = making or _index({i: _makes(cells[i].source) for i in demos})
             makers = making[name]
+            if not found.issuperset(makers):
+                notes.append(f"`{name}` comes from a demo cell, which was run for it.")
             found.update(makers)
-            notes.append(f"`{name}` comes from a demo cell, which was run for it.")
         waiting += sorted(set().union(*(used_names(cells[i].source) for i in makers)) - seen)
     return found, notes
 

@@ -22,6 +22,8 @@ def without_magics(source: str) -> tuple[str, list[str]]:
     `%%time` and `%time` leave the code that they run, an assignment from a magic leaves its name, and what is no Python
     at all (the text below `%%bash`) is left out. It takes time in proportion to the cell's length.
     """
+    if not any(mark in source for mark in "%!?"):
+        return source, []
     lines, passed, scan = source.split("\n"), list[str](), _Scanner()
     for number, line in enumerate(lines):
         if line.strip() == "":

@@ -12,7 +12,7 @@ from course_lib.judging.magics import without_magics
 # What `parse` raises on text that is no program, or one too deep to look at.
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
-MAX_KEPT = 20_000  # characters of a source whose analysis is kept
+MAX_KEPT = 200_000  # characters of a source whose analysis is kept
 
 _one_at_a_time = threading.Lock()
 
@@ -48,7 +48,7 @@ def normal_form(source: str) -> str:
     return (_normal_form if len(source) <= MAX_KEPT else _normal_form.__wrapped__)(source)
 
 
-@lru_cache(maxsize=2048)  # in a class, stubs, demos and right answers repeat
+@lru_cache(maxsize=512)  # in a class, stubs, demos and right answers repeat
 def _normal_form(source: str) -> str:
     try:
         tree = parse(source)
@@ -67,7 +67,7 @@ def names_defined_in(source: str) -> frozenset[str]:
     return (_names_defined_in if len(source) <= MAX_KEPT else _names_defined_in.__wrapped__)(source)
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def _names_defined_in(source: str) -> frozenset[str]:
     try:
         return frozenset(defined_names(parse(source)))
