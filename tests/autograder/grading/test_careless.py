@@ -146,7 +146,8 @@ def test_a_changed_demo_runs_only_when_it_is_needed(grade, solved):
     grading = grade(notebook)
     assert lost(grading) == {} and not grading.outputs.get(1)
     notebook = solved(mean=MEAN.replace("len(x)", "size_of(x)"))
-    cell_of(notebook, "demo").source = "def size_of(x):\n    return x.numel()"
+    helper = "def size_of(x):\n    return x.numel()"
+    cell_of(notebook, "demo").source = f"from course_lib.budget import budget\nassert budget(2, 1) == 1\n{helper}"
     assert lost(grade(notebook)) == {}
 
 
