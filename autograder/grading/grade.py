@@ -16,6 +16,7 @@ from autograder.authoring.lesson import Lesson
 from autograder.authoring.reference import PUBLIC_SEED, Reference
 from autograder.authoring.withheld import withheld_beside, withheld_names
 from autograder.grading.submission import Submission
+from autograder.grading.which_run import as_it_runs
 from autograder.sandbox.session import CELL_SECONDS, START_SECONDS, NotDefined, Session, SessionEnded
 from course_lib.judging.case import CaseSet, Outcome
 from course_lib.judging.exercise import Exercise, ExerciseId, PublicLesson
@@ -195,7 +196,7 @@ class _Run:
                 for index, cell in enumerate(self.submission.cells):
                     if cell.runs and index not in self.fatal:
                         self.check_time()
-                        self.run_cell(session, index, cell.source)
+                        self.run_cell(session, index, as_it_runs(cell))
             except SessionEnded:
                 self.stop()
         return self.session

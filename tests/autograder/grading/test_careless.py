@@ -112,7 +112,16 @@ def test_a_demo_runs_where_an_exercise_uses_what_only_it_defines(grade, solved):
     notebook = solved(perplexity="def perplexity(p):\n    return entropy(p).exp() * coin.sum()")
     grading = grade(notebook)
     assert lost(grading) == {}
-    assert grading.submission.notes == ["`coin` comes from a demo cell, which was run for it."]
+    (note,) = grading.submission.notes
+    assert note.startswith("`coin` comes from a demo cell, which was run for it")
+
+
+def test_what_is_withheld_does_not_stop_a_demo_that_an_exercise_needs(grade, solved):
+    notebook = solved(mean=MEAN.replace("len(x)", "size_of(x)"))
+    demo = cell_of(notebook, "demo")
+    assert "information.entropy" in demo.source
+    demo.source += "\n\nprint(information.entropy(coin))\n\ndef size_of(x):\n    return x.numel()"
+    assert lost(grade(notebook)) == {}
 
 
 def test_a_demo_runs_that_another_needed_demo_needs(grade, solved):
