@@ -76,9 +76,9 @@ class Student:
 
         config = Config()
         config.HistoryManager.enabled = False
-        config.Shell.colors = "nocolor"
+        config.InteractiveShell.colors = "nocolor"
         with tempfile.TemporaryDirectory() as folder:  # IPython wants a profile folder, and never looks at it again
-            config.Shell.ipython_dir = folder
+            config.InteractiveShell.ipython_dir = folder
             self.shell = shell.Shell.instance(config=config)
         self.shell.run_cell("pass", store_history=False)  # what it imports with its first cell
         sys.path.append("")  # what a cell writes can be imported, as in Jupyter

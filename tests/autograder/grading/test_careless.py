@@ -248,6 +248,23 @@ def test_an_exercise_that_is_text_is_graded_as_code(grade, solved, kind):
     assert "sample.mean is " in grading.submission.notes[0] and "graded as code" in grading.submission.notes[0]
 
 
+def strip(notebook):
+    """Take all metadata and ids from a notebook's cells, as some sites do."""
+    for number, cell in enumerate(notebook.cells):
+        cell.metadata, cell.id = {}, f"cell-{number}"
+    return notebook
+
+
+def test_converted_and_merged_cells_are_found_without_their_metadata(grade, graded, solved):
+    notebook = merged(solved, ENTROPY, PERPLEXITY, False)
+    cell_of(notebook, "answer", "why_nats").source = "Because it is simple."
+    convert(notebook, cell_of(notebook, "exercise", "count"), "markdown")
+    convert(notebook, cell_of(notebook, "answer", "why_nats"), "code")
+    grading = grade(strip(notebook))
+    assert lost(grading) == {}
+    assert grading.submission.sources("sample.why_nats") == ["Because it is simple."]
+
+
 def test_an_old_attempt_that_was_put_aside_as_raw_text_does_not_run(grade, solved):
     notebook = solved(mean="def mean(x):\n    return 0")
     convert(notebook, cell_of(notebook, "exercise", "mean"), "raw")
@@ -371,17 +388,14 @@ def test_a_notebook_without_any_cell_of_the_lesson_says_so(graded):
 
 
 def test_reformatted_demos_are_demos_with_and_without_their_ids(graded, solved):
-    for strip in (False, True):
+    for stripped in (False, True):
         notebook = solved()
         demo, setup = cell_of(notebook, "demo"), cell_of(notebook, "setup")
         demo.source = (
             demo.source.replace("[0.5, 0.5]", "[\n        0.5,\n        0.5,\n    ]").replace('"', "'") + "\n# fmt"
         )
         setup.source = setup.source.replace("check, show_answer, yours", "(check, show_answer, yours,)")
-        if strip:
-            for cell in notebook.cells:
-                cell.metadata, cell.id = {}, f"x{id(cell)}"
-        submission = read(graded, notebook)
+        submission = read(graded, strip(notebook) if stripped else notebook)
         assert submission.notes == []
         assert [cell.role for cell in submission.cells].count("demo") == 2 and not any(
             c.changed for c in submission.cells
