@@ -24,6 +24,12 @@ def is_as_released(cell: dict[str, Any]) -> bool:
     return _course(cell).get("text") == digest(source)
 
 
+def released_role(cell: dict[str, Any]) -> str:
+    """Return the role in which a cell came from the builder, or "" when somebody wrote it or changed its text."""
+    role = _course(cell).get("role")
+    return role if isinstance(role, str) and is_as_released(cell) else ""
+
+
 def _course(cell: dict[str, Any]) -> dict[str, Any]:
     metadata = cell.get("metadata")
     course = metadata.get("course") if isinstance(metadata, dict) else None

@@ -17,13 +17,14 @@ from autograder.authoring.lesson import Lesson
 from autograder.authoring.reference import PUBLIC_SEED, Reference
 from autograder.authoring.withheld import withheld_beside, withheld_names
 from autograder.grading.imports import imports_of
-from autograder.grading.submission import Submission, SubmittedCell
+from autograder.grading.submission import Submission
+from autograder.grading.which_run import as_it_runs
 from autograder.sandbox.session import CELL_SECONDS, IDLE_SECONDS, START_SECONDS, NotDefined, Session, SessionEnded
 from autograder.sandbox.turns import alone, side_by_side
 from course_lib.judging.case import Case, CaseSet, Outcome
 from course_lib.judging.exercise import Exercise, ExerciseId, PublicLesson
 from course_lib.judging.forbidden import forbidden_in, forbidden_sentence
-from course_lib.judging.program import same_code
+from course_lib.judging.program import without_definitions
 from course_lib.judging.verdict import Verdict, VerdictKind, judge_exercise, smallest_failure, with_help, zero
 
 HIDDEN_SEEDS = 2
@@ -183,9 +184,11 @@ class _Run:
             if all(source.strip() in ("", check.stub) for source in sources):
                 return zero(check, VerdictKind.NOT_STARTED, "Not started yet.")
             return zero(check, VerdictKind.BY_HAND, "Waits for a grader to read it.")
-        if all(check.is_unchanged(object(), source) or not source.strip() for source in sources):
+        others = self.graded.lesson.exercises.keys() - {check.name}
+        parts = [without_definitions(source, others) for source in sources]  # a cell may answer several exercises
+        if all(check.is_unchanged(object(), part) or not part.strip() for part in parts):
             return zero(check, VerdictKind.NOT_STARTED, "Not started yet.")
-        for source in sources:
+        for source in parts:
             if name := forbidden_in(source, check.withheld):
                 return zero(check, VerdictKind.FORBIDDEN, forbidden_sentence(name))
         return None
@@ -206,9 +209,9 @@ class _Run:
             self.room = MAX_OUTPUT
             try:
                 for index, cell in enumerate(self.submission.cells):
-                    if self.runs(index):
+                    if cell.runs and index not in self.fatal:
                         self.check_time()
-                        self.run_cell(session, index, cell.source)
+                        self.run_cell(session, index, as_it_runs(cell))
             except SessionEnded:
                 self.stop()
         return self.session
@@ -226,18 +229,6 @@ class _Run:
         first = end.why == "timeout" and what not in self.suspects
         self.suspects.add(what)
         return first
-
-    def runs(self, index: int) -> bool:
-        cell = self.submission.cells[index]
-        if cell.markdown or index in self.fatal:
-            return False
-        return cell.role == "added" or (cell.role == "exercise" and not self.is_spare_stub(cell))
-
-    def is_spare_stub(self, cell: SubmittedCell) -> bool:
-        """Whether this is an untouched copy beside a cell where the student did write something."""
-        check = self.graded.lesson.exercises[ExerciseId(cell.exercise).name].check
-        others = self.submission.sources(cell.exercise)
-        return same_code(cell.source, check.stub) and not all(same_code(other, check.stub) for other in others)
 
     def run_cell(self, session: Session, index: int, source: str) -> None:
         try:
@@ -296,7 +287,7 @@ class _Run:
         while True:
             session = self.running()
             for index, cell in enumerate(self.submission.cells):
-                if cell.exercise == check.id and index in self.fatal:
+                if cell.answers(check.id) and index in self.fatal:
                     raise self.fatal[index]
             self.check_time()
             try:
@@ -323,7 +314,7 @@ class _Run:
     def undefined(self, check: Exercise) -> Verdict:
         """Return the verdict when no cell defined the name: the error that the cell ended with, if there was one."""
         for index, cell in enumerate(self.submission.cells):
-            if cell.exercise == check.id and (error := self.errors.get(index)):
+            if cell.answers(check.id) and (error := self.errors.get(index)):
                 return zero(check, VerdictKind.ERROR, f"The cell ends with an error:\n{error}")
         return zero(check, VerdictKind.ERROR, f"The cell does not define `{check.name}`.")
 

@@ -91,7 +91,10 @@ _lock = threading.Lock()
 def _grade_once(graded: GradedLesson, submission: Submission, sandbox: str) -> Grading:
     """Return the grading of a submission; one that another submission with the same cells had is not made again."""
     # prose counts by its place alone: outputs are known by the number of their cell
-    cells = [(cell.role, cell.exercise, "" if cell.role == "prose" else cell.source) for cell in submission.cells]
+    cells = [
+        (cell.role, cell.exercise, cell.also, cell.runs, "" if cell.role == "prose" else cell.source)
+        for cell in submission.cells
+    ]
     what = json.dumps([id(graded), graded.lesson.version, graded.seed, sandbox, cells])  # id: in one run only
     key = hashlib.sha256(what.encode()).hexdigest()
     with _lock:

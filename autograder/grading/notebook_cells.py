@@ -13,6 +13,7 @@ import nbformat
 from autograder.grading.pasted_images import pasted_images
 from autograder.grading.plain_text import printable
 from autograder.grading.refusal import NotGradable
+from course_lib.released import released_role
 
 MAX_CELLS = 2000
 MAX_CELL = 50_000  # characters of a cell; nobody writes more by hand
@@ -28,22 +29,25 @@ _NEXT_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+([\[
 
 
 class PlainCell(TypedDict):
-    """A cell as it stands in the file. kind: "code", "markdown" or "raw"; images: name → `data:` address."""
+    """A cell as it stands in the file. kind: "code", "markdown" or "raw"; images: name → `data:` address; released_as:
+    the role in which it was released, "" when somebody changed or added it."""
 
     kind: str
     source: str
     grade_id: str
     id: str
     images: dict[str, str]
+    released_as: str
 
 
-def read_cells(data: bytes, notes: list[str]) -> list[PlainCell]:
-    """Return the cells of a notebook of any version. Raises NotGradable with the reason.
+def read_cells(data: bytes, notes: list[str]) -> tuple[list[PlainCell], str]:
+    """Return the cells of a notebook of any version, and the lesson that it says it is of. Raises NotGradable.
 
     notes  what had to be repaired is added
     """
-    cells = [clean for cell in _parsed(_text(data, notes)) if (clean := _clean(cell))]
-    return _bounded(cells, notes)
+    document = _parsed(_text(data, notes))
+    cells = _bounded([clean for cell in document["cells"] if (clean := _clean(cell))], notes)
+    return cells, _lesson_named(document, cells)
 
 
 # ---- bytes
@@ -104,7 +108,7 @@ def _end_of_value(data: bytes, begin: int, seen: int) -> tuple[int, int]:
 # ---- JSON
 
 
-def _parsed(text: str) -> list:
+def _parsed(text: str) -> dict:
     if not text.strip():
         raise NotGradable("The file is empty.")
     try:
@@ -126,7 +130,18 @@ def _parsed(text: str) -> list:
         raise NotGradable("The file has no list of cells, so it is not a notebook.")
     if len(cells) > MAX_CELLS:
         raise NotGradable(f"The notebook has {len(cells)} cells; at most {MAX_CELLS} are accepted.")
-    return cells
+    return document
+
+
+def _lesson_named(document: dict, cells: list[PlainCell]) -> str:
+    """Return the lesson that a notebook says it is of, in its metadata or the ids of its cells; "" if it is silent."""
+    try:
+        if isinstance(said := document["metadata"]["course"]["lesson"], str):
+            return said
+    except (LookupError, TypeError):
+        pass
+    setups = (re.fullmatch(r"(\w+)-setup-\d+", cell["grade_id"] or cell["id"]) for cell in cells)
+    return next((found[1] for found in setups if found), "")
 
 
 def _clean(cell: object) -> PlainCell | None:
@@ -141,7 +156,8 @@ def _clean(cell: object) -> PlainCell | None:
     if cell["cell_type"] != "code":
         source, images = pasted_images(source, cell.get("attachments"))
     metadata = cell.get("metadata")
-    marks = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    metadata = metadata if isinstance(metadata, dict) else {}
+    marks = metadata.get("nbgrader")
     grade_id = marks.get("grade_id") if isinstance(marks, dict) else None
     id = cell.get("id")
     return {
@@ -150,6 +166,7 @@ def _clean(cell: object) -> PlainCell | None:
         "grade_id": grade_id if isinstance(grade_id, str) else "",
         "id": id if isinstance(id, str) else "",
         "images": images,
+        "released_as": released_role({"source": source, "metadata": metadata}),
     }
 
 

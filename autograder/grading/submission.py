@@ -1,33 +1,19 @@
 """Reading a submission: what can be repaired is repaired with a note, what cannot is refused with the reason.
 
-A submission is one student's notebook for one lesson. Cells are recognised by nbgrader's id, then by their text, then
-by the name they define, so that stripped metadata, moved, duplicated, deleted or edited check cells cost nobody a
-mark.
+A submission is one student's notebook for one lesson.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from nbformat.notebooknode import NotebookNode
 
 from autograder.grading.notebook_cells import PlainCell, read_cells
-from course_lib.judging.exercise import ExerciseId
-from course_lib.judging.program import UNREADABLE, defined_names, parse, same_code
-
-
-@dataclass(frozen=True)
-class SubmittedCell:
-    """A cell as submitted.
-
-    role    "setup", "check", "demo", "exercise", "answer", "prose" or "added"
-    images  the pictures in an answer: name → `data:` address, checked
-    """
-
-    role: str
-    exercise: str
-    source: str
-    markdown: bool
-    images: dict[str, str] = field(default_factory=dict, hash=False)
+from autograder.grading.plain_text import printable
+from autograder.grading.recognise import Recogniser, SubmittedCell
+from autograder.grading.refusal import NotGradable
+from autograder.grading.which_run import with_runs
+from course_lib.judging.magics import without_magics
 
 
 @dataclass
@@ -41,13 +27,12 @@ class Submission:
 
     def sources(self, exercise: str) -> list[str]:
         """Return the sources of the cells that belong to an exercise, in order."""
-        return [cell.source for cell in self.cells if cell.exercise == exercise and cell.role in ("exercise", "answer")]
+        return [cell.source for cell in self.cells if cell.answers(exercise)]
 
     def images(self, exercise: str) -> dict[str, str]:
         """Return the pictures in the answers to an exercise: name → `data:` address."""
-        return {
-            name: address for cell in self.cells if cell.exercise == exercise for name, address in cell.images.items()
-        }
+        own = [cell.images for cell in self.cells if cell.answers(exercise)]
+        return {name: address for images in own for name, address in images.items()}
 
 
 def parse_submission(student: str, lesson: str, data: bytes, notes: list[str], release: NotebookNode) -> Submission:
@@ -58,79 +43,54 @@ def parse_submission(student: str, lesson: str, data: bytes, notes: list[str], r
 
     Raises NotGradable with the reason when there is nothing that can be graded.
     """
-    notes = list(notes)
-    cells = _Recogniser(release).cells(read_cells(data, notes))
-    submission = Submission(student, lesson, cells, notes)
+    notes, recogniser = list(notes), Recogniser(release)
+    submitted, named = read_cells(data, notes)
+    _refuse_other_lesson(named, submitted, lesson, recogniser)
+    cells, demos = with_runs(recogniser.cells(submitted), release)
+    submission = Submission(student, lesson, cells, [*notes, *recogniser.notes, *demos])
     _note_repairs(submission, release)
+    _note_passed_over(submission)
     return submission
 
 
-class _Recogniser:
-    """Knows the released cells by nbgrader's id, by cell id, by text, and exercises by the name they define."""
-
-    def __init__(self, release: NotebookNode) -> None:
-        self.by_id: dict[str, tuple[str, str]] = {}
-        self.by_text: dict[str, tuple[str, str]] = {}
-        self.by_name: dict[str, str] = {}
-        self.after_question: dict[str, tuple[str, str]] = {}
-        previous = ""
-        for cell in release.cells:
-            course = cell.metadata.get("course", {})
-            place = (course.get("role", "prose"), course.get("exercise", ""))
-            self.by_id[cell.get("id", "")] = place
-            if grade_id := cell.metadata.get("nbgrader", {}).get("grade_id"):
-                self.by_id[grade_id] = place
-            self.by_text.setdefault(cell.source.strip(), place)
-            if place[0] == "answer":
-                self.after_question[previous] = place
-            previous = cell.source.strip()
-            if place[0] == "exercise":
-                self.by_name[ExerciseId(place[1]).name] = place[1]
-
-    def cells(self, cells: Iterable[PlainCell]) -> list[SubmittedCell]:
-        found, previous = [], ""
-        for cell in cells:
-            place = self.place(cell, previous)
-            found.append(SubmittedCell(*place, cell["source"], cell["kind"] != "code", cell["images"]))
-            previous = cell["source"].strip()
-        return found
-
-    def place(self, cell: PlainCell, previous: str) -> tuple[str, str]:
-        """Return the role and the exercise of a submitted cell; `previous` is the text of the one above it."""
-        role, exercise = self.by_id.get(cell["grade_id"]) or self.by_id.get(cell["id"]) or ("", "")
-        if cell["kind"] != "code":
-            if role == "" and cell["source"].strip() not in self.by_text:
-                role, exercise = self.after_question.get(previous, ("", ""))
-            return (role, exercise) if role == "answer" else ("prose", "")
-        if role in ("setup", "check", "exercise"):
-            return role, exercise
-        if known := self.by_text.get(cell["source"].strip()):
-            return known
-        for name in sorted(_defined(cell["source"]) & self.by_name.keys()):
-            return "exercise", self.by_name[name]
-        return "added", ""
-
-
-def _defined(source: str) -> set[str]:
-    try:
-        return defined_names(parse(source))
-    except UNREADABLE:
-        return set()
+def _refuse_other_lesson(named: str, cells: Sequence[PlainCell], lesson: str, recogniser: Recogniser) -> None:
+    """Raise NotGradable when a notebook says that it is another lesson's, and has no cell that is this one's."""
+    if named and named not in (lesson, lesson.partition("_")[2]) and not any(map(recogniser.is_graded, cells)):
+        raise NotGradable(f"This is the notebook of lesson {printable(named)[:100]}, not of {lesson}.")
 
 
 def _note_repairs(submission: Submission, release: NotebookNode) -> None:
     """Say what was put back in order: locked cells that were edited, deleted or duplicated."""
-    for cell in release.cells:
-        course = cell.metadata.get("course", {})
-        role, exercise = course.get("role"), course.get("exercise", "")
-        if role == "check":
-            copies = [c for c in submission.cells if (c.role, c.exercise) == ("check", exercise)]
-            if not copies:
-                submission.notes.append(f"The check of {exercise} was missing; it was put back.")
-            elif len(copies) > 1:
-                submission.notes.append(f"The check of {exercise} was there {len(copies)} times; it counts once.")
-            elif not same_code(copies[0].source, cell.source):
-                submission.notes.append(f"The check of {exercise} had been edited; the original was used.")
-        elif role == "setup":
-            if not any(c.role == "setup" and same_code(c.source, cell.source) for c in submission.cells):
-                submission.notes.append("A setup cell was edited or missing; the original was used.")
+    cells, notes = submission.cells, submission.notes
+    if all(cell.role in ("added", "prose") for cell in cells):
+        notes.append("None of the lesson's cells is in the notebook. Was another file meant to be handed in?")
+        return
+    setups = sum(cell.metadata.get("course", {}).get("role") == "setup" for cell in release.cells)
+    if any(cell.role == "setup" and cell.changed for cell in cells):
+        notes.append("A setup cell had been edited; the original was run first, then the edited one.")
+    elif sum(cell.role == "setup" for cell in cells) < setups:
+        notes.append("A setup cell was missing; it was put back.")
+    for original in release.cells:
+        course = original.metadata.get("course", {})
+        exercise = course.get("exercise", "")
+        if course.get("role") != "check":
+            continue
+        copies = [cell for cell in cells if (cell.role, cell.exercise) == ("check", exercise)]
+        if not copies:
+            notes.append(f"The check of {exercise} was missing; it was put back.")
+        elif len(copies) > 1:
+            notes.append(f"The check of {exercise} was there {len(copies)} times; it counts once.")
+        elif copies[0].changed:
+            notes.append(f"The check of {exercise} had been edited; its code was run, and the original decides.")
+
+
+def _note_passed_over(submission: Submission) -> None:
+    """Name the magics and shell lines that a grader does not run."""
+    found: dict[str, None] = {}
+    for cell in submission.cells:
+        if cell.runs:
+            found |= dict.fromkeys(without_magics(cell.source)[1])
+    if found:
+        lines = ", ".join(f"`{line[:60]}`" for line in list(found)[:5])
+        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+        submission.notes.append(f"Lines for Jupyter alone were passed over: {lines}{more}.")

@@ -22,11 +22,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-if sys.platform == "linux":
-    sys.path.insert(0, str(Path(__file__).parent))
-    import confine  # type: ignore[import-not-found]  # beside this file, which is started by path
+sys.path.insert(0, str(Path(__file__).parent))
+import shell  # type: ignore[import-not-found]  # beside this file, which is started by path
 
-    del sys.path[0]
+if sys.platform == "linux":
+    import confine  # type: ignore[import-not-found]
+del sys.path[0]
 
 MEMORY_GIGABYTES = 6.0
 
@@ -73,7 +74,6 @@ class Student:
     """An IPython shell for the cells, and a probe for what they defined. It is made once, before the fork."""
 
     def __init__(self) -> None:
-        from IPython.core.interactiveshell import InteractiveShell
         from traitlets.config import Config
 
         config = Config()
@@ -81,9 +81,11 @@ class Student:
         config.InteractiveShell.colors = "nocolor"
         with tempfile.TemporaryDirectory() as folder:  # IPython wants a profile folder, and never looks at it again
             config.InteractiveShell.ipython_dir = folder
-            self.shell = InteractiveShell.instance(config=config)
+            self.shell = shell.Shell.instance(config=config)
         self.shell.run_cell("pass", store_history=False)  # what it imports with its first cell
+        sys.path.append("")  # what a cell writes can be imported, as in Jupyter
         self.path = tuple(sys.path)
+        os.environ.update(COURSE_GRADING="1", COURSE_BUDGET="short")  # no checks, and demos that must run are short
 
     def run(self, source: str) -> dict:
         """Run one cell; return its outputs in nbformat's form and its error."""

@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from course_lib.judging import random_inputs, wire
+from course_lib.judging.answer import read_choice, read_number
 from course_lib.judging.case import Case, CaseSet, Judge, Mistake, Outcome, Probe
 from course_lib.judging.compare import compare
 from course_lib.judging.program import same_code
@@ -110,12 +111,27 @@ class Exercise:
     @property
     def judge(self) -> Judge | None:
         """judge(case, expected, got), or None for the default."""
-        if self.judge_source:
-            return self._names["judge"]
-        return _judge_number if self.kind == "number" else None
+        own = self._names["judge"] if self.judge_source else None
+        return partial(self._judge_answer, own or _close_enough) if self.kind in ("choice", "number") else own
+
+    def _judge_answer(self, judge: Judge, case: dict, expected: Any, got: Any) -> Any:
+        if (read := self.read_answer(got)) is None:
+            return self.wanted_answer(got)
+        return judge(case, self.read_answer(expected), read)
+
+    def read_answer(self, value: Any) -> Any:
+        """Return the answer to a question that a value is, or None. See course_lib.judging.answer."""
+        return read_choice(self.choices, value) if self.kind == "choice" else read_number(value)
+
+    def wanted_answer(self, value: Any) -> str:
+        """Say what kind of answer was wanted in place of this value."""
+        options = ", ".join(f'"{choice}"' for choice in self.choices)
+        wanted = f"one of {options}" if self.kind == "choice" else "a number"
+        shown = repr(value)
+        return f"The answer is {wanted}; yours is {shown if len(shown) <= 60 else shown[:57] + '…'}."
 
 
-def _judge_number(case: dict, expected: Any, got: Any) -> bool | str:
+def _close_enough(case: dict, expected: Any, got: Any) -> bool | str:
     return compare(expected, got, rtol=1e-2)
 
 

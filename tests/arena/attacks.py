@@ -2,6 +2,7 @@
 
 from tests.arena import (  # noqa: F401 - each file enters its cases
     attacks_answers,
+    attacks_careless,
     attacks_escaping,
     attacks_judging,
     attacks_leaks,

@@ -223,3 +223,11 @@ def perplexity(p):
 
 # %%
 print("a demo, which is skipped when grading")
+
+# %%
+places = range(1, 1000)
+
+
+# %%
+def weighted(x):
+    return sum((place * amount for place, amount in zip(places, x)), torch.tensor(0))

@@ -14,7 +14,8 @@ from autograder.grading.feedback import (
     with_description,
 )
 from autograder.grading.grade import Grading
-from autograder.grading.submission import Submission, SubmittedCell
+from autograder.grading.recognise import SubmittedCell
+from autograder.grading.submission import Submission
 from course_lib.judging.verdict import Verdict, VerdictKind
 
 LESSON = "90_sample"

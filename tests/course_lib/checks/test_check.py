@@ -225,9 +225,28 @@ def test_an_answer_that_is_none_of_the_choices_is_wrong(notebook, answer):
     assert notebook.check("which_log", f"which_log = {answer}").verdict.verdict == "wrong"
 
 
-@pytest.mark.parametrize("answer", ['"0.69"', "True", "None or 'x'", "[0.69]"])
+@pytest.mark.parametrize("answer", ['"0,69"', "True", "None or 'x'", "[0.69]", "float('nan')"])
 def test_an_answer_that_is_no_number_is_wrong(notebook, answer):
     assert notebook.check("nats_in_a_bit", f"nats_in_a_bit = {answer}").verdict.verdict == "wrong"
+
+
+@pytest.mark.parametrize("answer", ['" B"', '"b\\n"'])
+def test_capitals_and_spaces_do_not_matter_to_a_choice(notebook, answer):
+    assert notebook.check("which_log", f"which_log = {answer}").verdict.verdict == "passed"
+
+
+@pytest.mark.parametrize("answer", ['"0.6931"', "torch.tensor(0.6931)", "torch.tensor([0.6931])"])
+def test_a_number_counts_however_it_is_held(notebook, answer):
+    notebook.run("import torch")
+    assert notebook.check("nats_in_a_bit", f"nats_in_a_bit = {answer}").verdict.verdict == "passed"
+
+
+def test_in_the_graders_sandbox_checks_do_nothing(notebook, monkeypatch):
+    monkeypatch.setenv("COURSE_GRADING", "1")
+    assert notebook.check("entropy", WRONG) is None and notebook.run('show_answer("sample.none")') is None
+    notebook.run('used = yours("sample.entropy", None), yours("sample.mean", "tested")')
+    assert notebook.names["used"] == (notebook.names["entropy"], "tested")
+    assert progress.load() == {}
 
 
 # ---- answers, yours, names

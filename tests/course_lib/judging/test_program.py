@@ -6,7 +6,14 @@ import threading
 
 import pytest
 
-from course_lib.judging.program import defined_names, parse, same_code
+from course_lib.judging.program import (
+    changed_names,
+    defined_names,
+    parse,
+    same_code,
+    used_names,
+    without_definitions,
+)
 
 
 def test_code_is_the_same_but_for_comments_and_layout():
@@ -35,6 +42,44 @@ t = lambda u: u
 if (v := 1): pass
 """
     assert defined_names(parse(source)) == set("adghJlmnoprtv")
+
+
+def test_code_is_the_same_through_magics_and_a_formatters_docstrings():
+    assert same_code("%%time\nx = 1\n", "x = 1")
+    assert same_code("!ls\nx = 1", "%pwd\nx = 1") and not same_code("!ls\nx = 1", "!ls\nx = 2")
+    assert same_code('def f():\n    """A.\n\n    B."""', 'def f():\n  """A.\n\n  B.\n  """')
+    assert not same_code('def f():\n    """A."""', 'def f():\n    """B."""')
+
+
+def test_used_names_are_the_global_ones_that_a_cell_reads_anywhere_in_it():
+    source = """
+%matplotlib inline
+a = b
+def c(d, e=f): return d + e + g + (lambda h: h + i)(1)
+class j(k):
+    l = m
+    def n(self): return self.o + l
+[p + q for p in r]
+await s()
+def t():
+    global u
+    return u
+def v(): w = 1; return w
+"""
+    assert used_names(source) == {"b", "f", "g", "i", "k", "m", "l", "q", "r", "s", "u"}
+    assert used_names("no program") == set()
+
+
+def test_changed_names_are_those_whose_objects_a_cell_may_change():
+    source = "a.b = 1\nc[0] += 2\nd.append(e)\nf(g)\nh = i.j\nprint(k)\ndef l(): m.n = 1\no.p[1].q = r.s"
+    assert changed_names(parse(source)) == {"a", "c", "d", "o"}
+
+
+def test_definitions_are_left_out_with_nothing_else():
+    source = "import math\nx = 1\ndef f(): pass\nclass G: pass\nx, y = 2, 3\nprint(f)"
+    assert without_definitions(source, {"x", "f"}) == "import math\n\nclass G:\n    pass\nx, y = (2, 3)\nprint(f)"
+    assert without_definitions("x = 1  # one", {"y"}) == "x = 1  # one"
+    assert without_definitions("no program", {"x"}) == "no program"
 
 
 class Rubbish:
