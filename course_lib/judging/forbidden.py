@@ -15,8 +15,14 @@ from torch.overrides import TorchFunctionMode
 from course_lib.judging.program import UNREADABLE, parse
 
 
-def forbidden_sentence(name: str) -> str:
-    """Return what is said to whoever called a withheld name; "" when it is not known which."""
+def forbidden_sentence(name: str, elsewhere: bool = False) -> str:
+    """Return what is said to whoever called a withheld name.
+
+    name       "" when it is not known which
+    elsewhere  whether it answers not this exercise but another one of the lesson
+    """
+    if elsewhere:
+        return f"`{name}` answers another exercise of this lesson, so calling it is not allowed. Call your own version."
     called = f"`{name}`" if name else "A function that was called"
     return f"{called} is what you are asked to write here, so calling it is not allowed."
 

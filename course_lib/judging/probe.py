@@ -70,7 +70,7 @@ def run_probe(student: Any, probe: Probe | None, arguments: dict[str, Any], with
         try:
             with Tripwire(withheld):
                 value = (probe or default_probe)(student, case)
-            value = wire.decode(wire.encode(value))  # a copy that shares nothing, in the form that a grader sees
+            value = wire.plain(value)  # a copy that shares nothing, in the form that a grader sees
         except KeyboardInterrupt:
             raise
         except wire.WireError as error:  # not a ValueError of the student's: no case that must raise may pass by it

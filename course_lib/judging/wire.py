@@ -43,10 +43,10 @@ def encode(value: Any, depth: int = 0) -> Any:
     """
     if depth > MAX_DEPTH:
         raise WireError(f"nested more than {MAX_DEPTH} levels deep")
-    if value is None or isinstance(value, bool):
+    if value is None or value is True or value is False:  # nothing else is, whatever it says of its class
         return value
     if isinstance(value, str):
-        return str(value)
+        return str.__str__(value)  # a subclass could say anything
     if isinstance(value, (int, np.integer)):
         if int(value).bit_length() > MAX_INTEGER_BITS:
             raise WireError(f"an integer of {int(value).bit_length()} bits")
@@ -71,8 +71,19 @@ def encode(value: Any, depth: int = 0) -> Any:
     raise WireError(f"a {type(value).__name__} is not plain data")
 
 
+def plain(value: Any) -> Any:
+    """Return the plain value that is in a value: a copy without subclasses, which could say anything of themselves.
+
+    Raises WireError for what `encode` refuses.
+    """
+    return decode(encode(value))
+
+
 def _encode_tensor(value: Tensor | np.ndarray) -> list:
     try:
+        with torch._C.DisableTorchFunctionSubclass():
+            if isinstance(value, Tensor):
+                value = Tensor.as_subclass(value, Tensor)
         tensor = torch.as_tensor(value).detach().cpu().contiguous().resolve_conj().resolve_neg()
     except (TypeError, RuntimeError) as problem:
         raise WireError(f"an array of {getattr(value, 'dtype', '?')} is not plain data: {problem}") from None

@@ -142,7 +142,7 @@ def test_a_question_without_rubric_and_model_answer_is_found(bad):
 
 def test_a_judge_that_accepts_anything_lets_no_lookup_table_be_told_but_the_stub_is(sample_path, tmp_path):
     text = sample_path.read_text(encoding="utf-8")
-    accepting = text.replace("    return True if off < 0.06 else", "    return True if True else")
+    accepting = text.replace('    return judge_draws(case["probs"], case["n"], got)', "    return True")
     path = tmp_path / "90_sample.py"
     path.write_text(accepting, encoding="utf-8")
     failing = {trial.what for trial in verify(read_lesson(path)) if not trial.holds}
