@@ -1728,9 +1728,11 @@ def cases(seed):
     ring, other = follow(1, 2, 3, 4, 0), follow(1, 2, 3, 0, 0)  # they disagree after 3 alone
     base = {"model": ring, "draft": ring, "prompt": torch.tensor([[0]]), "max_new_tokens": 1, "seed": seed, "n": 1}
     yield Case(base, note="one token", part="calls")
-    yield Case(base | {"max_new_tokens": 10}, note="a draft that agrees", part="calls")
-    yield Case(base | {"max_new_tokens": 10, "draft": other}, note="a draft that is sometimes wrong", part="calls")
-    yield Case(base | {"max_new_tokens": 7, "n_draft": 2}, note="two drafted at a time", part="calls")
+    lengths, starts = random_integers(seed, 9, 16, 3).tolist(), random_integers(seed + 1, 0, 5, 3, 1, 1)
+    agreeing, wrong, two = ({"max_new_tokens": n, "prompt": start} for n, start in zip(lengths, starts))
+    yield Case(base | agreeing, note="a draft that agrees", part="calls")
+    yield Case(base | wrong | {"draft": other}, note="a draft that is sometimes wrong", part="calls")
+    yield Case(base | two | {"n_draft": 2}, note="two drafted at a time", part="calls")
     free = {
         "model": random_tensor(seed, 3, 3),
         "draft": random_tensor(seed + 1, 3, 3),

@@ -107,7 +107,7 @@ def _refuse_to_build(kind: type, refuse: Callable) -> Callable[[], None]:
     }
     for name in methods:
         delattr(kind, name)
-    kind.__init__ = refuse
+    kind.__init__ = refuse  # type: ignore[misc]
 
     def restore() -> None:
         delattr(kind, "__init__")
