@@ -863,7 +863,13 @@ def cases(seed):
     yield Case(case(4, n_layers=1), note="four tokens, one block", part="logits")
     yield Case(case(6), note="two blocks, a full window", part="logits")
     yield Case(case(7), note="one token too many", part="logits")
-    large = {"vocab_size": random_integers(seed, 50, 200, 1).item(), "seq_len": 8, "d_model": 64, "n_heads": 2, "n_layers": 3}
+    large = {
+        "vocab_size": random_integers(seed, 50, 200, 1).item(),
+        "seq_len": 8,
+        "d_model": 64,
+        "n_heads": 2,
+        "n_layers": 3,
+    }
     fresh = {"config": large, "state": {}, "ids": random_integers(seed, 0, 50, 2, 8)}
     yield Case(fresh, note="an untrained model", part="start")
     yield Case(fresh | {"config": large | {"dropout": 0.5}}, note="an untrained model with dropout", part="start")

@@ -17,7 +17,7 @@ import torch
 
 from course_lib.judging import wire
 from course_lib.judging.case import Outcome, Probe
-from course_lib.judging.forbidden import Tripwire
+from course_lib.judging.forbidden import ForbiddenCall, Tripwire, forbidden_behind
 
 
 def default_probe(student: Any, case: dict) -> Any:
@@ -68,6 +68,8 @@ def run_probe(student: Any, probe: Probe | None, arguments: dict[str, Any], with
     case = copy.deepcopy(arguments)
     with _orderly_world():
         try:
+            if name := forbidden_behind(student, withheld):
+                raise ForbiddenCall(name)
             with Tripwire(withheld):
                 value = (probe or default_probe)(student, case)
             value = wire.plain(value)  # a copy that shares nothing, in the form that a grader sees
