@@ -120,8 +120,9 @@ def _verify_command(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "verify",
         help="can the checks tell right from wrong?",
-        description="For each exercise: the reference earns full marks; the stub, a lookup table of the public cases "
-        "and calls of withheld functions earn nothing; every mistake is caught and named.",
+        description="For each exercise: the reference earns full marks; the stub, a lookup table of the public cases, "
+        "forged outcomes, lying objects and calls of withheld functions earn nothing; every mistake is caught and "
+        "named.",
     )
     _lesson_arguments(parser)
     parser.add_argument("--all", action="store_true", help="list every trial, not only those that fail")

@@ -13,7 +13,7 @@ import jupytext
 
 from autograder.authoring.claims import Claim, read_claims
 from course_lib.course_folder import LESSON_FILES
-from course_lib.judging.exercise import Exercise, ExerciseId
+from course_lib.judging.exercise import Exercise, ExerciseId, of_one_lesson
 from course_lib.judging.program import defined_names, parse
 from course_lib.released import digest
 from course_lib.wrong_usage import WrongUsage
@@ -250,7 +250,9 @@ class _Reader:
                 else:
                     parts[cell.target].setdefault(cell.kind, []).append(cell)
         setup = "\n\n".join(cell.source for cell in cells if cell.kind == "setup")
-        exercises = {name: self.exercise(cell, parts[name], setup) for name, cell in found.items()}
+        alone = [self.exercise(cell, parts[name], setup) for name, cell in found.items()]
+        checks = of_one_lesson(exercise.check for exercise in alone)
+        exercises = {check.name: replace(one, check=check) for one, check in zip(alone, checks)}
         self.check_names(cells, exercises)
         return exercises
 
