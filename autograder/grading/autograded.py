@@ -9,6 +9,22 @@ from autograder.grading.submission import Submission, SubmittedCell
 from course_lib.judging.program import same_code
 
 
+MAX_SHOWN = 60_000  # characters of code in the student's exercises, and as many in other cells: pages are slow to make
+
+
+class _Shown:
+    """Code as it is shown, in a bounded number of characters."""
+
+    def __init__(self) -> None:
+        self.room = MAX_SHOWN
+
+    def __call__(self, source: str) -> str:
+        text = readable(source)
+        kept = text[: self.room]
+        self.room -= len(kept)
+        return kept if kept == text else f"{kept}\n# … the rest is too long to be shown"
+
+
 def autograded_notebook(submission: Submission, release: NotebookNode, outputs: dict[int, tuple]) -> NotebookNode:
     """Return the notebook for the grader's eyes: locked cells restored, the student's cells where they stood.
 
@@ -16,6 +32,7 @@ def autograded_notebook(submission: Submission, release: NotebookNode, outputs: 
     """
     added: dict[tuple[str, str], list[NotebookNode]] = {}
     own: dict[str, tuple[SubmittedCell, list[NotebookNode]]] = {}
+    exercises, others = _Shown(), _Shown()
     anchor = ("", "")
     for index, cell in enumerate(submission.cells):
         outs = [nbformat.from_dict(output) for output in outputs.get(index, ())]
@@ -38,7 +55,7 @@ def autograded_notebook(submission: Submission, release: NotebookNode, outputs: 
         if place[0] in ("exercise", "answer") and place[1] in own:
             answer, outs = own[place[1]]
             if cell.cell_type == "code":
-                cell.source, cell.outputs = readable(answer.source), outs
+                cell.source, cell.outputs = exercises(answer.source), outs
             else:
                 cell.source = shown(answer.source, answer.images)
         cells.append(cell)
