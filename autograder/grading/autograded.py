@@ -8,7 +8,6 @@ from autograder.grading.shown_text import shown
 from autograder.grading.submission import Submission, SubmittedCell
 from course_lib.judging.program import same_code
 
-
 MAX_SHOWN = 60_000  # characters of code in the student's exercises, and as many in other cells: pages are slow to make
 
 
@@ -40,9 +39,7 @@ def autograded_notebook(submission: Submission, release: NotebookNode, outputs: 
             if cell.exercise not in own or not is_released(cell, release):  # an untouched copy hides nothing
                 own[cell.exercise] = (cell, outs)
         elif cell.role == "added":
-            made = nbformat.v4.new_code_cell(
-                readable(cell.source), outputs=outs, metadata={"course": {"role": "added"}}
-            )
+            made = nbformat.v4.new_code_cell(others(cell.source), outputs=outs, metadata={"course": {"role": "added"}})
             added.setdefault(anchor, []).append(made)
         if cell.role not in ("added", "prose"):
             anchor = (cell.role, cell.exercise)
