@@ -30,7 +30,7 @@ UNJUDGED = frozenset({VerdictKind.TIMEOUT, VerdictKind.MEMORY, VerdictKind.ERROR
 
 @dataclass(frozen=True)
 class ExerciseResult:
-    """A verdict as it is recorded. mistake: "" where none was recognised; helped: as in a Verdict."""
+    """A verdict as it is recorded. mistake, symptom: the name, or "" where there is none; helped: as in a Verdict."""
 
     id: ExerciseId
     points: float
@@ -39,12 +39,14 @@ class ExerciseResult:
     mistake: str
     message: str
     helped: tuple[str, ...] = ()
+    symptom: str = ""
 
     @classmethod
     def of(cls, verdict: Verdict) -> Self:
         """Return what is recorded of a verdict."""
         fields = ("id", "points", "max_points", "verdict", "mistake", "message", "helped")
-        return cls(**{name: getattr(verdict, name) for name in fields})
+        symptom = verdict.symptom.name if verdict.symptom else ""
+        return cls(**{name: getattr(verdict, name) for name in fields}, symptom=symptom)
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,10 @@ class Result:
 
     def to_document(self) -> dict[str, Any]:
         """Return the object that stands in `results.jsonl`."""
-        rows = [asdict(e) | {"mistake": e.mistake or None, "helped": list(e.helped)} for e in self.exercises]
+        rows = [
+            asdict(e) | {"mistake": e.mistake or None, "symptom": e.symptom or None, "helped": list(e.helped)}
+            for e in self.exercises
+        ]
         return asdict(self) | {"notes": list(self.notes), "exercises": rows}
 
     @classmethod
@@ -93,6 +98,7 @@ class Result:
                         "id": ExerciseId(row["id"]),
                         "verdict": VerdictKind(row["verdict"]),
                         "mistake": row["mistake"] or "",
+                        "symptom": row.get("symptom") or "",
                         "helped": tuple(row.get("helped", ())),
                     }
                 )

@@ -25,7 +25,15 @@ from course_lib.judging.case import Case, CaseSet, Outcome
 from course_lib.judging.exercise import Exercise, ExerciseId, PublicLesson
 from course_lib.judging.forbidden import forbidden_in, forbidden_sentence
 from course_lib.judging.program import without_definitions
-from course_lib.judging.verdict import Verdict, VerdictKind, judge_exercise, smallest_failure, with_help, zero
+from course_lib.judging.verdict import (
+    Verdict,
+    VerdictKind,
+    judge_exercise,
+    smallest_failure,
+    with_help,
+    with_symptom,
+    zero,
+)
 
 HIDDEN_SEEDS = 2
 MAX_OUTPUT = 8 * 2**20  # characters of a notebook's outputs that are kept
@@ -332,6 +340,7 @@ class _Run:
                 message = f"Not right on the public case “{label}”. {smallest.reason}"
             else:
                 message = _about_hidden(verdict, graded.public)
+            message = with_symptom(message, verdict.symptom)
         if graded.check.kind in ("choice", "number"):
             public = ()  # its only case is its answer
             message = "This is not the answer." if verdict.verdict == VerdictKind.WRONG else message

@@ -79,9 +79,9 @@ class CheckView:
     def advice(self) -> str:
         """The sentence that helps, when there is one beyond the difference itself."""
         kind = self.verdict.verdict
-        return (
-            self.verdict.message if kind in (VerdictKind.MISTAKE, VerdictKind.FORBIDDEN) and self.verdict.judged else ""
-        )
+        if kind in (VerdictKind.MISTAKE, VerdictKind.FORBIDDEN) and self.verdict.judged:
+            return self.verdict.message
+        return self.verdict.symptom.sentence if self.verdict.symptom else ""
 
     @property
     def hints(self) -> tuple[str, ...]:

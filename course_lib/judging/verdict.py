@@ -11,6 +11,7 @@ from course_lib.judging.case import Case, CaseSet, Judge, Mistake, Outcome, judg
 from course_lib.judging.compare import compare
 from course_lib.judging.exercise import Exercise, ExerciseId
 from course_lib.judging.forbidden import forbidden_sentence
+from course_lib.judging.symptoms import Symptom, symptom_of
 
 
 class VerdictKind(StrEnum):
@@ -45,6 +46,7 @@ class Verdict:
     """What an exercise earned, and one sentence that a beginner understands.
 
     mistake  its name when it was recognised, else ""
+    symptom  what all failing cases have in common, where no mistake was recognised, or None
     judged   every case in order, for whoever shows them
     helped   exercises whose tested version took the place of the student's own, which does not pass
     """
@@ -57,6 +59,7 @@ class Verdict:
     mistake: str = ""
     judged: tuple[Judged, ...] = field(default=(), repr=False)
     helped: tuple[str, ...] = ()
+    symptom: Symptom | None = None
 
     @property
     def failed(self) -> tuple[Judged, ...]:
@@ -68,6 +71,11 @@ def with_help(message: str, helped: Sequence[str]) -> str:
     """Return a verdict's message, with the names of the exercises whose tested version helped."""
     names = ", ".join(f"`{name}`" for name in helped)
     return f"{message} (Judged with the course's own {names}, since yours does not pass.)" if helped else message
+
+
+def with_symptom(message: str, symptom: Symptom | None) -> str:
+    """Return a verdict's message after the sentence on what all failing cases have in common."""
+    return f"{symptom.sentence} {message}" if symptom else message
 
 
 def zero(exercise: Exercise, verdict: VerdictKind, message: str) -> Verdict:
@@ -99,7 +107,10 @@ def judge_exercise(exercise: Exercise, cases: CaseSet, got: Sequence[Outcome]) -
         return Verdict(exercise.id, points, exercise.points, VerdictKind.MISTAKE, mistake.hint, mistake.name, judged)
     smallest = smallest_failure(judged)
     kind = VerdictKind.ERROR if smallest.got.raised and not smallest.expected.raised else VerdictKind.WRONG
-    return Verdict(exercise.id, points, exercise.points, kind, smallest.reason, "", judged)
+    # of a question every sentence would tell the answer
+    symptom = symptom_of((o.case, o.expected, o.got) for o in failed) if exercise.kind == "function" else None
+    message = with_symptom(smallest.reason, symptom)
+    return Verdict(exercise.id, points, exercise.points, kind, message, "", judged, symptom=symptom)
 
 
 def _reason(exercise: Exercise, case: Case, expected: Outcome, got: Outcome, judge: Judge | None = None) -> str:
@@ -119,10 +130,19 @@ def _points(exercise: Exercise, judged: Sequence[Judged]) -> float:
 
 
 def _recognise(exercise: Exercise, cases: CaseSet, got: Sequence[Outcome]) -> Mistake | None:
-    """Return the mistake whose outcomes these are, on every case."""
-    for mistake in cases.mistakes:
-        if all(_equal(exercise, case, theirs, mine) for case, theirs, mine in zip(cases.cases, mistake.outcomes, got)):
-            return mistake
+    """Return the mistake whose outcomes these are, on every case; else on every case that asks for a value.
+
+    A missing `raise` in a first draft hides no mistake, if the mistake is one of values.
+    """
+    asks = [not expected.raised for expected in cases.expected]
+    for considered in ([True] * len(asks), asks):
+        for mistake in cases.mistakes:
+            rows = zip(considered, cases.cases, cases.expected, mistake.outcomes, got)
+            some = [(case, expected, theirs, mine) for wanted, case, expected, theirs, mine in rows if wanted]
+            if all(_equal(exercise, case, theirs, mine) for case, _, theirs, mine in some) and any(
+                _reason(exercise, case, expected, mine) for case, expected, _, mine in some
+            ):
+                return mistake
     return None
 
 

@@ -128,7 +128,13 @@ def test_the_words_of_a_refusal_are_never_the_students():
 def test_the_smallest_failing_case_is_told_and_of_equals_the_first():
     verdict = judge_exercise(exercise(), cases(1, 2, 3, 4, sizes=[1, 9, 2, 2]), outcomes(1, 0, 0, 0))
     assert smallest_failure(verdict.judged).case.note == "case 2"
-    assert verdict.message == "The result is 0; 3 was expected."
+    assert verdict.message.endswith("The result is 0; 3 was expected.")
+
+
+def test_where_no_mistake_was_recognised_the_message_begins_with_what_all_failing_cases_have_in_common():
+    verdict = judge_exercise(exercise(), cases(1, 2, 3, 4), outcomes(10, 20, 30, 40))
+    assert verdict.symptom.name == "scaled" and verdict.message.startswith(verdict.symptom.sentence)
+    assert judge_exercise(exercise(), cases(1, 2, 3, 4), outcomes(10, 2, 31, 4)).symptom is None
 
 
 def test_a_judge_that_raises_makes_the_result_wrong_and_not_the_grader_fall():
@@ -174,6 +180,22 @@ def test_mistakes_that_raise_or_change_arguments_are_told_apart():
     assert judge_exercise(exercise(), some, [RAISES_VALUE_ERROR]).mistake == ""
     assert judge_exercise(exercise(), some, [Outcome(1, changed=("x",))]).mistake == "changes"
     assert judge_exercise(exercise(), some, [Outcome(1, changed=("y",))]).mistake == ""
+
+
+def test_a_missing_error_hides_no_mistake_of_values():
+    double = mistake("double", 2.0, 4.0, RAISES_VALUE_ERROR)
+    some = cases(1.0, 2.0, None, mistakes=[double])
+    some = CaseSet(some.cases, (*some.expected[:2], RAISES_VALUE_ERROR), some.mistakes)
+    assert judge_exercise(exercise(), some, outcomes(2.0, 4.0, 0.0)).mistake == "double"
+    assert judge_exercise(exercise(), some, [*outcomes(2.0, 4.0), RAISES_KEY_ERROR]).mistake == "double"
+    assert judge_exercise(exercise(), some, outcomes(1.0, 2.0, 0.0)).mistake == ""
+
+
+def test_a_mistake_that_only_leaves_out_the_error_is_named_too():
+    some = cases(1.0, None, mistakes=[mistake("no_check", 1.0, 0.0)])
+    some = CaseSet(some.cases, (some.expected[0], RAISES_VALUE_ERROR), some.mistakes)
+    assert judge_exercise(exercise(), some, outcomes(1.0, 0.0)).mistake == "no_check"
+    assert judge_exercise(exercise(), some, outcomes(2.0, 0.0)).mistake == ""
 
 
 def test_a_mistake_may_keep_the_points_of_the_parts_that_it_gets_right():
