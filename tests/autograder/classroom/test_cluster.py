@@ -122,7 +122,7 @@ def test_what_travels_to_a_worker_says_nothing_of_the_gradebook(course, tmp_path
     graded = prepare(read_lesson(tmp_path / "solutions" / f"{LESSON}.py"), 5)
     recorder = Recorder(run, {LESSON: graded}, 5)
     place = next(p for p in find_submissions(run.submitted, ()) if p.student == "student 1")
-    sent = pickle.dumps(recorder.job(place))
+    sent = pickle.dumps(recorder.job(place, Taken.of(place)))
     recorder.book.close()
     for secret in (str(run.out), "gradebook.db", str(run.submitted)):
         assert secret.encode() not in sent
