@@ -13,7 +13,7 @@ import pytest
 from autograder.authoring.lesson import read_lesson
 from autograder.classroom.class_run import find_submissions, grade_class
 from autograder.classroom.executor import make_executor
-from autograder.classroom.recorder import ClassRun, Recorder
+from autograder.classroom.recorder import ClassRun, Recorder, Taken
 from autograder.grading.grade import prepare
 
 LESSON = "90_sample"
