@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from autograder.grading.plain_text import spelled_out
 from course_lib.course_folder import CourseFolder, find_course
 from course_lib.wrong_usage import WrongUsage
 
@@ -25,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return options.run(options)
     except WrongUsage as problem:
-        print(f"autograder: {problem}", file=sys.stderr)
+        print(f"autograder: {spelled_out(str(problem))}", file=sys.stderr)
         return 2
     except OSError as problem:
         if problem.filename is None:
@@ -352,7 +353,6 @@ def _replay(options: argparse.Namespace) -> int:
 
     from autograder.authoring.lesson import AuthoringError
     from autograder.classroom.replay import print_replay, replay
-    from autograder.grading.plain_text import spelled_out
     from autograder.grading.refusal import NotGradable
 
     submitted = options.submitted or options.out / "submitted"

@@ -282,9 +282,9 @@ def small(template, tmp_path, sample_path, sandbox, monkeypatch):
     course.first, course.graded = template[1], []
     really = Recorder.job
 
-    def counted(recorder, place):
+    def counted(recorder, place, taken):
         course.graded.append(place.student)
-        return really(recorder, place)
+        return really(recorder, place, taken)
 
     monkeypatch.setattr(Recorder, "job", counted)
     return course

@@ -15,6 +15,7 @@ from autograder.classroom.class_run import grade_class
 from autograder.classroom.executor import make_executor
 from autograder.classroom.places import find_submissions
 from autograder.classroom.recorder import ClassRun, Recorder
+from autograder.classroom.taken import Taken
 from autograder.grading.grade import prepare
 
 LESSON = "90_sample"
@@ -123,7 +124,7 @@ def test_what_travels_to_a_worker_says_nothing_of_the_gradebook(course, tmp_path
     graded = prepare(read_lesson(tmp_path / "solutions" / f"{LESSON}.py"), 5)
     recorder = Recorder(run, {LESSON: graded}, 5)
     place = next(p for p in find_submissions(run.submitted, [LESSON]) if p.student == "student 1")
-    sent = pickle.dumps(recorder.job(place))
+    sent = pickle.dumps(recorder.job(place, Taken.of(place)))
     recorder.book.close()
     for secret in (str(run.out), "gradebook.db", str(run.submitted)):
         assert secret.encode() not in sent
