@@ -69,8 +69,9 @@ verify: $(VENV)/ready  ## can the checks tell right from wrong?
 arena: $(VENV)/ready  ## every cheat and accident against the grader, as a table
 	$(BIN)/python -m tests.arena
 
-full: $(VENV)/ready  ## run every lesson with its solutions at full length
+full: $(VENV)/ready  ## run every lesson with its solutions at full length; look for functions that answer an exercise
 	COURSE_FULL=1 $(BIN)/python -m pytest -n 1 tests/notebooks -k "reference"
+	COURSE_FULL=1 $(BIN)/python -m pytest -n 1 tests/autograder/authoring/test_withheld.py
 
 clean:  ## remove what the targets made, but for .venv and work/
 	rm -rf demo build .ruff_cache

@@ -1,13 +1,15 @@
 """The command line: `autograder build · verify · release · grade · report · replay · doctor`.
 
-Exit codes: 0 done; 1 something could not be built, verified or graded, and the output says which; 2 wrong usage.
+Exit codes: 0 done; 1 something could not be built, verified, graded or written: the output says what; 2 wrong usage.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from course_lib.course_folder import CourseFolder, find_course
+from course_lib.wrong_usage import WrongUsage
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,9 +24,23 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
-    except ValueError as problem:
+    except WrongUsage as problem:
         print(f"autograder: {problem}", file=sys.stderr)
         return 2
+    except OSError as problem:
+        if problem.filename is None:
+            raise
+        print(f"autograder: {_sentence(problem)}", file=sys.stderr)
+        return 1
+
+
+def _sentence(problem: OSError) -> str:
+    """Return what went wrong with which file, and what to do."""
+    from autograder.classroom.whole_files import FULL, READ_ONLY
+
+    remedies = [(FULL, " Make room there."), (READ_ONLY, " Make it writable for this user, or use another folder.")]
+    remedy = next((text for codes, text in remedies if problem.errno in codes), "")
+    return f"{os.fsdecode(problem.filename)}: {problem.strerror}.{remedy}"
 
 
 def entry() -> None:
@@ -32,13 +48,17 @@ def entry() -> None:
     sys.exit(main())
 
 
-def _course_arguments(parser: argparse.ArgumentParser) -> None:
+def _course_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--course",
         type=Path,
         metavar="DIR",
         help="the course's folder (default: $COURSE, or the nearest of this folder and those above it with a course)",
     )
+
+
+def _course_arguments(parser: argparse.ArgumentParser) -> None:
+    _course_argument(parser)
     parser.add_argument(
         "--solutions", type=Path, metavar="DIR", help="folder of the lesson files (default: solutions/ in the course)"
     )
@@ -100,8 +120,9 @@ def _verify_command(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "verify",
         help="can the checks tell right from wrong?",
-        description="For each exercise: the reference earns full marks; the stub, a lookup table of the public cases "
-        "and calls of withheld functions earn nothing; every mistake is caught and named.",
+        description="For each exercise: the reference earns full marks; the stub, a lookup table of the public cases, "
+        "forged outcomes, lying objects and calls of withheld functions earn nothing; every mistake is caught and "
+        "named.",
     )
     _lesson_arguments(parser)
     parser.add_argument("--all", action="store_true", help="list every trial, not only those that fail")
@@ -139,8 +160,10 @@ def _verify(options: argparse.Namespace) -> int:
             result = "[green]all hold[/green]" if good == len(some) else f"[red]{len(some) - good} do not[/red]"
             table.add_row(exercise, str(len(some)), str(mistakes), result)
         total, held = total + len(trials), held + sum(trial.holds for trial in trials)
+    if not total:
+        raise WrongUsage(f"There is no exercise to verify in {_solutions(options)}.")
     console.print(table)
-    score = 100 * held / max(total, 1)
+    score = 100 * held / total
     print(
         f"{held} of {total} trials hold: {score:.4g} %"
         if held == total
@@ -213,16 +236,14 @@ def _grade(options: argparse.Namespace) -> int:
     from autograder.authoring.lesson import AuthoringError
     from autograder.classroom.class_run import grade_class
     from autograder.classroom.class_table import print_tables
+    from autograder.classroom.places import lying_loose
     from autograder.classroom.recorder import ClassRun
     from autograder.classroom.results import Status
 
-    if not options.submitted.is_dir():
-        raise ValueError(f"{options.submitted} is not a folder.")
     if options.jobs is not None and options.jobs < 1:
-        raise ValueError(f"--jobs must be at least 1; got {options.jobs}.")
+        raise WrongUsage(f"--jobs must be at least 1; got {options.jobs}.")
     out = (options.out or options.submitted.resolve().parent).resolve()
     db_url, shown = _gradebook(options, out)
-    out.mkdir(parents=True, exist_ok=True)
     run = ClassRun(
         submitted=options.submitted.resolve(),
         out=out,
@@ -243,11 +264,20 @@ def _grade(options: argparse.Namespace) -> int:
         print(problem, file=sys.stderr)
         return 1
     except (SQLAlchemyError, ModuleNotFoundError) as problem:  # or the driver for such a database is not installed
-        print(f"The gradebook {shown} cannot be used: {problem}", file=sys.stderr)
-        print("What was graded so far is kept; run the same command again to go on.", file=sys.stderr)
+        print(f"The gradebook {shown} cannot be used: {getattr(problem, 'orig', None) or problem}", file=sys.stderr)
+        print(_KEPT, file=sys.stderr)
         return 1
+    except OSError:
+        print(_KEPT, file=sys.stderr)
+        raise
     print_tables(console, results, out)
-    return 1 if any(result.status == Status.NOT_GRADABLE for result in results) else 0
+    loose = lying_loose(options.submitted)
+    for name in loose:
+        print(f"{name} lies in no student's folder and was not graded: expected STUDENT/LESSON/LESSON.ipynb.")
+    return 1 if loose or any(result.status == Status.NOT_GRADABLE for result in results) else 0
+
+
+_KEPT = "What was graded so far is kept; run the same command again to go on."
 
 
 def _gradebook(options: argparse.Namespace, out: Path) -> tuple[str, str]:
@@ -259,7 +289,7 @@ def _gradebook(options: argparse.Namespace, out: Path) -> tuple[str, str]:
     try:
         return db_url, make_url(db_url).render_as_string(hide_password=True)
     except ArgumentError:
-        raise ValueError(
+        raise WrongUsage(
             f"--db must be a URL, for instance sqlite:////srv/class/gradebook.db; got {db_url!r}."
         ) from None
 
@@ -322,13 +352,14 @@ def _replay(options: argparse.Namespace) -> int:
 
     from autograder.authoring.lesson import AuthoringError
     from autograder.classroom.replay import print_replay, replay
-    from autograder.grading.submission import NotGradable
+    from autograder.grading.plain_text import spelled_out
+    from autograder.grading.refusal import NotGradable
 
     submitted = options.submitted or options.out / "submitted"
     try:
         found = replay(options.student, options.exercise, submitted, options.out, _solutions(options), options.sandbox)
     except (AuthoringError, NotGradable, RuntimeError) as problem:
-        print(problem, file=sys.stderr)
+        print(spelled_out(str(problem)), file=sys.stderr)
         return 1
     print_replay(Console(), found)
     return 0 if found.agrees else 1
@@ -338,15 +369,21 @@ def _doctor_command(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "doctor",
         help="what this machine has",
-        description="Say what this machine has and what is missing, with the remedy.",
+        description="Say what this machine has and what is missing, with the remedy: programs, isolation, the course, "
+        "and whether `grade` could write to its course folder and gradebook.",
     )
+    parser.add_argument(
+        "--out", type=Path, default=Path(), metavar="DIR", help="course folder that `grade` writes to (here)"
+    )
+    parser.add_argument("--db", metavar="URL", help="gradebook (default: sqlite:///OUT/gradebook.db)")
+    _course_argument(parser)
     parser.set_defaults(run=_doctor)
 
 
 def _doctor(options: argparse.Namespace) -> int:
     from autograder.doctor import examine
 
-    findings = examine()
+    findings = examine(options.out.resolve(), options.db, options.course)
     for finding in findings:
         print(f"{'✓' if finding.good else '✗'} {finding.name}: {finding.found}")
         if finding.remedy:

@@ -8,11 +8,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_lib.wrong_usage import WrongUsage
+
 LESSON_FILES = "[0-9][0-9]_*.py"
 CASE_FILES = "[0-9][0-9]_*.json"
 
 
-class NoCourse(ValueError):
+class NoCourse(WrongUsage):
     """There is no course where one was expected; the message says where it was looked for, and what to do."""
 
 

@@ -204,7 +204,7 @@ Mind the zeros, and return one number for each distribution in the last dimensio
 """
 
 
-# %% exercise="entropy" points=2 withheld="course_lib.information.entropy course_lib.estimators.plug_in_entropy torch.special.entr torch.special.xlogy torch.xlogy torch.distributions"
+# %% exercise="entropy" points=2 withheld="course_lib.information.entropy course_lib.estimators.plug_in_entropy torch.special.entr torch.special.xlogy torch.xlogy torch.distributions scipy.special.entr scipy.special.rel_entr scipy.stats.entropy"
 def entropy(p: Tensor) -> Tensor:
     """Return the entropy of each distribution in the last dimension.
 
@@ -417,7 +417,7 @@ $\mathrm{KL}(q\|p) = {{0.5 = kl_divergence(table[[2, 0, 1, 3]], table) / math.lo
 """
 
 
-# %% exercise="kl_divergence" points=2 withheld="course_lib.information.kl_divergence torch.nn.functional.kl_div torch.special.xlogy torch.xlogy torch.distributions"
+# %% exercise="kl_divergence" points=2 withheld="course_lib.information.kl_divergence torch.nn.functional.kl_div torch.special.xlogy torch.xlogy torch.distributions scipy.special.kl_div scipy.special.rel_entr scipy.stats.entropy"
 def kl_divergence(p: Tensor, q: Tensor) -> Tensor:
     """Return KL(p ‖ q): what it costs, in mean surprise, to believe q when p is true.
 
@@ -807,7 +807,7 @@ $({{-0.4076 = log_softmax(by_hand)[0]}}, {{-1.4076 = log_softmax(by_hand)[1]}}, 
 """
 
 
-# %% exercise="log_softmax" points=2 withheld="course_lib.information.log_softmax torch.log_softmax torch.nn.functional.log_softmax torch.special.log_softmax torch.nn.LogSoftmax torch.logsumexp torch.special.logsumexp"
+# %% exercise="log_softmax" points=2 withheld="course_lib.information.log_softmax torch.log_softmax torch.nn.functional.log_softmax torch.special.log_softmax torch.nn.LogSoftmax torch.logsumexp torch.special.logsumexp course_lib.scaling.softmax.absorb"
 def log_softmax(logits: Tensor) -> Tensor:
     """Return the logarithm of the softmax, without rounding any probability to 0 on the way.
 

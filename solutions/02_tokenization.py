@@ -1222,6 +1222,8 @@ def cases(seed):
     word = "".join("ab"[c] for c in draw)
     values = {"a": -1.0, "b": -2.0, "ab": -2.5}
     yield Case({"word": word + "x" + word[3:], "log_probs": values}, note="a random word with an x", part="impossible")
+    value = {word: random_tensor(seed, 1).double().item() - 9.0}
+    yield Case({"word": word, "log_probs": value}, note="a random word that is a piece", part="impossible")
 
 
 # %% probe="unigram_segment" active="py"

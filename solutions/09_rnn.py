@@ -558,7 +558,7 @@ The walk. With states as rows, you need the row form.
 """
 
 
-# %% exercise="carry_back" points=3 withheld="course_lib.recurrent.bptt.carry_back course_lib.recurrent.bptt.rnn_backward course_lib.recurrent.bptt.gradient_norms torch.autograd.grad torch.Tensor.backward torch.func.vjp"
+# %% exercise="carry_back" points=3 withheld="course_lib.recurrent.bptt.carry_back course_lib.recurrent.bptt.rnn_backward course_lib.recurrent.bptt.gradient_norms torch.autograd.grad torch.Tensor.backward torch.func.vjp torch.func.jvp torch.func.jacfwd torch.func.jacrev torch.func.linearize torch.func.grad_and_value torch.autograd.functional.jacobian torch.autograd.forward_ad"
 def carry_back(states: Tensor, w_hh: Tensor, own: Tensor) -> Tensor:
     """Return the gradient of the total loss in every state of a tanh RNN.
 
@@ -677,7 +677,7 @@ For the walk back all $T$ states must have been kept: memory grows with the leng
 """
 
 
-# %% exercise="bptt" points=3 needs="carry_back" withheld="course_lib.recurrent.bptt.rnn_backward torch.autograd.grad torch.Tensor.backward torch.func.vjp"
+# %% exercise="bptt" points=3 needs="carry_back" withheld="course_lib.recurrent.bptt.rnn_backward torch.autograd.grad torch.Tensor.backward torch.func.vjp torch.func.jvp torch.func.jacfwd torch.func.jacrev torch.func.linearize torch.func.grad_and_value torch.autograd.functional.jacobian torch.autograd.forward_ad"
 def bptt(
     x: Tensor, h0: Tensor, states: Tensor, w_ih: Tensor, w_hh: Tensor, own: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -814,7 +814,7 @@ Put a gradient on the last state, walk back with your `carry_back`, and measure 
 """
 
 
-# %% exercise="gradient_norms" points=2 needs="carry_back" withheld="course_lib.recurrent.bptt.gradient_norms torch.autograd.grad torch.Tensor.backward torch.func.vjp"
+# %% exercise="gradient_norms" points=2 needs="carry_back" withheld="course_lib.recurrent.bptt.gradient_norms torch.autograd.grad torch.Tensor.backward torch.func.vjp torch.func.jvp torch.func.jacfwd torch.func.jacrev torch.func.linearize torch.func.grad_and_value torch.autograd.functional.jacobian torch.autograd.forward_ad"
 def gradient_norms(states: Tensor, w_hh: Tensor, last: Tensor) -> Tensor:
     """Return how much of a gradient at the last state arrives at each earlier one.
 

@@ -1077,7 +1077,8 @@ def cases(seed):
     yield Case(
         {"sizes": config, "state": state(config), **ids, "halves": True}, note="encode and decode", part="halves"
     )
-    big = sizes(source_vocab_size=400, target_vocab_size=300, d_model=64 + 16 * (seed % 3))
+    n_source, n_target, width = random_integers(seed, 0, 100, 3).tolist()
+    big = sizes(source_vocab_size=400 + n_source, target_vocab_size=300 + n_target, d_model=64 + 16 * (width // 10))
     yield Case({"sizes": big}, note="how the embeddings start", part="start")
 
 
@@ -1085,10 +1086,9 @@ def cases(seed):
 def probe(student, case):
     model = student(TransformerConfig(**case["sizes"]))
     if "state" not in case:
-        scale = case["sizes"]["d_model"] ** 0.5
-        return [
-            round(scale * table.weight.std().item(), 1) for table in (model.source_embedding, model.target_embedding)
-        ]
+        tables = {"source": model.source_embedding.weight, "target": model.target_embedding.weight}
+        spreads = {name: {"mean": w.mean().item(), "std": w.std().item()} for name, w in tables.items()}
+        return spreads | {"numbers in them": sum(w.numel() for w in tables.values())}
     model.load_state_dict(case["state"])
     model.eval()
     if "halves" in case:
@@ -1098,6 +1098,12 @@ def probe(student, case):
     logits = model(case["source"], case["target"])
     logits.square().sum().backward()
     return {"logits": logits.detach(), "gradient of source_embedding": model.source_embedding.weight.grad}
+
+
+# %% judge="Transformer" active="py"
+def judge(case, expected, got):
+    spread = lambda *samples: judge_spread(300 * 64, *samples)  # so many numbers, or more, are in each embedding
+    return judge_entries(expected, got, {"source": spread, "target": spread})
 
 
 # %% mistake="Transformer" name="no_scale" hint="The token vectors are not multiplied by √d_model, so the positions outweigh them at the start." active="py"

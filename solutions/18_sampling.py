@@ -848,22 +848,8 @@ Now all in one function, in the order that libraries use: **temperature, then to
 
 ### Exercise · sample
 
-Your own filters are in scope. Your function is called thousands of times, and `alike` compares the counts of your tokens with those of a right sampler (the next section explains the test).
+Your own filters are in scope. Your function is called thousands of times, and the counts of your tokens are compared with those of a right sampler (the next section explains the test).
 """
-
-
-# %% setup=true
-def alike(a: Tensor, b: Tensor) -> bool:
-    """Whether two rows of counts (V,) can come from one distribution: a chi-square test, wrong once in 10⁹ times."""
-    a, b = a.double(), b.double()
-    rare = a + b < 12  # too few to judge one by one: together they are one category
-    a, b = (torch.cat([counts[~rare], counts[rare].sum()[None]]) for counts in (a, b))
-    seen = a + b > 0
-    a, b = a[seen], b[seen]
-    share_a, share_b = (a + b) * a.sum() / (a + b).sum(), (a + b) * b.sum() / (a + b).sum()
-    statistic = ((a - share_a) ** 2 / share_a + (b - share_b) ** 2 / share_b).sum()
-    degrees = torch.tensor(max(len(a) - 1, 1) / 2, dtype=torch.float64)
-    return bool(torch.special.gammaincc(degrees, statistic / 2) > 1e-9)
 
 
 # %% exercise="sample" points=3 needs="apply_temperature top_k_filter top_p_filter" withheld="course_lib.decoding.sampling.Sampling"
@@ -915,21 +901,14 @@ def probe(student, case):
     n, options = 4000, {name: case[name] for name in ("temperature", "top_k", "top_p") if name in case}
     logits = case["logits"].repeat_interleave(n, dim=0)  # the first distribution n times, then the second
     seeded = lambda seed: student(logits, generator=torch.Generator().manual_seed(seed), **options)
-    draws = seeded(case["seed"])
+    draws = plain(seeded(case["seed"]))
     counts = torch.stack([torch.bincount(row, minlength=logits.size(1)) for row in draws.view(2, n)])
-    return {"counts": counts, "the same seed repeats": bool(draws.equal(seeded(case["seed"])))}
+    return {"counts": counts, "the same seed repeats": draws.equal(plain(seeded(case["seed"])))}
 
 
 # %% judge="sample" active="py"
 def judge(case, expected, got):
-    if not isinstance(got, dict) or compare(expected["counts"].shape, got["counts"].shape) is not True:
-        return compare(expected, got)
-    if got["the same seed repeats"] != expected["the same seed repeats"]:
-        return "The same seed gave other tokens the second time: hand the generator on to the draw."
-    for row, (want, have) in enumerate(zip(expected["counts"], got["counts"])):
-        if not alike(want, have):
-            return f"Of 4000 draws from row {row} the tokens came {have.tolist()} times; about {want.tolist()} was expected."
-    return True
+    return judge_entries(expected, got, {"counts": judge_counts})
 
 
 # %% mistake="sample" name="no_generator" hint="You draw from torch's global randomness. Hand the generator on: torch.multinomial(…, generator=generator)." active="py"
@@ -1630,31 +1609,20 @@ def probe(student, case):
     n, size = q.shape
     drafts = torch.multinomial(q, 3000, replacement=True, generator=luck).T if n else torch.zeros(3000, 0).long()
     results = [student(p, q, drafted, luck) for drafted in drafts]
-    kept, tokens = torch.tensor([int(k) for k, _ in results]), torch.tensor([int(token) for _, token in results])
+    kept, tokens = (torch.tensor([int(result[i]) for result in results]) for i in (0, 1))
     first = torch.where(kept > 0, drafts[:, 0], tokens) if n else tokens
     return {
-        "times that 0, 1, … were kept": torch.bincount(kept, minlength=n + 1),
-        "times that each token came first": torch.bincount(first, minlength=size),
-        "times that each token came next": torch.bincount(kept * size + tokens, minlength=(n + 1) * size),
+        "counts of how many were kept": torch.bincount(kept, minlength=n + 1),
+        "counts of first tokens": torch.bincount(first, minlength=size),
+        "counts of how many were kept with the next token": torch.bincount(
+            kept * size + tokens, minlength=(n + 1) * size
+        ),
     }
 
 
 # %% judge="speculative_accept" active="py"
 def judge(case, expected, got):
-    same = (
-        compare(
-            {name: list(counts.shape) for name, counts in expected.items()},
-            {name: list(counts.shape) for name, counts in got.items()},
-        )
-        if isinstance(got, dict)
-        else compare(expected, got)
-    )
-    if same is not True:
-        return same
-    for name, counts in expected.items():
-        if not alike(counts, got[name]):
-            return f"In 3000 calls, the {name}: {got[name].tolist()}; about {counts.tolist()} was expected."
-    return True
+    return judge_entries(expected, got, dict.fromkeys(expected, judge_counts))
 
 
 # %% mistake="speculative_accept" name="redrawn_from_target" hint="After a refusal you draw from p. Those tokens had their chance of being kept already, so they come too often: draw from max(0, p − q)." active="py"
@@ -1760,9 +1728,11 @@ def cases(seed):
     ring, other = follow(1, 2, 3, 4, 0), follow(1, 2, 3, 0, 0)  # they disagree after 3 alone
     base = {"model": ring, "draft": ring, "prompt": torch.tensor([[0]]), "max_new_tokens": 1, "seed": seed, "n": 1}
     yield Case(base, note="one token", part="calls")
-    yield Case(base | {"max_new_tokens": 10}, note="a draft that agrees", part="calls")
-    yield Case(base | {"max_new_tokens": 10, "draft": other}, note="a draft that is sometimes wrong", part="calls")
-    yield Case(base | {"max_new_tokens": 7, "n_draft": 2}, note="two drafted at a time", part="calls")
+    lengths, starts = random_integers(seed, 9, 16, 3).tolist(), random_integers(seed + 1, 0, 5, 3, 1, 1)
+    agreeing, wrong, two = ({"max_new_tokens": n, "prompt": start} for n, start in zip(lengths, starts))
+    yield Case(base | agreeing, note="a draft that agrees", part="calls")
+    yield Case(base | wrong | {"draft": other}, note="a draft that is sometimes wrong", part="calls")
+    yield Case(base | two | {"n_draft": 2}, note="two drafted at a time", part="calls")
     free = {
         "model": random_tensor(seed, 3, 3),
         "draft": random_tensor(seed + 1, 3, 3),
@@ -1784,19 +1754,14 @@ def probe(student, case):
     once = lambda: student(model, draft, case["prompt"], case["max_new_tokens"], generator=luck, **options)
     if case["n"] == 1:
         return {"ids": once(), "calls of the large model": model.calls}
-    texts = torch.cat([once()[:, case["prompt"].size(1) :] for _ in range(case["n"])])  # (n, 3)
+    texts = plain(torch.cat([once()[:, case["prompt"].size(1) :] for _ in range(case["n"])]))  # (n, 3)
     codes = (texts * torch.tensor([9, 3, 1])).sum(1)
-    return {"times that each text came": torch.bincount(codes, minlength=27)}
+    return {"counts of the texts 000, 001, 002, 010, …": torch.bincount(codes, minlength=27)}
 
 
 # %% judge="speculative_decode" active="py"
 def judge(case, expected, got):
-    if case["n"] == 1 or not isinstance(got, dict) or got.keys() != expected.keys():
-        return compare(expected, got)
-    want, have = expected["times that each text came"], got["times that each text came"]
-    if want.shape != have.shape or not alike(want, have):
-        return f"The texts 000, 001, 002, 010, … came {have.tolist()} times; about {want.tolist()} was expected."
-    return True
+    return judge_entries(expected, got, {"counts of the texts 000, 001, 002, 010, …": judge_counts})
 
 
 # %% mistake="speculative_decode" name="one_place_off" hint="Your target distributions stand one place too late: the logits at a position belong to the token after it. Take the last n + 1 positions, from the one before the first drafted token." active="py"

@@ -1,6 +1,9 @@
 """What the tests share: a small lesson with one exercise of each kind, read, built, solved and handed in."""
 
 import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -48,7 +51,7 @@ def graded(sample):
     """The sample lesson, ready for grading with seed 1."""
     from autograder.grading.grade import Limits, prepare
 
-    return prepare(sample, 1, Limits(case=3.0))
+    return prepare(sample, 1, Limits(cell=4.0, case=1.5, idle=2.0))
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +87,23 @@ def solved(sample):
         return notebook
 
     return fill
+
+
+@pytest.fixture(scope="session")
+def busy():
+    """A context in which other processes, sixteen if nothing else is said, want this machine's processors."""
+
+    @contextmanager
+    def crowd(processes: int = 16):
+        others = [subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) for _ in range(processes)]
+        try:
+            yield
+        finally:
+            for other in others:
+                other.kill()
+                other.wait()
+
+    return crowd
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,10 @@ import jupytext
 
 from autograder.authoring.claims import Claim, read_claims
 from course_lib.course_folder import LESSON_FILES
-from course_lib.judging.exercise import Exercise, ExerciseId
+from course_lib.judging.exercise import Exercise, ExerciseId, of_one_lesson
 from course_lib.judging.program import defined_names, parse
 from course_lib.released import digest
+from course_lib.wrong_usage import WrongUsage
 
 KINDS = ("setup", "exercise", "hints", "cases", "probe", "judge", "mistake", "teacher")
 INERT = ("cases", "probe", "judge", "mistake")
@@ -117,18 +118,18 @@ class Lesson:
 def find_lessons(solutions: Path, names: tuple[str, ...] = ()) -> list[Path]:
     """Return the lesson files, in order: all, or those named ("01_information" or "information").
 
-    Raises ValueError when the folder has no lesson at all, or none of that name.
+    Raises WrongUsage when the folder has no lesson at all, or none of that name.
     """
     found = sorted(solutions.glob(LESSON_FILES))
     if not found:
         what = "has no lesson files (NN_name.py)" if solutions.is_dir() else "is not a folder"
-        raise ValueError(f"{solutions} {what}. Lessons are read from the folder `solutions` of the course.")
+        raise WrongUsage(f"{solutions} {what}. Lessons are read from the folder `solutions` of the course.")
     if not names:
         return found
     by_name = {path.stem: path for path in found} | {path.stem.split("_", 1)[1]: path for path in found}
     for name in names:
         if name not in by_name:
-            raise ValueError(
+            raise WrongUsage(
                 f"There is no lesson {name!r} in {solutions}. There are: {', '.join(p.stem for p in found)}."
             )
     return sorted({by_name[name] for name in names})
@@ -249,7 +250,9 @@ class _Reader:
                 else:
                     parts[cell.target].setdefault(cell.kind, []).append(cell)
         setup = "\n\n".join(cell.source for cell in cells if cell.kind == "setup")
-        exercises = {name: self.exercise(cell, parts[name], setup) for name, cell in found.items()}
+        alone = [self.exercise(cell, parts[name], setup) for name, cell in found.items()]
+        checks = of_one_lesson(exercise.check for exercise in alone)
+        exercises = {check.name: replace(one, check=check) for one, check in zip(alone, checks)}
         self.check_names(cells, exercises)
         return exercises
 

@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+from course_lib.wrong_usage import WrongUsage
+
 ALSO = ("pyproject.toml", "constraints.txt", "environment.yml", "LICENSE", "LICENSE-CONTENT")
 README = """\
 # The lessons of your course
@@ -51,14 +53,14 @@ def release(root: Path, lessons: list[str], to: Path) -> list[Path]:
     lessons  names like "01_information"
     to       a new or empty folder
 
-    Raises ValueError when the folder is not empty or a lesson has not been built.
+    Raises WrongUsage when the folder is not empty or a lesson has not been built.
     """
     if to.exists() and any(to.iterdir()):
-        raise ValueError(f"{to} is not empty; release to a new folder, so that nothing old is left in it.")
+        raise WrongUsage(f"{to} is not empty; release to a new folder, so that nothing old is left in it.")
     for lesson in lessons:
         notebook, cases = root / "notebooks" / f"{lesson}.ipynb", root / "notebooks" / "cases" / f"{lesson}.json"
         if not (notebook.is_file() and cases.is_file()):
-            raise ValueError(f"{lesson} has not been built: run `autograder build {lesson}` first.")
+            raise WrongUsage(f"{lesson} has not been built: run `autograder build {lesson}` first.")
         (to / "notebooks" / "cases").mkdir(parents=True, exist_ok=True)
         shutil.copy(notebook, to / "notebooks")
         shutil.copy(cases, to / "notebooks" / "cases")

@@ -1,12 +1,15 @@
 """Are the checks any good? Who must pass does, who must not does not, and every mistake is called by its name.
 
-This is the course's mutation test. Six trials an exercise:
+This is the course's mutation test. The trials of an exercise:
   reference   earns all points, on the public cases and on hidden ones
   stub        the untouched cell earns nothing
   mistakes    each earns less than all points and is recognised by name, on the public cases alone and with hidden ones;
               no two give the same outcomes
   forwarding  calling what is withheld is refused, however it is imported
   lookup      a table of the public cases earns nothing
+  forged      no forged outcome passes: nan, zeros, too few, text for numbers, … (see forgeries.py)
+  replayed    outcomes of other cases, by position, earn nothing
+  lying       an object that says yes to everything earns nothing
   needs       the reference earns all points beside the tested versions of what it builds on
 """
 
@@ -14,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from autograder.authoring.build import public_lesson
+from autograder.authoring.forgeries import first_to_pass, liars, replays
 from autograder.authoring.lesson import AuthoredExercise, Lesson
 from autograder.authoring.reference import PUBLIC_SEED, Reference
 from autograder.authoring.withheld import withheld_beside, withheld_names
@@ -74,6 +78,7 @@ def _verify_exercise(reference: Reference, exercise: AuthoredExercise) -> Iterat
         yield Trial(id, "hints", "", hints == HINTS, "" if hints == HINTS else f"there are {hints}, not {HINTS}")
         table = _lookup_outcomes(public, everything)
         yield _trial(id, "lookup table", "", judge_exercise(check, everything, table), None, 0.0)
+        yield from _cheats(reference, exercise, public, everything)
 
     for index, mistake in enumerate(public.mistakes):
         seen = judge_exercise(check, public, mistake.outcomes)
@@ -84,6 +89,20 @@ def _verify_exercise(reference: Reference, exercise: AuthoredExercise) -> Iterat
         yield _trial(
             id, "mistake", f"{mistake.name}, graded", graded, VerdictKind.MISTAKE, None, mistake.name, check.points
         )
+
+
+def _cheats(reference: Reference, exercise: AuthoredExercise, public: CaseSet, everything: CaseSet) -> Iterator[Trial]:
+    """Try what a cheat would return, to the judge alone, and what a liar would return to the probe."""
+    check = exercise.check
+    finding = first_to_pass(check, public)
+    yield Trial(check.id, "forged outcomes", "", not finding, finding)
+    for what, outcomes in replays(public, everything):
+        verdict = judge_exercise(check, everything, outcomes)
+        if verdict.points or what.endswith("by position"):
+            yield Trial(check.id, "replayed outcomes", what, not verdict.points, f"they earn {verdict.points:g} points")
+    for what, liar in liars().items():
+        verdict = judge_exercise(check, public, reference.outcomes(exercise, liar, public.cases))
+        yield Trial(check.id, "lying object", what, not verdict.points, f"it earns {verdict.points:g} points")
 
 
 def _with_tested_needs(reference: Reference, exercise: AuthoredExercise) -> Trial:

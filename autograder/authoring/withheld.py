@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from autograder.authoring.lesson import AuthoredExercise, Lesson
-from autograder.sandbox.library import leans_on
+from course_lib.judging.absent import absent_names
 
 
 def withheld_names(lesson: Lesson) -> frozenset[str]:
@@ -12,10 +12,5 @@ def withheld_names(lesson: Lesson) -> frozenset[str]:
 
 
 def withheld_beside(lesson: Lesson, exercise: AuthoredExercise, needs: Iterable[str]) -> frozenset[str]:
-    """Return what is withheld when an exercise is probed beside the tested versions of some it needs.
-
-    Those, and what they lean on, must be there; all else that the lesson withholds stays absent, and so does what
-    answers the exercise itself.
-    """
-    there = frozenset().union(*(leans_on(lesson.exercises[need].tested) for need in needs))
-    return (withheld_names(lesson) - there) | frozenset(exercise.check.withheld)
+    """Return what is absent when an exercise is probed beside the tested versions of some it needs."""
+    return absent_names(exercise.check, (lesson.exercises[need].tested for need in needs))

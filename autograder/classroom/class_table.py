@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.classroom.results import ExerciseResult, Result
+from autograder.grading.plain_text import spelled_out
 from course_lib.judging.verdict import VerdictKind
 
 _SIGNS = {
@@ -29,7 +30,8 @@ def print_tables(console: Console, results: list[Result], out: Path) -> None:
         _print_lesson(console, lesson, some)
     refused = [result for result in results if result.reason]
     for result in refused:
-        console.print(Text(f"{result.student} / {result.lesson} not graded: {result.reason}", style="red"))
+        reason = f"{result.student} / {result.lesson} not graded: {result.reason}"
+        console.print(Text(spelled_out(reason, keep=""), style="red"))
     console.print(
         "✓ passed   ✗ wrong   m mistake (named)   ! error   ⧖ timeout   ⊘ forbidden   ✎ by hand   · not started"
     )
@@ -39,7 +41,8 @@ def print_tables(console: Console, results: list[Result], out: Path) -> None:
 
 def _print_lesson(console: Console, lesson: str, results: list[Result]) -> None:
     ids = next((r.exercises for r in results if r.exercises), ())
-    table = Table(title=lesson, title_justify="left", title_style="bold", pad_edge=False, box=None, padding=(0, 1))
+    name = Text(spelled_out(lesson, keep=""))
+    table = Table(title=name, title_justify="left", title_style="bold", pad_edge=False, box=None, padding=(0, 1))
     table.add_column("student", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
     for number in range(1, len(ids) + 1):
@@ -47,7 +50,7 @@ def _print_lesson(console: Console, lesson: str, results: list[Result]) -> None:
     for result in results[:_MAX_STUDENTS]:
         signs = [_sign(exercise) for exercise in result.exercises] or [Text("–", style="dim")] * len(ids)
         score = f"{result.score:g}/{result.max_score:g}" if not result.reason else "not graded"
-        table.add_row(Text(result.student[:24]), score, *signs)
+        table.add_row(Text(_short(result.student)), score, *signs)
     console.print(table)
     if len(results) > _MAX_STUDENTS:
         console.print(f"… and {len(results) - _MAX_STUDENTS} more, in grades.csv")
@@ -71,6 +74,10 @@ def _mistake(student: str, exercise: ExerciseResult) -> Text:
     """Return one line: who made which mistake, and the sentence that the student reads."""
     name = exercise.id.name
     line = Text("m ", style="yellow", no_wrap=True, overflow="ellipsis")
-    line.append(f"{student[:24]}, {name}: ", style="default")
+    line.append(f"{_short(student)}, {name}: ", style="default")
     line.append(exercise.mistake.replace("_", " "), style="bold default")
-    return line.append(f" – {exercise.message}", style="dim")
+    return line.append(f" – {spelled_out(exercise.message)}", style="dim")
+
+
+def _short(student: str) -> str:
+    return spelled_out(student, keep="")[:24]

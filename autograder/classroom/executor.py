@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.grading.grade import GradedLesson
+from course_lib.wrong_usage import WrongUsage
 
 MAX_RETRIES = 2
 
@@ -20,7 +21,7 @@ def make_executor(jobs: int | None = None, scheduler: str | None = None) -> Exec
     jobs       None for the number of processors; threads are enough, since each waits for a student's process
     scheduler  the address of a Dask scheduler, for instance tcp://10.0.0.1:8786
 
-    Raises ValueError when nobody answers there, or when a worker has another version of the course.
+    Raises WrongUsage when nobody answers there, or when a worker has another version of the course.
     """
     if scheduler is None:
         return ThreadPoolExecutor(max_workers=jobs or os.cpu_count() or 1, thread_name_prefix="grading")
@@ -34,11 +35,11 @@ class _Cluster(Executor):
         try:
             from distributed import Client
         except ImportError:
-            raise ValueError("--scheduler needs Dask: pip install 'language-model-course[cluster]'") from None
+            raise WrongUsage("--scheduler needs Dask: pip install 'language-model-course[cluster]'") from None
         try:
             self.client = Client(address, timeout=10)
         except (OSError, ValueError) as problem:
-            raise ValueError(f"No Dask scheduler answers at {address}: {problem}") from problem
+            raise WrongUsage(f"No Dask scheduler answers at {address}: {problem}") from problem
         try:
             self._require_same_course(address)
         except BaseException:
@@ -52,14 +53,14 @@ class _Cluster(Executor):
         try:
             theirs = self.client.run(course_version)
         except Exception as problem:  # whatever an incomplete installation there raises
-            raise ValueError(
+            raise WrongUsage(
                 f"The workers of {address} cannot run the course: {problem!r}. Install it there."
             ) from None
         if not theirs:
-            raise ValueError(f"The Dask scheduler at {address} has no workers yet. Start some: dask worker {address}")
+            raise WrongUsage(f"The Dask scheduler at {address} has no workers yet. Start some: dask worker {address}")
         others = [worker for worker, version in theirs.items() if version != course_version()]
         if others:
-            raise ValueError(f"Another version of the course is installed on {', '.join(sorted(others))}.")
+            raise WrongUsage(f"Another version of the course is installed on {', '.join(sorted(others))}.")
 
     def submit(self, function: Callable, /, *arguments: Any, **named: Any) -> Future:
         """Have `function(*arguments, **named)` called by a worker."""

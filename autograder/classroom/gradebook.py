@@ -3,6 +3,7 @@
 One process writes: the one that called `autograder grade`. Marks that a person gave are left as they are.
 """
 
+import logging
 import os
 import sys
 import warnings
@@ -18,19 +19,22 @@ from nbgrader.api import BaseCell, Comment, Grade, Gradebook, MissingEntry, Subm
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.preprocessors import ComputeChecksums, SaveCells
 from sqlalchemy import make_url, text
-from sqlalchemy.exc import SAWarning
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError, SAWarning
 
 from autograder.classroom.results import ExerciseResult
 from autograder.classroom.tables import grade_rows
+from autograder.classroom.whole_files import write_whole
 from autograder.grading.feedback import Given
 from autograder.grading.grade import Grading
-from autograder.grading.submission import printable
+from autograder.grading.plain_text import printable
 from course_lib.judging.verdict import VerdictKind
 
 # nbgrader starts `alembic` from the PATH to look at a database's version; it is installed beside this Python.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 # SQLAlchemy remarks on the order in which nbgrader's own API links its rows; it is harmless, and not ours to change.
 warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader.api")
+# nbgrader logs the trace of an error of the database; whoever called us says what happened, in a sentence.
+logging.getLogger("tornado.application").addFilter(lambda r: not r.getMessage().startswith("Rolling back session"))
 
 
 def publish(release: NotebookNode, lesson: str, cases: str, course: Path, db_url: str) -> NotebookNode:
@@ -56,16 +60,30 @@ def publish(release: NotebookNode, lesson: str, cases: str, course: Path, db_url
         ) from problem
     for folder in ("source", "release"):
         place = course / folder / lesson
-        write_notebook(notebook, place / f"{lesson}.ipynb")
-        (place / "cases").mkdir(exist_ok=True)
-        (place / "cases" / f"{lesson}.json").write_text(cases, encoding="utf-8")
+        write_whole(place / f"{lesson}.ipynb", nbformat.writes(notebook))
+        write_whole(place / "cases" / f"{lesson}.json", cases)
     return notebook
 
 
-def write_notebook(notebook: NotebookNode, path: Path) -> None:
-    """Write a notebook, making its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(nbformat.writes(notebook), encoding="utf-8", errors="backslashreplace")
+def fault_of_database(problem: BaseException) -> DBAPIError | None:
+    """Return the database's own error behind an error: it is down, full or not to be written.
+
+    None where what was to be written is at fault. nbgrader makes an `InvalidEntry` of either, which is a ValueError.
+    """
+    behind: BaseException | None = problem
+    while behind is not None:
+        if isinstance(behind, DBAPIError):
+            return None if isinstance(behind, _FAULTS_OF_DATA) and not behind.connection_invalidated else behind
+        behind = behind.__cause__ or behind.__context__
+    return None
+
+
+_FAULTS_OF_DATA = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
+
+
+def _remark(text: str) -> str:
+    """Return a text that every database can hold. PostgreSQL has no character 0, so it is spelled out."""
+    return printable(text).replace("\0", "\\x00")
 
 
 class MarksBook:
@@ -79,6 +97,10 @@ class MarksBook:
         if url.get_backend_name() == "sqlite":  # whoever reads meanwhile, as Formgrader does, is not in the way
             self.gradebook.db.execute(text("PRAGMA journal_mode=WAL"))
             self.gradebook.db.commit()
+
+    def undo(self) -> None:
+        """Forget what was entered for a submission that then could not be entered whole."""
+        self.gradebook.db.rollback()
 
     def close(self) -> None:
         """Close the connection to the database."""
@@ -101,7 +123,7 @@ class MarksBook:
                 grade.manual_score is not None and changed
             )
             if comment := comments.get(f"{name}-answer") or comments.get(name):
-                comment.auto_comment = printable(f"{verdict.verdict}: {verdict.message}")
+                comment.auto_comment = _remark(f"{verdict.verdict}: {verdict.message}")
         self.gradebook.db.commit()
 
     def reword(self, student: str, lesson: str, exercises: Iterable[ExerciseResult]) -> None:
@@ -111,7 +133,7 @@ class MarksBook:
         for exercise in exercises:
             name = exercise.id.grade_id
             if comment := comments.get(f"{name}-answer") or comments.get(name):
-                comment.auto_comment = printable(f"{exercise.verdict}: {exercise.message}")
+                comment.auto_comment = _remark(f"{exercise.verdict}: {exercise.message}")
         self.gradebook.db.commit()
 
     def refuse(self, student: str, lesson: str, reason: str, submitted: datetime | None) -> None:
@@ -122,7 +144,7 @@ class MarksBook:
                 grade.auto_score = None
                 grade.needs_manual_grade = True
             for comment in notebook.comments:
-                comment.auto_comment = f"not gradable: {reason}"
+                comment.auto_comment = _remark(f"not gradable: {reason}")
         self.gradebook.db.commit()
 
     def marks(self, lesson: str) -> dict[str, dict[str, float | None]]:

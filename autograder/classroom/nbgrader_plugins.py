@@ -15,15 +15,21 @@ from nbconvert.exporters import Exporter, NotebookExporter
 from traitlets import Enum, Unicode
 
 from autograder.authoring.lesson import find_lessons, read_lesson
+from autograder.classroom.course_lock import sole_writer
 from autograder.classroom.gradebook import MarksBook, publish
-from autograder.classroom.recorder import ClassRun, Place, Recorder
+from autograder.classroom.places import Place
+from autograder.classroom.recorder import ClassRun, Recorder
 from autograder.classroom.records import kept_seed
 from autograder.classroom.results import Status, replace_result
+from autograder.classroom.taken import Taken
 from autograder.grading.feedback import description_in, feedback_page
 from autograder.grading.grade import GradedLesson, prepare
 from autograder.grading.job import Done, do, try_sandbox
+from autograder.grading.plain_text import plain_name, spelled_out
 from course_lib.course_folder import find_course
 from course_lib.judging.exercise import write_public
+
+PATIENCE = 60.0  # seconds to wait for another door that is just recording a submission
 
 
 class GradingExporter(NotebookExporter):
@@ -67,25 +73,30 @@ class GradingExporter(NotebookExporter):
         place = Place(student, lesson, Path(submitted))
         if Path(filename).parent != place.folder:
             return super().from_filename(filename, resources, **options)
+        if (plain := plain_name(student)) != student:
+            raise ValueError(f"nbgrader would put this student's name into pages as it is: rename the folder {plain}.")
         recorder = Recorder(self.run, self.lessons, self.seed)
         try:
-            notebook = self._grade(recorder, place)
+            with sole_writer(self.run.out, PATIENCE):
+                notebook = self._grade(recorder, place)
         finally:
             recorder.book.close()
         return self.from_notebook_node(notebook, resources)
 
     def _grade(self, recorder: Recorder, place: Place) -> nbformat.NotebookNode:
-        key = recorder.key(place)
+        key = ""
         end: Done | Exception
         try:
-            end = do(*recorder.job(place))
+            taken = Taken.of(place)
+            key = recorder.key(place, taken)
+            end = do(*recorder.job(place, taken))
         except Exception as problem:  # the recorder says what it was
             end = problem
         written = recorder.notebook(place.student, place.lesson)
         shutil.rmtree(written.parent, ignore_errors=True)  # nbgrader copied whatever lay, or was linked, there
         result = recorder.record(place, key, end)
         replace_result(self.run.out, result)
-        more = result.reason or f"{result.score:g} of {result.max_score:g} points"
+        more = spelled_out(result.reason, keep="") or f"{result.score:g} of {result.max_score:g} points"
         say = self.log.info if result.status == Status.GRADED else self.log.warning
         say(f"{place.student}/{place.lesson}: {result.status}, {more}")
         return nbformat.read(written, as_version=4)

@@ -7,13 +7,14 @@ from datetime import datetime
 from pathlib import Path
 
 import nbformat
-from nbgrader.utils import parse_utc
-from sqlalchemy.exc import SQLAlchemyError
 
-from autograder.classroom.gradebook import MarksBook
+from autograder.classroom.gradebook import MarksBook, fault_of_database
+from autograder.classroom.places import Place, recorded_name
 from autograder.classroom.records import note_time
 from autograder.classroom.results import ExerciseResult, Result, Status
-from autograder.classroom.whole_files import write_whole
+from autograder.classroom.taken import Taken, notes_on
+from autograder.classroom.timestamps import submission_time
+from autograder.classroom.whole_files import concerns_all, write_whole
 from autograder.grading.feedback import (
     describe_refusal,
     description_in,
@@ -24,18 +25,9 @@ from autograder.grading.feedback import (
 )
 from autograder.grading.grade import GradedLesson, Limits
 from autograder.grading.job import Done, Job
-from autograder.grading.submission import NotGradable, printable
-from autograder.grading.submitted_file import MAX_BYTES, take_notebook
+from autograder.grading.plain_text import printable
+from autograder.grading.refusal import NotGradable
 from course_lib.judging.verdict import VerdictKind
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where one submission lies."""
-
-    student: str
-    lesson: str
-    folder: Path
 
 
 @dataclass(frozen=True)
@@ -67,22 +59,21 @@ class Recorder:
         self.book = MarksBook(run.db_url)
         self.marks: dict[str, dict] = {}  # of a lesson, in the gradebook when this run began
 
-    def job(self, place: Place) -> tuple[GradedLesson, Job]:
-        """Return what there is to do. Raises NotGradable when the file cannot be taken."""
-        if place.lesson not in self.lessons:
+    def job(self, place: Place, taken: Taken) -> tuple[GradedLesson, Job]:
+        """Return what there is to do. Raises NotGradable when there is no such lesson or no file to grade."""
+        if place.lesson not in self.lessons and not place.problem:
             raise NotGradable(f"There is no lesson called {place.lesson}.")
-        data, notes = take_notebook(place.folder, place.lesson)
-        return self.lessons[place.lesson], Job(place.student, place.lesson, data, tuple(notes), self.run.sandbox)
+        if taken.refusal:
+            raise taken.refusal
+        job = Job(place.student, place.lesson, taken.data, taken.notes, self.run.sandbox)
+        return self.lessons[place.lesson], job
 
-    def key(self, place: Place) -> str:
-        """Return what makes a grading the same: who, when, the content of the files, the lesson's version, the seed."""
-        digest = hashlib.sha256()
+    def key(self, place: Place, taken: Taken) -> str:
+        """Return what makes a grading the same: who, when, what was handed in, the lesson's version, the seed."""
         version = self.lessons[place.lesson].lesson.version if place.lesson in self.lessons else ""
-        digest.update(repr((place.student, place.lesson, version, self.seed, _timestamp(place.folder))).encode())
-        for path in sorted(place.folder.glob("*.ipynb")):
-            digest.update(path.name.encode(errors="surrogateescape"))
-            if path.is_file() and path.stat().st_size <= MAX_BYTES:
-                digest.update(path.read_bytes())
+        who = (place.student, place.lesson, version, self.seed, taken.time)
+        digest = hashlib.sha256(repr((*who, taken.notes, str(taken.refusal))).encode(errors="backslashreplace"))
+        digest.update(taken.data)
         return digest.hexdigest()
 
     def stands(self, result: Result) -> bool:
@@ -125,24 +116,41 @@ class Recorder:
         return replace(result, score=score)
 
     def record(self, place: Place, key: str, end: Done | Exception) -> Result:
-        """Enter one finished job, or what it ended with, everywhere; return its result."""
-        submitted = _timestamp(place.folder)
+        """Enter one finished job, or what it ended with, everywhere; return its result.
+
+        Raises SQLAlchemyError when the gradebook is down or full, and OSError when the disk is: every further mark
+        would be lost.
+        """
         try:
             if isinstance(end, Exception):
                 raise end
-            return self._graded(place, key, end, submitted)
+            return self._graded(place, key, end)
         except NotGradable as refusal:
-            return self._refused(place, key, printable(str(refusal)), submitted)
-        except SQLAlchemyError:  # the gradebook is down or full: every further mark would be lost
-            raise
+            reason = str(refusal)
         except Exception as problem:  # a fault of ours: say so, keep the trace, go on with the class
-            trace = "".join(traceback.format_exception(problem))
-            write_whole(self.run.out / ".grading" / f"{place.student}-{place.lesson}.txt", trace)
-            reason = f"The grader failed on this submission ({type(problem).__name__}: {problem})."
-            return self._refused(place, "", printable(reason), submitted)  # without a key the next run tries again
+            reason, key = self._fault(place, problem), ""  # without a key the next run tries again
+        try:
+            return self._refused(place, key, printable(reason))
+        except Exception as problem:  # whatever it is, the submission has its line in the results, and a reason
+            return self._result_of_refusal(place, "", printable(self._fault(place, problem)))
 
-    def _graded(self, place: Place, key: str, done: Done, submitted: datetime | None) -> Result:
-        grading = done.grading
+    def only_this(self, problem: Exception) -> None:
+        """Raise what stops the class: an error that every further submission would meet, too."""
+        if fault := fault_of_database(problem):
+            raise fault
+        if isinstance(problem, OSError) and concerns_all(problem, self.run.submitted):
+            raise problem
+
+    def _fault(self, place: Place, problem: Exception) -> str:
+        """Undo what was half entered and keep the trace; return the reason to record."""
+        self.only_this(problem)
+        self.book.undo()
+        name = recorded_name(f"{place.student}-{place.lesson}")
+        write_whole(self.run.out / ".grading" / f"{name}.txt", "".join(traceback.format_exception(problem)))
+        return f"The grader failed on this submission ({type(problem).__name__}: {problem})."
+
+    def _graded(self, place: Place, key: str, done: Done) -> Result:
+        grading, (submitted, _) = done.grading, submission_time(place.folder)
         self.book.enter(grading, submitted)
         self.write_notebook(place.student, place.lesson, done.notebook, submitted)
         self.write_page(place.student, place.lesson, done.about)
@@ -162,22 +170,27 @@ class Recorder:
             wording=self.lessons[place.lesson].lesson.wording,
         )
 
-    def _refused(self, place: Place, key: str, reason: str, submitted: datetime | None) -> Result:
-        graded, most = self.lessons.get(place.lesson), 0.0
+    def _refused(self, place: Place, key: str, reason: str) -> Result:
+        graded, (submitted, _) = self.lessons.get(place.lesson), submission_time(place.folder)
         about = describe_refusal(graded.lesson if graded else None, place.lesson, reason)
         if graded:
-            most = sum(exercise.check.points for exercise in graded.lesson.exercises.values())
             self.book.refuse(place.student, place.lesson, reason, submitted)
             notebook = nbformat.writes(refused_notebook(graded.release, about))
             self.write_notebook(place.student, place.lesson, notebook, submitted)
         self.write_page(place.student, place.lesson, about)
+        return self._result_of_refusal(place, key, reason)
+
+    def _result_of_refusal(self, place: Place, key: str, reason: str) -> Result:
+        graded = self.lessons.get(place.lesson)
+        exercises = graded.lesson.exercises.values() if graded else ()
         return Result(
             student=place.student,
             lesson=place.lesson,
             score=0.0,
-            max_score=most,
+            max_score=sum((exercise.check.points for exercise in exercises), 0.0),
             status=Status.NOT_GRADABLE,
             reason=reason,
+            notes=notes_on(place),
             feedback=self._feedback(place),
             sandbox=self.run.sandbox,
             key=key,
@@ -208,14 +221,3 @@ class Recorder:
     def write_page(self, student: str, lesson: str, about: dict) -> None:
         """Write the feedback page, with what a person gave."""
         write_whole(self.page(student, lesson), feedback_page(student, lesson, about, self.book.given(student, lesson)))
-
-
-def _timestamp(folder: Path) -> datetime | None:
-    """Return the time of submission from nbgrader's `timestamp.txt`, in UTC without a zone as nbgrader keeps it."""
-    path = folder / "timestamp.txt"
-    try:
-        if not path.is_file() or path.stat().st_size > 100:  # a named pipe would never end
-            return None
-        return parse_utc(path.read_text(encoding="utf-8").strip())
-    except (OSError, ValueError, OverflowError):
-        return None

@@ -13,15 +13,18 @@ from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.text import Text
 
-from autograder.authoring.lesson import find_lessons, read_lesson
+from autograder.authoring.lesson import Lesson, find_lessons, read_lesson
+from autograder.classroom.places import find_submissions
 from autograder.classroom.records import kept_seed
 from autograder.classroom.results import ExerciseResult, read_results
+from autograder.classroom.taken import Taken
 from autograder.grading.grade import GradedLesson, Limits, grade_submission, prepare
-from autograder.grading.submission import Submission, parse_submission, printable
-from autograder.grading.submitted_file import take_notebook
+from autograder.grading.plain_text import readable, spelled_out
+from autograder.grading.submission import Submission, parse_submission
 from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.showing import difference, show_value
 from course_lib.judging.verdict import Judged, Verdict, VerdictKind
+from course_lib.wrong_usage import WrongUsage
 
 
 @dataclass(frozen=True)
@@ -59,42 +62,38 @@ def replay(student: str, exercise: str, submitted: Path, out: Path, solutions: P
     exercise   "information.entropy", or "entropy" where only one of the student's lessons has it
     submitted  the folder of submissions; out: the course folder that `grade` wrote; solutions: the lesson files
 
-    Raises ValueError when there is no such submission, exercise or run, and NotGradable.
+    Raises WrongUsage when there is no such submission, exercise or run, and NotGradable.
     """
-    folder = _folder(submitted, student)
+    known = {path.stem: path for path in find_lessons(solutions)}
+    places = {p.lesson: p for p in find_submissions(submitted, known) if p.student == student}
+    if not places:
+        raise WrongUsage(f"There is no student {student!r} in {submitted}.")
     if not (out / ".grading" / "seed").is_file():
-        raise ValueError(f"Nothing was graded in {out}: there is no seed to repeat. Name the course folder with --out.")
-    lesson = _lesson(folder, exercise, solutions)
+        raise WrongUsage(f"Nothing was graded in {out}: there is no seed to repeat. Name the course folder with --out.")
+    lesson = _lesson([read_lesson(known[name]) for name in sorted(places.keys() & known)], exercise)
     name = exercise.rsplit(".", 1)[-1]
     id = lesson.exercises[name].check.id
     graded = prepare(lesson, kept_seed(out), Limits())
-    data, notes = take_notebook(folder / lesson.name, lesson.name)
-    submission = parse_submission(printable(folder.name), lesson.name, data, notes, graded.release)
+    taken = Taken.of(places[lesson.name])
+    if taken.refusal:
+        raise taken.refusal
+    submission = parse_submission(student, lesson.name, taken.data, list(taken.notes), graded.release)
     verdicts = grade_submission(graded, submission, sandbox, show_hidden=True).verdicts
     verdict = next(verdict for verdict in verdicts if verdict.id == id)
     public = graded.exercises[id].public if id in graded.exercises else 0
-    digest = hashlib.sha256(data).hexdigest()
+    digest = hashlib.sha256(taken.data).hexdigest()
     return Replay(graded, submission, verdict, public, _recorded(out, submission, id), digest, sandbox)
 
 
-def _folder(submitted: Path, student: str) -> Path:
-    folders = submitted.iterdir() if submitted.is_dir() else ()
-    for folder in folders:
-        if printable(folder.name) == student and folder.is_dir():
-            return folder
-    raise ValueError(f"There is no student {student!r} in {submitted}.")
-
-
-def _lesson(folder: Path, exercise: str, solutions: Path):
+def _lesson(lessons: list[Lesson], exercise: str) -> Lesson:
+    """Return the one of the lessons that a student handed in which has an exercise."""
     short, _, name = exercise.rpartition(".")
-    handed_in = {path.name for path in folder.iterdir()}
-    lessons = [read_lesson(path) for path in find_lessons(solutions) if path.stem in handed_in]
     found = [lesson for lesson in lessons if name in lesson.exercises and short in ("", lesson.short, lesson.name)]
     if len(found) == 1:
         return found[0]
     has = ", ".join(e.check.id for lesson in lessons for e in lesson.exercises.values())
     problem = "is in more than one lesson" if found else "is in none of the lessons that were handed in"
-    raise ValueError(f"{exercise!r} {problem}. There are: {has or 'none'}.")
+    raise WrongUsage(f"{exercise!r} {problem}. There are: {has or 'none'}.")
 
 
 def _recorded(out: Path, submission: Submission, id: ExerciseId) -> ExerciseResult | None:
@@ -109,13 +108,13 @@ def print_replay(console: Console, replay: Replay) -> None:
     """Print what was handed in, every case with the expected and the actual outcome, and whether the mark holds."""
     verdict, submission = replay.verdict, replay.submission
     exercise = replay.graded.lesson.exercises[verdict.id.name]
-    console.print(f"[bold]{verdict.id}[/] · {submission.lesson} · ", Text(submission.student), sep="")
+    console.print(f"[bold]{verdict.id}[/] · {submission.lesson} · ", _shown(submission.student), sep="")
     console.print(
         f"seed {replay.graded.seed} · lesson version {replay.graded.lesson.version} · sandbox {replay.sandbox}"
     )
     console.print(f"notebook sha256 {replay.digest}", highlight=False)
     for note in submission.notes:
-        console.print(Text(f"note: {note}", style="dim"))
+        console.print(_shown(f"note: {note}", "dim"))
     for source in submission.sources(verdict.id):
         console.print(Panel(_code(source, exercise.check.kind), title="handed in", title_align="left"))
     console.print(Panel(_code(exercise.reference, exercise.check.kind), title="reference", title_align="left"))
@@ -123,12 +122,19 @@ def print_replay(console: Console, replay: Replay) -> None:
         console.print(view)
     named = f": {verdict.mistake}" if verdict.mistake else ""
     console.print(f"[bold]verdict[/] {verdict.verdict}{named}, {verdict.points:g} of {verdict.max_points:g} points")
-    console.print(Text(verdict.message))
+    console.print(_shown(verdict.message))
     console.print(Text(_comparison(replay), style="green" if replay.agrees else "red"))
 
 
 def _code(source: str, kind: str) -> RenderableType:
-    return Text(source) if kind == "text" else Syntax(source, "python", background_color="default", word_wrap=True)
+    if kind == "text":
+        return _shown(source)
+    return Syntax(readable(spelled_out(source)), "python", background_color="default", word_wrap=True)
+
+
+def _shown(text: str, style: str = "") -> Text:
+    """Return what may hold a student's text, so that it cannot move, colour or hide anything in the terminal."""
+    return Text(spelled_out(text), style=style)
 
 
 def _cases(judged: tuple[Judged, ...], public: int) -> Iterator[RenderableType]:
@@ -138,9 +144,9 @@ def _cases(judged: tuple[Judged, ...], public: int) -> Iterator[RenderableType]:
         rows = dict(difference(one))
         rows.setdefault("input", show_value(one.case.arguments))
         order = ("input", "expected", "yours")
-        texts = [Text(f"{'got' if name == 'yours' else name:9}", style="dim") + Text(rows[name]) for name in order]
+        texts = [Text(f"{'got' if name == 'yours' else name:9}", style="dim") + _shown(rows[name]) for name in order]
         if one.reason:
-            texts.append(Text(f"✗ {one.reason}", style="red"))
+            texts.append(_shown(f"✗ {one.reason}", "red"))
         yield Panel(Group(*texts), title=Text(title), title_align="left", border_style="red" if one.reason else "green")
 
 

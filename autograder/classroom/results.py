@@ -1,10 +1,8 @@
 """What grading a submission came to, and `results.jsonl`, which holds it: a line for each submission.
 
-This is the one place that writes these lines and the one that reads them. A line ends at a line feed and nowhere else:
-other characters that end lines for some readers may stand in a student's name or error message.
+This is the one place that writes these lines and the one that reads them.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -12,7 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from autograder.classroom.whole_files import write_whole
+from autograder.classroom.json_lines import line_of, read_lines
+from autograder.classroom.whole_files import write_whole, writing
 from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.verdict import Verdict, VerdictKind
 
@@ -106,8 +105,8 @@ class Result:
 
 
 def read_results(out: Path) -> list[Result]:
-    """Return the results of a course folder; none when there is no `results.jsonl`."""
-    return list(_read(_path(out)))
+    """Return the latest result of each submission in a course folder; none when there is no `results.jsonl`."""
+    return list({result.place: result for result in _read(_path(out))}.values())
 
 
 def replace_result(out: Path, result: Result) -> None:
@@ -123,26 +122,28 @@ class ResultsFile:
         self.path, self.part = _path(out), out / "results.jsonl.part"
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         earlier = [result for path in (self.path, self.part) for result in _read(path)]
         self.earlier = {result.key: result for result in earlier if result.key}
-        if self.part.exists():  # a run was interrupted: what it had graded is kept
-            write_whole(self.path, "".join(map(_line, self.earlier.values())))
+        self.latest = {result.place: result for result in earlier}
+        if self.part.exists():  # a run was interrupted: what it had graded is kept, the latest of each place last
+            older = [result for result in earlier if result.key and self.latest[result.place] is not result]
+            write_whole(self.path, "".join(map(_line, [*older, *self.latest.values()])))
         self.file = self.part.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
         return self
 
-    def latest(self) -> list[Result]:
-        """Return the last result of each submission in earlier runs."""
-        return list({result.place: result for result in self.earlier.values()}.values())
-
     def write(self, result: Result) -> Result:
-        """Add a line; it is on the disk when this returns."""
-        self.file.write(_line(result))
-        self.file.flush()
+        """Add a line; it is on the disk when this returns. Raises OSError, which names the file."""
+        with writing(self.part):
+            self.file.write(_line(result))
+            self.file.flush()
         return result
 
     def __exit__(self, kind: type | None, error: object, trace: object) -> None:
-        self.file.close()
+        try:
+            self.file.close()
+        except OSError:  # the disk is full, which `write` has said
+            if kind is None:
+                raise
         if kind is None:
             os.replace(self.part, self.path)
 
@@ -152,16 +153,13 @@ def _path(out: Path) -> Path:
 
 
 def _line(result: Result) -> str:
-    return json.dumps(result.to_document(), ensure_ascii=False) + "\n"
+    return line_of(result.to_document())
 
 
 def _read(path: Path) -> Iterator[Result]:
-    """Yield the results in a file; a line that was cut off when a run was killed is passed over."""
-    if not path.is_file():
-        return
-    with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
-        for line in file:
-            try:
-                yield Result.from_document(json.loads(line))
-            except ValueError:
-                continue
+    """Yield the results in a file; what is none is passed over."""
+    for document in read_lines(path):
+        try:
+            yield Result.from_document(document)
+        except ValueError:
+            continue

@@ -17,6 +17,7 @@ from pygments.lexers import PythonLexer
 
 from autograder.authoring.lesson import Lesson
 from autograder.grading.grade import GradedLesson, Grading
+from autograder.grading.plain_text import readable
 from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.showing import case_label, difference, prose_html
 from course_lib.judging.verdict import Verdict, VerdictKind, smallest_failure, with_help
@@ -99,6 +100,7 @@ def _exercise(graded: GradedLesson, grading: Grading, verdict: Verdict) -> dict:
         "difference": [list(row) for row in difference(failed)] if failed else [],
         "hints": list(exercise.hints) if tried else [],
         "sources": [text[:MAX_SOURCE] for text in grading.submission.sources(verdict.id)],
+        "images": grading.submission.images(verdict.id),
     }
 
 
@@ -191,6 +193,7 @@ def _row(exercise: dict, given: Given) -> dict:
         "difference": exercise.get("difference", []),
         "hints": [_prose(hint) for hint in exercise.get("hints", [])],
         "sources": [_source(text, exercise["prose"]) for text in exercise.get("sources", [])],
+        "images": exercise.get("images", {}),
     }
 
 
@@ -208,10 +211,10 @@ def _prose(text: str) -> Markup:
 def _source(text: str, prose: bool) -> Markup:
     if prose:
         return Markup('<pre class="prose">{}</pre>').format(text)
-    return _highlighted(text)
+    return _highlighted(readable(text))
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=256)
 def _highlighted(source: str) -> Markup:
     """Return a cell in colours. In a class, stubs and right answers repeat."""
     return Markup(highlight(source, PythonLexer(), _FORMATTER))

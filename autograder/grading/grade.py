@@ -7,6 +7,7 @@ import builtins
 import json
 import random
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from nbformat.notebooknode import NotebookNode
@@ -15,10 +16,12 @@ from autograder.authoring.build import public_lesson, student_notebook
 from autograder.authoring.lesson import Lesson
 from autograder.authoring.reference import PUBLIC_SEED, Reference
 from autograder.authoring.withheld import withheld_beside, withheld_names
+from autograder.grading.imports import imports_of
 from autograder.grading.submission import Submission
 from autograder.grading.which_run import as_it_runs
-from autograder.sandbox.session import CELL_SECONDS, START_SECONDS, NotDefined, Session, SessionEnded
-from course_lib.judging.case import CaseSet, Outcome
+from autograder.sandbox.session import CELL_SECONDS, IDLE_SECONDS, START_SECONDS, NotDefined, Session, SessionEnded
+from autograder.sandbox.turns import alone, side_by_side
+from course_lib.judging.case import Case, CaseSet, Outcome
 from course_lib.judging.exercise import Exercise, ExerciseId, PublicLesson
 from course_lib.judging.forbidden import forbidden_in, forbidden_sentence
 from course_lib.judging.program import without_definitions
@@ -30,15 +33,17 @@ MAX_OUTPUT = 8 * 2**20  # characters of a notebook's outputs that are kept
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds that a student's code may take.
+    """Seconds that a student's code may take. Waiting for a processor that others have is not counted.
 
-    cell      one cell
-    case      one case of an exercise, at least: the first call of a torch function may load libraries
-    notebook  all of a notebook, with everything that has to be run again
+    cell      computing, in one cell
+    case      computing, in one case of an exercise, at least: the first call of a torch function may load libraries
+    idle      sleeping, or waiting for something, in one cell or case
+    notebook  computing and idle, in all of a notebook, with everything that has to be run again
     """
 
     cell: float = CELL_SECONDS
     case: float = 5.0
+    idle: float = IDLE_SECONDS
     notebook: float = 300.0
 
 
@@ -55,12 +60,17 @@ class GradedExercise:
 
 @dataclass(frozen=True)
 class GradedLesson:
-    """What grading a lesson needs, computed once per class. seed: of the run, which drew the hidden cases."""
+    """What grading a lesson needs, computed once per class.
+
+    imports  modules that a student's process has imported before it starts
+    seed     of the run, which drew the hidden cases
+    """
 
     lesson: Lesson
     release: NotebookNode
     public: PublicLesson
     exercises: dict[ExerciseId, GradedExercise]
+    imports: tuple[str, ...]
     limits: Limits = Limits()
     seed: int = 0
 
@@ -88,23 +98,26 @@ def prepare(lesson: Lesson, seed: int, limits: Limits = Limits()) -> GradedLesso
     """
     reference = Reference(lesson)
     exercises: dict[ExerciseId, GradedExercise] = {}
+    public_cases: dict[str, tuple[Case, ...]] = {}
     for exercise in lesson.exercises.values():
         if exercise.check.kind == "text":
             continue
-        started = time.perf_counter()
+        started = time.process_time()
         public = reference.case_set(exercise, PUBLIC_SEED)
         cases = public
+        public_cases[exercise.check.name] = public.cases
         if exercise.check.kind == "function":
             draw = random.Random(f"{seed} {exercise.check.id}")
             for _ in range(HIDDEN_SEEDS):
                 cases = cases + reference.case_set(exercise, draw.randrange(1, 2**31))
         runs = max(1, len(cases.cases) * (1 + len(cases.mistakes)))
-        per_case = (time.perf_counter() - started) / runs
+        per_case = (time.process_time() - started) / runs
         seconds = max(limits.case, exercise.check.slowdown * per_case)
         largest = max(len(json.dumps(outcome.to_document())) for outcome in cases.expected)
         most = 2**20 + 8 * largest  # all replies are kept until they are judged
         exercises[exercise.check.id] = GradedExercise(exercise.check, cases, len(public.cases), seconds, most)
-    return GradedLesson(lesson, student_notebook(lesson), public_lesson(reference), exercises, limits, seed)
+    imports = imports_of(lesson, public_cases)
+    return GradedLesson(lesson, student_notebook(lesson), public_lesson(reference), exercises, imports, limits, seed)
 
 
 def grade_submission(
@@ -131,9 +144,10 @@ class _Run:
         self.outputs: dict[int, tuple[dict, ...]] = {}
         self.errors: dict[int, str] = {}
         self.fatal: dict[int, SessionEnded] = {}  # cells that end the process: not run again
+        self.suspects: set[int | ExerciseId] = set()  # cells and exercises that timed out once: they get one try alone
         self.session: Session | None = None
         self.room = MAX_OUTPUT
-        self.deadline = time.monotonic() + graded.limits.notebook
+        self.used = 0.0  # seconds, in sessions that are over
 
     def verdicts(self) -> list[Verdict]:
         checks = [exercise.check for exercise in self.graded.lesson.exercises.values()]
@@ -184,12 +198,13 @@ class _Run:
     def running(self, withheld: frozenset[str] | None = None) -> Session:
         """Return the session; where there is none, start one and run the student's cells in it.
 
-        A cell that ends the process is left out and noted. Raises SessionEnded when the time for the whole notebook
-        is over.
+        A cell that ends the process, or times out twice, is left out and noted. Raises SessionEnded when the time for
+        the whole notebook is over.
         """
         while self.session is None:
             self.check_time()
-            self.session = session = Session(self.withheld if withheld is None else withheld, self.sandbox)
+            names = self.withheld if withheld is None else withheld
+            self.session = session = Session(names, self.sandbox, self.graded.imports, self.graded.limits.idle)
             session.run(self.graded.lesson.setup, seconds=START_SECONDS)
             self.room = MAX_OUTPUT
             try:
@@ -202,16 +217,27 @@ class _Run:
         return self.session
 
     def check_time(self) -> None:
-        if time.monotonic() > self.deadline:
-            most = self.graded.limits.notebook
+        most = self.graded.limits.notebook
+        if self.used + (self.session.used if self.session else 0.0) > most:
             raise SessionEnded("timeout", f"The whole notebook took more than {most:.0f} seconds.")
+
+    def turn(self, what: int | ExerciseId) -> AbstractContextManager[None]:
+        return alone() if what in self.suspects else side_by_side()
+
+    def excused(self, what: int | ExerciseId, end: SessionEnded) -> bool:
+        """Whether a cell or an exercise gets another try, alone: the machine may have been too busy for the first."""
+        first = end.why == "timeout" and what not in self.suspects
+        self.suspects.add(what)
+        return first
 
     def run_cell(self, session: Session, index: int, source: str) -> None:
         try:
-            ran = session.run(source, self.graded.limits.cell)
+            with self.turn(index):
+                ran = session.run(source, self.graded.limits.cell)
         except SessionEnded as end:
-            self.fatal[index] = end
-            self.outputs[index] = ({"output_type": "stream", "name": "stderr", "text": end.sentence},)
+            if not self.excused(index, end):
+                self.fatal[index] = end
+                self.outputs[index] = ({"output_type": "stream", "name": "stderr", "text": end.sentence},)
             raise
         self.outputs[index] = self.with_room(ran.outputs)
         self.errors[index] = ran.error
@@ -228,6 +254,7 @@ class _Run:
 
     def stop(self) -> None:
         if self.session is not None:
+            self.used += self.session.used
             self.session.close()
             self.session = None
 
@@ -238,24 +265,10 @@ class _Run:
         graded = self.graded.exercises[check.id]
         for case in graded.cases.cases[graded.public :] if hidden else graded.cases.cases[: graded.public]:
             try:
-                session = self.running()
-                for index, cell in enumerate(self.submission.cells):
-                    if cell.answers(check.id) and index in self.fatal:
-                        return self.ended(check, self.fatal[index])
-                self.check_time()
-                outcome = session.probe(
-                    check.name,
-                    check.setup,
-                    check.probe_source,
-                    case.arguments,
-                    check.withheld,
-                    graded.seconds,
-                    graded.most,
-                )
+                outcome = self.outcome(check, case)
             except NotDefined:
                 return self.undefined(check)
             except SessionEnded as end:
-                self.stop()
                 if hidden and end.why == "died":  # the exit code could tell of the hidden input
                     end = SessionEnded("died", "It ended the Python process.")
                 return self.ended(check, end)
@@ -264,6 +277,34 @@ class _Run:
                 return zero(check, VerdictKind.MEMORY, "It asked for more memory than there is.")
             outcomes.append(outcome)
         return None
+
+    def outcome(self, check: Exercise, case: Case) -> Outcome:
+        """Return the outcome of one case, of the second try if the first timed out.
+
+        Raises NotDefined, and SessionEnded when the case, or the exercise's own cell, ends the process.
+        """
+        graded = self.graded.exercises[check.id]
+        while True:
+            session = self.running()
+            for index, cell in enumerate(self.submission.cells):
+                if cell.answers(check.id) and index in self.fatal:
+                    raise self.fatal[index]
+            self.check_time()
+            try:
+                with self.turn(check.id):
+                    return session.probe(
+                        check.name,
+                        check.setup,
+                        check.probe_source,
+                        case.arguments,
+                        check.withheld,
+                        graded.seconds,
+                        graded.most,
+                    )
+            except SessionEnded as end:
+                self.stop()
+                if not self.excused(check.id, end):
+                    raise
 
     def judge(self, check: Exercise, outcomes: list[Outcome]) -> Verdict:
         graded = self.graded.exercises[check.id]
@@ -279,8 +320,7 @@ class _Run:
 
     def ended(self, check: Exercise, end: SessionEnded) -> Verdict:
         kind = VerdictKind.TIMEOUT if end.why == "timeout" else VerdictKind.ERROR
-        advice = " Is there a loop that never ends?" if end.why == "timeout" else ""
-        return zero(check, kind, end.sentence + advice)
+        return zero(check, kind, end.sentence)
 
     def without_hidden_values(self, graded: GradedExercise, verdict: Verdict) -> Verdict:
         """Return the verdict with a message, and cases, that tell nothing of hidden inputs and outcomes."""

@@ -111,5 +111,5 @@ def _grade_once(graded: GradedLesson, submission: Submission, sandbox: str) -> G
             _gradings.pop(key, None)
         future.set_exception(problem)
         raise
-    future.set_result(grading)
+    future.set_result(replace(grading, submission=replace(submission, cells=[])))  # others have their own
     return grading

@@ -6,11 +6,12 @@ cost nobody a mark.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from nbformat.notebooknode import NotebookNode
 
+from autograder.grading.notebook_cells import PlainCell
 from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.program import names_defined_in, outline, same_code
 
@@ -22,6 +23,7 @@ class SubmittedCell:
     role      "setup", "check", "demo", "exercise", "answer", "prose" or "added"
     exercise  that it belongs to, or ""; also: exercises that it answers besides
     markdown  whether it is text
+    images    the pictures in an answer: name → `data:` address, checked
     changed   whether it was released as a setup, check or demo cell, and holds other code now
     runs      whether it is run when the submission is graded
     """
@@ -30,6 +32,7 @@ class SubmittedCell:
     exercise: str
     source: str
     markdown: bool
+    images: dict[str, str] = field(default_factory=dict, hash=False)
     also: tuple[str, ...] = ()
     changed: bool = False
     runs: bool = False
@@ -81,7 +84,7 @@ class Recogniser:
         alike = (place for place in self.released_code if outline(place.source) == kinds)
         return next((place for place in alike if same_code(place.source, source)), None)
 
-    def cells(self, cells: Iterable[dict]) -> list[SubmittedCell]:
+    def cells(self, cells: Iterable[PlainCell]) -> list[SubmittedCell]:
         """Return the cells of a notebook with what each of them is."""
         self.notes = []
         raw, found, question = list(cells), list[SubmittedCell](), ""
@@ -91,7 +94,7 @@ class Recogniser:
             found.append(made)
         return self.with_strays(raw, found)
 
-    def is_graded(self, cell: dict) -> bool:
+    def is_graded(self, cell: PlainCell) -> bool:
         """Whether a cell bears the id of an exercise of this lesson or is one of its checks, or defines an exercise."""
         if cell["grade_id"] or cell["released_as"] or cell["source"].strip() in self.by_text:
             place = self.by_id.get(cell["grade_id"]) or self.by_text.get(cell["source"].strip())
@@ -100,7 +103,7 @@ class Recogniser:
 
     # ---- one cell
 
-    def code(self, cell: dict) -> SubmittedCell:
+    def code(self, cell: PlainCell) -> SubmittedCell:
         source = cell["source"]
         released = self.by_id.get(cell["grade_id"]) or self.by_id.get(cell["id"])
         if released is None or released.role == "prose":
@@ -119,21 +122,21 @@ class Recogniser:
             return SubmittedCell("added", "", source, False)
         return SubmittedCell(released.role, released.exercise, source, False, changed=changed)
 
-    def text(self, cell: dict, question: str) -> SubmittedCell:
+    def text(self, cell: PlainCell, question: str) -> SubmittedCell:
         """Return what a cell of text is; `question` is the exercise whose answer may be here."""
         source = cell["source"]
         released = self.by_id.get(cell["grade_id"]) or self.by_id.get(cell["id"]) or self.by_text.get(source.strip())
         if released is not None and released.role == "answer":
-            return SubmittedCell("answer", released.exercise, source, True)
+            return SubmittedCell("answer", released.exercise, source, True, cell["images"])
         if released is None and not cell["released_as"] and source.strip() and question:
-            return SubmittedCell("answer", question, source, True)
+            return SubmittedCell("answer", question, source, True, cell["images"])
         if released is not None and (asked := self.questions.get(released.source)):
             own = source.strip().removeprefix(released.source)
             if own.strip() and own != source.strip():  # written below the question, in its cell
-                return SubmittedCell("answer", asked, own.strip(), True)
+                return SubmittedCell("answer", asked, own.strip(), True, cell["images"])
         return SubmittedCell("prose", "", source, True)
 
-    def question_after(self, cell: dict, made: SubmittedCell, question: str) -> str:
+    def question_after(self, cell: PlainCell, made: SubmittedCell, question: str) -> str:
         """Return the free-text exercise to which text belongs that follows a cell."""
         if made.role == "answer":
             return made.exercise
@@ -146,7 +149,7 @@ class Recogniser:
 
     # ---- exercises that have no cell with work in it
 
-    def with_strays(self, raw: list[dict], found: list[SubmittedCell]) -> list[SubmittedCell]:
+    def with_strays(self, raw: list[PlainCell], found: list[SubmittedCell]) -> list[SubmittedCell]:
         """Give exercises without work what was written in another exercise's cell, or in a cell of another kind."""
         for exercise in self.stubs:
             if not any(cell.answers(exercise) and self.has_work(cell, exercise) for cell in found):
@@ -159,7 +162,7 @@ class Recogniser:
     def has_work(self, cell: SubmittedCell, exercise: str) -> bool:
         return cell.source.strip() != "" and not same_code(cell.source, self.stubs[exercise])
 
-    def find_stray(self, exercise: str, raw: list[dict], found: list[SubmittedCell]) -> None:
+    def find_stray(self, exercise: str, raw: list[PlainCell], found: list[SubmittedCell]) -> None:
         """Find the work on an exercise, and enter it."""
         name = ExerciseId(exercise).name
         if self.by_name.get(name) != exercise:
@@ -181,7 +184,7 @@ class Recogniser:
                 return None
         return None
 
-    def find_stray_answer(self, exercise: str, raw: list[dict], found: list[SubmittedCell]) -> None:
+    def find_stray_answer(self, exercise: str, raw: list[PlainCell], found: list[SubmittedCell]) -> None:
         """Find a free text that was written as code below its question, where the answer's cell is gone."""
         for index, cell in enumerate(found):
             asked = self.questions.get(raw[index - 1]["source"].strip()) if index else None

@@ -18,6 +18,7 @@ from autograder.classroom.tables import GradeRow, grade_rows
 from autograder.report.lookalikes import Source
 from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.verdict import VerdictKind
+from course_lib.wrong_usage import WrongUsage
 
 ADDED = "cells of their own"  # in place of an exercise's name, for code in cells that students added
 
@@ -92,14 +93,14 @@ class ClassLesson:
 def read_class(out: Path, db_url: str) -> tuple[list[ClassLesson], dict[str, set[str]]]:
     """Return the lessons of a course folder, and the words that would tell who a student is, by student.
 
-    Raises ValueError when `out` holds no results, or the gradebook is a file that is not there.
+    Raises WrongUsage when `out` holds no results, or the gradebook is a file that is not there.
     """
     results = read_results(out)
     if not (out / "results.jsonl").is_file():
-        raise ValueError(f"There is no results.jsonl in {out}: run `autograder grade` first, or name its --out.")
+        raise WrongUsage(f"There is no results.jsonl in {out}: run `autograder grade` first, or name its --out.")
     file = re.fullmatch(r"sqlite:///(.+)", db_url)
     if file and not Path(file[1]).is_file():
-        raise ValueError(f"There is no gradebook {file[1]}; name it with --db.")
+        raise WrongUsage(f"There is no gradebook {file[1]}; name it with --db.")
     with Gradebook(db_url) as gradebook:
         given = _given(gradebook)
         words = {s.id: _words(s.id, s.first_name, s.last_name) for s in gradebook.students}

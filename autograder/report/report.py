@@ -44,6 +44,7 @@ KINDS = {  # what a bar is made of, in its order: verdict → what it is called
     VerdictKind.BY_HAND: "waits for a grader",
 }
 MAX_NAMES, MAX_PAIRS, MAX_PASSAGES, MAX_CODE = 24, 40, 4, 4000
+_TELLING = re.compile(r"[^\W\d_]{3,}|\d{4,}")  # as `words` has them: what may tell who wrote something
 MAX_IN_LINK = 1_500_000  # bytes; browsers refuse longer addresses
 
 
@@ -53,7 +54,7 @@ def write_report(out: Path, db_url: str, progress: Callable[[str], None] = lambd
     db_url    nbgrader's gradebook
     progress  called with what is being done
 
-    Raises ValueError when nothing was graded there.
+    Raises WrongUsage when nothing was graded there.
     """
     progress("reading what was graded")
     lessons, words = read_class(out, db_url)
@@ -182,13 +183,13 @@ def _gist(mark: Mark) -> str:
 
 
 def _example(some: list[tuple[Mark, Work]], words: dict[str, set[str]], everybody: set[str]) -> str:
-    """Return the code that most of these handed in, without comments and whatever tells who wrote it; or ""."""
+    """Return the code that most of these handed in, without comments, texts and whatever tells who wrote it; or ""."""
     alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for mark, work in some:
         if code := work.code.get(mark.id):
-            bare = without_comments(code)
+            bare = without_texts(code)
             anonymous = _without_names(bare, words.get(work.student, set()))
-            tells = anonymous != bare or not everybody.isdisjoint(re.findall(r"[^\W\d_]{3,}|\d{4,}", bare.casefold()))
+            tells = "…" in anonymous or not everybody.isdisjoint(_TELLING.findall(bare.casefold()))
             alike[(str(tells), *(word for word, _, _ in tokens(code)))].append(anonymous)
     if not alike:
         return ""
@@ -196,18 +197,22 @@ def _example(some: list[tuple[Mark, Work]], words: dict[str, set[str]], everybod
     return min(alike[most], key=lambda code: (len(code), code))[:MAX_CODE]
 
 
-def without_comments(code: str) -> str:
-    """Return code without its comments and docstrings, and with at most one empty line in a row.
+def without_texts(code: str) -> str:
+    """Return code without its comments and docstrings, with at most one empty line in a row, and with strings struck
+    out that may hold words or long numbers.
 
-    >>> without_comments("x = 1  # by Ada\\n# and Ben\\ny = 2")
-    'x = 1\\ny = 2'
+    >>> without_texts("x = 1  # by Ada\\n# and Ben\\ny = 'Ada', 'ij,jk'")
+    "x = 1\\ny = '…', 'ij,jk'"
     """
     pieces, position = [], 0
-    for _, begin, end in tokens(code):
-        gap = code[position:begin]
+    for kind, begin, end in tokens(code):
+        gap, text = code[position:begin], code[begin:end]
         if gap.strip():
             gap = "\n" + gap.rsplit("\n", 1)[1] if "\n" in gap else " "
-        pieces += [re.sub(r"\n\s*\n", "\n\n", gap), code[begin:end]]
+        if kind == "S" and _TELLING.search(text):
+            quote = text.lstrip("rbfuRBFU")[0]
+            text = f"{quote}…{quote}"
+        pieces += [re.sub(r"\n\s*\n", "\n\n", gap), text]
         position = end
     return "".join(pieces).strip("\n")
 

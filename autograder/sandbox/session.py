@@ -15,19 +15,23 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from autograder.sandbox.clock import Clock
 from autograder.sandbox.library import own_folder
 from autograder.sandbox.warm import parent_for
 from course_lib.judging import wire
 from course_lib.judging.case import Outcome
 
 START_SECONDS = 60.0
-CELL_SECONDS = 20.0
+CELL_SECONDS = 20.0  # of computing
+IDLE_SECONDS = 10.0
+LOOK_SECONDS = 0.1  # so often the clock is looked at
+PATIENCE = 4.0  # times what an answer may take on an idle machine, and more on a busy one: the limit on the wall clock
 MAX_REPLY = 64 * 2**20
 MAX_PUNCTUATION = 6_000_000  # commas and brackets in a reply: each may become an object of the grader's
 
 
 class SessionEnded(Exception):
-    """The student's process is gone. `why` is "timeout" or "died"; `sentence` says it to a person."""
+    """The student's process is gone. `why` is "timeout" or "died"; `sentence` says it to the student."""
 
     def __init__(self, why: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -60,15 +64,25 @@ class Ran:
 class Session:
     """One student's process, for as long as it lives. Use it as a context manager: at the end nothing of it is left."""
 
-    def __init__(self, withheld: frozenset[str] = frozenset(), sandbox: str = "auto") -> None:
+    def __init__(
+        self,
+        withheld: frozenset[str] = frozenset(),
+        sandbox: str = "auto",
+        imports: tuple[str, ...] = (),
+        idle: float = IDLE_SECONDS,
+    ) -> None:
         """Start a process.
 
         withheld  names that are absent from its `course_lib`
         sandbox   "strict" demands every layer of isolation, "auto" at least no files, network and forks, "none" none
+        imports   modules that it has imported before it starts, so that no cell pays for that
+        idle      seconds that it may neither compute nor wait for a processor while it is asked for something
 
         Raises SandboxUnavailable when this machine cannot give what `sandbox` demands.
         """
-        self._parent = parent_for(withheld)
+        self.used = 0.0  # seconds of its own, computed and idle, in all that it was asked
+        self._idle, self._process = idle, 0
+        self._parent = parent_for(withheld, imports)
         self._folder = str(own_folder("student"))
         inward, self._requests = os.pipe()
         self._replies, outward = os.pipe()
@@ -80,16 +94,17 @@ class Session:
             os.close(inward)
             os.close(outward)
         try:
-            hello = self._receive(START_SECONDS)
+            hello = self._receive(_Limit(Clock(0), START_SECONDS, START_SECONDS), MAX_REPLY)
             if problem := hello.get("problem"):
                 raise SandboxUnavailable(str(problem))
             self.layers: tuple[str, ...] = tuple(hello["layers"])
+            self._process = int(hello["process"])  # no line of the student's has run yet: this can be believed
         except BaseException:
             self.close()
             raise
 
     def run(self, source: str, seconds: float = CELL_SECONDS) -> Ran:
-        """Run a cell. Raises SessionEnded when it takes longer than `seconds` or ends the process."""
+        """Run a cell. Raises SessionEnded when it computes longer than `seconds`, idles, or ends the process."""
         reply = self._ask({"do": "run", "source": source}, seconds)
         outputs = reply.get("outputs")
         if not isinstance(outputs, list) or not isinstance(reply.get("error"), str):
@@ -120,6 +135,10 @@ class Session:
             return Outcome.from_document(reply)
         except wire.WireError as problem:
             return Outcome(raised=("WireError",), complaint=f"The result is not usable: {problem}.")
+
+    def modules(self) -> frozenset[str]:
+        """Return the names of the modules that it has imported."""
+        return frozenset(map(str, self._ask({"do": "modules"}, CELL_SECONDS)["modules"]))
 
     def bind(self, name: str, tested: str) -> None:
         """Bind the tested function `tested` (dotted, in course_lib, not withheld in this session) to a name."""
@@ -152,25 +171,30 @@ class Session:
     # ---- messages
 
     def _ask(self, request: dict, seconds: float, most: int = MAX_REPLY) -> dict:
-        deadline = time.monotonic() + seconds
+        limit = _Limit(Clock(self._process), seconds, self._idle)
+        try:
+            self._send(request, limit)
+            return self._receive(limit, most)
+        finally:
+            self.used += sum(limit.clock.used())
+
+    def _send(self, request: dict, limit: "_Limit") -> None:
         body = json.dumps(request).encode()
         data = memoryview(struct.pack(">Q", len(body)) + body)
         while data:
-            self._wait(self._requests, selectors.EVENT_WRITE, deadline, seconds)
+            limit.wait(self._requests, selectors.EVENT_WRITE)
             try:
                 data = data[os.write(self._requests, data) :]
             except BlockingIOError:
                 continue
             except BrokenPipeError:
                 raise SessionEnded("died", self._obituary()) from None
-        return self._receive(seconds, deadline, most)
 
-    def _receive(self, seconds: float, deadline: float | None = None, most: int = MAX_REPLY) -> dict:
-        deadline = deadline or time.monotonic() + seconds
-        (length,) = struct.unpack(">Q", self._read(8, deadline, seconds))
+    def _receive(self, limit: "_Limit", most: int) -> dict:
+        (length,) = struct.unpack(">Q", self._read(8, limit))
         if length > most:
             raise SessionEnded("died", f"It returned more than {most / 2**20:.0f} MB.")
-        body = self._read(length, deadline, seconds)
+        body = self._read(length, limit)
         if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_PUNCTUATION:
             return {}
         try:
@@ -179,10 +203,10 @@ class Session:
             reply = None
         return reply if isinstance(reply, dict) else {}
 
-    def _read(self, length: int, deadline: float, seconds: float) -> bytes:
+    def _read(self, length: int, limit: "_Limit") -> bytes:
         data = bytearray()
         while len(data) < length:
-            self._wait(self._replies, selectors.EVENT_READ, deadline, seconds)
+            limit.wait(self._replies, selectors.EVENT_READ)
             try:
                 piece = os.read(self._replies, min(1 << 20, length - len(data)))
             except BlockingIOError:
@@ -192,12 +216,6 @@ class Session:
             data += piece
         return bytes(data)
 
-    def _wait(self, descriptor: int, event: int, deadline: float, seconds: float) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(descriptor, event)
-            if not selector.select(max(0.0, deadline - time.monotonic())):
-                raise SessionEnded("timeout", f"It did not finish within {seconds:.3g} seconds.")
-
     def _obituary(self) -> str:
         """Say how the process ended. It has closed its pipe, so it is gone or about to go."""
         time.sleep(0.05)
@@ -206,6 +224,46 @@ class Session:
             named = -code in set(signal.Signals)  # a real-time signal has no name
             return f"It ended the Python process (signal {signal.Signals(-code).name if named else -code})."
         return f"It ended the Python process (exit code {code})."
+
+
+class _Limit:
+    """How long the answer to one request may take.
+
+    A limit on computing holds for loops that never end, one on idling for what sleeps or is locked. Waiting for a
+    processor counts for neither; but nobody waits for ever: a process may have made itself the last in the queue.
+    """
+
+    def __init__(self, clock: Clock, seconds: float, idle: float) -> None:
+        self.clock, self.seconds, self.idle = clock, seconds, idle
+        self.looked = clock.began
+
+    def wait(self, descriptor: int, event: int) -> None:
+        """Wait until a descriptor is ready. Raises SessionEnded when a limit is over."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(descriptor, event)
+            ready = False
+            while not ready:
+                ready = bool(selector.select(LOOK_SECONDS))
+                if time.monotonic() - self.looked >= LOOK_SECONDS:
+                    self.look()
+
+    def look(self) -> None:
+        """Look at the clock. Raises SessionEnded when a limit is over."""
+        self.looked = time.monotonic()
+        used = self.clock.used()
+        if used.computed > self.seconds:
+            raise _timeout(f"It computed for more than {self.seconds:.3g} seconds. Is there a loop that never ends?")
+        if used.idle > self.idle:
+            raise _timeout(
+                f"It did nothing for {self.idle:.3g} seconds. Does it sleep, or wait for something that never comes?"
+            )
+        crowd = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+        if self.looked - self.clock.began > PATIENCE * crowd * (self.seconds + self.idle):
+            raise _timeout("It did not finish, although it had more than its share of the processors' time to do so.")
+
+
+def _timeout(sentence: str) -> SessionEnded:
+    return SessionEnded("timeout", sentence)
 
 
 def _clean(output: Any) -> dict | None:

@@ -2,8 +2,9 @@
 
 It knows neither expected outcomes nor marks, and it must not import `autograder`. It is started by path with three
 arguments: the descriptor of a Unix socket to the grader, the folder of the student's `course_lib`, and after how many
-seconds without children it leaves. On the socket the grader asks to fork (and sends the child's two pipes along) or to
-end a child; on its pipes a child answers the grader's messages: eight bytes of length and a JSON document, each way.
+seconds without children it leaves. On the socket the grader asks to fork (and sends the child's two pipes along), to
+end a child, or to import what a lesson needs; on its pipes a child answers the grader's messages: eight bytes of length
+and a JSON document, each way.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ import struct
 import sys
 import tempfile
 import threading
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +129,10 @@ class Student:
             outcome = run_probe(student, _probe(setup, probe), wire.decode(arguments), tuple(withheld))
             return outcome.to_document()
 
+    def modules(self) -> dict:
+        """Return the names of all modules that were imported up to now."""
+        return {"modules": sorted(sys.modules)}
+
     def bind(self, name: str, tested: str) -> dict:
         """Bind a tested function of `course_lib` to a name, in place of the student's own."""
         module, _, attribute = tested.rpartition(".")
@@ -142,9 +148,9 @@ def _probe(setup: str, source: str) -> Any:
     return Exercise(ExerciseId("lesson.probe"), "function", 0, "", setup=setup, probe_source=source).probe
 
 
-def serve(student: Student, requests: int, replies: int, layers: list[str]) -> None:
-    """Say which layers of isolation hold, then answer the grader's messages until there are no more."""
-    _send(replies, {"layers": layers})
+def serve(student: Student, requests: int, replies: int, hello: dict) -> None:
+    """Say who this is, then answer the grader's messages until there are no more."""
+    _send(replies, hello)
     while (request := _receive(requests)) is not None:
         action = request.pop("do")
         _send(replies, getattr(student, action)(**request))
@@ -162,11 +168,26 @@ def _warm_up() -> Student:
         importlib.import_module(module)
     _read_processor()
     student = Student()
+    _freeze()
+    return student
+
+
+def _freeze() -> None:
+    """Make sure that forks are safe, and that they share what is there by now."""
     assert threading.active_count() == 1
     assert not os.path.isdir("/proc/self/task") or len(os.listdir("/proc/self/task")) == 1
     gc.collect()
     gc.freeze()
-    return student
+
+
+def _import(modules: list[str]) -> None:
+    """Import what the lesson's references were seen to import; a module that refuses is left to whoever needs it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for module in modules:
+            with contextlib.suppress(Exception):
+                importlib.import_module(module)
+    _freeze()
 
 
 def _read_processor() -> None:
@@ -192,18 +213,19 @@ def _fork(student: Student, library: str, requests: int, replies: int, folder: s
             confine.die_with_parent()
             if os.getppid() != parent:
                 os._exit(1)
-        home, layers = folder, []
+        home, layers, process = folder, [], os.getpid()
         if sandbox == "none":
             os.chdir(folder)
             _limit_memory(MEMORY_GIGABYTES)
         else:
             try:
-                layers, home = confine.confine([library], folder, sandbox == "strict"), "/tmp"
+                layers, process = confine.confine([library], folder, sandbox == "strict")
+                home = "/tmp"
             except confine.ConfineError as problem:
                 _send(replies, {"layers": [], "problem": str(problem)})
                 os._exit(1)
         os.environ.update(HOME=home, TMPDIR=home, COURSE_HOME=home)
-        serve(student, requests, replies, layers)
+        serve(student, requests, replies, {"layers": layers, "process": process})
         code = 0
     except BaseException:
         code = 1
@@ -249,17 +271,20 @@ def main() -> None:
         if not message:
             return
         request = json.loads(message)
-        if "fork" in request:
+        reply: dict[str, int | None] = {}
+        if "import" in request:
+            _import(request["import"])
+        elif "fork" in request:
             requests, replies = descriptors
-            child = _fork(student, library, requests, replies, request["fork"], request["sandbox"])
+            reply["child"] = _fork(student, library, requests, replies, request["fork"], request["sandbox"])
             for descriptor in descriptors:
                 os.close(descriptor)
             children += 1
-            control.send(json.dumps({"child": child}).encode())
         else:
-            _, status = os.waitpid(request["end"], 0)
-            children -= 1
-            control.send(json.dumps({"code": os.waitstatus_to_exitcode(status)}).encode())
+            ended, status = os.waitpid(request["end"], os.WNOHANG)
+            children -= 1 if ended else 0
+            reply["code"] = os.waitstatus_to_exitcode(status) if ended else None
+        control.send(json.dumps(reply).encode())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Warm parents: processes that have imported torch once and fork for each submission, in milliseconds and not seconds.
 
 There is one for each set of withheld names, since their `course_lib` differs. A few are kept; those without children go
-first.
+first. What the lesson needs besides torch is imported in the parent, too: no student's cell pays for it.
 """
 
 import atexit
@@ -12,13 +12,18 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import OrderedDict
+from collections.abc import Iterable
 from pathlib import Path
 
 from autograder.sandbox.library import copy_without
 
 STUDENT_PROGRAM = Path(__file__).with_name("student.py")
-START_SECONDS = 120.0
+START_SECONDS = 120.0  # also for what a lesson imports
+REPLY_SECONDS = 60.0
+END_SECONDS = 10.0
+MAX_MODULES = 200  # in one message
 IDLE_SECONDS = 600.0  # a parent without work leaves after this time, and its 250 MB with it: Formgrader runs for weeks
 MAX_PARENTS = 8
 
@@ -59,11 +64,18 @@ class WarmParent:
             )
         self.control, self.lock = ours, threading.Lock()
         self.children, self._counting = 0, threading.Lock()
+        self.imported: frozenset[str] = frozenset()
         ours.settimeout(START_SECONDS)
         if not ours.recv(100):
             _, complaint = self.process.communicate()
             raise RuntimeError(f"The sandbox did not start:\n{complaint.decode(errors='replace')[-2000:]}")
-        ours.settimeout(None)
+
+    def load(self, modules: Iterable[str]) -> None:
+        """Import modules, so that all children forked from now on have them. Raises ParentDied."""
+        missing = sorted(set(modules) - self.imported)
+        for start in range(0, len(missing), MAX_MODULES):
+            self._ask({"import": missing[start : start + MAX_MODULES]}, seconds=START_SECONDS)
+        self.imported |= frozenset(missing)
 
     def fork(self, requests: int, replies: int, folder: str, sandbox: str) -> int:
         """Fork a child that reads requests from one descriptor and writes replies to the other; return its id.
@@ -89,16 +101,22 @@ class WarmParent:
             except ProcessLookupError:
                 pass
         try:
-            return self._ask({"end": child})["code"]
+            began = time.monotonic()
+            while (code := self._ask({"end": child})["code"]) is None:
+                if time.monotonic() - began > END_SECONDS:  # stuck in the kernel; it cannot do harm, nor hold up others
+                    return -signal.SIGKILL
+                time.sleep(0.002)
+            return code
         finally:
             self.count(-1)
 
-    def _ask(self, request: dict, *descriptors: int) -> dict:
+    def _ask(self, request: dict, *descriptors: int, seconds: float = REPLY_SECONDS) -> dict:
         with self.lock:
             try:
+                self.control.settimeout(seconds)
                 socket.send_fds(self.control, [json.dumps(request).encode()], descriptors)
                 reply = self.control.recv(65536)
-            except OSError:
+            except OSError:  # it is gone, or does not answer
                 reply = b""
         if not reply:
             self.process.kill()  # so that `parent_for` sees at once that there is none
@@ -127,8 +145,8 @@ _parents: OrderedDict[frozenset[str], WarmParent] = OrderedDict()
 _parents_lock = threading.Lock()
 
 
-def parent_for(withheld: frozenset[str]) -> WarmParent:
-    """Return the warm parent for these withheld names, starting it if there is none.
+def parent_for(withheld: frozenset[str], imports: Iterable[str] = ()) -> WarmParent:
+    """Return the warm parent for these withheld names, with these modules imported, starting it if there is none.
 
     It counts as having a child from now on, so that nobody closes it before `fork` is called.
     """
@@ -142,6 +160,11 @@ def parent_for(withheld: frozenset[str]) -> WarmParent:
             if len(_parents) <= MAX_PARENTS:
                 break
             _parents.pop(key).close()
+        try:
+            parent.load(imports)
+        except ParentDied:
+            parent.count(-1)
+            raise
         return parent
 
 

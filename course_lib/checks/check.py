@@ -3,10 +3,12 @@
 import importlib
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from course_lib.checks import progress, public
 from course_lib.checks.render import AnswerView, CheckView, Remark, put
+from course_lib.judging.absent import absent_names, refusing
 from course_lib.judging.exercise import Exercise, ExerciseId, PublicExercise, read_cases
 from course_lib.judging.forbidden import forbidden_in, forbidden_sentence
 from course_lib.judging.probe import run_probe
@@ -87,7 +89,7 @@ def _judge_in(entry: PublicExercise, names: dict[str, Any]) -> tuple[Verdict, st
     result = _judge(entry, names)
     if result.verdict in (VerdictKind.PASSED, VerdictKind.NOT_STARTED, VerdictKind.MISSING) or not entry.exercise.needs:
         return result, ""
-    replaced = {}
+    replaced: dict[str, str] = {}
     for need in entry.exercise.needs:
         needed = _find(f"{entry.exercise.lesson}.{need}")
         if _judge(needed, names).verdict != VerdictKind.PASSED:
@@ -95,9 +97,9 @@ def _judge_in(entry: PublicExercise, names: dict[str, Any]) -> tuple[Verdict, st
     if not replaced:
         return result, ""
     own = {name: names[name] for name in replaced if name in names}
-    names.update(replaced)
+    names.update({name: _from_library(tested) for name, tested in replaced.items()})
     try:
-        again = _judge(entry, names)
+        again = _judge(entry, names, replaced.values())
     finally:
         for name in replaced:
             names.pop(name, None)
@@ -108,13 +110,20 @@ def _judge_in(entry: PublicExercise, names: dict[str, Any]) -> tuple[Verdict, st
     return again, f"Checked with the course's own {helped}, since yours does not pass yet."
 
 
-def _tested(exercise: Exercise) -> Any:
-    name = next(name for name in exercise.withheld if name.startswith("course_lib."))
+def _tested(exercise: Exercise) -> str:
+    return next(name for name in exercise.withheld if name.startswith("course_lib."))
+
+
+def _from_library(name: str) -> Any:
     module, _, attribute = name.rpartition(".")
     return getattr(importlib.import_module(module), attribute)
 
 
-def _judge(entry: PublicExercise, names: dict[str, Any]) -> Verdict:
+def _judge(entry: PublicExercise, names: dict[str, Any], tested: Iterable[str] = ()) -> Verdict:
+    """Return the verdict on what stands in a notebook's names, as the grader would find it.
+
+    tested  the tested versions that stand there in place of the learner's own
+    """
     exercise = entry.exercise
     if exercise.name not in names:
         return zero(exercise, VerdictKind.MISSING, f"There is no `{exercise.name}` yet: run the cell above first.")
@@ -128,7 +137,8 @@ def _judge(entry: PublicExercise, names: dict[str, Any]) -> Verdict:
         return zero(exercise, VerdictKind.FORBIDDEN, forbidden_sentence(name))
     if entry.cases is None:
         raise ValueError(f"{exercise.id} has no public cases; the case file is damaged.")
-    got = [run_probe(student, exercise.probe, case.arguments, exercise.withheld) for case in entry.cases.cases]
+    with refusing(absent_names(exercise, tested)):  # as in the library's copy of a grader
+        got = [run_probe(student, exercise.probe, case.arguments, exercise.withheld) for case in entry.cases.cases]
     if not source and all("NotImplementedError" in outcome.raised for outcome in got):
         return zero(exercise, VerdictKind.NOT_STARTED, "Not started yet.")
     return judge_exercise(exercise, entry.cases, got)

@@ -1,12 +1,13 @@
 """An exercise as a check sees it, and the public case file that carries it to the student."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from course_lib.judging import random_inputs, wire
+from course_lib.judging import random_inputs, sampling, wire
 from course_lib.judging.answer import read_choice, read_number
 from course_lib.judging.case import Case, CaseSet, Judge, Mistake, Outcome, Probe
 from course_lib.judging.compare import compare
@@ -19,6 +20,11 @@ AUTHOR_NAMES: dict[str, Any] = {
     "random_tensor": random_inputs.random_tensor,
     "random_distributions": random_inputs.random_distributions,
     "random_integers": random_inputs.random_integers,
+    "plain": wire.plain,
+    "judge_entries": sampling.judge_entries,
+    "judge_draws": sampling.judge_draws,
+    "judge_counts": sampling.judge_counts,
+    "judge_spread": sampling.judge_spread,
 }
 """What every cases, probe, judge and mistake cell may use without importing it."""
 
@@ -49,6 +55,7 @@ class Exercise:
     kind      "function" (or class), "choice", "number", "text" (graded by hand)
     points    the sum of `parts` if there are any, which are then earned one by one
     withheld  names that would answer it; needs: exercises that it builds on
+    elsewhere names of `course_lib` that would answer another exercise of its lesson (see `of_one_lesson`)
     stub      the source of the cell as the student receives it
     setup     source of the lesson's setup cells, whose names probe and judge may use
     probe_source, judge_source   "" for the defaults
@@ -68,6 +75,7 @@ class Exercise:
     setup: str = ""
     probe_source: str = ""
     judge_source: str = ""
+    elsewhere: tuple[str, ...] = field(default=(), repr=False)  # follows from the others' `withheld`
 
     @property
     def name(self) -> str:
@@ -131,6 +139,13 @@ class Exercise:
         return f"The answer is {wanted}; yours is {shown if len(shown) <= 60 else shown[:57] + '…'}."
 
 
+def of_one_lesson(exercises: Iterable[Exercise]) -> list[Exercise]:
+    """Return the exercises of a lesson, each with the names of `course_lib` that would answer one of the others."""
+    together = list(exercises)
+    names = dict.fromkeys(n for exercise in together for n in exercise.withheld if n.startswith("course_lib."))
+    return [replace(e, elsewhere=tuple(name for name in names if name not in e.withheld)) for e in together]
+
+
 def _close_enough(case: dict, expected: Any, got: Any) -> bool | str:
     return compare(expected, got, rtol=1e-2)
 
@@ -157,7 +172,7 @@ def write_public(lesson: PublicLesson) -> str:
     """Return the text of a public case file: JSON, a line for each exercise, so that changes show where they are."""
     rows = []
     for id, public in lesson.exercises.items():
-        document = {k: v for k, v in asdict(public.exercise).items() if k not in ("id", "setup")}
+        document = {k: v for k, v in asdict(public.exercise).items() if k not in ("id", "setup", "elsewhere")}
         document["cases"] = public.cases and write_cases(public.cases)
         rows.append(f"  {json.dumps(id)}: {json.dumps(document, ensure_ascii=False)}")
     setup = next((p.exercise.setup for p in lesson.exercises.values()), "")
@@ -171,12 +186,14 @@ def read_public(path: Path) -> PublicLesson:
     """Return the lesson of a public case file. Raises ValueError, naming the file, when it is not one."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        exercises: dict[ExerciseId, PublicExercise] = {}
+        checks: list[Exercise] = []
+        cases: list[CaseSet | None] = []
         for id, entry in document["exercises"].items():
-            cases = entry.pop("cases")
+            shipped = entry.pop("cases")
+            cases.append(shipped and read_cases(shipped))
             entry = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
-            exercise = Exercise(id=ExerciseId(id), setup=document["setup"], **entry)
-            exercises[exercise.id] = PublicExercise(exercise, cases and read_cases(cases))
+            checks.append(Exercise(id=ExerciseId(id), setup=document["setup"], **entry))
+        exercises = {check.id: PublicExercise(check, its) for check, its in zip(of_one_lesson(checks), cases)}
         return PublicLesson(document["lesson"], document["title"], document["version"], exercises)
     except (AttributeError, KeyError, TypeError, ValueError) as problem:
         raise ValueError(f"{path} is not a public case file of this course ({problem!r}).") from problem

@@ -17,7 +17,7 @@ import torch
 
 from course_lib.judging import wire
 from course_lib.judging.case import Outcome, Probe
-from course_lib.judging.forbidden import Tripwire
+from course_lib.judging.forbidden import ForbiddenCall, Tripwire, forbidden_behind
 
 
 def default_probe(student: Any, case: dict) -> Any:
@@ -68,9 +68,11 @@ def run_probe(student: Any, probe: Probe | None, arguments: dict[str, Any], with
     case = copy.deepcopy(arguments)
     with _orderly_world():
         try:
+            if name := forbidden_behind(student, withheld):
+                raise ForbiddenCall(name)
             with Tripwire(withheld):
                 value = (probe or default_probe)(student, case)
-            value = wire.decode(wire.encode(value))  # a copy that shares nothing, in the form that a grader sees
+            value = wire.plain(value)  # a copy that shares nothing, in the form that a grader sees
         except KeyboardInterrupt:
             raise
         except wire.WireError as error:  # not a ValueError of the student's: no case that must raise may pass by it

@@ -3,7 +3,7 @@
 import ast
 import symtable
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 
 from course_lib.judging.magics import without_magics
@@ -84,7 +84,7 @@ def defined_names(tree: ast.Module) -> set[str]:
     return set(_bound(_same_scope(tree)))
 
 
-def _bound(nodes: list[ast.AST]) -> Iterator[str]:
+def _bound(nodes: Iterable[ast.AST]) -> Iterator[str]:
     for node in nodes:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield node.name
@@ -142,13 +142,13 @@ def without_definitions(source: str, names: Collection[str]) -> str:
         return source
 
 
-def _same_scope(node: ast.AST) -> list[ast.AST]:
-    """Return the nodes below this one that do not stand inside a function, class, lambda or comprehension."""
+def _same_scope(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a tree that are not inside a function, class, lambda or comprehension."""
     functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
     inner = (*functions, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-    found: list[ast.AST] = []
-    for child in ast.iter_child_nodes(node):
-        found.append(child)
-        if not isinstance(child, inner):
-            found += _same_scope(child)
-    return found
+    waiting = [tree]
+    while waiting:
+        for child in ast.iter_child_nodes(waiting.pop()):
+            yield child
+            if not isinstance(child, inner):
+                waiting.append(child)

@@ -92,8 +92,9 @@ def judge_exercise(exercise: Exercise, cases: CaseSet, got: Sequence[Outcome]) -
     if any("ForbiddenCall" in one.got.raised for one in failed):
         # the complaint comes from the student's process: take a name of ours from it, and none of its words
         said = " ".join(one.got.complaint for one in failed)
-        name = next((name for name in exercise.withheld if f"`{name}`" in said), "")
-        return Verdict(exercise.id, 0.0, exercise.points, VerdictKind.FORBIDDEN, forbidden_sentence(name), "", judged)
+        name = next((name for name in (*exercise.withheld, *exercise.elsewhere) if f"`{name}`" in said), "")
+        sentence = forbidden_sentence(name, name in exercise.elsewhere)
+        return Verdict(exercise.id, 0.0, exercise.points, VerdictKind.FORBIDDEN, sentence, "", judged)
     if mistake := _recognise(exercise, cases, got):
         return Verdict(exercise.id, points, exercise.points, VerdictKind.MISTAKE, mistake.hint, mistake.name, judged)
     smallest = smallest_failure(judged)

@@ -22,6 +22,10 @@ DTYPES = {
         torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool,
     )
 }  # fmt: skip
+_PLAIN = (
+    str, int, float, bytes, bytearray, list, tuple, set, frozenset, dict,
+    np.integer, np.floating, np.bool_, np.ndarray, Tensor,
+)  # fmt: skip
 MAX_DEPTH = 40
 MAX_RANK = 8
 MAX_NODES = 2_000_000
@@ -43,10 +47,12 @@ def encode(value: Any, depth: int = 0) -> Any:
     """
     if depth > MAX_DEPTH:
         raise WireError(f"nested more than {MAX_DEPTH} levels deep")
-    if value is None or isinstance(value, bool):
+    if value is None or value is True or value is False:
         return value
+    if not issubclass(type(value), _PLAIN):  # `isinstance` would believe what an object says of its class
+        raise WireError(f"a {type(value).__name__} is not plain data")
     if isinstance(value, str):
-        return str(value)
+        return str.__str__(value)  # a subclass could say anything
     if isinstance(value, (int, np.integer)):
         if int(value).bit_length() > MAX_INTEGER_BITS:
             raise WireError(f"an integer of {int(value).bit_length()} bits")
@@ -66,13 +72,22 @@ def encode(value: Any, depth: int = 0) -> Any:
         return {"tuple": [encode(item, depth + 1) for item in value]}
     if isinstance(value, (set, frozenset)):
         return {"set": sorted((encode(item, depth + 1) for item in value), key=repr)}
-    if isinstance(value, dict):
-        return {"dict": [[encode(k, depth + 1), encode(v, depth + 1)] for k, v in value.items()]}
-    raise WireError(f"a {type(value).__name__} is not plain data")
+    return {"dict": [[encode(k, depth + 1), encode(v, depth + 1)] for k, v in value.items()]}
+
+
+def plain(value: Any) -> Any:
+    """Return the plain value that is in a value: a copy without subclasses, which could say anything of themselves.
+
+    Raises WireError for what `encode` refuses.
+    """
+    return decode(encode(value))
 
 
 def _encode_tensor(value: Tensor | np.ndarray) -> list:
     try:
+        with torch._C.DisableTorchFunctionSubclass():
+            if isinstance(value, Tensor):
+                value = Tensor.as_subclass(value, Tensor)
         tensor = torch.as_tensor(value).detach().cpu().contiguous().resolve_conj().resolve_neg()
     except (TypeError, RuntimeError) as problem:
         raise WireError(f"an array of {getattr(value, 'dtype', '?')} is not plain data: {problem}") from None

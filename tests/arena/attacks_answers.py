@@ -55,6 +55,21 @@ _forwards(
     "import course_lib.information as i\nmine = getattr(i, 'entr' + 'opy')",
 )
 _forwards(
+    "scipy_behind_another_name",
+    "Take the answer from SciPy under another name, in a cell above.",
+    "def entropy(p):\n    return torch.as_tensor(mine(p.numpy())).sum(-1)",
+    "from scipy.special import entr as mine",
+)
+
+
+@enter("harmless")
+def scipy_for_something_else(draft: Draft) -> None:
+    """Use a function of SciPy that answers nothing, in a cell above."""
+    draft.add("from scipy.special import expit as squash", before="entropy")
+    draft.answer("entropy", f"def entropy(p):\n    squash(0.0)\n    return {EXACT}")
+
+
+_forwards(
     "importlib",
     "Fetch the answer through importlib and the module's dict.",
     "def entropy(p):\n    import importlib\n"

@@ -198,6 +198,7 @@ if platform.machine() == "x86_64":
         ("take_descriptor", "Take a descriptor of another process.", "438, 3, 0, 0"),
         ("open_by_handle", "Open a file by its handle, past the mounts.", "304, 3, 0, 0"),
         ("join_namespace", "Join another namespace.", "308, 3, 0"),
+        ("newer_call", "Open a mount by a call that kernels have had since 6.15.", "467, -100, b'/', 0, None, 0"),
         ("second_filter", "Replace the system call filter.", "317, 1, 0, 0"),
         ("sync_disks", "Make the machine write all its disks.", "162"),
     ]:  # fmt: skip

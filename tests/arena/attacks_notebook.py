@@ -4,6 +4,7 @@
 import io
 import json
 import os
+import socket
 import zipfile
 from pathlib import Path
 
@@ -195,26 +196,26 @@ def half_characters_in_source(draft: Draft) -> None:
 def hard_to_parse(draft: Draft) -> None:
     """Sources that bring parsers down: brackets, signs, attributes, conditions without end."""
     hard = [
-        "(" * 90_000,
-        "-" * 200_000 + "1",
-        "x" + ".a" * 60_000,
-        "not " * 60_000 + "1",
-        "1 if 1 else " * 9_000 + "1",
+        "(" * 49_000,
+        "-" * 48_000 + "1",
+        "x" + ".a" * 24_000,
+        "not " * 12_000 + "1",
+        "1 if 1 else " * 4_000 + "1",
         "[" * 150,
     ]
     hard += [
-        "lambda: " * 20_000 + "1",
-        "x" + "[0]" * 30_000,
-        "1 + " * 60_000 + "1",
+        "lambda: " * 6_000 + "1",
+        "x" + "[0]" * 16_000,
+        "1 + " * 12_000 + "1",
         "f'{" * 120,
         "\x00",
-        "\\" * 50_000,
+        "\\" * 49_000,
         "'" * 49_999,
     ]
-    hard += ["if 1: pass\n" + "elif 1: pass\n" * 5_000, "x = " * 30_000 + "1", "def f():\n" + " " * 200 + "return 1"]
+    hard += ["if 1: pass\n" + "elif 1: pass\n" * 3_500, "x = " * 12_000 + "1", "def f():\n" + " " * 200 + "return 1"]
     for source in hard:
         draft.add(source)
-    draft.answer("total", "def total(x):\n    return " + "(" * 60_000)
+    draft.answer("total", "def total(x):\n    return " + "(" * 45_000)
 
 
 @enter("accident", total="error")
@@ -232,6 +233,77 @@ def heavy_metadata(draft: Draft) -> None:
 
 
 @enter("accident")
+def large_outputs(draft: Draft) -> None:
+    """Forty megabytes of old outputs: text, pictures, and what looks like the end of them."""
+    cell = draft.notebook.cells[draft.index("total")]
+    for _ in range(20):
+        cell.outputs.append(
+            nbformat.v4.new_output("stream", name="stdout", text='"]}], "source": "x", \\ {[\n' * 40_000)
+        )
+        cell.outputs.append(nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo" + "A" * 10**6}))
+
+
+@enter("accident")
+def long_text(draft: Draft) -> None:
+    """A text of a megabyte, with a picture in it and one that is not there."""
+    cell = nbformat.v4.new_markdown_cell("![x](attachment:none.png) " + '"](' * 300_000, id="own-text")
+    draft.notebook.cells.append(cell)
+
+
+# ---- repaired: the notebook has another name, or is in another place
+def _in_place(place: str, what: str, name: str, *others: str, kind: str = "accident") -> None:
+    """Enter a notebook that is handed in at a place in the submission's folder, beside others that are empty."""
+
+    def change(draft: Draft) -> None:
+        def write(folder: Path) -> None:
+            for path in (place, *others):
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_text(draft.json() if path == place else '{"cells": []}', encoding="utf-8")
+
+        draft.write = write  # type: ignore[method-assign]
+
+    enter(kind, name=name, what=what)(change)
+
+
+_in_place(f"{NAME}.IPYNB", "The ending in capitals.", "ending_in_capitals")
+_in_place(f"{NAME}.ipynb.txt", "A browser added `.txt`.", "ending_txt")
+_in_place(f"{NAME}.json", "A browser wrote `.json`.", "ending_json")
+_in_place(f"{NAME}/{NAME}.ipynb", "One folder deeper.", "one_folder_deeper")
+_in_place(f".ipynb_checkpoints/{NAME}-checkpoint.ipynb", "Only Jupyter's checkpoint.", "only_checkpoint")
+_in_place(f"my {NAME}.ipynb", "What a Mac leaves beside it.", "mac", f"__MACOSX/{NAME}.ipynb", "._x.ipynb")
+_in_place("a.ipynb.txt", "Two with odd endings.", "two_odd_endings", "b.json", kind="refused")
+_in_place("a/x.ipynb", "Two, each one folder deeper.", "two_deeper", "b/y.ipynb", kind="refused")
+_in_place("a/b/x.ipynb", "Two folders deeper.", "two_folders_deeper", kind="refused")
+
+
+def _zipped(name: str, what: str, kind: str, method: int, *members: str, blanks: int = 0) -> None:
+    """Enter an archive of the notebook under some names, or of so many blanks."""
+
+    def change(draft: Draft) -> None:
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w", method) as archive:
+            for member in members:
+                archive.writestr(member, b" " * blanks or draft.json())
+        draft.write = lambda folder: (folder / "hand-in.zip").write_bytes(data.getvalue())  # type: ignore[assignment]
+
+    enter(kind, name=name, what=what)(change)
+
+
+_zipped("zipped", "An archive of the notebook.", "accident", zipfile.ZIP_DEFLATED, f"work/{NAME}.ipynb", "readme.md")
+_zipped("zip_of_two", "An archive of two notebooks.", "refused", zipfile.ZIP_DEFLATED, "a.ipynb", "b.ipynb")
+_zipped("zip_of_many", "An archive of 20,000 files.", "refused", zipfile.ZIP_STORED, *map(str, range(20_000)), blanks=1)
+_zipped(
+    "zip_bomb",
+    "An archive of 300 MB.",
+    "refused",
+    zipfile.ZIP_DEFLATED,
+    f"{NAME}.ipynb",
+    blanks=300 * 2**20,
+)
+_zipped("zip_bomb_bzip2", "The same, unbounded.", "refused", zipfile.ZIP_BZIP2, f"{NAME}.ipynb", blanks=10**7)
+
+
+@enter("accident")
 def long_timestamp(draft: Draft) -> None:
     """A time of submission that is no time."""
     draft.write = lambda folder: (Draft._write(draft, folder), (folder / "timestamp.txt").write_text("9" * 60))[0]
@@ -241,6 +313,52 @@ def long_timestamp(draft: Draft) -> None:
 def pipe_as_timestamp(draft: Draft) -> None:
     """A time of submission that is a named pipe, which nobody writes to."""
     draft.write = lambda folder: (Draft._write(draft, folder), os.mkfifo(folder / "timestamp.txt"))[0]
+
+
+@enter("accident")
+def no_lesson_folder(draft: Draft) -> None:
+    """The notebook in the student's folder, without a folder for the lesson."""
+
+    def write(folder: Path) -> None:
+        folder.rmdir()
+        Draft._write(draft, folder.parent)
+
+    draft.write = write
+
+
+@enter("accident")
+def beside_the_lesson_folder(draft: Draft) -> None:
+    """A copy in which nothing was done, beside the lesson's folder: the control of the case before."""
+    draft.write = lambda folder: (Draft._write(draft, folder), (folder.parent / f"{NAME}.ipynb").write_text("{}"))[0]
+
+
+@enter("accident")
+def folder_in_capitals(draft: Draft) -> None:
+    """The lesson's folder in other capitals."""
+
+    def write(folder: Path) -> None:
+        Draft._write(draft, folder.rename(folder.with_name(NAME.title())))
+
+    draft.write = write
+
+
+@enter("accident", total="error")
+def line_ends_in_error(draft: Draft) -> None:
+    """An error whose name has every character that ends a line for some reader."""
+    ends = "x".join(end for end in map(chr, range(1, 0x2100)) if len(f"a{end}b".splitlines()) == 2)
+    draft.answer("total", f"def total(x):\n    raise (type({ends!r}, (Exception,), {{}}) if x.numel() else ValueError)")
+
+
+@enter("accident", total="error")
+def zero_in_error(draft: Draft) -> None:
+    """An error that says every control character, the zero that PostgreSQL cannot hold among them."""
+    draft.answer("total", f"raise ValueError({''.join(map(chr, range(32)))!r})")
+
+
+@enter("accident", total="error")
+def ordinary_error(draft: Draft) -> None:
+    """An error like any other: the control of the two before."""
+    draft.answer("total", "def total(x):\n    raise ValueError('no')")
 
 
 @enter("accident")
@@ -345,6 +463,40 @@ def _pipe(folder: Path) -> None:
     os.mkfifo(folder / f"{NAME}.ipynb")
 
 
+@_placed("link_to_kernel_messages", "A link to a file that a reader waits for.")
+def _kernel_messages(folder: Path) -> None:
+    (folder / f"{NAME}.ipynb").symlink_to("/proc/kmsg")
+
+
+@_placed("link_elsewhere", "A folder, a text and an archive that are links to another student's.")
+def _elsewhere(folder: Path) -> None:
+    neighbour = folder.parent.parent / "000-neighbour" / NAME
+    (folder / "deeper").symlink_to(neighbour)
+    (folder / ".ipynb_checkpoints").symlink_to(neighbour)
+    for name in ("a.ipynb.txt", "b.zip", "c.IPYNB"):
+        (folder / name).symlink_to(neighbour / f"{NAME}.ipynb")
+
+
+@_placed("named_socket", "A socket in place of the notebook.")
+def _socket(folder: Path) -> None:
+    server, before = socket.socket(socket.AF_UNIX), os.getcwd()
+    os.chdir(folder)  # an address has at most 108 characters
+    server.bind(f"{NAME}.ipynb")
+    os.chdir(before)
+    server.close()
+
+
+@_placed("unreadable", "A file that nobody may read, and that is none.")
+def _unreadable(folder: Path) -> None:
+    (folder / f"{NAME}.ipynb").write_text("{")  # root may read it
+    (folder / f"{NAME}.ipynb").chmod(0)
+
+
+@_placed("unreadable_folder", "A folder that nobody may read.")
+def _unreadable_folder(folder: Path) -> None:
+    folder.chmod(0)
+
+
 @_placed("nothing", "An empty folder.")
 def _nothing(folder: Path) -> None:
     pass
@@ -361,7 +513,9 @@ for _number, _name in enumerate(
     [
         "Anna Maria O'Neill", "Łukasz Żółć 李", "dots ..", "a.b.c-98_arena", "<script>alert(1)<script>", "$(touch arena) `id`; rm -rf .",
         "-rf", "=cmd|' calc'!A0", "line\nbreak", "back\\slash %s {0} {{x}}", "🙂", "ſt 'quote\" \t tab", "n" * 200, b"\xff\xfe".decode("utf-8", "surrogateescape"),
-        "drop'); DROP TABLE grade;--", "feedback", "000-neighbour ", "\u202eolleh", "CON", "~",
+        "n" * 150, "n" * 151, "é" * 127, "\\udcff\\udcfe", os.fsdecode(b"\xff" * 255), "a\u2028\u2029\x85\x0b\x0c\x1c\r\nb",
+        "drop'); DROP TABLE grade;--", "feedback", "000-neighbour ", "\u202eolleh", "CON", "~", "<img src=x onerror=alert(1)>", '"><svg onload=alert(1)>', "&lt;b&gt;",
+        "\x1b[2J\x1b]0;arena\x07", "next\x85line", "line\u2028separator",
     ]
 ):  # fmt: skip
 

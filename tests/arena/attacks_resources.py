@@ -97,6 +97,27 @@ def many_slow_cells(draft: Draft) -> None:
         draft.add("import time\ntime.sleep(2)", before="total")
 
 
+# ---- time and memory of the grader itself, before anything runs
+_in_own_cell("long_cell", "A cell of 3 MB.", "a=0\n" * 750_000)
+_in_own_cell("longest_cell", "The longest cell that is read.", "a=0\n" * 12_499)
+_in_own_cell("long_format", "A long text with many places, over which the parser is slow.", "f'" + "{0}" * 16_000 + "'")
+_in_own_cell("long_gap", "Empty lines, over which those who colour programs are slow.", " \n" * 24_000)
+_in_own_cell("long_names", "A line that is slow to colour.", "'" + "\\N{a" * 9_000 + "'")
+
+
+@enter("accident", total="error")
+def long_answer(draft: Draft) -> None:
+    """An answer of 4 MB: it costs its own exercise and nothing else."""
+    draft.answer("total", "a=0\n" * 1_000_000 + HONEST["total"])
+
+
+@enter("refused")
+def long_notebook(draft: Draft) -> None:
+    """Fifty cells that are each as long as a cell may be."""
+    for _ in range(50):
+        draft.add("a=0\n" * 12_400)
+
+
 # ---- memory
 _in_function("memory_at_once", "Ask for a terabyte.", "memory", "return bytearray(10 ** 12)")
 _in_function("memory_of_torch", "Ask torch for a terabyte.", "memory", "return torch.ones(10 ** 12).sum()")

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from autograder.classroom.places import recorded_name
 from autograder.classroom.results import Status
-from autograder.grading.submission import printable
 from course_lib.judging.verdict import VerdictKind
 from tests.arena.attacks import CASES
 from tests.arena.cases import Case
@@ -73,7 +73,7 @@ def hold(folder: Path, user: str = "") -> Contest:
     report = json.loads((folder / "report.json").read_text())
     contest = Contest(user or pwd.getpwuid(os.getuid()).pw_name, report["seconds"])
     for case in CASES.values():
-        result = report["results"].get(printable(report["students"][case.name]))
+        result = report["results"].get(recorded_name(report["students"][case.name]))
         contest.cases[case.name] = _judge(case, result, course)
     for student, result in report["results"].items():
         if student.endswith("-honest") or student == "000-neighbour":
@@ -222,9 +222,14 @@ def _lesson_found(course: Path) -> str:
     return _found(course, pattern)
 
 
+# a picture that a student pasted is one whose bytes stand in the page itself
+_PASTED = r"<img src=\"data:image/png;base64,[A-Za-z0-9+/]+=*\" alt=\"[\w.-]*\">"
+_ACTIVE = re.compile(rf"<script|(?!{_PASTED})<img|onerror=(?!alert\(1\)(&gt;|\\x3e))|javascript:")
+
+
 def _scripts(course: Path) -> str:
     for path in sorted((course / "feedback").rglob("*.html")):
-        if match := re.search(r"<script|<img|onerror=(?!alert\(1\)&gt;)|javascript:", path.read_text()):
+        if match := _ACTIVE.search(path.read_text()):
             return f"{match.group()} in {path.relative_to(course)}"
     for path in sorted((course / "autograded").rglob("*.ipynb")):
         for cell in json.loads(path.read_text())["cells"]:

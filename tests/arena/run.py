@@ -21,7 +21,7 @@ from tests.arena.secrets import PUBLIC_FIRST_AMOUNTS, SEED
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERY = 7  # after so many cases comes an honest student
-LIMITS = Limits(cell=4.0, case=2.5, notebook=30.0)
+LIMITS = Limits(cell=4.0, case=2.5, idle=2.5, notebook=60.0)
 PR_SET_CHILD_SUBREAPER = 36
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -95,9 +96,31 @@ def test_verify_is_0_when_all_hold_and_1_when_one_does_not(solutions, capsys):
     assert main(["verify", "--solutions", str(solutions)]) == 0
     assert "100 %" in capsys.readouterr().out
     path = solutions / "90_sample.py"
-    path.write_text(path.read_text(encoding="utf-8").replace("off < 0.06", "off < 9"), encoding="utf-8")
+    judge = 'judge_draws(case["probs"], case["n"], got)'
+    path.write_text(path.read_text(encoding="utf-8").replace(judge, "True"), encoding="utf-8")
     assert main(["verify", "--solutions", str(solutions)]) == 1
     assert "✗ sample.draw: mistake uniform, public" in capsys.readouterr().out
+
+
+def test_verify_without_anything_to_verify_is_wrong_usage(solutions, capsys):
+    path = solutions / "90_sample.py"
+    header, cells = path.read_text(encoding="utf-8").split("\n# %%", 1)
+    path.write_text(f"{header}\n# %%{cells.split('# %%', 1)[0]}", encoding="utf-8")
+    assert main(["verify", "--solutions", str(solutions)]) == 2
+    assert f"There is no exercise to verify in {solutions}" in capsys.readouterr().err
+    path.unlink()
+    assert main(["verify", "--solutions", str(solutions)]) == 2
+    assert "has no lesson files" in capsys.readouterr().err
+
+
+def test_what_is_no_folder_of_submissions_is_2_and_says_how_to_make_one(solutions, tmp_path, capsys):
+    (tmp_path / "turned" / "90_sample" / "ada").mkdir(parents=True)
+    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
+        archive.writestr("Ada Lovelace_12345_assignsubmission_file_/90_sample.ipynb", "{}")
+    for name, sentence in (("turned", "the wrong way round"), ("class.zip", "nbgrader zip_collect 90_sample")):
+        assert main(["grade", str(tmp_path / name), "--solutions", str(solutions)]) == 2
+        assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "gradebook.db").exists() and not (tmp_path / ".grading").exists()
 
 
 def test_grade_is_0_for_a_whole_class_and_1_when_one_is_left(solutions, tmp_path, hand_in, solved, sandbox, capsys):

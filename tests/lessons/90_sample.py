@@ -219,12 +219,7 @@ def probe(student, case):
 
 # %% judge="draw" active="py"
 def judge(case, expected, got):
-    if (same := compare(torch.zeros_like(expected), got * 0)) is not True:
-        return same
-    share = torch.bincount(got, minlength=len(case["probs"])) / case["n"]
-    # Hoeffding: each share is off by more than 0.06 with probability 2 exp(-2 n 0.06²) = 6e-13
-    off = (share[: len(case["probs"])] - case["probs"]).abs().max().item()
-    return True if off < 0.06 else f"A share of the draws is off by {off:.2f}."
+    return judge_draws(case["probs"], case["n"], got)
 
 
 # %% mistake="draw" name="uniform" hint="Every outcome came equally often." active="py"

@@ -165,7 +165,7 @@ $H(p) = -\sum_v p_v \ln p_v$ of a distribution $p$ over $V$ symbols.
 """
 
 
-# %% exercise="entropy" points=2 withheld="course_lib.information.entropy torch.special.entr torch.distributions"
+# %% exercise="entropy" points=2 withheld="course_lib.information.entropy torch.special.entr torch.distributions scipy.special.entr"
 def entropy(p: Tensor) -> Tensor:
     """Entropy in nats of each distribution in the last dimension.
 

@@ -74,6 +74,21 @@ def beyond(x):
 def cases(seed):
     yield {"x": seed}
 
+# %% exercise="trusting" points=1 withheld="course_lib.information.softmax"
+def trusting(x):
+    """Returns x."""
+    ### BEGIN SOLUTION
+    return x
+    ### END SOLUTION
+
+# %% cases="trusting" active="py"
+def cases(seed):
+    yield {"x": seed}
+
+# %% probe="trusting" active="py"
+def probe(student, case):
+    return {"x": case["x"], "right": bool(student(case["x"]) == case["x"])}
+
 # %% [markdown] exercise="why" points=1
 r"""
 Why?
@@ -99,7 +114,7 @@ def test_every_trial_of_the_sample_holds(sample):
     kinds = {trial.trial for trial in trials}
     assert kinds == {
         "reference", "stub", "lookup table", "mistake", "forwarding", "rubric", "hints", "mistakes",
-        "needs",
+        "needs", "forged outcomes", "replayed outcomes", "lying object",
     }  # fmt: skip
     assert len([trial for trial in trials if trial.trial == "mistake"]) == 2 * sum(
         len(exercise.mistakes) for exercise in sample.exercises.values()
@@ -117,6 +132,18 @@ def test_two_mistakes_that_give_the_same_are_found(bad):
 
 def test_cases_that_do_not_depend_on_the_seed_are_found(bad):
     assert "earns 1 points" in bad["double", "lookup table", ""]
+
+
+def test_a_judge_that_accepts_forged_outcomes_is_found(bad):
+    assert "the judge accepts None in place of all" in bad["half", "forged outcomes", ""]
+
+
+def test_outcomes_that_are_the_same_for_every_seed_are_found(bad):
+    assert bad["double", "replayed outcomes", "the public outcomes by position"] == "they earn 1 points"
+
+
+def test_a_probe_that_a_lying_object_persuades_is_found(bad):
+    assert "it earns 1 points" in bad["trusting", "lying object", "an object that says yes"]
 
 
 def test_an_exercise_without_enough_mistakes_or_hints_is_found(bad):
@@ -142,10 +169,10 @@ def test_a_question_without_rubric_and_model_answer_is_found(bad):
 
 def test_a_judge_that_accepts_anything_lets_no_lookup_table_be_told_but_the_stub_is(sample_path, tmp_path):
     text = sample_path.read_text(encoding="utf-8")
-    accepting = text.replace("    return True if off < 0.06 else", "    return True if True else")
+    accepting = text.replace('    return judge_draws(case["probs"], case["n"], got)', "    return True")
     path = tmp_path / "90_sample.py"
     path.write_text(accepting, encoding="utf-8")
-    failing = {trial.what for trial in verify(read_lesson(path)) if not trial.holds}
+    failing = {trial.what for trial in verify(read_lesson(path)) if not trial.holds and trial.trial == "mistake"}
     assert {"uniform, public", "uniform, graded", "greedy, public", "greedy, graded"} == failing
 
 

@@ -11,8 +11,9 @@ import sys
 import pytest
 
 from autograder.authoring.lesson import read_lesson
-from autograder.classroom.class_run import find_submissions, grade_class
+from autograder.classroom.class_run import grade_class
 from autograder.classroom.executor import make_executor
+from autograder.classroom.places import find_submissions
 from autograder.classroom.recorder import ClassRun, Recorder
 from autograder.grading.grade import prepare
 
@@ -121,7 +122,7 @@ def test_what_travels_to_a_worker_says_nothing_of_the_gradebook(course, tmp_path
     run, _ = course("out")
     graded = prepare(read_lesson(tmp_path / "solutions" / f"{LESSON}.py"), 5)
     recorder = Recorder(run, {LESSON: graded}, 5)
-    place = next(p for p in find_submissions(run.submitted, ()) if p.student == "student 1")
+    place = next(p for p in find_submissions(run.submitted, [LESSON]) if p.student == "student 1")
     sent = pickle.dumps(recorder.job(place))
     recorder.book.close()
     for secret in (str(run.out), "gradebook.db", str(run.submitted)):

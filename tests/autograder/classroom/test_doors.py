@@ -1,5 +1,6 @@
 """One engine, three doors: `autograder grade`, `nbgrader autograde`, and the API that Formgrader's buttons call."""
 
+import csv
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from traitlets.config.loader import PyFileConfigLoader
 import autograder.classroom.nbgrader_plugins as plugins
 from autograder.classroom.class_run import grade_class
 from autograder.classroom.recorder import ClassRun
+from autograder.classroom.replay import replay
 
 LESSON = "90_sample"
 HONEST = 13.0
@@ -42,9 +44,10 @@ class Course:
         (root / ".grading").mkdir()
         (root / ".grading" / "seed").write_text("5")
 
-    def by_command(self, seed=None):
+    def by_command(self, **options):
         """`autograder grade`; return the results by student."""
-        run = ClassRun(self.submitted, self.root, self.root / "solutions", self.db_url, seed=seed, sandbox=self.sandbox)
+        options["sandbox"] = self.sandbox
+        run = ClassRun(self.submitted, self.root, self.root / "solutions", self.db_url, **options)
         return {result.student: result.to_document() for result in grade_class(run)}
 
     def by_nbgrader(self, *arguments: str) -> subprocess.CompletedProcess:
@@ -324,6 +327,34 @@ def test_a_seed_is_drawn_and_kept_by_the_first_door(small):
     small.by_command()
     small.press("ben")
     assert path.read_text() == seed
+
+
+LINE_ENDS = [end for end in map(chr, range(1, sys.maxunicode + 1)) if len(f"a{end}b".splitlines()) == 2]
+
+
+def test_no_character_of_a_name_or_a_message_loses_a_result_at_any_door(small, solved, hand_in, monkeypatch):
+    ends = "x".join(LINE_ENDS)
+    count = f"def count(ids, vocab_size):\n    raise type({ends!r}, (Exception,), {{}})"
+    hand_in(small.submitted, f"eve{ends}!", solved(count=count))
+    hand_in(small.submitted, "zoe", "{}", lesson=f"no{ends}lesson")
+    before = small.by_command()
+    assert {"ada", "ben", f"eve{ends}!", "zoe"} == before.keys() == small.results().keys()
+    message = next(e["message"] for e in before[f"eve{ends}!"]["exercises"] if e["id"] == "sample.count")
+    assert "\u2028" in message and "\x85" in message
+    assert before["zoe"]["lesson"] == f"no{ends}lesson"
+
+    assert small.by_nbgrader("export", "--to", "marks.csv").returncode == 0
+    with (small.root / "marks.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["student_id"]: row["status"] for row in csv.DictReader(file)}[
+            f"eve{ends}!"
+        ] == "waiting for a person"
+    said = small.by_nbgrader("autograde", LESSON, "--student", "ada", "--force")
+    assert said.returncode == 0 and small.results() == before, said.stderr
+    assert replay("ada", "sample.mean", small.submitted, small.root, small.root / "solutions", small.sandbox).agrees
+
+    monkeypatch.setattr("autograder.classroom.class_run.do", None)  # whoever grades again fails
+    assert small.by_command(lessons=(LESSON,)) == before
+    assert small.by_command() == small.results() == before
 
 
 # ---- what goes wrong

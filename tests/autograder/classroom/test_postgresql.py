@@ -14,6 +14,7 @@ from nbgrader.api import Gradebook
 from sqlalchemy.exc import SQLAlchemyError
 
 from autograder.classroom.class_run import grade_class
+from autograder.classroom.places import recorded_name
 from autograder.classroom.recorder import ClassRun
 
 LESSON = "90_sample"
@@ -130,6 +131,21 @@ def test_hand_given_marks_survive_a_regrade_and_an_earlier_run_is_gone_on_with(s
         book.db.commit()
     assert course(url)["ada"]["score"] == first["ada"]["score"] + 2.5
     assert course(url, seed=6)["ada"]["score"] == first["ada"]["score"] + 2.5
+
+
+def test_no_name_and_no_character_of_a_student_stops_the_class(server, course, tmp_path, solved, hand_in):
+    every = "".join(map(chr, range(0x20))) + "\x7f\x85\u2028\u2029\ud800\uffff\U0010ffff"
+    for name in ("n" * 150, "é" * 127, os.fsdecode(b"\xff"), "a\n\u2028\x85b", "\U0001f642" * 63):
+        hand_in(tmp_path / "submitted", name, solved(count=f"raise ValueError({every!r})"))
+    hand_in(tmp_path / "submitted", "zoe", solved(mean=f"def mean(x): raise ValueError({every!r})"))
+    url, sqlite = server.new_database("odd"), f"sqlite:///{tmp_path / 'gradebook.db'}"
+    results = course(url, out=tmp_path / "a")
+    assert results == course(sqlite, out=tmp_path / "b") == course(url, out=tmp_path / "a")
+    assert {name: result["status"] for name, result in results.items() if result["status"] != "partly graded"} == {
+        "ada": "graded", "Grüße-李": "graded", "cut": "not gradable", "zoe": "graded",
+    }  # fmt: skip
+    assert len(results) == 9 and marks(url) == marks(sqlite)
+    assert "\0" in str(results[recorded_name("n" * 150)]["exercises"]).replace("\\x00", "\0")
 
 
 def test_a_server_that_stops_in_the_middle_stops_the_run_and_nothing_is_lost(server, course, tmp_path):

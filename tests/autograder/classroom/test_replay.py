@@ -10,7 +10,7 @@ from autograder.classroom.class_run import grade_class
 from autograder.classroom.recorder import ClassRun
 from autograder.classroom.replay import print_replay, replay
 from autograder.cli import main
-from autograder.grading.submission import NotGradable
+from autograder.grading.refusal import NotGradable
 
 LESSON = "90_sample"
 MARZIPAN = "def mean(x):\n    marzipan = x.sum()\n    return marzipan"
@@ -28,6 +28,8 @@ def course(tmp_path_factory, sample_path, sandbox, solved, hand_in):
         root / "submitted", "ben li", solved(mean=MARZIPAN, entropy="def entropy(p): return -(p * p.log2()).nansum(-1)")
     )
     hand_in(root / "submitted", "cut", "{")
+    acting = solved(mean=f"{MARZIPAN}  # \x1b[2J", why_nats="\x1b]0;title\x07", draw="raise ValueError('\x9b31m')")
+    hand_in(root / "submitted", "esc \x1b[31m", acting)
     url = f"sqlite:///{root / 'gradebook.db'}"
     results = grade_class(ClassRun(root / "submitted", root, root / "solutions", url, seed=5, sandbox=sandbox))
     return root, {result.student: result.to_document() for result in results}
@@ -69,6 +71,16 @@ def test_a_free_text_has_no_cases_and_is_shown(course):
     found = again(root, "ada", "sample.why_nats")
     assert found.verdict.verdict == "to be graded by hand" and found.agrees
     assert "handed in" in text(found)
+
+
+def test_nothing_of_a_student_acts_in_the_terminal(course):
+    root, results = course
+    (student,) = [name for name in results if name.startswith("esc")]
+    assert student == "esc \\x1b[31m"
+    for exercise in ("mean", "why_nats", "draw"):
+        shown = text(again(root, student, exercise)).replace("\n", "")
+        assert shown.isprintable() and "\\x1b" in shown
+    assert "marzipan = x.sum()" in text(again(root, student, "mean"))
 
 
 def test_a_resubmission_since_is_said(course, tmp_path, hand_in, solved):

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.authoring.build import student_notebook
-from autograder.grading.autograded import autograded_notebook
-from autograder.grading.submission import NotGradable
+from autograder.grading.autograded import MAX_SHOWN, autograded_notebook
+from autograder.grading.refusal import NotGradable
 from autograder.grading.submitted_file import MAX_BYTES, read_submission
 
 
@@ -219,7 +219,7 @@ REFUSED = {
     "worksheets that are none": (b'{"worksheets": 3}', "old format"),
     "deep JSON": (b'{"cells": ' + b"[" * 200_000 + b"]" * 200_000 + b"}", "nested too deeply"),
     "a huge number": (b'{"cells": ' + b"9" * 5000 + b"}", "broken JSON"),
-    "too large": (b" " * (MAX_BYTES + 1), "at most 20 MB"),
+    "too large": (b" " * (MAX_BYTES + 1), "at most 200 MB"),
 }
 
 
@@ -308,7 +308,18 @@ def test_locked_cells_are_restored_and_the_students_cells_stand_where_they_stood
 
 def test_every_submitted_answer_is_in_the_notebook_for_the_grader(read, solved, release, sample):
     made = autograded_notebook(read(solved(why_nats="Because.")), release, {})
-    assert cell_of(made, "answer", "why_nats").source == "Because."
+    assert cell_of(made, "answer", "why_nats").source == "<div><p>Because.</p></div>"
+    for name, exercise in sample.exercises.items():
+        if exercise.check.kind != "text":
+            assert cell_of(made, "exercise", name).source == exercise.reference
+
+
+def test_as_much_code_is_shown_as_a_page_can_bear_and_the_exercises_come_first(read, solved, release, sample):
+    notebook = solved()
+    notebook.cells[0:0] = [nbformat.v4.new_code_cell("a=0\n" * 12_000, id=f"own-{number}") for number in range(5)]
+    made = autograded_notebook(read(notebook), release, {})
+    assert sum(len(cell.source) for cell in made.cells) < 2 * MAX_SHOWN
+    assert sum("too long to be shown" in cell.source for cell in made.cells) == 4
     for name, exercise in sample.exercises.items():
         if exercise.check.kind != "text":
             assert cell_of(made, "exercise", name).source == exercise.reference

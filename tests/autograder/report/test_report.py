@@ -17,7 +17,7 @@ import autograder.report.report as report
 from autograder.cli import main
 from autograder.report.graded_class import ADDED, ClassLesson, Mark, Work, read_class
 from autograder.report.lookalikes import Source
-from autograder.report.report import report_page, without_comments
+from autograder.report.report import report_page, without_texts
 from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.verdict import VerdictKind, with_help
 
@@ -211,7 +211,29 @@ def test_the_example_is_what_most_wrote_and_rather_one_that_needs_no_strokes():
 
 def test_comments_and_docstrings_go_and_code_stays():
     code = 'def f(x):  # one\n    """Two."""\n\n    # three\n    y = "# four"\n\n\n    return y\n'
-    assert without_comments(code) == 'def f(x):\n    y = "# four"\n\n    return y'
+    assert without_texts(code) == 'def f(x):\n    y = "…"\n\n    return y'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '__author__ = "Grace Hopper, matriculation 4711001"',
+        "note = 'Gruppe Müller'",
+        'print(f"{x} by Grace")',
+        "which = 4, 'nr. 4711001'",
+        'name = """Grace\nHopper"""',
+        'name = "Grace',
+        "name = rb'Hopper'",
+    ],
+)
+def test_a_text_that_may_tell_who_wrote_it_is_struck_out_of_an_example(line):
+    shown = without_texts(f"x = 1\n{line}")
+    assert "…" in shown and not re.search("grace|hopper|gruppe|4711", shown, re.IGNORECASE)
+
+
+def test_a_text_that_names_axes_is_part_of_the_mistake_and_stays():
+    line = "y = torch.einsum('ij,jk->ik', a, b)"
+    assert without_texts(line) == line
 
 
 def test_the_lessons_come_first_and_name_nobody():

@@ -150,6 +150,32 @@ def test_a_withheld_call_is_refused_by_name(notebook, source):
     assert 'data-verdict="forbidden call"' in page
 
 
+ENTROPY_OF_THE_LIBRARY = [
+    "from course_lib import information\ndef perplexity(p):\n    return information.entropy(p).exp()",
+    "from course_lib.information import entropy as of_library\ndef perplexity(p):\n    return of_library(p).exp()",
+    "import course_lib.estimators as e\ndef perplexity(p):\n    return e.entropy(p).exp()",
+]
+
+
+@pytest.mark.parametrize("source", ENTROPY_OF_THE_LIBRARY)
+def test_the_answer_to_another_exercise_of_the_lesson_is_refused_as_in_grading(notebook, source):
+    notebook.run(RIGHT)
+    text, page = texts(notebook.check("perplexity", source))
+    assert "`course_lib.information.entropy` answers another exercise of this lesson" in text
+    assert 'data-verdict="forbidden call"' in page
+
+
+def test_your_own_answer_to_another_exercise_may_be_called(notebook):
+    notebook.run(RIGHT)
+    assert "✓" in repr(notebook.check("perplexity", "def perplexity(p):\n    return entropy(p).exp()"))
+
+
+def test_the_library_is_whole_again_after_a_check(notebook):
+    notebook.run(RIGHT)
+    notebook.check("perplexity", ENTROPY_OF_THE_LIBRARY[0])
+    notebook.run("assert information.entropy(torch.tensor([0.5, 0.5])) > 0.69")
+
+
 def test_what_a_student_writes_is_escaped_in_html(notebook):
     evil = '<script>alert(1)</script><img src=x onerror="alert(2)">'
     pages = [

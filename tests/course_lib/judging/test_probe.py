@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_lib.judging.forbidden import ForbiddenCall, Tripwire, forbidden_in
+from course_lib.judging.forbidden import ForbiddenCall, Tripwire, forbidden_behind, forbidden_in
 from course_lib.judging.probe import run_probe
 
 WITHHELD = (
@@ -116,6 +116,32 @@ def test_a_refused_call_is_an_outcome_even_when_the_student_catches_errors():
     outcome = run_probe(student, None, {"x": X}, WITHHELD)
     assert outcome.raised[0] == "ForbiddenCall"
     assert "`torch.nn.functional.softmax`" in outcome.complaint
+
+
+BEHIND = {
+    "from numpy import logaddexp as l\ndef student(x):\n    return l(x, x)": "numpy.logaddexp",
+    "import numpy as n\ndef student(x):\n    return [n.logaddexp(y, y) for y in x]": "numpy.logaddexp",
+    "from numpy import logaddexp as l\nown = lambda x: l(x, x)\ndef student(x):\n    return own(x)": "numpy.logaddexp",
+    "from numpy import logaddexp as l\nclass student:\n    def __init__(self, x):\n        l(x, x)": "numpy.logaddexp",
+    "import numpy\nouter = lambda l: lambda x: l(x, x)\nstudent = outer(numpy.logaddexp)": "numpy.logaddexp",
+    "from numpy import logaddexp as student": "numpy.logaddexp",
+    "import torch.distributions as D\ndef student(x):\n    return D.Categorical(x)": "torch.distributions",
+    "import numpy as n\ndef student(x):\n    return n.exp(x)": "",
+    "def student(x):\n    return student(x)": "",
+    "from course_lib.information import entropy\ndef student(x):\n    return entropy(x)": "",
+    "student = 3": "",
+}
+
+
+@pytest.mark.parametrize(("source", "name"), BEHIND.items())
+def test_a_withheld_name_is_seen_behind_another_name_and_in_other_cells(source, name):
+    names = {}
+    exec(source, names)
+    withheld = ("numpy.logaddexp", "torch.distributions", "scipy.not_imported.x", "course_lib.information.entropy")
+    assert forbidden_behind(names["student"], withheld) == name
+    if name and "class" not in source:
+        outcome = run_probe(names["student"], None, {"x": X}, withheld)
+        assert outcome.raised[0] == "ForbiddenCall" and f"`{name}`" in outcome.complaint
 
 
 # ---- the probe

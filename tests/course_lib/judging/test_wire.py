@@ -278,3 +278,61 @@ def test_an_outcome_comes_back_as_it_was_with_a_bounded_complaint():
 def test_a_reply_with_something_odd_in_it_is_no_outcome(change):
     with pytest.raises(WireError):
         Outcome.from_document(Outcome(1).to_document() | change)
+
+
+# ---- objects that lie about themselves
+
+
+class LyingText(str):
+    def __str__(self):
+        return LyingText("right")
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = str.__hash__
+
+
+class LyingTensor(torch.Tensor):
+    shape = property(lambda self: torch.Size([3]))
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        return torch.ones(3)
+
+    def detach(self):
+        return torch.ones(3)
+
+    reshape = view = contiguous = detach
+
+
+class LyingFloat(float):
+    def __eq__(self, other):
+        return True
+
+    __hash__ = float.__hash__
+
+
+class LyingList(list):
+    def __eq__(self, other):
+        return True
+
+
+class LyingClass:
+    __class__ = bool
+
+    def __eq__(self, other):
+        return True
+
+
+def test_of_an_object_that_lies_the_plain_value_is_left_and_no_subclass():
+    assert type(wire.plain(LyingText("wrong"))) is str and wire.plain(LyingText("wrong")) == "wrong"
+    assert type(wire.plain(LyingFloat(0.5))) is float and wire.plain(LyingFloat(0.5)) != 1.0
+    assert type(wire.plain(LyingList([1]))) is list and wire.plain(LyingList([1])) != [2]
+    tensor = wire.plain(torch.zeros(2, 2).as_subclass(LyingTensor))
+    assert type(tensor) is torch.Tensor and tensor.tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
+def test_an_object_with_anothers_class_is_not_plain():
+    with pytest.raises(WireError):
+        wire.plain(LyingClass())
