@@ -7,14 +7,13 @@ cost nobody a mark.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import NamedTuple
 
 from nbformat.notebooknode import NotebookNode
 
 from autograder.grading.notebook_cells import PlainCell
 from course_lib.judging.exercise import ExerciseId
-from course_lib.judging.program import names_defined_in, normal_form, same_code
+from course_lib.judging.program import names_defined_in, outline, same_code
 
 
 @dataclass(frozen=True)
@@ -80,9 +79,10 @@ class Recogniser:
                 self.stubs[place.exercise] = place.source
             previous = place.source
 
-    @cached_property
-    def by_code(self) -> dict[str, _Place]:
-        return {normal_form(place.source): place for place in reversed(self.released_code)}
+    def by_code(self, source: str) -> _Place | None:
+        kinds = outline(source)
+        alike = (place for place in self.released_code if outline(place.source) == kinds)
+        return next((place for place in alike if same_code(place.source, source)), None)
 
     def cells(self, cells: Iterable[PlainCell]) -> list[SubmittedCell]:
         """Return the cells of a notebook with what each of them is."""
@@ -107,7 +107,7 @@ class Recogniser:
         source = cell["source"]
         released = self.by_id.get(cell["grade_id"]) or self.by_id.get(cell["id"])
         if released is None or released.role == "prose":
-            released = self.by_text.get(source.strip()) or self.by_code.get(normal_form(source))
+            released = self.by_text.get(source.strip()) or self.by_code(source)
         if released is not None and released.role == "answer":
             return SubmittedCell("answer", released.exercise, source, True)
         if released is not None and released.role == "exercise":

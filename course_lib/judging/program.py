@@ -1,7 +1,6 @@
 """Programs as trees: what a cell defines and uses, and whether two cells are the same program."""
 
 import ast
-import hashlib
 import symtable
 import threading
 from collections.abc import Collection, Iterable, Iterator
@@ -12,7 +11,7 @@ from course_lib.judging.magics import without_magics
 # What `parse` raises on text that is no program, or one too deep to look at.
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
-MAX_KEPT = 200_000  # characters of a source whose analysis is kept
+MAX_KEPT = 1_000_000  # characters of a source whose analysis is kept
 
 _one_at_a_time = threading.Lock()
 
@@ -40,16 +39,34 @@ def _python_in(source: str) -> str:
 
 def same_code(a: str, b: str) -> bool:
     """Whether two sources are the same program: comments, layout and magics aside."""
-    return a == b or normal_form(a) == normal_form(b)
+    return a == b or (outline(a) == outline(b) and _normal_form(a) == _normal_form(b))
 
 
-def normal_form(source: str) -> str:
-    """Return a text that is equal for the same programs; of what is no program, its own text."""
-    return (_normal_form if len(source) <= MAX_KEPT else _normal_form.__wrapped__)(source)
+def outline(source: str) -> tuple[str, ...]:
+    """Return the kinds of the statements at a cell's top level; none when it is no program."""
+    return _looked_at(source)[0]
 
 
-@lru_cache(maxsize=512)  # in a class, stubs, demos and right answers repeat
+def names_defined_in(source: str) -> frozenset[str]:
+    """Return the names that a cell binds at its top level; none when it is no program."""
+    return _looked_at(source)[1]
+
+
+def _looked_at(source: str) -> tuple[tuple[str, ...], frozenset[str]]:
+    return (_look_at if len(source) <= MAX_KEPT else _look_at.__wrapped__)(source)
+
+
+@lru_cache(maxsize=256)  # in a class, stubs, demos and right answers repeat
+def _look_at(source: str) -> tuple[tuple[str, ...], frozenset[str]]:
+    try:
+        tree = parse(source)
+        return tuple(type(node).__name__ for node in tree.body), frozenset(defined_names(tree))
+    except UNREADABLE:
+        return (), frozenset()
+
+
 def _normal_form(source: str) -> str:
+    """Return a text that is equal for the same programs; of what is no program, its own text."""
     try:
         tree = parse(source)
         for node in ast.walk(tree):
@@ -57,22 +74,9 @@ def _normal_form(source: str) -> str:
                 first = node.body[0]
                 if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                     first.value.value = ast.get_docstring(node) or first.value.value  # a formatter indents it
-        return hashlib.sha256(ast.dump(tree).encode(errors="surrogatepass")).hexdigest()
+        return ast.dump(tree)
     except UNREADABLE:
         return source.strip()
-
-
-def names_defined_in(source: str) -> frozenset[str]:
-    """Return the names that a cell binds at its top level; none when it is no program."""
-    return (_names_defined_in if len(source) <= MAX_KEPT else _names_defined_in.__wrapped__)(source)
-
-
-@lru_cache(maxsize=512)
-def _names_defined_in(source: str) -> frozenset[str]:
-    try:
-        return frozenset(defined_names(parse(source)))
-    except UNREADABLE:
-        return frozenset()
 
 
 def defined_names(tree: ast.Module) -> set[str]:
