@@ -75,7 +75,10 @@ def _added(submission: Submission, outputs: dict[int, tuple]) -> dict[tuple[str,
             anchor = (cell.role, cell.exercise)
         if cell.role == "added" or cell.changed:
             made = nbformat.v4.new_code_cell(
-                others(cell.source), outputs=_outputs(outputs, index), metadata={"course": {"role": "added"}}
+                others(cell.source),
+                id=f"added-{index}",  # and not one drawn anew: the same work gives the same notebook
+                outputs=_outputs(outputs, index),
+                metadata={"course": {"role": "added"}},
             )
             added.setdefault(anchor, []).append(made)
     return added

@@ -160,7 +160,9 @@ def test_a_result_has_the_fields_that_others_rely_on(course):
         assert {"student", "lesson", "score", "max_score", "status", "reason", "exercises"} <= line.keys()
         assert line["status"] in ("graded", "partly graded", "not gradable")
         for exercise in line["exercises"]:
-            assert exercise.keys() == {"id", "points", "max_points", "verdict", "mistake", "message", "helped"}
+            assert exercise.keys() == {
+                "id", "points", "max_points", "verdict", "mistake", "symptom", "message", "helped"
+            }  # fmt: skip
             assert exercise["message"] and (exercise["mistake"] is None or exercise["verdict"] == "mistake")
     line = next(line for line in made.lines() if line["student"] == "ada")
     assert line["exercises"][0]["id"] == ENTROPY

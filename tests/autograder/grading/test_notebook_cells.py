@@ -17,6 +17,11 @@ PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(60)).decode()
 JPEG = base64.b64encode(b"\xff\xd8\xff" + bytes(60)).decode()
 
 
+def cells_of(data, notes):
+    cells, _ = read_cells(data, notes)
+    return cells
+
+
 def notebook(*cells: dict, **more: object) -> bytes:
     return json.dumps({"cells": cells, "nbformat": 4, **more}).encode()
 
@@ -30,7 +35,7 @@ def text(source: str, **more: object) -> dict:
 
 
 def sources(data: bytes) -> list[str]:
-    return [cell["source"] for cell in read_cells(data, [])]
+    return [cell["source"] for cell in cells_of(data, [])]
 
 
 # ---- outputs
@@ -86,7 +91,7 @@ def test_what_has_no_end_is_refused(name, monkeypatch):
     monkeypatch.setattr(notebook_cells, "MAX_VALUES", 1000)
     data, reason = ENDLESS[name]
     with pytest.raises(NotGradable, match=reason):
-        read_cells(data, [])
+        cells_of(data, [])
 
 
 # ---- long cells
@@ -94,7 +99,7 @@ def test_what_has_no_end_is_refused(name, monkeypatch):
 
 def test_a_program_that_is_too_long_is_not_parsed_and_the_others_are_graded():
     notes: list[str] = []
-    long, short = read_cells(notebook(code("a=0\n" * MAX_CELL), code("b = 1")), notes)
+    long, short = cells_of(notebook(code("a=0\n" * MAX_CELL), code("b = 1")), notes)
     assert short["source"] == "b = 1" and len(long["source"]) < 200
     with pytest.raises(ValueError, match=f"{4 * MAX_CELL} characters; at most {MAX_CELL}"):
         exec(long["source"])
@@ -103,21 +108,21 @@ def test_a_program_that_is_too_long_is_not_parsed_and_the_others_are_graded():
 
 def test_a_text_that_is_too_long_is_cut_with_a_note():
     notes: list[str] = []
-    (cell,) = read_cells(notebook(text("word " * MAX_CELL)), notes)
+    (cell,) = cells_of(notebook(text("word " * MAX_CELL)), notes)
     assert len(cell["source"]) == MAX_CELL and len(notes) == 1
 
 
 def test_the_longest_cell_that_is_accepted_is_left_as_it_is():
     notes: list[str] = []
-    (cell,) = read_cells(notebook(code("#" * MAX_CELL)), notes)
+    (cell,) = cells_of(notebook(code("#" * MAX_CELL)), notes)
     assert cell["source"] == "#" * MAX_CELL and notes == []
 
 
 def test_all_cells_together_are_bounded():
     most = MAX_TEXT // MAX_CELL
-    assert len(read_cells(notebook(*[code("#" * MAX_CELL)] * most), [])) == most
+    assert len(cells_of(notebook(*[code("#" * MAX_CELL)] * most), [])) == most
     with pytest.raises(NotGradable, match=f"at most {MAX_TEXT}"):
-        read_cells(notebook(*[code("#" * MAX_CELL)] * (most + 1)), [])
+        cells_of(notebook(*[code("#" * MAX_CELL)] * (most + 1)), [])
 
 
 # ---- pictures
@@ -126,7 +131,7 @@ def test_all_cells_together_are_bounded():
 def test_pictures_come_from_attachments_and_from_the_text():
     attached = {"photo.jpg": {"image/jpeg": JPEG}, "b.png": {"image/png": [PNG], "image/gif": PNG}}
     data = notebook(text(f"![a](attachment:photo.jpg) ![b](data:image/png;base64,{PNG})", attachments=attached))
-    (cell,) = read_cells(data, [])
+    (cell,) = cells_of(data, [])
     assert cell["source"] == "![a](attachment:photo.jpg) ![b](attachment:in-the-text-2)"
     assert cell["images"] == {
         "photo.jpg": f"data:image/jpeg;base64,{JPEG}",
@@ -155,7 +160,7 @@ def test_what_is_no_picture_in_the_text_is_left_as_it_was_written():
 def test_a_photo_does_not_make_a_text_too_long():
     photo = base64.b64encode(b"\xff\xd8\xff" + bytes(2**20)).decode()
     notes: list[str] = []
-    (cell,) = read_cells(notebook(text(f"so ![x](data:image/jpeg;base64,{photo}) there")), notes)
+    (cell,) = cells_of(notebook(text(f"so ![x](data:image/jpeg;base64,{photo}) there")), notes)
     assert cell["source"].endswith("there") and len(cell["images"]) == 1 and notes == []
 
 
@@ -163,5 +168,12 @@ def test_pictures_are_bounded_together(monkeypatch):
     monkeypatch.setattr(notebook_cells, "MAX_IMAGES", 3 * len(PNG))
     cells = [text("![a](attachment:a)", attachments={"a": {"image/png": PNG}})] * 5
     notes: list[str] = []
-    shown = [len(cell["images"]) for cell in read_cells(notebook(*cells), notes)]
+    shown = [len(cell["images"]) for cell in cells_of(notebook(*cells), notes)]
     assert shown == [1, 1, 0, 0, 0] and len(notes) == 3
+
+
+@pytest.mark.parametrize("metadata", [{}, {"course": {"lesson": "arena"}}])
+def test_the_lesson_that_a_notebook_says_it_is_of_is_read(metadata):
+    setup = {**code("import torch"), "id": "arena-setup-1"}
+    document = {"cells": [setup] if not metadata else [code("1")], "metadata": metadata, "nbformat": 4}
+    assert read_cells(json.dumps(document).encode(), [])[1] == "arena"
