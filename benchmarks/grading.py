@@ -26,7 +26,7 @@ import psutil
 from autograder.authoring.build import build, student_notebook
 from autograder.authoring.lesson import Lesson, read_lesson
 from autograder.classroom.gradebook import publish
-from autograder.grading.grade import prepare
+from autograder.grading.prepare import prepare
 from course_lib.course_folder import CourseFolder
 from course_lib.judging.exercise import write_public
 

@@ -49,7 +49,7 @@ def reference(sample):
 @pytest.fixture(scope="session")
 def graded(sample):
     """The sample lesson, ready for grading with seed 1."""
-    from autograder.grading.grade import Limits, prepare
+    from autograder.grading.prepare import Limits, prepare
 
     return prepare(sample, 1, Limits(cell=4.0, case=1.5, idle=2.0))
 

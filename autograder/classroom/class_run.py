@@ -21,8 +21,8 @@ from autograder.classroom.recorder import ClassRun, Recorder
 from autograder.classroom.records import kept_seed, write_csv
 from autograder.classroom.results import Result, ResultsFile, Status
 from autograder.classroom.taken import Taken
-from autograder.grading.grade import GradedLesson, prepare
 from autograder.grading.job import Job, do, try_sandbox
+from autograder.grading.prepare import GradedLesson, prepare
 from autograder.grading.refusal import NotGradable
 from course_lib.judging.exercise import write_public
 from course_lib.wrong_usage import WrongUsage

@@ -9,7 +9,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from autograder.grading.grade import GradedLesson
+from autograder.grading.prepare import GradedLesson
 from course_lib.wrong_usage import WrongUsage
 
 MAX_RETRIES = 2

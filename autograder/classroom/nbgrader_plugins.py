@@ -23,9 +23,9 @@ from autograder.classroom.records import kept_seed
 from autograder.classroom.results import Status, replace_result
 from autograder.classroom.taken import Taken
 from autograder.grading.feedback import description_in, feedback_page
-from autograder.grading.grade import GradedLesson, prepare
 from autograder.grading.job import Done, do, try_sandbox
 from autograder.grading.plain_text import plain_name, spelled_out
+from autograder.grading.prepare import GradedLesson, prepare
 from course_lib.course_folder import find_course
 from course_lib.judging.exercise import write_public
 

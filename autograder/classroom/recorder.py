@@ -23,9 +23,9 @@ from autograder.grading.feedback import (
     reworded,
     with_description,
 )
-from autograder.grading.grade import GradedLesson, Limits
 from autograder.grading.job import Done, Job
 from autograder.grading.plain_text import printable
+from autograder.grading.prepare import GradedLesson, Limits
 from autograder.grading.refusal import NotGradable
 from course_lib.judging.verdict import VerdictKind
 

@@ -18,8 +18,9 @@ from autograder.classroom.places import find_submissions
 from autograder.classroom.records import kept_seed
 from autograder.classroom.results import ExerciseResult, read_results
 from autograder.classroom.taken import Taken
-from autograder.grading.grade import GradedLesson, Limits, grade_submission, prepare
+from autograder.grading.grade import grade_submission
 from autograder.grading.plain_text import readable, spelled_out
+from autograder.grading.prepare import GradedLesson, Limits, prepare
 from autograder.grading.submission import Submission, parse_submission
 from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.showing import difference, show_value

@@ -16,8 +16,9 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from autograder.authoring.lesson import Lesson
-from autograder.grading.grade import GradedLesson, Grading
+from autograder.grading.grade import Grading
 from autograder.grading.plain_text import readable
+from autograder.grading.prepare import GradedLesson
 from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.showing import case_label, difference, prose_html
 from course_lib.judging.verdict import Verdict, VerdictKind, smallest_failure, with_help

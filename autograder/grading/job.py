@@ -16,7 +16,8 @@ import nbformat
 from autograder.authoring.withheld import withheld_names
 from autograder.grading.autograded import autograded_notebook
 from autograder.grading.feedback import describe, with_description
-from autograder.grading.grade import GradedLesson, Grading, grade_submission
+from autograder.grading.grade import Grading, grade_submission
+from autograder.grading.prepare import GradedLesson
 from autograder.grading.submission import Submission, parse_submission
 from autograder.sandbox.session import Session
 from autograder.sandbox.warm import ParentDied

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from autograder.classroom.class_run import grade_class
 from autograder.classroom.recorder import ClassRun
-from autograder.grading.grade import Limits
+from autograder.grading.prepare import Limits
 from autograder.sandbox.warm import close_all
 from tests.arena.attacks import CASES
 from tests.arena.cases import Case

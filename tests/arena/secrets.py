@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from torch import Tensor
 
-from autograder.grading.grade import prepare
+from autograder.grading.prepare import prepare
 from tests.arena.draft import lesson
 
 SEED = 20_261_121

@@ -7,7 +7,8 @@ import pytest
 
 from autograder.authoring.build import student_notebook
 from autograder.authoring.lesson import find_lessons, read_lesson
-from autograder.grading.grade import grade_submission, prepare
+from autograder.grading.grade import grade_submission
+from autograder.grading.prepare import prepare
 from autograder.grading.submission import parse_submission
 from autograder.simulation.simulate import STUDENTS
 from course_lib.judging.verdict import VerdictKind

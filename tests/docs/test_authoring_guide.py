@@ -10,7 +10,7 @@ from autograder.authoring.claims import read_claims, unmet
 from autograder.authoring.lesson import INERT, KINDS, OPTIONS, read_lesson
 from autograder.authoring.reference import Reference
 from autograder.authoring.verify import HINTS, MIN_MISTAKES, verify
-from autograder.grading.grade import Limits
+from autograder.grading.prepare import Limits
 from course_lib.judging.exercise import Exercise
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "authoring.md").read_text(encoding="utf-8")

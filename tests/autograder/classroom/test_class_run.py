@@ -15,8 +15,8 @@ from autograder.classroom.class_run import grade_class
 from autograder.classroom.places import find_submissions
 from autograder.classroom.recorder import ClassRun, Recorder
 from autograder.classroom.results import Status
-from autograder.grading.grade import Limits
 from autograder.grading.plain_text import plain_name
+from autograder.grading.prepare import Limits
 
 LESSON = "90_sample"
 HONEST = 13.0

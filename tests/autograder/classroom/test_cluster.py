@@ -16,7 +16,7 @@ from autograder.classroom.executor import make_executor
 from autograder.classroom.places import find_submissions
 from autograder.classroom.recorder import ClassRun, Recorder
 from autograder.classroom.taken import Taken
-from autograder.grading.grade import prepare
+from autograder.grading.prepare import prepare
 
 LESSON = "90_sample"
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")]

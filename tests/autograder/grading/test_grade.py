@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from autograder.grading.feedback import describe, feedback_page
-from autograder.grading.grade import grade_submission, prepare
+from autograder.grading.grade import grade_submission
+from autograder.grading.prepare import prepare
 from autograder.grading.submitted_file import read_submission
 
 TOTAL = 13.0  # what the sample gives without its free text
