@@ -129,8 +129,9 @@ def _pooled(rare: Tensor, *counts: Tensor) -> tuple[Tensor, ...]:
 def _chance_of_divergence(nats: float, categories: int) -> float:
     """Bound how often draws are further from their distribution: n times their relative entropy is more than `nats`.
 
-    It holds for any number of draws and for rare outcomes, too (Agrawal 2020, "Finite-sample concentration of the
-    multinomial in relative entropy", theorem I.2).
+    It holds for any number of draws and for rare outcomes, too: the moments of n times the relative entropy are at most
+    those of a gamma variable of shape V − 1 and rate 1 (Agrawal 2020, "Finite-sample concentration of the multinomial
+    in relative entropy"), and this is Chernoff's bound for such a one.
     """
     degrees = categories - 1
     if nats <= degrees:
