@@ -166,7 +166,7 @@ class CausalSelfAttention(nn.Module):
         """Return what the tokens gathered.
 
         x          (B, T, d_model)
-        positions  (T,) where they stand; only RoPE asks
+        positions  (T,) where they are; only RoPE asks
         mask       broadcastable to (B, H, T, S): boolean, True = may attend, or numbers that are added to the scores;
                    None: every token sees all before it
         cache      gets the new keys and values of this layer, and gives back all S of them

@@ -155,7 +155,7 @@ def save_adapters(model: nn.Module, path: str | Path) -> None:
 def load_adapters(model: nn.Module, path: str | Path) -> None:
     """Fill the adapters of a model, which `add_lora` has made, from a file that `save_adapters` wrote.
 
-    Raises ValueError when the file's adapters stand at other layers, or have another rank or alpha.
+    Raises ValueError when the file's adapters are at other layers, or have another rank or alpha.
     """
     layers = _require_adapters(model)
     saved = torch.load(path, map_location="cpu", weights_only=True)

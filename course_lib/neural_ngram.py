@@ -20,7 +20,7 @@ def windows(x: Tensor, size: int, fill: float = 0) -> Tensor:
 
     x        (B, T, …) token ids, or vectors of tokens
     size     entries of a window, n − 1 of an n-gram; the oldest comes first
-    fill     what stands before the first entry
+    fill     what is before the first entry
     returns  (B, T, size, …)
 
     Raises ValueError when size is less than 1.

@@ -7,7 +7,7 @@ Attention alone does not see order: permute its inputs and its outputs are permu
 - added to the scores, as the `bias` of `course_lib.attention`: `alibi_bias` (Press et al. 2022),
   `RelativePositionBias` (Raffel et al. 2020)
 
-`local_window_mask` is no position encoding: it says which keys are seen, not where they stand.
+`local_window_mask` is no position encoding: it says which keys are seen, not where they are.
 Only `LearnedPositions` and `RelativePositionBias` have parameters. Wherever there are fewer queries than keys, the
 queries are the *last* positions, as when text is generated with a cache. Lesson 13 builds each of these.
 """
@@ -90,7 +90,7 @@ def rope(x: Tensor, positions: Tensor, theta: float = 10000.0) -> Tensor:
     """Rotate queries or keys by angles proportional to their positions (rotary position embedding).
 
     x          (..., T, D) queries or keys, D even
-    positions  (T,), or any shape that broadcasts to (..., T): where each vector stands. With a cache they start
+    positions  (T,), or any shape that broadcasts to (..., T): where each vector is. With a cache they start
                at the number of tokens seen; fractions are allowed (position interpolation, Chen et al. 2023)
     theta      the base: pair i turns by position / theta^(2i/D) radians
     returns    the rotated x, same shape and dtype; lengths do not change, and the dot product of a rotated query

@@ -1,8 +1,8 @@
 """Sequence to sequence with recurrent networks: an encoder reads the source, a decoder writes the target.
 
 - Without attention the decoder knows one vector of the source, however long that is, at every step (Cho et al. 2014).
-- With additive attention it looks at one state per source token, anew for each word (Bahdanau, Cho and Bengio 2015).
-- The encoder reads in both directions, so that the state at a token knows what stands on either side of it.
+- With additive attention it looks at one state per source token, again for each word (Bahdanau, Cho and Bengio 2015).
+- The encoder reads in both directions, so that the state at a token knows what is on either side of it.
 - Training reads the true target shifted by one (teacher forcing), now and then the model's own words instead, if you
   want to soften the difference from writing (scheduled sampling, Bengio et al. 2015).
 - Given its source, an encoder–decoder *is* a language model of targets. `ConditionalLM` says so, and all methods of
@@ -11,7 +11,7 @@
     begin = torch.full((len(source), 1), bos_id)
     beam_search(ConditionalLM(model, source), begin, 20, beams=5, eos_id=eos_id, length_penalty=1.0)
 
-Padding stands at the end and must be the id `pad_id`; it changes nothing. Lesson 11 builds each part.
+Padding is at the end and must be the id `pad_id`; it changes nothing. Lesson 11 builds each part.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 Outcomes are floating-point numbers, and processors differ in their last digits. So a file that is equal in meaning
 (text exactly, numbers as closely as the judge looks) is left as it is, and a build changes nothing on another machine.
-What a person has changed is never overwritten or deleted.
+What somebody has changed is never overwritten or deleted.
 """
 
 import json

@@ -136,7 +136,7 @@ def _finding(claim: Claim, names: dict[str, Any], compare: bool) -> str:
 
 
 def _sides(expression: str, names: dict[str, Any]) -> str:
-    """Return what stands on the sides of a comparison, so that an author sees by how much it fails."""
+    """Return the two sides of a comparison, so that an author sees by how much it fails."""
     tree = ast.parse(f"({expression})", mode="eval").body
     if not isinstance(tree, ast.Compare):
         return ""

@@ -34,7 +34,7 @@ BEGIN_RUBRIC, END_RUBRIC = "### BEGIN RUBRIC", "### END RUBRIC"
 
 
 class AuthoringError(Exception):
-    """What an author must mend: one or more lines `file:line: sentence`."""
+    """What an author must fix: one or more lines `file:line: sentence`."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Lesson:
 
     @property
     def short(self) -> str:
-        """The name without the number, as it stands in exercise ids."""
+        """The name without the number, as it is in exercise ids."""
         return self.name.split("_", 1)[1]
 
     @property

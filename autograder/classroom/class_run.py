@@ -32,7 +32,7 @@ MAX_WAITING_BYTES = 256 * 2**20
 
 
 def grade_class(run: ClassRun, progress: Callable[[int, int], None] = lambda done, total: None) -> list[Result]:
-    """Grade every submission; return the results, as they stand in `results.jsonl`.
+    """Grade every submission; return the results, as they are in `results.jsonl`.
 
     What was recorded of submissions that are not in this folder stays: of another section of the class, or week.
 

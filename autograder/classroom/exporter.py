@@ -12,7 +12,7 @@ from autograder.classroom.records import spreadsheet_cell
 from autograder.classroom.results import UNJUDGED, Status, read_results
 from autograder.classroom.tables import GradeRow, auto_comments, grade_rows
 
-NOT_SUBMITTED, NOT_GRADED, WAITING = "not submitted", "not graded", "waiting for a person"
+NOT_SUBMITTED, NOT_GRADED, WAITING = "not submitted", "not graded", "waiting for a grader"
 COLUMNS = (
     "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email", "status", "raw_score",
     "late_submission_penalty", "score", "max_score", "waiting",
@@ -20,7 +20,7 @@ COLUMNS = (
 
 
 class StatusExporter(ExportPlugin):
-    """Nbgrader's own columns, the status of each submission, and how many points wait for a person.
+    """Nbgrader's own columns, the status of each submission, and how many points wait for a grader.
 
     The score is empty where there is no mark. The file is `gradebook.csv` unless `--to` names another.
     """
@@ -86,7 +86,7 @@ def _is_open(grade: GradeRow) -> bool:
 def _status(grades: dict[str, GradeRow], refused: bool, unjudged: set[str]) -> str:
     waits = any(grade.look for grade in grades.values())
     if refused:
-        return Status.NOT_GRADABLE if waits else Status.GRADED  # a person has marked all of it
+        return Status.NOT_GRADABLE if waits else Status.GRADED  # a grader has marked all of it
     if any(cell in grades and grades[cell].manual is None for cell in unjudged):
         return Status.PARTLY
     return WAITING if waits else Status.GRADED

@@ -1,6 +1,6 @@
 """Writing nbgrader's own gradebook, through its API, so that `nbgrader export` and Formgrader show what we graded.
 
-One process writes: the one that called `autograder grade`. Marks that a person gave are left as they are.
+One process writes: the one that called `autograder grade`. Marks that a grader gave are left as they are.
 """
 
 import logging
@@ -109,7 +109,7 @@ class MarksBook:
     def enter(self, grading: Grading, submitted: datetime | None) -> None:
         """Enter the marks and remarks of a grading.
 
-        A hand-given mark stays; if the automatic one changed, a person is asked to look.
+        A hand-given mark stays; if the automatic one changed, a grader is asked to look.
         """
         submission = self._submission(grading.submission.student, grading.submission.lesson, submitted)
         grades, comments = self._of(submission, Grade), self._of(submission, Comment)
@@ -137,7 +137,7 @@ class MarksBook:
         self.gradebook.db.commit()
 
     def refuse(self, student: str, lesson: str, reason: str, submitted: datetime | None) -> None:
-        """Enter a submission that could not be graded: no marks, not even old ones, and a person is asked to look."""
+        """Enter a submission that could not be graded: no marks, not even old ones, and a grader is asked to look."""
         submission = self._submission(student, lesson, submitted)
         for notebook in submission.notebooks:
             for grade in notebook.grades:
@@ -148,14 +148,14 @@ class MarksBook:
         self.gradebook.db.commit()
 
     def marks(self, lesson: str) -> dict[str, dict[str, float | None]]:
-        """Return the automatic marks of a lesson by student and nbgrader's id; None where a person must give one."""
+        """Return the automatic marks of a lesson by student and nbgrader's id; None where a grader must give one."""
         marks: dict[str, dict[str, float | None]] = {}
         for row in grade_rows(self.gradebook, lesson):
             marks.setdefault(row.student, {})[row.cell] = row.auto
         return marks
 
     def given(self, student: str, lesson: str) -> Given:
-        """Return what a person gave this submission; nothing when there is no such submission."""
+        """Return what a grader gave this submission; nothing when there is no such submission."""
         db = self.gradebook.db
         try:
             submission = self.gradebook.find_submission(lesson, student)

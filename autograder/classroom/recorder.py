@@ -52,7 +52,7 @@ class ClassRun:
 
 
 class Recorder:
-    """Enters what was graded; knows what stands already from an earlier run."""
+    """Enters what was graded; knows what holds already from an earlier run."""
 
     def __init__(self, run: ClassRun, lessons: dict[str, GradedLesson], seed: int) -> None:
         self.run, self.lessons, self.seed = run, lessons, seed
@@ -219,5 +219,5 @@ class Recorder:
             path.with_name("timestamp.txt").unlink(missing_ok=True)
 
     def write_page(self, student: str, lesson: str, about: dict) -> None:
-        """Write the feedback page, with what a person gave."""
+        """Write the feedback page, with what a grader gave."""
         write_whole(self.page(student, lesson), feedback_page(student, lesson, about, self.book.given(student, lesson)))

@@ -27,7 +27,7 @@ def kept_seed(out: Path, wanted: int | None = None) -> int:
 
 
 def note_time(out: Path, student: str, lesson: str, seconds: float) -> None:
-    """Note how long a submission took. It stands apart from the results, which are the same in every run."""
+    """Note how long a submission took. It is kept apart from the results, which are the same in every run."""
     path = out / ".grading" / "times.jsonl"
     with writing(path), path.open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
         file.write(line_of({"student": student, "lesson": lesson, "seconds": round(seconds, 3)}))

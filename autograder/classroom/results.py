@@ -80,7 +80,7 @@ class Result:
         return self.student, self.lesson
 
     def to_document(self) -> dict[str, Any]:
-        """Return the object that stands in `results.jsonl`."""
+        """Return the object that is written to `results.jsonl`."""
         rows = [
             asdict(e) | {"mistake": e.mistake or None, "symptom": e.symptom or None, "helped": list(e.helped)}
             for e in self.exercises

@@ -76,7 +76,7 @@ def _added(submission: Submission, outputs: dict[int, tuple]) -> dict[tuple[str,
         if cell.role == "added" or cell.changed:
             made = nbformat.v4.new_code_cell(
                 others(cell.source),
-                id=f"added-{index}",  # and not one drawn anew: the same work gives the same notebook
+                id=f"added-{index}",  # and not a random one: the same work gives the same notebook
                 outputs=_outputs(outputs, index),
                 metadata={"course": {"role": "added"}},
             )

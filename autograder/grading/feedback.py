@@ -1,7 +1,7 @@
 """One page per submission: the student's code, the verdicts, what helps. Nothing hidden is in it, and no script.
 
 What a page needs from a grading is plain data, which the autograded notebook carries along. So the same page can be
-made again whenever a person has given marks, by `autograder grade` and by Formgrader.
+made again whenever a grader has given marks, by `autograder grade` and by Formgrader.
 """
 
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ _FORMATTER = HtmlFormatter(nowrap=False, cssclass="code")
 
 @dataclass(frozen=True)
 class Given:
-    """What a person gave one submission, by nbgrader's id of the exercise.
+    """What a grader gave one submission, by nbgrader's id of the exercise.
 
     by_hand   points instead of the automatic ones;  extra: points beside them
     comments  what the teacher writes
@@ -144,7 +144,7 @@ def feedback_page(student: str, lesson: str, about: dict, given: Given | None = 
     """Return the HTML page about one submission.
 
     about  what `describe` or `describe_refusal` returned
-    given  what the gradebook holds: marks that a person gave, and comments
+    given  what the gradebook holds: marks that a grader gave, and comments
     """
     given = given or Given()
     rows = [_row(exercise, given) for exercise in about["exercises"]]
@@ -169,7 +169,7 @@ def feedback_page(student: str, lesson: str, about: dict, given: Given | None = 
 
 
 def _row(exercise: dict, given: Given) -> dict:
-    """Return what the page shows of one exercise, with the mark and the comment that a person gave."""
+    """Return what the page shows of one exercise, with the mark and the comment that a grader gave."""
     id = ExerciseId(exercise["id"])
     name, by_hand = id.grade_id, given.by_hand.get(id.grade_id)
     read = by_hand is not None and exercise["verdict"] in (VerdictKind.BY_HAND, VerdictKind.NOT_GRADED)

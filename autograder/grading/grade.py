@@ -52,7 +52,7 @@ def grade_submission(
 ) -> Grading:
     """Return the verdicts on every exercise of a submission. A student's code cannot make this raise.
 
-    sandbox      how the student's process is shut in (see Session)
+    sandbox      how the student's process is isolated (see Session)
     show_hidden  keep the hidden cases in the verdicts: for a teacher's eyes, never for a student's
     """
     started = time.perf_counter()

@@ -29,7 +29,7 @@ _NEXT_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+([\[
 
 
 class PlainCell(TypedDict):
-    """A cell as it stands in the file. kind: "code", "markdown" or "raw"; images: name → `data:` address; released_as:
+    """A cell as it is in the file. kind: "code", "markdown" or "raw"; images: name → `data:` address; released_as:
     the role in which it was released, "" when somebody changed or added it."""
 
     kind: str

@@ -1,7 +1,7 @@
 """A student's free text as HTML that does nothing but show it, in Formgrader and wherever the notebook is opened.
 
 Whoever renders a notebook's Markdown may understand more of it than we do. So the text is rendered here, by
-markdown-it-py, and cleaned by nh3. What stands in the notebook is one line of HTML, which every renderer of Markdown
+markdown-it-py, and cleaned by nh3. What is put into the notebook is one line of HTML, which every renderer of Markdown
 hands on as it is. HTML that the student wrote is shown as text; formulas are left to MathJax.
 """
 

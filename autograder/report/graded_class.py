@@ -1,6 +1,6 @@
 """A class as a grading run and people left it: read from the course folder, and from nbgrader's gradebook.
 
-The gradebook has the mark of record, which a person may have given; `results.jsonl` has the verdicts; the notebooks in
+The gradebook has the mark of record, which a grader may have given; `results.jsonl` has the verdicts; the notebooks in
 `autograded/` have what students wrote, and the one in `release/` what they received.
 """
 
@@ -25,7 +25,7 @@ ADDED = "cells of their own"  # in place of an exercise's name, for code in cell
 
 @dataclass
 class Mark:
-    """What one submission got for one exercise. by_hand: a person gave it; open: a person has to look."""
+    """What one submission got for one exercise. by_hand: a grader gave it; open: a grader has to look."""
 
     id: ExerciseId
     points: float
@@ -39,7 +39,7 @@ class Mark:
 
     @property
     def waits(self) -> bool:
-        """Whether there is no mark yet: a person has to read the answer."""
+        """Whether there is no mark yet: a grader has to read the answer."""
         return self.verdict == VerdictKind.BY_HAND and not self.by_hand
 
     @property
@@ -70,7 +70,7 @@ class Work:
 
     @property
     def max_score(self) -> float:
-        """What could be earned so far: exercises that wait for a person are not in it."""
+        """What could be earned so far: exercises that wait for a grader are not in it."""
         return sum(mark.max_points for mark in self.marks if not mark.waits)
 
 

@@ -1,4 +1,4 @@
-"""Look-alike submissions: passages that two students share and few others have, or that stand in the course's code.
+"""Look-alike submissions: passages that two students share and few others have, or that are in the course's code.
 
 Winnowing (Schleimer, Wilkerson & Aiken, SIGMOD 2003) over normalised Python: comments, layout and docstrings are left
 out, names and literals are all alike; keywords and the attributes of objects, such as `.softmax`, are kept. Every
@@ -33,7 +33,7 @@ K = 10  # tokens in a passage
 WINDOW = 4  # of so many passages in a row one is kept
 LINKS = 4  # to how many of those with the same signs each of them is linked
 MARGIN = 3.0  # bits above what chance explains: it would deceive us in one class of eight
-MIN_COPIED = 0.6  # share of an exercise's passages that must stand in the course's code …
+MIN_COPIED = 0.6  # share of an exercise's passages that must be in the course's code …
 MIN_TOKENS = 30  # … and how much of it in the place that has most
 MAX_CHARACTERS = 50_000  # of one exercise; nobody writes more by hand
 
@@ -90,7 +90,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Copied:
-    """Those whose exercise stands, for the most part, in the course's own code. share: of each student's passages."""
+    """Those whose exercise is, for the most part, in the course's own code. share: of each student's passages."""
 
     exercise: str
     source: Source
@@ -197,7 +197,7 @@ class LookAlikes:
         """Return how surprising it is that two share this much of an exercise, in bits.
 
         It is log2 of how many students there are for each one who has the rarest shared passage, times the share of
-        all passages of the two that both have. What stands in the course's code is not counted as shared.
+        all passages of the two that both have. What is in the course's code is not counted as shared.
         """
         shared = [value for value in left & right if value not in self.in_sources]
         if not shared:
@@ -271,7 +271,7 @@ class LookAlikes:
     # ---- students and the course's code
 
     def copied(self) -> list[Copied]:
-        """Return where an exercise stands, for the most part, in the course's code; what few students have first."""
+        """Return where an exercise is, for the most part, in the course's code; what few students have first."""
         found: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
         for exercise, prints in self.prints.items():
             answers: dict[frozenset[int], tuple[int, float]] = {}

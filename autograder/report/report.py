@@ -2,7 +2,7 @@
 
 How the marks are spread, which exercises are hard, which mistakes the class makes, what needs a look, who wrote what
 somebody else wrote. The page needs no network and runs no script; everything from students is text in it and nothing
-more. Names stand in the last two parts alone, so that the rest can be shown to the class.
+more. Names are in the last two parts alone, so that the rest can be shown to the class.
 """
 
 import base64
@@ -72,9 +72,9 @@ def report_page(
 ) -> str:
     """Return the page.
 
-    words  for each student what would tell who it is; none of it stands in an anonymous example
+    words  for each student what would tell who it is; none of it is in an anonymous example
     now    when it is made
-    out    where tables go that are too long to stand in the page itself
+    out    where tables go that are too long for the page itself
     """
     sources = list(library(LIBRARY))
     shown = []

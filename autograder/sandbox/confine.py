@@ -1,4 +1,4 @@
-"""Shutting a process in: namespaces, a file system of its own, limits, no privileges, Landlock, a system call filter.
+"""Isolating a process: namespaces, a file system of its own, limits, no privileges, Landlock, a system call filter.
 
 Linux only, and the only file that talks to the kernel. `confine` is called in a fresh fork of the single-threaded warm
 parent; what it returns to can compute, and read Python and the student's `course_lib`, and little else. It imports only
@@ -53,7 +53,7 @@ def _call(layer: str, what: str, result: int) -> int:
 
 
 def confine(readable: list[str], folder: str, every_layer: bool) -> tuple[list[str], int]:
-    """Shut this process in; return the layers that hold, and the id by which the outside knows the process.
+    """Isolate this process; return the layers that hold, and the id by which the outside knows the process.
 
     It returns in another process, the first of its namespace.
 
@@ -161,7 +161,7 @@ def _change_root(folder: str, readable: list[str], user: int) -> None:
 
 
 def _bind(path: str, root: str, devices: bool) -> None:
-    """Show a file or folder of the host at the same path below the new root, read-only. Links are made anew."""
+    """Show a file or folder of the host at the same path below the new root, read-only. Links are made again."""
     if not os.path.lexists(path):
         return
     target = f"{root}{path}"

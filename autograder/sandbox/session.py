@@ -1,6 +1,6 @@
 """The trusted side's handle on a student's process: run cells, probe, and believe nothing that comes back.
 
-The process is a fork of a warm parent (`warm.py`), shut in by `confine.py`. Whoever uses a Session sees `run`, `probe`,
+The process is a fork of a warm parent (`warm.py`), isolated by `confine.py`. Who uses a Session sees `run`, `probe`,
 `bind`, `close`, the two exceptions, and nothing of how that is done.
 """
 

@@ -198,7 +198,7 @@ def _read_processor() -> None:
 
 
 def _fork(student: Student, library: str, requests: int, replies: int, folder: str, sandbox: str) -> int:
-    """Fork a child that serves on these pipes, shut in as `sandbox` says; return its process id in the parent."""
+    """Fork a child that serves on these pipes, isolated as `sandbox` says; return its process id in the parent."""
     parent = os.getpid()
     child = os.fork()
     if child:

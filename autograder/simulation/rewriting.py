@@ -175,7 +175,7 @@ def _name_a_part(statement: ast.Return | ast.Assign, number: int, draw: random.R
 
 
 def _parts(node: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
-    """Yield where calls and operations stand that are computed whenever the whole is."""
+    """Yield where calls and operations are that are computed whenever the whole is."""
     if isinstance(node, _LATER):
         return
     for field, value in ast.iter_fields(node):

@@ -48,7 +48,7 @@ def sft_loss(logits: Tensor, ids: Tensor, reply: Tensor) -> Tensor:
 
     logits   (B, T, V) of a model that read ids; those of the last position are not used
     ids      (B, T) int64, prompt and reply
-    reply    (B, T) boolean, True = a token that the model is to produce. Of what stands at position 0 nothing is known
+    reply    (B, T) boolean, True = a token that the model is to produce. Nothing is known of what is at position 0
              beforehand: it never counts
     returns  the mean over all such tokens of the batch, so that a long reply weighs more than a short one; 0 where
              there is none

@@ -2,10 +2,10 @@
 
 - The layers are those of `course_lib.transformer` in post-norm, with GELU in place of the ReLU.
 - Token, position and token-type vectors (which of two texts a token belongs to) are added and normalised.
-- Two heads: `MaskedLM` says what stands at each place, `Classifier` what the whole text is, from its first state.
+- Two heads: `MaskedLM` says what is at each place, `Classifier` what the whole text is, from its first state.
 
 A state depends on the tokens after it, so nothing here can write a text from left to right. What the model is asked
-in pretraining stands in `course_lib.bert.objectives`; published weights can be read by `course_lib.bert.weights`.
+in pretraining is in `course_lib.bert.objectives`; published weights can be read by `course_lib.bert.weights`.
 Not here: next-sentence prediction, which RoBERTa (Liu et al. 2019) found to be of no use.
 """
 
@@ -84,7 +84,7 @@ class BERT(nn.Module):
 
 
 class MaskedLM(nn.Module):
-    """A BERT that says what stands at each place: the likeliest tokens where it sees a mask.
+    """A BERT that says what is at each place: the likeliest tokens where it sees a mask.
 
     config, generator  as for `BERT`
 
@@ -101,7 +101,7 @@ class MaskedLM(nn.Module):
         _start(self.transform, config.d_model, generator)
 
     def forward(self, ids: Tensor, token_types: Tensor | None = None) -> Tensor:
-        """Return the logits of what stands *at* each place, not after it: ids (B, T) → (B, T, V)."""
+        """Return the logits of what is *at* each place, not after it: ids (B, T) → (B, T, V)."""
         states = self.norm(F.gelu(self.transform(self.bert(ids, token_types))))
         return F.linear(states, self.bert.tokens.weight, self.bias)
 

@@ -4,7 +4,7 @@
 - T5: what are the missing pieces, one by one?     `random_spans`, `span_corruption` (Raffel et al. 2020)
 - ELECTRA: which tokens are not the original ones? `replaced_token_detection`, `replaced_token_loss` (Clark et al. 2020)
 
-Every call draws anew, so that a text is corrupted differently each time it is seen, as in RoBERTa (Liu et al. 2019).
+Every call draws again, so that a text is corrupted differently each time it is seen, as in RoBERTa (Liu et al. 2019).
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def mask_tokens(
     p: float = 0.15,
     generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Choose places to ask about, and hide what stands there: in 80 % of them by the mask.
+    """Choose places to ask about, and hide what is there: in 80 % of them by the mask.
 
     ids          (...) token ids; they are not changed
     vocab_size   V

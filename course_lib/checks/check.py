@@ -85,7 +85,7 @@ def _find(id: str) -> PublicExercise:
 
 
 def _judge_in(entry: PublicExercise, names: dict[str, Any]) -> tuple[Verdict, str]:
-    """Return the verdict on what stands in a notebook's names, and a note when tested prerequisites had to help."""
+    """Return the verdict on what a notebook's names hold, and a note when tested prerequisites had to help."""
     result = _judge(entry, names)
     if result.verdict in (VerdictKind.PASSED, VerdictKind.NOT_STARTED, VerdictKind.MISSING) or not entry.exercise.needs:
         return result, ""
@@ -120,9 +120,9 @@ def _from_library(name: str) -> Any:
 
 
 def _judge(entry: PublicExercise, names: dict[str, Any], tested: Iterable[str] = ()) -> Verdict:
-    """Return the verdict on what stands in a notebook's names, as the grader would find it.
+    """Return the verdict on what a notebook's names hold, as the grader would find it.
 
-    tested  the tested versions that stand there in place of the learner's own
+    tested  the tested versions that are there in place of the learner's own
     """
     exercise = entry.exercise
     if exercise.name not in names:

@@ -64,7 +64,7 @@ class Grammar:
     # ------------------------------------------------------------------ what holds on average
 
     def _refuse_left_recursion(self) -> None:
-        empty: set[str] = set()  # symbols that may become nothing: what follows them may stand at the left edge
+        empty: set[str] = set()  # symbols that may become nothing: what follows them may be at the left edge
         while grown := {s for s, choices in self.rules.items() if any(empty.issuperset(r) for r in choices)} - empty:
             empty |= grown
 

@@ -3,7 +3,7 @@
 It is small enough to be learned in seconds, and has what makes language hard for a model that looks only a
 few words back:
 
-* the number of the subject decides the verb, however much stands between them
+* the number of the subject decides the verb, however much is between them
   (“the mice near the old house *eat* …”, “the mouse that the cats chase *eats* …”);
 * an early word decides a late one (a mouse eats cheese and a rabbit carrots; the Eiffel Tower stands in
   Paris; Ada says that *she* …);
@@ -131,7 +131,7 @@ def _small_words() -> Rules:
 
 
 def _nouns() -> Rules:
-    """Someone met on the way, and what may stand between a subject and its verb."""
+    """Someone met on the way, and what may come between a subject and its verb."""
     ranked = [(rank, row, 1.0) for rank, row in enumerate(_rows(ANIMALS))]
     ranked += [(rank, row, 0.6) for rank, row in enumerate(_rows(TRADES))]
     rules: Rules = {"[anyone]": {("[one sg]",): 0.65, ("[one pl]",): 0.35}}

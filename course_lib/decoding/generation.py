@@ -31,7 +31,7 @@ def stream(
                     have, the stream ends. None: nothing ends a text early
     pad_id          None: eos_id
     generator       of the randomness; None: torch's global one
-    use_cache       False: compute everything anew at each token, with the same result
+    use_cache       False: compute everything again at each token, with the same result
     yields          (B,) int64
 
     Beyond `model.seq_len` only the last seq_len tokens are read. Raises ValueError for a prompt of another shape.

@@ -1,6 +1,6 @@
 """Predictor: the logits of the next token, with a cache where the model has one, within the model's window.
 
-Every decoding method asks the same thing, so it stands here once. A model is anything that keeps to the contract of
+Every decoding method asks the same thing, so it is here once. A model is anything that keeps to the contract of
 `course_lib.language_model`.
 """
 
@@ -27,7 +27,7 @@ class Predictor:
     model       a language model; it is in evaluation mode during a call, and as it was afterwards
     batch_size  B, rows that will be asked about
     max_len     the longest text that will be asked about
-    use_cache   False: compute everything anew each time, which gives the same logits
+    use_cache   False: compute everything again each time, which gives the same logits
 
     A text longer than `model.seq_len` is cropped to its last tokens. Their positions then move with every token, so
     that nothing kept is of use any more, and a cache is left behind.

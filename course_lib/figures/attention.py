@@ -67,7 +67,7 @@ def look_back(tokens: Sequence[str], weights: Tensor, title: str, ylabel: str = 
 def weight_map(
     weights: Tensor, queries: Sequence[str], keys: Sequence[str], title: str, axes: Axes | None = None
 ) -> Figure:
-    """Draw a matrix of attention weights (T, S) as a heat map; with at most 8 keys the numbers stand in the cells."""
+    """Draw a matrix of attention weights (T, S) as a heat map; with at most 8 keys the cells show numbers."""
     if axes is None:
         width, height = 3.4 + 0.55 * max(len(keys), 6), 1.5 + 0.5 * max(len(queries), 1.4)
         _, (axes,) = panels(1, width=width, height=height)

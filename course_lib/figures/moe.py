@@ -23,7 +23,7 @@ from course_lib.figures.style import (
     panels,
 )
 
-COLOURS = (*PALETTE, GREY)  # one for each of up to eight experts; an expert's number always stands beside its colour
+COLOURS = (*PALETTE, GREY)  # one for each of up to eight experts; an expert's number is always beside its colour
 
 
 def one_token(token: str, probs: Tensor, experts: Tensor, gates: Tensor) -> Figure:

@@ -14,7 +14,7 @@ def next_word_bars(language: Grammar, sentence: str, words: int, *, bars: int = 
     language  whose probabilities are drawn
     sentence  words separated by spaces
     words     how many of them have been read, 0 to all of them
-    bars      how many words to draw; the probability of all others together stands below them
+    bars      how many words to draw; the probability of all others together is written below them
 
     After words that begin no sentence there are no bars, and the picture says so. Raises ValueError for words that the
     language lacks, and for a number of words that the sentence has not.

@@ -70,7 +70,7 @@ def memory(scenes: Mapping[str, Mapping[str, Tensor]], ylabel: str) -> Figure:
     scenes  title → {sentence of T words: (T,) the number after each word, about −1 … 1}
     """
     figure, all_axes = panels(1, len(scenes), width=9.6, height=3.3 * len(scenes))
-    figure.set_layout_engine("constrained", hspace=0.1)  # the second row of words stands below the axes
+    figure.set_layout_engine("constrained", hspace=0.1)  # the second row of words is below the axes
     for axes, (title, sentences) in zip(all_axes, scenes.items()):
         for row, ((sentence, values), colour) in enumerate(zip(sentences.items(), (BLUE, ORANGE))):
             words = sentence.split()

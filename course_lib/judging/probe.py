@@ -103,7 +103,7 @@ def _same(before: Any, after: Any) -> bool:
 
 
 def complaint(error: BaseException) -> str:
-    """Return the error's message, after those lines of its traceback that stand in notebook cells."""
+    """Return the error's message, after those lines of its traceback that are in notebook cells."""
     lines = []
     for frame in traceback.extract_tb(error.__traceback__):
         if "ipykernel" in frame.filename or frame.filename.startswith("<") or "ipython-input" in frame.filename:

@@ -34,7 +34,7 @@ def _indent(text: str) -> str:
 
 
 def show_outcome(outcome: Outcome) -> str:
-    """Return what came out as short text: the value, or what was raised with the student's own lines."""
+    """Return an outcome as short text: the value, or what was raised with the student's own lines."""
     if outcome.raised:
         return outcome.complaint or outcome.raised[0]
     return show_value(outcome.value)

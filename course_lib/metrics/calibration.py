@@ -73,7 +73,7 @@ def expected_calibration_error(probs: Tensor, targets: Tensor, n_bins: int = 15)
 
 
 def brier_score(probs: Tensor, targets: Tensor) -> Tensor:
-    """Return the mean squared distance between the probabilities and what came.
+    """Return the mean squared distance between the probabilities and the outcomes.
 
     probs    (N, V) each row sums to 1
     targets  (N,) ids of the classes that came

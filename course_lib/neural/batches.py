@@ -10,7 +10,7 @@ def minibatches(n: int, batch_size: int, generator: torch.Generator) -> tuple[Te
     n           number of examples
     batch_size  of each batch; the last one holds what is left, and may be smaller. n gives batch gradient descent (one
                 update a pass), 1 gives stochastic gradient descent in the strict sense (n updates a pass)
-    generator   source of the order; draw anew for each pass
+    generator   source of the order; draw again for each pass
     returns     tensors of indices, int64, on the generator's device; each of 0 … n − 1 is in exactly one
 
     Raises ValueError when n or batch_size is less than 1.

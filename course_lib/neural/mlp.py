@@ -1,11 +1,11 @@
 """The multilayer perceptron and its backpropagation, both by hand, for any depth.
 
-Layer k computes the sums a_k = W_k h_k + b_k from its inputs h_k. Between layers stands an activation,
+Layer k computes the sums a_k = W_k h_k + b_k from its inputs h_k. Between layers is an activation,
 h_{k+1} = f(a_k), and the last sums are the output. Backwards, with g_k = ∂L/∂a_k of one example as a column:
 
     ∂L/∂W_k = g_k h_kᵀ      ∂L/∂b_k = g_k      ∂L/∂h_k = W_kᵀ g_k      g_{k−1} = f'(a_{k−1}) ⊙ ∂L/∂h_k
 
-(Rumelhart, Hinton and Williams 1986). A row of a batch is an example, so the products stand the other way round below,
+(Rumelhart, Hinton and Williams 1986). A row of a batch is an example, so the products are the other way round below,
 and gradients of weights are summed over rows; a mean is in the loss. Weights have PyTorch's layout, (out, in).
 """
 

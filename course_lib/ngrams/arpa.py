@@ -1,6 +1,6 @@
 """ARPA files: the text format in which n-gram models have been passed around since the 1990s (SRILM, KenLM, kaldi …).
 
-A line is `log10 probability <tab> words <tab> log10 back-off weight`; the n-grams of each length stand under a
+A line is `log10 probability <tab> words <tab> log10 back-off weight`; the n-grams of each length are under a
 heading. −99 stands for the logarithm of 0. Such a file describes exactly an `NGramModel` whose `unseen` is 0.
 """
 

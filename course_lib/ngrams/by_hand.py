@@ -18,7 +18,7 @@ def sequence_log_prob(tokens: list[int], bigram: Tensor, eos: int) -> Tensor:
 
     tokens   the L token ids of the sentence, without the end; L may be 0
     bigram   (V, V) row h holds p(w | h); the row of eos is the distribution of the first word
-    eos      the id that stands before the first word and after the last
+    eos      the id that is before the first word and after the last
     returns  () nats: log p(x_1 | eos) + … + log p(eos | x_L); −inf for an impossible sentence
     """
     path = torch.tensor([eos, *tokens, eos])
@@ -113,7 +113,7 @@ def sample_text(bigram: Tensor, eos: int, max_tokens: int, generator: torch.Gene
     """Return a random sentence of a bigram model.
 
     bigram      (V, V) row h holds p(w | h)
-    eos         stands before the first word; drawing it ends the sentence, and it is not returned
+    eos         comes before the first word; drawing it ends the sentence, and it is not returned
     max_tokens  the sentence is cut off after so many
     generator   the source of randomness
     """

@@ -48,7 +48,7 @@ class Counts:
     def continuations(self, length: int) -> np.ndarray:
         """Return in how many different surroundings each n-gram of this length (below order) occurs: int64 (M,).
 
-        That is the number of different tokens that stand before it, written N₁₊(•w) by Chen and Goodman (1998).
+        That is the number of different tokens that come before it, written N₁₊(•w) by Chen and Goodman (1998).
         """
         return np.bincount(self.suffixes[length], minlength=len(self.counts[length - 1]))
 

@@ -2,7 +2,7 @@
 
 An n-gram of length m is its history (its first m − 1 tokens) and its last token. The pair becomes one integer,
 `number of the history · V + last token`; these keys are kept sorted, and the place of a key is the n-gram's own number.
-So n-grams of any length take eight bytes each, those with the same history stand side by side, and finding one is a
+So n-grams of any length take eight bytes each, those with the same history are side by side, and finding one is a
 binary search. The number of a single token is its id.
 """
 

@@ -10,7 +10,7 @@ PyTorch stores two biases for each cell. For the RNN and the LSTM only their sum
 needs both, because its reset gate multiplies W_hh h + b_hh.
 
 A `*_cell` makes one step. A `*_forward` makes all of them, and computes W_ih x for the whole sequence before the
-loop: that part depends on no state, and one large matrix product is faster than T small ones. Inside the loop stands
+loop: that part depends on no state, and one large matrix product is faster than T small ones. Inside the loop is
 only what has to wait for the state before.
 """
 

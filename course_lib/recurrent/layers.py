@@ -102,7 +102,7 @@ class RNN(_Recurrent):
     d_input        I, features of a token
     d_hidden       H, numbers in the state
     n_layers       L; each layer reads the outputs of the one below
-    bidirectional  a second network of every layer reads from the end; the outputs stand side by side
+    bidirectional  a second network of every layer reads from the end; the outputs are concatenated
     dropout        probability of dropping a number between layers, in training only
     activation     "tanh" or "relu"
 

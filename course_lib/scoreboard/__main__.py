@@ -26,7 +26,7 @@ REASONS = {
         "GPT",
     ): "So few updates do not pay back what counting gets for nothing. On the English text three times as many do, and "
     "six times as many overfit it.",
-    ("RNN", "LSTM"): "Gates pay when something must be carried far. Here most of what helps stands a few tokens back.",
+    ("RNN", "LSTM"): "Gates pay when something must be carried far. Here most of what helps is a few tokens back.",
     ("LSTM", "GPT"): "Over a few dozen tokens a gated state holds nearly all that attention could look up again; "
     "attention gains with longer texts and more updates.",
     ("GPT", "mixture of experts"): "Where the GPT is close to what can be known, more parameters have little left to "

@@ -52,7 +52,7 @@ def measure(
     corpus  "mouse" or "english"
     budget  multiplies the number of updates of every network
     seed    of the networks' first weights and of their batches
-    watch   watch(trainer, name) → its steps: shows a person how training goes; None: nobody watches
+    watch   watch(trainer, name) → its steps: shows how training goes; None: nobody watches
 
     The same budget and seed give the same numbers on the same machine and number of threads.
     Raises ValueError for an unknown corpus or a budget that is not positive.

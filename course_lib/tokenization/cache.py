@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-_WORDS = 1 << 17  # then the cache starts anew, so that memory stays bounded whatever the text
+_WORDS = 1 << 17  # then the cache starts again, so that memory stays bounded whatever the text
 
 
 class WordCache(dict[str, list[int]]):

@@ -1,4 +1,4 @@
-"""The algorithms of lesson 02 step by step, as one writes them first: on lists of strings, counting everything anew.
+"""The algorithms of lesson 02 step by step, as one writes them first: on lists of strings, counting everything again.
 
 They say the same as the classes of this package, a hundred times more slowly, and the tests hold the two against each
 other. A *word* is a pair (tokens, times): the tokens that it is cut into now, and how often it occurs in the text.
@@ -163,7 +163,7 @@ def unigram_segment(word: str, log_probs: Mapping[str, float]) -> tuple[list[str
 
 
 def lossless_words(text: str) -> list[str]:
-    """Return the words of a text, each with the blank before it as ▁; other white space stands alone.
+    """Return the words of a text, each with the blank before it as ▁; other white space is a word by itself.
 
     Joined, with blanks for ▁, they are the text again.
 

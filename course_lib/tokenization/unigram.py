@@ -27,7 +27,7 @@ _MIN_COUNT = 0.5  # expected occurrences below which a piece is dropped
 
 
 def blank_words(text: str) -> list[str]:
-    """Return the words of a text, each with the blank before it as ▁; other white space stands alone.
+    """Return the words of a text, each with the blank before it as ▁; other white space is a word by itself.
 
     >>> blank_words("the  mouse ate")
     ['the', '▁', '▁mouse', '▁ate']

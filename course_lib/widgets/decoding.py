@@ -29,7 +29,7 @@ def filter_playground(
 
     words   V names of the tokens
     logits  context → (V,) logits of the token that follows it
-    start   where the sliders stand at first
+    start   where the sliders are at first
     """
 
     def draw(after: str, temperature: float, top_k: int, top_p: float, min_p: float) -> Figure:

@@ -19,7 +19,7 @@ STATES = {
     "tried": ("◐", ORANGE, "tried, not passed yet"),
     "shown": ("◆", BLUE, "answer shown, not passed yet"),
     "new": ("○", "#767676", "not started"),
-    "by hand": ("✎", "#767676", "your own words, read by a person"),
+    "by hand": ("✎", "#767676", "your own words, read by a grader"),
 }
 
 
@@ -37,7 +37,7 @@ def state(exercise: Exercise, entry: progress.Entry | None) -> str:
 
 
 def board_html() -> str:
-    """Return the board as HTML: a line that sums up, and per lesson its exercises. Reads the files anew."""
+    """Return the board as HTML: a line that sums up, and per lesson its exercises. Reads the files again."""
     lessons, entries = public.lessons(), progress.load()
     if not lessons:
         return (
@@ -86,7 +86,7 @@ def _under_way(lesson: PublicLesson, entries: dict[str, progress.Entry]) -> bool
 
 
 def _lesson(lesson: PublicLesson, entries: dict[str, progress.Entry], unfold: bool) -> str:
-    """Return one lesson as a line with a bar; unfolded, its exercises stand below it."""
+    """Return one lesson as a line with a bar; unfolded, its exercises are below it."""
     exercises = [public.exercise for public in lesson.exercises.values()]
     states = [state(exercise, entries.get(exercise.id)) for exercise in exercises]
     graded = [name for name in states if name != "by hand"]

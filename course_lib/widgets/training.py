@@ -23,7 +23,7 @@ def watch(
 ) -> Iterator[Step]:
     """Train, and show how far training is and how the loss falls; pass each step on.
 
-    trainer  where it stands; only its remaining steps are made
+    trainer  at whatever step it is; only its remaining steps are made
     label    what is trained, for the bar and the title
     levels   name → loss: lines to compare with; the first, in a colour of its own, is the floor
     unit     of the loss

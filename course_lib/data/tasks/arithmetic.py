@@ -26,7 +26,7 @@ class Addition(Task):
     """Source: two numbers with a plus between them. Target: their sum.
 
     digits   how many digits a number has at most; each number of digits is equally likely
-    reverse  whether the sum is written from its last digit: each digit then depends on what stands before it
+    reverse  whether the sum is written from its last digit: each digit then depends on what is before it
 
     The meaning is the two numbers, in either order.
 

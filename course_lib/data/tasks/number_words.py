@@ -62,5 +62,5 @@ class NumberWords(Task):
         return (figures, words) if self.to_words else (words, figures)
 
     def meaning(self, source: str, target: str) -> str:
-        """Return the number in figures, whichever side it stands on."""
+        """Return the number in figures, whichever side it is on."""
         return source if self.to_words else target

@@ -348,7 +348,7 @@ def test_no_character_of_a_name_or_a_message_loses_a_result_at_any_door(small, s
     assert small.by_nbgrader("export", "--to", "marks.csv").returncode == 0
     with (small.root / "marks.csv").open(encoding="utf-8", newline="") as file:
         status = {row["student_id"]: row["status"] for row in csv.DictReader(file)}
-    assert status[eve] == "waiting for a person"
+    assert status[eve] == "waiting for a grader"
     said = small.by_nbgrader("autograde", LESSON, "--student", "ada", "--force")
     assert said.returncode == 0 and small.results() == before, said.stderr
     assert replay("ada", "sample.mean", small.submitted, small.root, small.root / "solutions", small.sandbox).agrees

@@ -91,13 +91,13 @@ def export(course, monkeypatch):
 def test_each_state_has_its_status_and_its_score(export):
     rows = export()
     assert {student: (row["status"], row["score"], row["waiting"]) for student, row in rows.items()} == {
-        "ada": ("waiting for a person", "13.0", "3.0"),
+        "ada": ("waiting for a grader", "13.0", "3.0"),
         "done": ("graded", "15.5", "0.0"),
         "zero": ("graded", "0.0", "0.0"),
-        "'=1+1": ("waiting for a person", "13.0", "3.0"),
+        "'=1+1": ("waiting for a grader", "13.0", "3.0"),
         "slow": ("partly graded", "12.0", "3.0"),
         "looked at": ("graded", "15.5", "0.0"),
-        "late": ("waiting for a person", "9.0", "3.0"),
+        "late": ("waiting for a grader", "9.0", "3.0"),
         "cut": ("not gradable", "", "16.0"),
         "read by hand": ("graded", "16.0", "0.0"),
         "broke it": ("not gradable", "", "13.0"),
