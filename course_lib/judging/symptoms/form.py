@@ -42,8 +42,8 @@ def not_finite(pairs: Sequence[Pair]) -> Symptom | None:
         if not odd.any() or compare(want[~odd], have[~odd]) is not True:
             return None
         right += int((~odd).sum())
-        found |= {"nan"} if have[odd].isnan().any() else set()
-        found |= {"inf"} if have[odd].isinf().any() else set()
+        strange = {"nan": have.isnan(), "inf": have.isposinf(), "−inf": have.isneginf()}
+        found |= {name for name, where in strange.items() if (where & odd).any()}
     if right < MIN_EVIDENCE:
         return None
     what = " and ".join(sorted(found))

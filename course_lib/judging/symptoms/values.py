@@ -28,6 +28,12 @@ FUNCTIONS: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
     "rounded": ("the expected ones, rounded to whole numbers", torch.round),
     "cut_off": ("the expected ones, cut off to whole numbers", torch.trunc),
 }
+SIZES: dict[str, Callable[[Tensor], int]] = {
+    "the size of {name} in the last dimension": lambda x: x.shape[-1],
+    "the size of {name} in the first dimension": lambda x: x.shape[0],
+    "the number of rows of {name}": lambda x: x.numel() // x.shape[-1],
+    "the number of values in {name}": lambda x: x.numel(),
+}
 
 
 def changed_by_a_function(pairs: Sequence[Pair]) -> Symptom | None:
@@ -75,11 +81,11 @@ def shifted(pairs: Sequence[Pair]) -> Symptom | None:
 def scaled_by_size(pairs: Sequence[Pair]) -> Symptom | None:
     """All values are multiplied, or divided, by the size of an argument, which is not the same in every case."""
     for name in sorted(pairs[0].arguments):
-        for axis in (-1, 0, -2, None):
-            sizes = [_size(pair.arguments.get(name), axis) for pair in pairs]
+        for what, size in SIZES.items():
+            sizes = [_size(pair.arguments.get(name), size) for pair in pairs]
             if 0 in sizes or len(set(sizes)) < 2:
                 continue
-            what = f"the number of values in `{name}`" if axis is None else f"the size of `{name}` in dimension {axis}"
+            what = what.format(name=f"`{name}`")
             if explains(pairs, partial(_times, {id(pair): size for pair, size in zip(pairs, sizes)})):
                 slip = f"the expected ones times {what}: a sum where a mean is asked?"
                 return Symptom("sum_for_mean", f"In every failing case, your values are {slip}")
@@ -93,15 +99,14 @@ def _times(factors: dict[int, float], pair: Pair) -> Any:
     return map_numbers(lambda x: x * factors[id(pair)], pair.want)
 
 
-def _size(value: Any, axis: int | None) -> int:
-    """Return how many values there are along a dimension, or in all; 0 where there is no such dimension."""
+def _size(value: Any, size: Callable[[Tensor], int]) -> int:
+    """Return a size of a tensor, or the length of a list or text; 0 where there is no such thing."""
     if isinstance(value, (list, tuple, str)):
-        return len(value) if axis in (0, -1) else 0
-    if not isinstance(value, Tensor):
+        value = torch.empty(len(value))
+    try:
+        return size(value) if isinstance(value, Tensor) else 0
+    except (IndexError, ZeroDivisionError):  # there is no such dimension
         return 0
-    if axis is None:
-        return value.numel()
-    return value.shape[axis] if -value.ndim <= axis < value.ndim else 0
 
 
 def normalised_elsewhere(pairs: Sequence[Pair]) -> Symptom | None:

@@ -76,6 +76,10 @@ def test_a_sum_for_a_mean_needs_cases_of_different_size():
     wants = [x.mean(0) for x in X]
     assert name_of(wants, [x.sum(0) for x in X], arguments) == "sum_for_mean"
     assert name_of([x.sum(0) for x in X], wants, arguments) == "mean_for_sum"
+    rows = [torch.randn(2, n, 4, generator=GENERATOR) for n in (2, 3, 5)]
+    losses = [x.logsumexp(-1).mean() for x in rows]
+    sums = [x.logsumexp(-1).sum() for x in rows]
+    assert "the number of rows of `logits`" in symptom_of(failing(losses, sums, [{"logits": x} for x in rows])).sentence
     assert name_of(wants[:1] * 3, [X[0].sum(0)] * 3, arguments[:1] * 3) == "scaled"
 
 
