@@ -34,6 +34,7 @@ class Mark:
     mistake: str
     message: str
     helped: tuple[str, ...] = ()
+    symptom: str = ""
     by_hand: bool = False
     open: bool = False
 
@@ -132,7 +133,7 @@ def _work(result: Result, given: dict[str, GradeRow]) -> Work:
     marks = []
     for one in result.exercises:
         row = given.get(one.id.grade_id)
-        mark = Mark(one.id, one.points, one.max_points, one.verdict, one.mistake, one.message, one.helped)
+        mark = Mark(one.id, one.points, one.max_points, one.verdict, one.mistake, one.message, one.helped, one.symptom)
         if row is not None:
             mark.points, mark.by_hand, mark.open = row.score, row.manual is not None, row.look
         marks.append(mark)

@@ -145,7 +145,7 @@ def _exercise(marks: list[tuple[Mark, Work]], words: dict[str, set[str]], everyb
         if mark.verdict == VerdictKind.MISTAKE:
             mistakes[mark.mistake].append((mark, work))
         elif mark.verdict in (VerdictKind.WRONG, VerdictKind.ERROR):
-            others[mark.verdict, _gist(mark)].append((mark, work))
+            others[mark.verdict, mark.symptom or _gist(mark)].append((mark, work))
     return {
         "id": marks[0][0].id,
         "name": marks[0][0].name,
@@ -163,8 +163,13 @@ def _exercise(marks: list[tuple[Mark, Work]], words: dict[str, set[str]], everyb
             for name, some in sorted(mistakes.items(), key=lambda item: (-len(item[1]), item[0]))
         ],
         "others": [
-            {"verdict": verdict, "gist": gist, "count": len(some), "example": _example(some, words, everybody)}
-            for (verdict, gist), some in sorted(others.items(), key=lambda item: (-len(item[1]), item[0]))[:3]
+            {
+                "verdict": verdict,
+                "gist": min((_gist(mark) for mark, _ in some), key=len),
+                "count": len(some),
+                "example": _example(some, words, everybody),
+            }
+            for (verdict, _), some in sorted(others.items(), key=lambda item: (-len(item[1]), item[0]))[:3]
             if len(some) > 1
         ],
     }

@@ -104,6 +104,12 @@ def test_mistakes_are_named_counted_and_explained_and_the_hardest_exercise_comes
     assert ["90_sample", "entropy", "mistake", "bits", "3", "10", BITS] in table(page, "mistakes")
 
 
+def test_failures_with_one_symptom_are_counted_together_whatever_their_messages():
+    wrong = lambda said: mark("entropy", VerdictKind.WRONG, symptom="scaled", message=f"Each is × 2. {said}")  # noqa: E731
+    text = text_of(page_of(*(work(f"s{n}", wrong("x" * n)) for n in range(3))))
+    assert "wrong 3 100 % Each is × 2." in text and "xx" not in text
+
+
 def test_marks_are_spread_over_ten_bins_and_what_waits_for_a_person_is_left_out():
     essay = mark("essay", VerdictKind.BY_HAND, points=4.0)
     works = [work("full", mark("a"), essay), work("half", mark("a"), mark("b", VerdictKind.WRONG), essay)]
