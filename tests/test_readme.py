@@ -45,6 +45,12 @@ def test_every_link_to_a_heading_leads_to_one(page: Path):
     assert [(to, name) for to, name in links if name not in anchors(page.parent / to if to else page)] == []
 
 
+def test_every_path_in_a_test_command_of_the_guides_exists():
+    words = " ".join(re.findall(r"python -m pytest ([^\n`|]*)", TEXT)).split()
+    paths = {word for word in words if re.match(r"(tests|course_lib|autograder)\b", word)}
+    assert paths and {path for path in paths if not (ROOT / path).exists()} == set()
+
+
 def test_the_lessons_that_the_readme_lists_are_those_that_there_are():
     listed = set(re.findall(r"(?m)^\| `(\d\d_\w+)` \|", (ROOT / "README.md").read_text()))
     assert listed == {path.stem for path in (ROOT / "solutions").glob("*.py")}

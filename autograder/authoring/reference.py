@@ -6,6 +6,7 @@ Only the grader and the builder run this, never a student's process. It executes
 from typing import Any
 
 from autograder.authoring.lesson import AuthoredExercise, AuthoringError, Lesson
+from autograder.authoring.withheld import require_withheld
 from course_lib.judging import wire
 from course_lib.judging.case import Case, CaseSet, Mistake, Outcome
 from course_lib.judging.exercise import AUTHOR_NAMES
@@ -19,6 +20,7 @@ class Reference:
 
     def __init__(self, lesson: Lesson) -> None:
         self.lesson = lesson
+        require_withheld(lesson)
         self.names: dict[str, Any] = {**AUTHOR_NAMES, "__name__": f"reference_of_{lesson.short}"}
         for cell in lesson.cells:
             if cell.kind == "setup":

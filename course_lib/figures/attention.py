@@ -23,6 +23,7 @@ from course_lib.figures.style import (
     PALETTE,
     RUST,
     SEQUENTIAL,
+    YELLOW,
     figure_title,
     panel_title,
     panels,
@@ -103,7 +104,7 @@ def masks(named: Mapping[str, Tensor], queries: Sequence[str], keys: Sequence[st
     for axes, (name, mask) in zip(all_axes, named.items()):
         shape = (len(queries), len(keys))
         seen = mask.expand(shape).cpu().numpy()
-        axes.imshow(seen, cmap=ListedColormap(["#444444", "#f0e442"]), vmin=0, vmax=1)
+        axes.imshow(seen, cmap=ListedColormap(["#444444", YELLOW]), vmin=0, vmax=1)
         axes.set_xticks(range(len(keys)), keys, rotation=45, ha="right")
         axes.set_yticks(range(len(queries)), queries if axes is all_axes[0] else [""] * len(queries))
         axes.set_xticks(np.arange(len(keys) - 1) + 0.5, minor=True)

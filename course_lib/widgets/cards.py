@@ -7,9 +7,10 @@ import ipywidgets
 
 from course_lib.cards import answer, due
 from course_lib.deck import DECK, Card
+from course_lib.figures.style import GREY
 from course_lib.widgets.live import Live, still
 
-_STYLE = "font-size:17px;line-height:1.45;border:1px solid #8c8c8c;border-radius:6px;padding:14px 18px;max-width:640px"
+_STYLE = f"font-size:17px;line-height:1.45;border:1px solid {GREY};border-radius:6px;padding:14px 18px;max-width:640px"
 
 
 def flash_cards(lesson: str = "") -> Live:

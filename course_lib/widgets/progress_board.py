@@ -9,7 +9,7 @@ import html
 import ipywidgets
 
 from course_lib.checks import progress, public
-from course_lib.figures.style import BLUE, GREEN, ORANGE
+from course_lib.figures.style import BLUE, GREEN, ORANGE, PALE
 from course_lib.judging.exercise import Exercise, PublicLesson
 from course_lib.widgets.live import Live, still
 
@@ -102,7 +102,7 @@ def _lesson(lesson: PublicLesson, entries: dict[str, progress.Entry], unfold: bo
     )
     share = 100 * passed / max(len(graded), 1)
     bar = (
-        '<span style="display:inline-block;width:120px;height:9px;background:#e6e6e6;vertical-align:middle">'
+        f'<span style="display:inline-block;width:120px;height:9px;background:{PALE};vertical-align:middle">'
         f'<span style="display:block;width:{share:.0f}%;height:9px;background:{GREEN}"></span></span>'
     )
     return (

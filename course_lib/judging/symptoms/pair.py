@@ -30,7 +30,10 @@ class Pair(NamedTuple):
 
 
 def map_numbers(change: Callable[[Tensor], Tensor], value: Any) -> Any:
-    """Return a value with every number in it changed, as float64; `change` gets tensors. Tuples become lists."""
+    """Return a value with every number in it changed, as float64. Tuples become lists.
+
+    change  is called with tensors of any shape (...), and with () for a number
+    """
     if isinstance(value, Tensor) and value.dtype != torch.bool and not value.dtype.is_complex:
         return change(value.double())
     if isinstance(value, (int, float)) and not isinstance(value, bool):

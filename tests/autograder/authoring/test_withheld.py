@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from autograder.authoring.equivalents import candidates, equivalents
-from autograder.authoring.lesson import find_lessons, read_lesson
+from autograder.authoring.lesson import AuthoringError, find_lessons, read_lesson
 from autograder.authoring.reference import Reference
 
 LESSONS = find_lessons(Path(__file__).parents[3] / "solutions")
@@ -87,3 +87,10 @@ def test_a_function_that_hangs_or_ends_the_process_costs_only_itself(tmp_path, m
     monkeypatch.setattr("autograder.authoring.equivalents.STUCK_SECONDS", 1.5)
     functions = {"a.hang": hang, "a.leave": leave, "a.right": lambda x: torch.amax(x, -1)}
     assert found_in(tmp_path, "torch.sort", functions) == ["a.right"]
+
+
+def test_a_name_that_the_library_lacks_is_an_error_of_the_lesson(sample_path, tmp_path):
+    path = tmp_path / sample_path.name
+    path.write_text(sample_path.read_text().replace("information.entropy", "information.enthalpy"))
+    with pytest.raises(AuthoringError, match=r"90_sample.py:\d+: .*`course_lib.information.enthalpy`"):
+        Reference(read_lesson(path))
