@@ -123,7 +123,7 @@ def answer_in_a_demo(draft: Draft) -> None:
     draft.answer("entropy", "def entropy(p):\n    return helper(p)")
 
 
-@enter("cheat", total="wrong")
+@enter("cheat", total="mistake")
 def answer_in_a_check(draft: Draft) -> None:
     """A check's cell that patches the judge and says that all is right."""
     draft.notebook.cells[draft.index("total", "check")].source = (
