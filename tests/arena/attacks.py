@@ -8,6 +8,7 @@ from tests.arena import (  # noqa: F401 - each file enters its cases
     attacks_leaks,
     attacks_notebook,
     attacks_peeking,
+    attacks_places,
     attacks_protocol,
     attacks_resources,
     attacks_state,

@@ -33,12 +33,18 @@ def run():
         process.communicate()
 
 
-def test_what_computes_is_seen_to_compute(run):
-    process = run("input()\n" + COMPUTE.format(seconds=1.0) + "input()")
+def after_computing(run, seconds: float) -> tuple[Clock, subprocess.Popen]:
+    """Return a clock that ran while a process computed for so long, and the process, which is still there."""
+    process = run("input()\n" + COMPUTE.format(seconds=seconds) + "input()")
     clock = Clock(process.pid)
     process.stdin.write(b"\n")
     process.stdin.flush()
     process.stdout.readline()
+    return clock, process
+
+
+def test_what_computes_is_seen_to_compute(run):
+    clock, _ = after_computing(run, 1.0)
     assert 0.9 < clock.used().computed < 1.5
 
 
@@ -84,11 +90,7 @@ threading.Event().wait()
 
 
 def test_what_has_ended_keeps_what_it_had_used(run):
-    process = run("input()\n" + COMPUTE.format(seconds=0.3) + "input()")
-    clock = Clock(process.pid)
-    process.stdin.write(b"\n")
-    process.stdin.flush()
-    process.stdout.readline()
+    clock, process = after_computing(run, 0.3)
     before = clock.used()
     process.kill()
     process.wait()

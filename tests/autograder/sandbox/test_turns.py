@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from autograder.sandbox.turns import alone, side_by_side
 
 
@@ -50,9 +52,11 @@ def test_who_waits_to_be_alone_goes_before_those_who_come_later():
 
 
 def test_an_error_gives_the_turn_back():
-    for turn in (alone, side_by_side, alone):
-        try:
-            with turn():
-                raise KeyError
-        except KeyError:
-            pass
+    for turn in (side_by_side, alone):
+        with pytest.raises(KeyError), turn():
+            raise KeyError
+        entered, leave = threading.Event(), threading.Event()
+        next_one = in_thread(alone, entered, leave)
+        assert entered.wait(10)
+        leave.set()
+        next_one.join(10)
