@@ -139,7 +139,10 @@ def cases(seed):
     yield Case({"x": torch.tensor([1, 2, 3])}, note="three integers")
     yield Case({"x": torch.tensor([-1.5, 0.0])}, note="a negative number and zero")
     yield Case({"x": torch.zeros(0)}, note="no numbers at all")
+    yield Case({"x": torch.tensor(256)}, note="one integer")
     yield Case({"x": random_tensor(seed, 2, 3)}, note="a matrix")
+    yield Case({"x": random_integers(seed, -9, 10, 3, 1, 2)}, note="integers in three dimensions")
+    yield Case({"x": random_tensor(seed + 1, 4, scale=100.0)}, note="large numbers")
 
 
 # %% mistake="double" name="in_place" hint="The result is right, but x itself was changed too. `2 * x` makes a new tensor; `x *= 2` and `x.mul_(2)` change the caller's." active="py"
@@ -161,6 +164,11 @@ def double(x):
 # %% mistake="double" name="to_float" hint="Integers came out as floats. Multiply by the integer 2, not by 2.0." active="py"
 def double(x):
     return 2.0 * x
+
+
+# %% mistake="double" name="item_by_item" hint="You went through x item by item: a single number has no items, and an empty tensor leaves nothing to stack. Multiply the whole tensor at once." active="py"
+def double(x):
+    return torch.stack([2 * item for item in x])
 
 
 # %% mistake="double" name="returns_nothing" hint="Your function returns nothing (None). A function hands its result over with `return`; `print` only shows it." active="py"
@@ -230,6 +238,12 @@ A question whose answer is a number. A tensor has shape $(B, H, T, D) = (2, 4, 6
 ### BEGIN SOLUTION
 numbers_in_tensor = 384
 ### END SOLUTION
+
+
+# %% judge="numbers_in_tensor" active="py"
+def judge(case, expected, got):
+    return compare(expected, got)  # an integer is exact, and not right to 1 %
+
 
 # %% [markdown] hints="numbers_in_tensor"
 r"""
@@ -333,6 +347,8 @@ def cases(seed):
     yield Case({"nats": torch.tensor(2.0).log()}, note="a fair coin")
     yield Case({"nats": torch.zeros(2)}, note="no surprise")
     yield Case({"nats": random_tensor(seed, 5).abs()}, note="five amounts")
+    yield Case({"nats": random_tensor(seed + 1, 2, 3, scale=50.0).abs()}, note="large amounts, in a matrix")
+    yield Case({"nats": random_tensor(seed + 2, 1, 4, scale=0.01).abs()}, note="small amounts")
 
 
 # %% mistake="nats_to_bits" name="upside_down" hint="The fraction is upside down: the amount in nats is what is divided." active="py"

@@ -141,7 +141,9 @@ r"""
 def cases(seed):
     yield Case({"p": torch.tensor([1.0, 0.5, 0.125])}, note="certain, a coin, one of eight")
     yield Case({"p": torch.tensor(0.0)}, note="impossible")
-    yield {"p": random_distributions(seed, 3, 4)}
+    yield Case({"p": torch.tensor([1e-12, 1e-30])}, note="nearly impossible")
+    for i, shape in enumerate([(5,), (3, 4), (2, 1, 3)]):
+        yield Case({"p": random_distributions(3 * seed + i, *shape)}, note="random probabilities")
 
 
 # %% mistake="surprisal" name="bits" hint="You measured in bits (log2). This course measures in nats: use the natural logarithm." active="py"
@@ -211,6 +213,7 @@ def entropy(p: Tensor) -> Tensor:
     p        (..., V) probabilities; each row sums to 1
     returns  (...) entropies in nats; 0·log 0 counts as 0
 
+    Off limits: entr, xlogy, torch.distributions and SciPy, which would answer it.
     Example: entropy(torch.tensor([0.5, 0.25, 0.125, 0.125])) is 1.2130.
     """
     ### BEGIN SOLUTION
@@ -231,7 +234,9 @@ def cases(seed):
     yield Case({"p": torch.tensor([0.5, 0.5])}, note="a fair coin")
     yield Case({"p": torch.tensor([1.0, 0.0])}, note="certainty")
     yield Case({"p": torch.tensor([0.5, 0.25, 0.125, 0.125])}, note="under the table")
-    yield {"p": random_distributions(seed, 2, 3, 7)}
+    yield Case({"p": torch.tensor([[0.0, 0.5, 0.5], [0.25, 0.75, 0.0]])}, note="two rows with zeros")
+    for i, shape in enumerate([(5,), (4, 2), (2, 3, 7)]):
+        yield Case({"p": random_distributions(3 * seed + i, *shape)}, note="random distributions")
 
 
 # %% mistake="entropy" name="bits" hint="You measured in bits; this course measures in nats (natural logarithm)." active="py"
@@ -337,8 +342,10 @@ def cross_entropy(p: Tensor, q: Tensor) -> Tensor:
     p        (..., V) probabilities of the outcomes
     q        (..., V) the model's probabilities
     returns  (...) −Σ p log q in nats; where p is 0 the term counts as 0, whatever q is;
-             inf where q is 0 for an outcome that p allows
+             inf where q is 0 for an outcome that p allows.
+             Gradients flow back to q: we shall train with it
 
+    Off limits: torch's cross_entropy and xlogy, which would answer it.
     Example: p = [0.5, 0.25, 0.125, 0.125], q = [0.125, 0.5, 0.25, 0.125] give 1.6462.
     """
     ### BEGIN SOLUTION
@@ -362,7 +369,34 @@ def cases(seed):
         {"p": torch.tensor([0.5, 0.5, 0.0]), "q": torch.tensor([0.25, 0.75, 0.0])}, note="both rule out the third"
     )
     yield Case({"p": torch.tensor([0.5, 0.5]), "q": torch.tensor([1.0, 0.0])}, note="the model rules out what happens")
-    yield {"p": random_distributions(seed, 3, 5), "q": random_distributions(seed + 100, 3, 5)}
+    yield Case(
+        {"p": torch.tensor([0.5, 0.5, 0.0]), "q": torch.tensor([0.4, 0.4, 0.2])}, note="the model allows too much"
+    )
+    yield Case({"p": torch.tensor([0.5, 0.5]), "q": torch.tensor([1.0, 1e-12])}, note="nearly ruled out")
+    for i, shape in enumerate([(5,), (4, 3), (2, 3, 6)]):
+        p, q = (random_distributions(6 * seed + 2 * i + j, *shape) for j in range(2))
+        yield Case({"p": p, "q": q}, note="random distributions, with the gradient by q")
+
+
+# %% probe="cross_entropy" active="py"
+def probe(student, case):
+    if (case["p"] == 0).any() or (case["q"] < 1e-9).any():
+        return student(**case)
+    q = case["q"].clone().requires_grad_()
+    h = student(case["p"], q)
+    flows = getattr(h, "requires_grad", False)
+    (gradient,) = torch.autograd.grad(h.sum(), q) if flows else (None,)
+    return {"cross-entropy": h, "gradient": gradient}
+
+
+# %% mistake="cross_entropy" name="no_gradient" hint="The values are right, but no gradient flows back to q: `item()`, `tolist()`, `detach()`, `torch.tensor` and NumPy cut it off. Stay with torch's operations." active="py"
+def cross_entropy(p, q, right=cross_entropy):
+    return right(p, q.detach())
+
+
+# %% mistake="cross_entropy" name="averaged" hint="The sum over the outcomes is a mean already, since the weights p sum to 1. Do not divide by V." active="py"
+def cross_entropy(p, q):
+    return -(p * torch.where((p > 0) | (q > 0), q, 1).log()).mean(-1)
 
 
 # %% mistake="cross_entropy" name="bits" hint="You measured in bits; this course measures in nats (natural logarithm)." active="py"
@@ -426,6 +460,7 @@ def kl_divergence(p: Tensor, q: Tensor) -> Tensor:
     returns  (...) Σ p log(p/q) in nats; where p is 0 the term counts as 0, whatever q is;
              inf where q is 0 for an outcome that p allows
 
+    Off limits: kl_div, xlogy, torch.distributions and SciPy, which would answer it.
     Example: p = [0.5, 0.25, 0.125, 0.125], q = [0.125, 0.5, 0.25, 0.125] give 0.4332.
     """
     ### BEGIN SOLUTION
@@ -451,7 +486,10 @@ def cases(seed):
     yield Case(
         {"p": torch.tensor([1.0, 0.0, 0.0]), "q": torch.tensor([0.5, 0.5, 0.0])}, note="the model allows too much"
     )
-    yield {"p": random_distributions(seed, 3, 5), "q": random_distributions(seed + 100, 3, 5)}
+    yield Case({"p": torch.tensor([0.5, 0.5]), "q": torch.tensor([1.0, 1e-12])}, note="nearly ruled out")
+    for i, shape in enumerate([(5,), (4, 3), (2, 3, 6)]):
+        p, q = (random_distributions(6 * seed + 2 * i + j, *shape) for j in range(2))
+        yield Case({"p": p, "q": q}, note="random distributions")
 
 
 # %% mistake="kl_divergence" name="reversed" hint="This is KL(q ‖ p). The first argument, the truth, gives the weights." active="py"
@@ -582,7 +620,12 @@ def cases(seed):
     yield Case({"log_probs": torch.tensor([0.5, 0.25, 0.125]).log()}, note="one of 2, 4 and 8")
     yield Case({"log_probs": torch.tensor([-1.0, float("-inf")])}, note="something impossible came")
     yield Case({"log_probs": torch.empty(0)}, note="no token")
-    yield {"log_probs": -4 * torch.rand(3, 5, generator=generator(seed))}
+    yield Case({"log_probs": torch.empty(3, 0)}, note="three texts without a token")
+    easy_to_hard = torch.tensor([[0.1], [1.0], [5.0]])
+    for i, shape in enumerate([(3, 7), (3, 1), (2, 3, 4)]):
+        log_probs = -easy_to_hard * torch.rand(shape, generator=generator(3 * seed + i))
+        yield Case({"log_probs": log_probs}, note="random tokens, easy and hard texts")
+    yield Case({"log_probs": torch.full((400,), -2.5)}, note="a long text: the product of its probabilities is 0.0")
 
 
 # %% mistake="perplexity" name="mean_of_exponentials" hint="You averaged 1/q. The mean belongs inside: average the surprises first, then take the exponential." active="py"
@@ -675,16 +718,18 @@ And $T = 0$? The formula divides by zero, so the value is a matter of definition
 """
 
 
-# %% exercise="softmax" points=3 withheld="course_lib.information.softmax torch.softmax torch.nn.functional.softmax torch.special.softmax torch.nn.functional.softmin torch.nn.functional.gumbel_softmax torch.nn.Softmax torch.logsumexp torch.log_softmax"
+# %% exercise="softmax" points=3 withheld="course_lib.information.softmax torch.softmax torch.nn.functional.softmax torch.special.softmax torch.nn.functional.softmin torch.nn.functional.gumbel_softmax torch.nn.Softmax torch.log_softmax"
 def softmax(logits: Tensor, temperature: float = 1.0) -> Tensor:
     """Return probabilities proportional to exp(logits / temperature), without overflow.
 
     logits       (..., V) floating point, scores
     temperature  0 ≤ temperature < ∞. 0 means the limit from above: all mass on the largest logit of each row,
                  in equal shares when several are equally large
-    returns      (..., V) of the dtype of logits; each row sums to 1
+    returns      (..., V) of the dtype of logits, half precision too; each row sums to 1.
+                 Gradients flow back to logits (where temperature > 0)
 
     Raises ValueError for a negative temperature.
+    Off limits: torch's own softmax and log_softmax, whatever the module.
     Example: softmax(torch.tensor([2.0, 1.0, 0.0])) is [0.6652, 0.2447, 0.0900].
     """
     ### BEGIN SOLUTION
@@ -716,7 +761,53 @@ def cases(seed):
     )
     yield Case({"logits": torch.tensor([[3.0, 1.0, 3.0], [0.0, 5.0, 1.0]]), "temperature": 0.0}, note="T = 0, a tie")
     yield Case({"logits": torch.tensor([2.0, 1.0]), "temperature": -1.0}, note="negative T")
-    yield {"logits": random_tensor(seed, 2, 3, 5, scale=2.0), "temperature": 1.7}
+    yield Case({"logits": torch.tensor([0.002, 0.001, 0.0]), "temperature": 0.001}, note="close logits, small T")
+    yield Case({"logits": torch.tensor([[9.0, 8.0], [-300.0, -301.0]])}, note="rows of very different size")
+    yield Case({"logits": torch.tensor([2.0, 1.0, 0.0], dtype=torch.float16)}, note="half precision")
+    yield Case({"logits": torch.tensor([2.0, 2.0, 0.0], dtype=torch.float16), "temperature": 0.0}, note="half, T = 0")
+    for i, shape in enumerate([(4,), (3, 2), (2, 3, 5)]):
+        logits, upstream = (random_tensor(6 * seed + 2 * i + j, *shape, scale=2.0) for j in range(2))
+        temperature = 0.3 + 3 * torch.rand(1, generator=generator(seed + i)).item()
+        yield Case(
+            {"logits": logits, "temperature": temperature, "upstream": upstream},
+            note="random, with the gradient of a loss whose gradient by the probabilities is `upstream`",
+        )
+    ties = random_integers(seed, 0, 3, 4, 6).float()
+    yield Case({"logits": ties, "temperature": 0.0}, note="random ties, T = 0")
+
+
+# %% probe="softmax" active="py"
+def probe(student, case):
+    if "upstream" not in case:
+        return student(**case)
+    logits = case["logits"].clone().requires_grad_()
+    probs = student(logits, case["temperature"])
+    flows = getattr(probs, "requires_grad", False)
+    (gradient,) = torch.autograd.grad(probs, logits, case["upstream"]) if flows else (None,)
+    return {"probabilities": probs, "gradient": gradient}
+
+
+# %% judge="softmax" active="py"
+def judge(case, expected, got):
+    same = compare(expected, got)
+    if same is True and isinstance(got, Tensor) and got.dtype != expected.dtype:
+        return f"The values are right, but they are of {got.dtype}; {expected.dtype}, as the logits, was expected."
+    return same
+
+
+# %% mistake="softmax" name="no_gradient" hint="The probabilities are right, but no gradient flows back to the logits: `detach()`, `torch.tensor` and NumPy cut it off. Stay with torch's operations." active="py"
+def softmax(logits, temperature=1.0, right=softmax):
+    return right(logits.detach(), temperature)
+
+
+# %% mistake="softmax" name="other_dtype" hint="Half-precision logits came back as float32. If you compute in float32, go back at the end: `.to(logits.dtype)`." active="py"
+def softmax(logits, temperature=1.0, right=softmax):
+    return right(logits.float(), temperature)
+
+
+# %% mistake="softmax" name="clamped" hint="You replaced small temperatures by a smallest one. That makes them less sharp than asked; only T = 0 needs a case by itself." active="py"
+def softmax(logits, temperature=1.0, right=softmax):
+    return right(logits, max(temperature, 0.01) if temperature >= 0 else temperature)
 
 
 # %% mistake="softmax" name="overflow" hint="exp overflows for logits above 88 (float32). Subtract each row's largest logit first; the result does not change." active="py"
@@ -749,6 +840,15 @@ def softmax(logits, temperature=1.0):
     shifted = logits - logits.amax(-1, keepdim=True)
     weights = (shifted * temperature).exp() if temperature > 0 else (shifted == 0).to(logits.dtype)
     return weights / weights.sum(-1, keepdim=True)
+
+
+# %% mistake="softmax" name="no_keepdim" hint="The maximum and the sum of each row lost their dimension, so they broadcast along the wrong one. Give both `keepdim=True`." active="py"
+def softmax(logits, temperature=1.0):
+    if temperature < 0:
+        raise ValueError
+    shifted = logits - logits.amax(-1)
+    weights = (shifted / temperature).exp() if temperature > 0 else (shifted == 0).to(logits.dtype)
+    return weights / weights.sum(-1)
 
 
 # %% mistake="softmax" name="first_of_ties" hint="At T = 0 tied logits share the mass equally: argmax picks one of them, which is greedy decoding and not the limit of the softmax." active="py"
@@ -812,8 +912,10 @@ def log_softmax(logits: Tensor) -> Tensor:
     """Return the logarithm of the softmax, without rounding any probability to 0 on the way.
 
     logits   (..., V) scores
-    returns  (..., V) log probabilities in nats; the exponentials of each row sum to 1
+    returns  (..., V) log probabilities in nats; the exponentials of each row sum to 1.
+             Gradients flow back to logits
 
+    Off limits: torch's own log_softmax and logsumexp, whatever the module.
     Example: log_softmax(torch.tensor([2.0, 1.0, 0.0])) is [-0.4076, -1.4076, -2.4076].
     """
     ### BEGIN SOLUTION
@@ -834,7 +936,36 @@ def cases(seed):
     yield Case({"logits": torch.tensor([2.0, 1.0, 0.0])}, note="by hand")
     yield Case({"logits": torch.tensor([0.0, -200.0])}, note="a tiny probability")
     yield Case({"logits": torch.tensor([[1000.0, 0.0], [1000.0, 998.0]])}, note="large logits")
-    yield {"logits": random_tensor(seed, 2, 3, 5, scale=3.0)}
+    yield Case({"logits": torch.tensor([[500.0, 499.0], [-500.0, -501.0]])}, note="rows of very different size")
+    for i, shape in enumerate([(4,), (3, 2), (2, 3, 5)]):
+        logits, upstream = (random_tensor(6 * seed + 2 * i + j, *shape, scale=3.0) for j in range(2))
+        yield Case(
+            {"logits": logits, "upstream": upstream},
+            note="random, with the gradient of a loss whose gradient by the log probabilities is `upstream`",
+        )
+
+
+# %% probe="log_softmax" active="py"
+def probe(student, case):
+    if "upstream" not in case:
+        return student(**case)
+    logits = case["logits"].clone().requires_grad_()
+    log_probs = student(logits)
+    flows = getattr(log_probs, "requires_grad", False)
+    upstream = case["upstream"].to(log_probs.dtype) if flows else None
+    (gradient,) = torch.autograd.grad(log_probs, logits, upstream) if flows else (None,)
+    return {"log probabilities": log_probs, "gradient": gradient}
+
+
+# %% mistake="log_softmax" name="no_gradient" hint="The values are right, but no gradient flows back to the logits: `detach()`, `torch.tensor` and NumPy cut it off. Stay with torch's operations." active="py"
+def log_softmax(logits, right=log_softmax):
+    return right(logits.detach())
+
+
+# %% mistake="log_softmax" name="global_maximum" hint="You took off the largest logit of the whole tensor. A row far below it underflows to log 0 = −inf: take each row's own maximum." active="py"
+def log_softmax(logits):
+    shifted = logits - logits.max()
+    return shifted - shifted.exp().sum(-1, keepdim=True).log()
 
 
 # %% mistake="log_softmax" name="log_of_softmax" hint="A probability was rounded to 0 before its logarithm was taken. Use z − log Σ exp z, with the maximum taken off, instead of log(softmax)." active="py"
@@ -935,6 +1066,8 @@ def binary_cross_entropy_with_logits(logits: Tensor, labels: Tensor) -> Tensor:
     returns  () mean over all elements, in nats; its gradient by logits is (σ(z) − y)/N, however large z is
 
     Raises ValueError when the shapes differ.
+    Off limits: torch's own binary_cross_entropy_with_logits, binary_cross_entropy, soft_margin_loss and
+    torch.distributions.
     Example: for logits [2.0, 2.0] and labels [1.0, 0.0] it is (0.1269 + 2.1269) / 2 = 1.1269.
     """
     ### BEGIN SOLUTION
@@ -963,15 +1096,27 @@ def cases(seed):
         note="confident and wrong",
     )
     yield Case({"logits": torch.zeros(4, 1), "labels": torch.zeros(4)}, note="shapes that would broadcast")
-    yield {"logits": random_tensor(seed, 3, 4, scale=3.0), "labels": random_integers(seed, 0, 2, 3, 4)}
+    yield Case({"logits": torch.zeros(4), "labels": torch.zeros(())}, note="one label for four logits")
+    yield Case({"logits": torch.tensor(-1.0), "labels": torch.tensor(1.0)}, note="one logit, without dimensions")
+    for i, shape in enumerate([(5,), (3, 4), (2, 1, 3)]):
+        labels = random_integers(seed + i, 0, 2, *shape)
+        labels = labels.to([torch.bool, torch.int64, torch.float32][i])
+        logits = random_tensor(3 * seed + i, *shape, scale=3.0)
+        yield Case({"logits": logits, "labels": labels}, note=f"random logits, labels of {labels.dtype}")
 
 
 # %% probe="binary_cross_entropy_with_logits" active="py"
 def probe(student, case):
     logits = case["logits"].clone().requires_grad_()
     loss = student(logits, case["labels"])
-    (gradient,) = torch.autograd.grad(loss, logits)
-    return {"loss": loss.detach(), "gradient": gradient}
+    flows = getattr(loss, "requires_grad", False)
+    (gradient,) = torch.autograd.grad(loss, logits) if flows else (None,)
+    return {"loss": loss, "gradient": gradient}
+
+
+# %% mistake="binary_cross_entropy_with_logits" name="no_gradient" hint="The loss is right, but no gradient flows back to the logits: `item()`, `detach()`, `torch.tensor` and NumPy cut it off. Stay with torch's operations." active="py"
+def binary_cross_entropy_with_logits(logits, labels, right=binary_cross_entropy_with_logits):
+    return right(logits.detach(), labels)
 
 
 # %% mistake="binary_cross_entropy_with_logits" name="sigmoid_then_log" hint="For large logits the sigmoid rounds to exactly 0 or 1: its logarithm is −inf and the gradient nan. Stay with the logits: log σ(z) = −log(1 + exp(−z))." active="py"
@@ -1050,6 +1195,7 @@ def corrected_logit(logit: float, label: float, steps: int, learning_rate: float
     learning_rate  positive
     returns        the logit after the last step; however wrong it was, it moves towards the label
 
+    Off limits: torch's own binary_cross_entropy_with_logits. You wrote one above.
     Example: corrected_logit(60.0, 0.0, steps=10, learning_rate=1.0) is 50.0 (the gradient is 1 all the way).
     """
     ### BEGIN SOLUTION
@@ -1087,8 +1233,13 @@ def cases(seed):
     yield Case({"logit": 16.3, "label": 0.0, "steps": 4, "learning_rate": 1.0}, note="very wrong")
     yield Case({"logit": 60.0, "label": 0.0, "steps": 10, "learning_rate": 1.0}, note="confident and wrong")
     yield Case({"logit": -120.0, "label": 1.0, "steps": 50, "learning_rate": 4.0}, note="even more so")
-    start = 25.0 + 10.0 * torch.rand(1, generator=generator(seed)).item()
-    yield {"logit": start, "label": 0.0, "steps": 12, "learning_rate": 2.0}
+    yield Case({"logit": 90.0, "label": 1.0, "steps": 0, "learning_rate": 1.0}, note="no step")
+    yield Case({"logit": -700.0, "label": 1.0, "steps": 30, "learning_rate": 10.0}, note="very far")
+    for i in range(4):
+        size, rate = (torch.rand(2, generator=generator(4 * seed + i)) * torch.tensor([30.0, 2.0])).tolist()
+        label, steps = float(i % 2), int(random_integers(seed + i, 2, 12))
+        start = (18.0 + size) * (1 - 2 * label)  # on the wrong side
+        yield Case({"logit": start, "label": label, "steps": steps, "learning_rate": 0.2 + rate}, note="a random logit")
 
 
 # %% mistake="corrected_logit" name="smaller_epsilon" hint="A smaller guard moves the trouble and does not end it: in float32, 1 − p is exactly 0 from a logit of 17 on. Do without the sigmoid." active="py"
@@ -1155,14 +1306,15 @@ abs(categorical_cross_entropy(torch.tensor([0.0, 2.0]), torch.tensor(0)) - binar
 """
 
 
-# %% exercise="categorical_cross_entropy" points=2 needs="log_softmax" withheld="course_lib.information.categorical_cross_entropy course_lib.bert.objectives.mlm_loss torch.nn.functional.cross_entropy torch.nn.CrossEntropyLoss torch.nn.functional.nll_loss torch.nn.NLLLoss torch.nn.functional.log_softmax torch.log_softmax torch.logsumexp torch.distributions"
+# %% exercise="categorical_cross_entropy" points=2 needs="log_softmax" withheld="course_lib.information.categorical_cross_entropy course_lib.bert.objectives.mlm_loss torch.nn.functional.cross_entropy torch.nn.CrossEntropyLoss torch.nn.functional.nll_loss torch.nn.NLLLoss torch.distributions"
 def categorical_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """Return the mean surprise of softmax(logits) at the targets.
 
     logits   (..., V) scores, e.g. (B, T, V): B texts, T positions, V tokens
     targets  (...) int64 in [0, V): the token that came at each position
-    returns  () mean over all positions, in nats
+    returns  () mean over all positions, in nats. Gradients flow back to logits: it is the loss that models train with
 
+    Off limits: torch's own cross_entropy and nll_loss, and torch.distributions.
     Example: logits [[2, 1, 0], [2, 1, 0]] and targets [0, 2] give (0.4076 + 2.4076) / 2 = 1.4076.
     """
     ### BEGIN SOLUTION
@@ -1185,7 +1337,31 @@ def cases(seed):
     )
     yield Case({"logits": torch.tensor([[0.0, -200.0]]), "targets": torch.tensor([1])}, note="a tiny probability")
     yield Case({"logits": torch.zeros(3, 4), "targets": torch.tensor([3, 0, 1])}, note="knows nothing: log 4")
-    yield {"logits": random_tensor(seed, 2, 3, 5, scale=2.0), "targets": random_integers(seed, 0, 5, 2, 3)}
+    yield Case({"logits": torch.tensor([2.0, 1.0, 0.0]), "targets": torch.tensor(2)}, note="one position")
+    yield Case({"logits": torch.tensor([[900.0, 899.0], [-900.0, -899.0]]), "targets": torch.tensor([1, 0])},
+               note="rows of very different size")  # fmt: skip
+    for i, shape in enumerate([(4, 2), (2, 3, 5), (2, 1, 3, 6)]):
+        targets = random_integers(3 * seed + i, 0, shape[-1], *shape[:-1])
+        yield Case({"logits": random_tensor(3 * seed + i, *shape, scale=2.0), "targets": targets}, note="random logits")
+
+
+# %% probe="categorical_cross_entropy" active="py"
+def probe(student, case):
+    logits = case["logits"].clone().requires_grad_()
+    loss = student(logits, case["targets"])
+    flows = getattr(loss, "requires_grad", False)
+    (gradient,) = torch.autograd.grad(loss, logits) if flows else (None,)
+    return {"loss": loss, "gradient": gradient}
+
+
+# %% mistake="categorical_cross_entropy" name="no_gradient" hint="The loss is right, but no gradient flows back to the logits: `item()`, `detach()`, `torch.tensor` and NumPy cut it off. Stay with torch's operations." active="py"
+def categorical_cross_entropy(logits, targets, right=categorical_cross_entropy):
+    return right(logits.detach(), targets)
+
+
+# %% mistake="categorical_cross_entropy" name="per_text" hint="The positions of a text were summed and only the texts averaged. The mean is over all positions." active="py"
+def categorical_cross_entropy(logits, targets, right=categorical_cross_entropy):
+    return right(logits, targets) * (targets.shape[-1] if targets.ndim else 1)
 
 
 # %% mistake="categorical_cross_entropy" name="summed" hint="The mean over the positions is missing: the loss grows with the length of the text." active="py"

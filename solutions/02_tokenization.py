@@ -165,8 +165,13 @@ def cases(seed):
     yield Case({"words": [], "vocab": ["the"]}, note="no words")
     yield Case({"words": ["The", "the"], "vocab": ["the", "cat"]}, note="a capital letter makes another word")
     yield Case({"words": ["cat", "cat", "cat", "the"], "vocab": ["the"]}, note="one unknown word, three times")
-    picked = random_integers(seed, 0, 6, 30).tolist()
-    yield Case({"words": [f"w{i}" for i in picked], "vocab": ["w0", "w1", "w2"]}, note="random words")
+    yield Case({"words": ["he", "the", "he"], "vocab": ["the"]}, note="a word inside a known word")
+    yield Case({"words": ["the", "cat"], "vocab": []}, note="an empty vocabulary")
+    for i in range(3):
+        picked = random_integers(3 * seed + i, 0, 6, 20 + i).tolist()
+        yield Case(
+            {"words": [f"w{k}" for k in picked], "vocab": ["w0", "w1", "w2", "w9"][: 2 + i]}, note="random words"
+        )
 
 
 # %% mistake="unknown_share" name="different_words" hint="You counted different words. Each running word counts: an unknown word that comes three times is met three times." active="py"
@@ -300,13 +305,24 @@ def cases(seed):
     yield Case({"words": [(["a", "a", "a"], 1)]}, note="a, a, a")
     yield Case({"words": [(["a"], 3)]}, note="a word of one token")
     yield Case({"words": [(["e", "s", "t"], 1), (["es", "t"], 2), (["t", "es"], 4)]}, note="tokens of several letters")
-    draw = random_integers(seed, 0, 3, 8, 6).tolist()
-    yield Case({"words": [(["abc"[i] for i in row[1:]], 1 + row[0]) for row in draw]}, note="random words")
+    yield Case({"words": [([" ", "t", "h"], 2), (["t", "h"], 1)]}, note="a token that is a space")
+    for i in range(3):
+        draw = random_integers(3 * seed + i, 0, 4, 6 + i, 6).tolist()
+        words = [([["a", "b", "ab", " "][k] for k in row[1:]], 1 + row[0]) for row in draw]
+        yield Case({"words": words}, note="random words")
 
 
 # %% probe="pair_counts" active="py"
 def probe(student, case):
-    return sorted([left, right, times] for (left, right), times in student(**case).items())
+    return sorted(([plain(pair), times] for pair, times in student(**case).items()), key=repr)
+
+
+# %% mistake="pair_counts" name="joined_keys" hint="Your keys are joined strings. (ab, c) and (a, bc) would be one key then: a pair is a tuple (left, right)." active="py"
+def pair_counts(words, right=pair_counts):
+    counts = Counter()
+    for (a, b), times in right(words).items():
+        counts[a + b] += times
+    return counts
 
 
 # %% mistake="pair_counts" name="unweighted" hint="Each word was counted once. A word that occurs 5 times brings each of its pairs 5 times." active="py"
@@ -401,8 +417,20 @@ def cases(seed):
     yield Case({"tokens": ["a", "b"], "pair": ("b", "a")}, note="the pair does not occur")
     yield Case({"tokens": [], "pair": ("a", "b")}, note="no tokens")
     yield Case({"tokens": ["a", "bc", "ab", "c", "abc"], "pair": ("ab", "c")}, note="the same letters, cut otherwise")
+    yield Case({"tokens": ["aa", "b", "a", "bb"], "pair": ("a", "b")}, note="tokens that end and begin like the pair")
+    yield Case({"tokens": [" ", "t", " t"], "pair": (" ", "t")}, note="a token that is a space")
     draw = random_integers(seed, 0, 2, 14).tolist()
     yield Case({"tokens": ["ab"[i] for i in draw], "pair": ("a", "a")}, note="random letters")
+    for i in range(3):
+        draw = random_integers(3 * seed + i, 0, 4, 20).tolist()
+        pieces = ["a", "b", "ab", "aa"]
+        pair = (pieces[draw[0]], pieces[draw[1]])
+        yield Case({"tokens": [pieces[k] for k in draw], "pair": pair}, note="random tokens")
+
+
+# %% mistake="merge_pair" name="string_replace" hint="You joined the tokens and replaced text. The text of a pair may be found inside other tokens, and a token may hold a space: compare tokens." active="py"
+def merge_pair(tokens, pair):
+    return " ".join(tokens).replace(" ".join(pair), "".join(pair)).split()
 
 
 # %% mistake="merge_pair" name="overlap" hint="You used one token twice. After a merge go on behind both tokens." active="py"
@@ -504,9 +532,15 @@ def cases(seed):
     four = [("low", 5), ("lower", 2), ("newest", 6), ("widest", 3)]
     yield Case({"words": [(list(word), times) for word, times in four], "n_merges": 8}, note="the four words")
     yield Case({"words": [(list("abab"), 1), (list("aaaa"), 1)], "n_merges": 4}, note="repeated letters")
-    draw = random_integers(seed, 0, 4, 12, 7).tolist()
-    words = [(["abcd"[i] for i in row[1:]], 1 + row[0]) for row in draw]
-    yield Case({"words": words, "n_merges": 10}, note="random words")
+    yield Case({"words": [(list("abac"), 1)], "n_merges": 2}, note="a tie: (a, c) sorts before (ab, a), aba before ac")
+    yield Case({"words": [(list("ab"), 1)], "n_merges": 0}, note="no merge is asked for")
+    yield Case(
+        {"words": [(list(" the"), 2), (list("the"), 1), (list(" a"), 3)], "n_merges": 4}, note="words with a space"
+    )
+    for i in range(3):
+        draw = random_integers(3 * seed + i, 0, 4, 9 + i, 7).tolist()
+        words = [(["abcd"[k] for k in row[1:]], 1 + row[0]) for row in draw]
+        yield Case({"words": words, "n_merges": 8 + i}, note="random words")
 
 
 # %% probe="train_bpe" active="py"
@@ -530,6 +564,15 @@ def train_bpe(words, n_merges):
     merges = []
     while len(merges) < n_merges and (counts := pair_counts(words)):
         merges.append(max(counts, key=lambda pair: (counts[pair], pair)))
+        words = [(merge_pair(tokens, merges[-1]), times) for tokens, times in words]
+    return merges
+
+
+# %% mistake="train_bpe" name="ties_by_spelling" hint="Of equally frequent pairs you compared what they spell. Compare the pairs themselves, as tuples: (a, c) sorts before (ab, a), though aba sorts before ac." active="py"
+def train_bpe(words, n_merges):
+    merges = []
+    while len(merges) < n_merges and (counts := pair_counts(words)):
+        merges.append(min(counts, key=lambda pair: (-counts[pair], "".join(pair))))
         words = [(merge_pair(tokens, merges[-1]), times) for tokens, times in words]
     return merges
 
@@ -648,6 +691,9 @@ def cases(seed):
     yield Case({"word": "abc", "merges": [("b", "c"), ("a", "bc"), ("a", "b")]}, note="abc in two merges")
     yield Case({"word": "lowlow", "merges": [("o", "w"), ("l", "ow")]}, note="each merge applies twice")
     yield Case({"word": "aaaaa", "merges": [("a", "a"), ("aa", "aa")]}, note="a, five times")
+    yield Case({"word": "abc", "merges": [("b", "c"), ("a", "b")]}, note="a bc, not ab c")
+    yield Case({"word": " né", "merges": [("n", "é"), (" ", "né")]}, note="a space and an accent")
+    yield Case({"word": "abcd", "merges": [("a", "b"), ("b", "c"), ("c", "d"), ("ab", "cd")]}, note="two steps")
     tokens, merges = list("abc"), []
     for left, right in random_integers(seed, 0, 10_000, 20, 2).tolist():
         pair = (tokens[left % len(tokens)], tokens[right % len(tokens)])
@@ -676,6 +722,19 @@ def bpe_encode(word, merges):
         if i is None:
             return tokens
         tokens[i : i + 2] = [tokens[i] + tokens[i + 1]]
+
+
+# %% mistake="bpe_encode" name="rank_of_the_spelling" hint="You looked up what two tokens spell. (a, bc) spells abc, but only the pair (ab, c) is in the list: look up the pair." active="py"
+def bpe_encode(word, merges):
+    rank, tokens = {left + right: i for i, (left, right) in enumerate(merges)}, list(word)
+    while len(tokens) > 1:
+        spelled = [a + b for a, b in pairwise(tokens)]
+        best = min(spelled, key=lambda text: rank.get(text, len(merges)))
+        if best not in rank:
+            break
+        i = spelled.index(best)
+        tokens[i : i + 2] = [best]
+    return tokens
 
 
 # %% mistake="bpe_encode" name="last_first" hint="You went through the merges backwards. The one that was learned first has the lowest rank, and goes first." active="py"
@@ -802,7 +861,9 @@ def cases(seed):
     yield Case({"ids": [4, 5, 6, 0], "vocab": vocab}, note="中, and a byte that is no text")
     yield Case({"ids": [0, -1], "vocab": vocab}, note="a negative id")
     yield Case({"ids": [7], "vocab": vocab}, note="an id that no token has")
-    yield Case({"ids": random_integers(seed, 0, 7, 12).tolist(), "vocab": vocab}, note="random ids")
+    for i in range(3):
+        ids = random_integers(3 * seed + i, 0, 7, 12 + i).tolist()
+        yield Case({"ids": ids, "vocab": vocab[i:] + vocab[:i]}, note="random ids")
 
 
 # %% mistake="bpe_decode" name="one_by_one" hint="You decoded each token alone. A character's bytes may lie in two tokens: join all the bytes first." active="py"
@@ -960,6 +1021,20 @@ def cases(seed):
     pieces = ["a", "b", "##a", "##b", "ab", "##ab", "##bb", "bab", "##aab"]
     for row in random_integers(seed, 0, 2, 3, 9).tolist():
         yield Case({"word": "".join("ab"[i] for i in row), "vocab": pieces}, note="a random word")
+    long_word = "".join("abx"[i] for i in random_integers(seed + 9, 0, 2, 30).tolist())
+    yield Case({"word": long_word, "vocab": pieces}, note="a word of 30 letters")
+    yield Case({"word": long_word + "x", "vocab": pieces}, note="a word of 31 letters, the last one in no piece")
+
+
+# %% mistake="wordpiece_encode" name="unknown_letter" hint="You put [UNK] for the letter that fits nothing and went on. If any part fits no piece, the whole word is one [UNK]." active="py"
+def wordpiece_encode(word, vocab):
+    pieces, start = [], 0
+    while start < len(word):
+        mark = "##" if start else ""
+        end = next((e for e in range(len(word), start, -1) if mark + word[start:e] in vocab), None)
+        pieces.append("[UNK]" if end is None else mark + word[start:end])
+        start = start + 1 if end is None else end
+    return pieces
 
 
 # %% mistake="wordpiece_encode" name="no_marks" hint="A piece that is not the first of its word must be looked up with ## in front, and returned so." active="py"
@@ -1058,14 +1133,25 @@ def cases(seed):
     yield Case({"words": [(["t", "##h"], 6), (["t"], 2), (["q", "##u"], 2)]}, note="th, t and qu")
     yield Case({"words": [(["a"], 3)]}, note="no pair")
     yield Case({"words": [(["a", "##a", "##a"], 1), (["b", "##a"], 2)]}, note="a token that repeats in its word")
-    draw = random_integers(seed, 0, 3, 6, 5).tolist()
-    words = [(["abc"[row[1]], *("##" + "abc"[i] for i in row[2:])], 1 + row[0]) for row in draw]
-    yield Case({"words": words}, note="random words")
+    for i in range(3):
+        draw = random_integers(3 * seed + i, 0, 3, 5 + i, 5).tolist()
+        words = [(["abc"[row[1]], *("##" + "abc"[k] for k in row[2:])], 1 + row[0]) for row in draw]
+        yield Case({"words": words}, note="random words")
 
 
 # %% probe="wordpiece_score" active="py"
 def probe(student, case):
-    return sorted([a, b, float(score)] for (a, b), score in student(**case).items())
+    scores = student(**case)
+    return sorted(([plain(pair), float(score)] for pair, score in scores.items()), key=lambda item: repr(item[0]))
+
+
+# %% mistake="wordpiece_score" name="once_per_word" hint="You counted in how many words a token is. A token that a word holds twice counts twice each time that the word occurs." active="py"
+def wordpiece_score(words):
+    counts = Counter()
+    for tokens, times in words:
+        for token in set(tokens):
+            counts[token] += times
+    return {(a, b): n / (counts[a] * counts[b]) for (a, b), n in pair_counts(words).items()}
 
 
 # %% mistake="wordpiece_score" name="frequency" hint="That is the pair's count, which is BPE's rule. Divide it by both tokens' counts." active="py"
@@ -1214,6 +1300,13 @@ def cases(seed):
         yield Case(
             {"word": "".join("ab"[c] for c in draw[40:]), "log_probs": log_probs}, note="a random word", part="cut"
         )
+    costs = {"a": -1.0, "b": -1.3, "ab": -1.9, "ba": -2.4, "aba": -2.7, "bab": -3.1}
+    yield Case({"word": 15 * "ab", "log_probs": costs}, note="a word of 30 letters", part="cut")
+    draw = random_integers(seed + 9, 0, 2, 30).tolist()
+    yield Case(
+        {"word": "".join("ab"[c] for c in draw), "log_probs": {**costs, "aa": -1.7, "bb": -2.75}},
+        note="a random word of 30 letters", part="cut",
+    )  # fmt: skip
     yield Case({"word": "abx", "log_probs": {"a": -1.0, "b": -1.0}}, note="x is in no piece", part="impossible")
     yield Case(
         {"word": "ba", "log_probs": {"ab": -1.0, "a": -1.0}}, note="the beginning fits no piece", part="impossible"
@@ -1228,8 +1321,49 @@ def cases(seed):
 
 # %% probe="unigram_segment" active="py"
 def probe(student, case):
+    n = len(case["word"])
+
+    class CountsLookups(dict):  # a word of n letters has 2ⁿ⁻¹ cuts, and no more than n² pieces to look up
+        left = 20 * n**2 if n == 30 else math.inf
+
+        def spend(self):
+            self.left -= 1
+            if self.left < 0:
+                raise TimeoutError(f"more than {20 * n**2} lookups for {n} letters: steps must grow like n², not 2ⁿ")
+
+        def __contains__(self, piece):
+            self.spend()
+            return super().__contains__(piece)
+
+        def __getitem__(self, piece):
+            self.spend()
+            return super().__getitem__(piece)
+
+        def get(self, piece, default=None):
+            self.spend()
+            return super().get(piece, default)
+
+    case["log_probs"] = CountsLookups(case["log_probs"])
     pieces, log_prob = student(**case)
     return {"pieces": list(pieces), "log probability": float(log_prob)}
+
+
+# %% mistake="unigram_segment" name="all_cuts" hint="Right for short words. For 30 letters it never ends: it tries all cuts, and they double with each letter. Keep the best cut of each beginning, and use it again." active="py"
+def unigram_segment(word, log_probs):
+    def best(start):
+        if start == len(word):
+            return [], 0.0
+        found = None
+        for end in range(start + 1, len(word) + 1):
+            if word[start:end] in log_probs and (rest := best(end)) is not None:
+                total = log_probs[word[start:end]] + rest[1]
+                if found is None or total > found[1]:
+                    found = [word[start:end], *rest[0]], total
+        return found
+
+    if (cut := best(0)) is None:
+        raise ValueError
+    return cut
 
 
 # %% mistake="unigram_segment" name="longest_first" hint="You took the longest piece that fits at each place. The most probable cut may begin with a shorter one: compare whole cuts." active="py"
@@ -1396,10 +1530,17 @@ def cases(seed):
     yield Case({"text": " a\tb\n\n c"}, note="a tab and two new lines", part="lines")
     yield Case({"text": ""}, note="the empty text", part="first")
     yield Case({"text": "the mouse"}, note="a text that begins with a word", part="first")
-    draw = random_integers(seed, 0, 4, 24).tolist()
-    yield Case({"text": " " + "".join("ab  "[i] for i in draw)}, note="random blanks", part="blanks")
-    yield Case({"text": " " + "".join("ab\n\t"[i] for i in draw)}, note="random lines", part="lines")
-    yield Case({"text": "w" + "".join("ab"[i % 2] for i in draw) + " a"}, note="a random first word", part="first")
+    for i in range(3):
+        draw = random_integers(3 * seed + i, 0, 4, 24).tolist()
+        yield Case({"text": " " + "".join("aé  "[k] for k in draw)}, note="random spaces", part="blanks")
+        lines = "ab\n\t" if i else "a \r\n"
+        yield Case({"text": " " + "".join(lines[k] for k in draw)}, note="random lines", part="lines")
+        yield Case({"text": "w" + "".join("ab"[k % 2] for k in draw) + " a"}, note="a random first word", part="first")
+
+
+# %% mistake="lossless_words" name="spaces_apart" hint="Nothing is lost, but each space became a word by itself. The space before a word is its first character: ▁mouse." active="py"
+def lossless_words(text):
+    return [word.replace(" ", "▁") for word in re.split(r"(\s)", text) if word]
 
 
 # %% mistake="lossless_words" name="split_at_one_blank" hint="Several blanks survive now, but new lines and tabs stick to the words, and the first word gets a ▁ that is not in the text." active="py"
@@ -1464,9 +1605,11 @@ def cases(seed):
     yield Case({"log_probs": torch.tensor([0.5, 0.25]).log(), "text": "aé"}, note="aé in two tokens")
     yield Case({"log_probs": torch.tensor([0.125]).log(), "text": "mouse"}, note="one token")
     yield Case({"log_probs": torch.tensor([1.0, 1.0]).log(), "text": "ab"}, note="no surprise")
-    draw = random_integers(seed, 0, 4, 9).tolist()
-    text = "".join("aeé老"[i] for i in draw)
-    yield Case({"log_probs": -random_tensor(seed, 5).abs(), "text": text + "é"}, note="a random text")
+    yield Case({"log_probs": torch.tensor([0.5, 0.5]).log(), "text": "a 🐭\n"}, note="four bytes in one character")
+    for i in range(3):
+        draw = random_integers(3 * seed + i, 0, 5, 9 + i).tolist()
+        text = "".join("aé老 🐭"[k] for k in draw)
+        yield Case({"log_probs": -random_tensor(3 * seed + i, 5 + i).abs(), "text": text + "é"}, note="a random text")
 
 
 # %% probe="nats_per_byte" active="py"
