@@ -370,7 +370,7 @@ def nats_to_bits(nats):
 r"""
 ## In your own words
 
-Some questions have no function as an answer. You write a few sentences, and a person reads them; in self-study you compare them with a model answer. Double-click the answer cell to write, and press
+Some questions have no function as an answer. You write a few sentences, and a grader reads them; in self-study you compare them with a model answer. Double-click the answer cell to write, and press
 Shift + Enter when you are done. The cell under it then shows the model answer, folded up; try without it first.
 """
 
@@ -386,7 +386,7 @@ A friend writes `double` with `x *= 2` and returns `x`. The numbers that come ba
 tensor gives four times the numbers. `2 * x` leaves the caller's tensor alone.
 ### END SOLUTION
 ### BEGIN RUBRIC
-- 1 point: says that the caller's own tensor is changed, since both names stand for the same memory.
+- 1 point: says that the caller's own tensor is changed, since both names refer to the same memory.
 - 1 point: gives an example in which a later use of that tensor goes wrong.
 ### END RUBRIC
 """

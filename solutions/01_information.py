@@ -42,8 +42,8 @@ ids = world.encode(" ".join(text))
 knows_all = [-math.log(world.next_token_probs(ids[:t])[ids[t]]) for t in range(len(ids))]
 knows_nothing = [math.log(len(world.vocabulary))] * len(ids)
 figure = figures.surprise_by_token(text, {"knows nothing": knows_nothing, "knows the world": knows_all})
-show(figure, alt=f"Surprise at each of six tokens. Who knows nothing is equally surprised each time, {knows_nothing[0]:.2f} nats. "
-     f"Who knows the world is most surprised at '{text[knows_all.index(max(knows_all))]}', and {sum(knows_all) / 6:.2f} nats on average.")  # fmt: skip
+show(figure, alt=f"Surprise at each of six tokens. A reader who knows nothing is equally surprised each time, {knows_nothing[0]:.2f} nats. "
+     f"A reader who knows the world is most surprised at '{text[knows_all.index(max(knows_all))]}', and {sum(knows_all) / 6:.2f} nats on average.")  # fmt: skip
 
 # %% [markdown]
 r"""
@@ -217,7 +217,7 @@ def entropy(p: Tensor) -> Tensor:
     Example: entropy(torch.tensor([0.5, 0.25, 0.125, 0.125])) is 1.2130.
     """
     ### BEGIN SOLUTION
-    log_p = torch.where(p > 0, p, 1).log()  # log 1 = 0 stands in for log 0
+    log_p = torch.where(p > 0, p, 1).log()  # log 1 = 0 in place of log 0
     return -(p * log_p).sum(-1)
     ### END SOLUTION
 
@@ -259,7 +259,7 @@ def entropy(p):
     return -(p * torch.where(p > 0, p, 1).log()).mean(-1)
 
 
-# %% mistake="entropy" name="summed_all" hint="Each row is a distribution of its own: sum over the last dimension only." active="py"
+# %% mistake="entropy" name="summed_all" hint="Each row is a distribution by itself: sum over the last dimension only." active="py"
 def entropy(p):
     return -(p * torch.where(p > 0, p, 1).log()).sum()
 
@@ -281,7 +281,7 @@ $0 \le H(p) \le \log V$, and only the uniform distribution reaches $\log V$.
 
 ### What entropy is good for: nobody can write shorter
 
-Suppose you send the mouse's finds home as bits. Give frequent finds short codewords. Huffman (1952) found the best code that gives each symbol a word of its own:
+Suppose you send the mouse's finds home as bits. Give frequent finds short codewords. Huffman (1952) found the best code that gives each symbol its own codeword:
 """
 
 # %%
@@ -317,7 +317,7 @@ show(figures.bits_per_symbol(per_toss, coin_bits), alt=f"Bits per toss fall from
 # %% [markdown]
 r"""
 A language model plus a coder of this kind is a compressor, and low entropy means structure: text that a good model can predict is text that it can shorten. Shannon (1951) let people guess the next letter of English and concluded
-that a letter carries about 0.6 to 1.3 bits, where 27 equally likely letters (with the blank) would carry $\log_2 27 \approx {{4.75 = math.log2(27)}}$.
+that a letter carries about 0.6 to 1.3 bits, where 27 equally likely letters (with the space) would carry $\log_2 27 \approx {{4.75 = math.log2(27)}}$.
 
 ## 4. The wrong model: cross-entropy and KL divergence
 
@@ -326,7 +326,7 @@ A model $q$ bets; the words come from $p$. Outcome $x$ still comes with probabil
 $$H(p, q) = -\sum_{x=1}^{V} p(x) \log q(x).$$
 
 In code: the mean length when the code was made for $q$ and the messages come from $p$. By hand: a model expects bread under the table, $q = (\tfrac18, \tfrac12, \tfrac14, \tfrac18)$ for cheese, bread, corn, shoe. Its surprises are 3, 1, 2, 3 bits, and
-$H(p, q) = \tfrac12 \cdot 3 + \tfrac14 \cdot 1 + \tfrac18 \cdot 2 + \tfrac18 \cdot 3 = {{2.375 = cross_entropy(table, table[[2, 0, 1, 3]]) / math.log(2)}}$ bits $\approx {{1.6462 = cross_entropy(table, table[[2, 0, 1, 3]])}}$ nats. Who knows the table pays
+$H(p, q) = \tfrac12 \cdot 3 + \tfrac14 \cdot 1 + \tfrac18 \cdot 2 + \tfrac18 \cdot 3 = {{2.375 = cross_entropy(table, table[[2, 0, 1, 3]]) / math.log(2)}}$ bits $\approx {{1.6462 = cross_entropy(table, table[[2, 0, 1, 3]])}}$ nats. A model that knows the table pays
 {{1.75 = in_bits}} bits.
 
 What if $q(x) = 0$? If $p(x) > 0$, it will happen, and the cross-entropy is infinite. If $p(x) = 0$ too, it never happens and counts as 0.
@@ -404,7 +404,7 @@ def cross_entropy(p, q):
     return -(p * torch.where((p > 0) | (q > 0), q, 1).log2()).sum(-1)
 
 
-# %% mistake="cross_entropy" name="swapped" hint="p and q are swapped: the words come from p, so p weights; the model q is surprised, so q stands in the logarithm." active="py"
+# %% mistake="cross_entropy" name="swapped" hint="p and q are swapped: the words come from p, so p weights; the model q is surprised, so q goes into the logarithm." active="py"
 def cross_entropy(p, q):
     return -(q * torch.where((p > 0) | (q > 0), p, 1).log()).sum(-1)
 
@@ -585,7 +585,7 @@ $$\mathrm{PP} = \exp\Bigl( -\frac1N \sum_{i=1}^{N} \log q_i \Bigr)$$
 is its **perplexity**: a model of perplexity 8 is as unsure, on average, as somebody who chooses among 8 equally likely tokens. By hand: for probabilities $\tfrac12, \tfrac14, \tfrac18$ the mean surprise is 2 bits, and the perplexity is $2^2 = {{4 = perplexity(torch.tensor([1 / 2, 1 / 4, 1 / 8]).log())}}$, in whatever unit you
 computed, as long as base and exponential match: $e^{\text{nats}} = 2^{\text{bits}}$.
 
-The mean stands *inside* the exponential. The mean of $1/q_i$ would be $(2 + 4 + 8)/3 \approx {{4.67 = (2 + 4 + 8) / 3}}$, which one rare token can blow up; and a mean of the perplexities of sentences or batches is wrong for the same reason.
+The mean is *inside* the exponential. The mean of $1/q_i$ would be $(2 + 4 + 8)/3 \approx {{4.67 = (2 + 4 + 8) / 3}}$, which one rare token can blow up; and a mean of the perplexities of sentences or batches is wrong for the same reason.
 
 ### Exercise · perplexity
 """
@@ -693,7 +693,7 @@ By hand, $z = (2, 1, 0)$: at $T = 1$ the exponentials {{7.389 = by_hand[0].exp()
 $p \approx ({{0.6652 = softmax(by_hand)[0]}}, {{0.2447 = softmax(by_hand)[1]}}, {{0.0900 = softmax(by_hand)[2]}})$. At $T = 0.5$ the logits double and
 $p \approx ({{0.8668 = softmax(by_hand, 0.5)[0]}}, {{0.1173 = softmax(by_hand, 0.5)[1]}}, {{0.0159 = softmax(by_hand, 0.5)[2]}})$: sharper. Any $T > 0$ leaves every token possible: a low temperature makes sampling *less* random, not deterministic.
 
-The formula, typed in as it stands, gives these numbers, and fails in three ways:
+The formula, typed in as it is, gives these numbers, and fails in three ways:
 """
 
 # %%
@@ -862,7 +862,7 @@ def softmax(logits, temperature=1.0):
     return weights / weights.sum(-1, keepdim=True)
 
 
-# %% mistake="softmax" name="whole_tensor" hint="Everything together sums to 1. Each row is a distribution of its own: maximum and sum go over the last dimension, with keepdim=True." active="py"
+# %% mistake="softmax" name="whole_tensor" hint="Everything together sums to 1. Each row is a distribution by itself: maximum and sum go over the last dimension, with keepdim=True." active="py"
 def softmax(logits, temperature=1.0):
     if temperature < 0:
         raise ValueError
@@ -1293,7 +1293,7 @@ def corrected_logit(logit, label, steps, learning_rate):
 r"""
 ### $V$ classes: the loss of every language model
 
-The next token is one of $V$. Write what came as a **one-hot** vector $y$ of shape `(V,)`: 1 at the token that came, 0 elsewhere. The cross-entropy between $y$ and the model's $q = \mathrm{softmax}(z)$ has one term that is not 0:
+The next token is one of $V$. Write the token that came as a **one-hot** vector $y$ of shape `(V,)`: 1 at the token that came, 0 elsewhere. The cross-entropy between $y$ and the model's $q = \mathrm{softmax}(z)$ has one term that is not 0:
 
 $$-\sum_{c=1}^{V} y_c \log q_c = -\log q_{\text{came}},$$
 
@@ -1534,7 +1534,7 @@ r"""
 
 - **Shannon (1948)**, *A Mathematical Theory of Communication*: entropy, the coding bound, and the first language models by counting. **Shannon (1951)**, *Prediction and Entropy of Printed English*: people as language models.
 - **Huffman (1952)**: the best code with one codeword per symbol. Today's compressors use arithmetic coding (**Rissanen 1976**), which codes a whole text with less than about two bits of loss, so any language model can drive it.
-- **Kullback and Leibler (1951)**: the divergence. Shannon did not define cross-entropy, though it is often said; the name is usually credited to **Good (1956)**.
+- **Kullback and Leibler (1951)**: the divergence. Neither this paper nor Shannon's of 1948 uses the word *cross-entropy*, though he is often credited with it.
 - **Jelinek, Mercer, Bahl and Baker (1977)**: perplexity, as a measure of how hard a speech recogniser's task is.
 - **Bridle (1990)** named the softmax; the temperature comes from statistical physics (Boltzmann).
 

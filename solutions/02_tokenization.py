@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     title: What is a token?
-#     minutes: 150
+#     minutes: 180
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from course_lib.checks import check, show_answer, yours
+from course_lib.tokenization import gpt2_words
 
 torch.set_printoptions(precision=3)
 
@@ -36,7 +37,7 @@ from course_lib.budget import budget
 from course_lib.data.corpora import english, python_sources
 from course_lib.figures import tokenization as figures
 from course_lib.figures.style import show
-from course_lib.tokenization import bert_words, gpt2_words, steps
+from course_lib.tokenization import bert_words, steps
 from course_lib.widgets.tokenization import compression_explorer, merge_explorer, token_texts, vocabulary_explorer
 
 sizes = [256, 300, 400, 600, 1000, 2000, 4096]
@@ -51,7 +52,7 @@ vocabulary_explorer(both, lines, sizes, at=4)
 
 # %% [markdown]
 r"""
-A coloured box is a **token**; · is a blank, ⏎ a new line, and ‹c3› a single byte that is no character by itself.
+A coloured box is a **token**; · is a space, ⏎ a new line, and ‹c3› a single byte that is no character by itself.
 
 ## What you will be able to do
 
@@ -60,9 +61,10 @@ A coloured box is a **token**; · is a blank, ⏎ a new line, and ‹c3› a sin
 - encode with WordPiece, compute its score, and say what is wrong with the score;
 - find the most probable cut of a word with dynamic programming, as the Unigram tokenizer does;
 - tell algorithms (BPE, WordPiece, Unigram) from libraries (SentencePiece, tokenizers, tiktoken);
-- compare language models whose tokens differ, in nats per byte, and not fall for nats per token.
+- compare language models whose tokens differ, in nats per byte, and not fall for nats per token;
+- put a tokenizer of your own together that gives every text back, and whose ids are the library's.
 
-**Time** about two and a half hours. **Builds on** [00 Start here](00_start_here.ipynb) and [01 Information](01_information.ipynb) (surprise, cross-entropy).
+**Time** about three hours, best in two sittings: sections 1 to 4, and the rest. **Builds on** [00 Start here](00_start_here.ipynb) and [01 Information](01_information.ipynb) (surprise, cross-entropy).
 **Sizes** $V$ tokens in the vocabulary, $T$ tokens in a text.
 """
 
@@ -93,18 +95,18 @@ for name, tokenizer in first_ideas.items():
 # %% [markdown]
 r"""
 - **Words** make short sequences. But *rat* and *café* were not in the training text, so both became {{the same id : first_ideas["words"].encode(new).count(0) == 2}}, `<unk>`, and what they said is gone. The
-{{blank before the full stop : first_ideas["words"].decode(first_ideas["words"].encode(new)).endswith(" .")}} was not there either: where blanks stood is forgotten.
+{{space before the full stop : first_ideas["words"].decode(first_ideas["words"].encode(new)).endswith(" .")}} was not there either: where the spaces were is forgotten.
 - **Characters** forget little: {{only *é* is unknown : {c for c in new if c not in story} == {"é"}}}. The sequence is
 {{several times as long : n_tokens["characters"] > 3 * n_tokens["words"]}}.
 - **Bytes** forget nothing: every text there is, in every language, is a sequence of {{256 = first_ideas["bytes"].vocab_size}} values. The sequence is
 {{the longest : n_tokens["bytes"] == max(n_tokens.values()) > n_tokens["characters"]}}.
 
-In UTF-8, the letters a–z, digits and common signs (ASCII) take {{one byte : {len(c.encode()) for c in "az09 .("} == {1}}}, *é* {{two : len("é".encode()) == 2}},
+In UTF-8, the letters a–z, digits and common punctuation (ASCII) take {{one byte : {len(c.encode()) for c in "az09 .("} == {1}}}, *é* {{two : len("é".encode()) == 2}},
 *老* {{three : len("老".encode()) == 3}}, and 🐭 {{four : len("🐭".encode()) == 4}}.
 
 ### Question · bytes_of_a_text
 
-How many tokens does a byte tokenizer make of `très café` ({{nine characters : len("très café") == 9}}, one blank among them)?
+How many tokens does a byte tokenizer make of `très café` ({{nine characters : len("très café") == 9}}, one space among them)?
 """
 
 # %% exercise="bytes_of_a_text" points=1 kind="number"
@@ -115,10 +117,10 @@ bytes_of_a_text = len("très café".encode())  # 11
 # %% mistake="bytes_of_a_text" name="characters" hint="That counts characters. The two accented letters take two bytes each in UTF-8." active="py"
 bytes_of_a_text = 9
 
-# %% mistake="bytes_of_a_text" name="without_blank" hint="The blank is a byte too." active="py"
+# %% mistake="bytes_of_a_text" name="without_space" hint="The space is a byte too." active="py"
 bytes_of_a_text = 10
 
-# %% mistake="bytes_of_a_text" name="all_double" hint="Only è and é take two bytes; plain letters and the blank take one." active="py"
+# %% mistake="bytes_of_a_text" name="all_double" hint="Only è and é take two bytes; plain letters and the space take one." active="py"
 bytes_of_a_text = 18
 
 # %% [markdown]
@@ -362,7 +364,7 @@ def pair_counts(words):
     return counts
 
 
-# %% mistake="pair_counts" name="once_per_word" hint="A pair that stands twice in one word counts twice for each time that the word occurs." active="py"
+# %% mistake="pair_counts" name="once_per_word" hint="A pair that occurs twice in one word counts twice for each time that the word occurs." active="py"
 def pair_counts(words):
     counts = Counter()
     for tokens, times in words:
@@ -375,7 +377,7 @@ def pair_counts(words):
 r"""
 ### Exercise · merge_pair
 
-Step 3, for one word. Go from left to right; where the pair stands, make one token of it and go on *behind* it. What do you make of *a a a* with the pair (a, a)? From the left: {{*aa a* : merge_pair(["a", "a", "a"], ("a", "a")) == ["aa", "a"]}}. Not *aa aa* (an *a* used twice), and not *a aa*.
+Step 3, for one word. Go from left to right; where the pair occurs, make one token of it and go on *behind* it. What do you make of *a a a* with the pair (a, a)? From the left: {{*aa a* : merge_pair(["a", "a", "a"], ("a", "a")) == ["aa", "a"]}}. Not *aa aa* (an *a* used twice), and not *a aa*.
 """
 
 
@@ -485,7 +487,7 @@ def merge_pair(tokens, pair, right=merge_pair):
 r"""
 ### Exercise · train_bpe
 
-Steps 2 to 4. Your `pair_counts` and `merge_pair` are in scope. Count *anew* after each merge: it changes the counts of the pairs around it. Once *es* is merged, *st* {{no longer occurs : ("s", "t") not in
+Steps 2 to 4. Your `pair_counts` and `merge_pair` are in scope. Count *again* after each merge: it changes the counts of the pairs around it. Once *es* is merged, *st* {{no longer occurs : ("s", "t") not in
 pair_counts([(merge_pair(list(word), ("e", "s")), n) for word, n in corpus.items()])}} in *newest*, and *es t* occurs
 {{9 = pair_counts([(merge_pair(list(word), ("e", "s")), n) for word, n in corpus.items()])["es", "t"]}} times.
 
@@ -577,7 +579,7 @@ def train_bpe(words, n_merges):
     return merges
 
 
-# %% mistake="train_bpe" name="counted_once" hint="You counted once and took the most frequent pairs of that list. A merge changes the counts: count anew in each round." active="py"
+# %% mistake="train_bpe" name="counted_once" hint="You counted once and took the most frequent pairs of that list. A merge changes the counts: count again in each round." active="py"
 def train_bpe(words, n_merges):
     counts = pair_counts(words)
     return sorted(counts, key=lambda pair: (-counts[pair], pair))[:n_merges]
@@ -601,7 +603,7 @@ def train_bpe(words, n_merges, right=train_bpe):
 
 # %% [markdown]
 r"""
-Your trainer on real text: English, cut into words with their blanks. What does it find first?
+Your trainer on real text: English, cut into words with their spaces. What does it find first?
 """
 
 # %%
@@ -618,18 +620,18 @@ print("  ".join("".join(pair).replace(" ", "·") for pair in merges))
 start = time.process_time()
 indexed = tokenization.train_bpe(sample, len(set(sample)) + 30, byte_level=False).merges
 fast = time.process_time() - start
-print(f"30 merges, counted anew each time: {slow:.2f} s. course_lib's trainer: {fast:.2f} s")
+print(f"30 merges, all pairs counted each time: {slow:.2f} s. course_lib's trainer: {fast:.2f} s")
 agree = sum(tuple(yours_is) == tuple(its) for yours_is, its in zip(merges, indexed))
 print(f"{agree} of the 30 are the same in the same place")
 
 
 # %% [markdown]
 r"""
-Common pairs of letters, then endings and short words: nobody told it what a word is. `course_lib`'s trainer is {{much faster : fast < slow / 2}}, since it does not count anew: it keeps an index of the words that hold each pair and corrects the counts of these
+Common pairs of letters, then endings and short words: nobody told it what a word is. `course_lib`'s trainer is {{much faster : fast < slow / 2}}, since it does not count everything again: it keeps an index of the words that hold each pair and corrects the counts of these
 words only. It finds {{the same merges : agree > 25}}, as long as no two pairs tie: yours takes the pair that sorts first, it takes the one with the smaller ids, as Hugging Face's
 trainer does. Two trainers that differ in nothing but this are two tokenizers, sooner or later.
 
-**Where words end.** BPE never merges across the border of two words, so *where the text is cut first* matters. Sennrich et al. cut at blanks and put a mark at the end of each word. GPT-2 (Radford et al. 2019) keeps the blank **with the word that follows**:
+**Where words end.** BPE never merges across the border of two words, so *where the text is cut first* matters. Sennrich et al. cut at spaces and put a mark at the end of each word. GPT-2 (Radford et al. 2019) keeps the space **with the word that follows**:
 """
 
 # %%
@@ -714,7 +716,7 @@ def bpe_encode(word, merges):
     return tokens
 
 
-# %% mistake="bpe_encode" name="leftmost_first" hint="You merged the first pair from the left that is in the list. The pair of lowest rank goes first, wherever it stands." active="py"
+# %% mistake="bpe_encode" name="leftmost_first" hint="You merged the first pair from the left that is in the list. The pair of lowest rank goes first, wherever it is." active="py"
 def bpe_encode(word, merges):
     tokens, known = list(word), {tuple(pair) for pair in merges}
     while True:
@@ -936,7 +938,7 @@ def bytes_per_token(tokenizer, text):
 for made_from, tokenizer in tokenizers.items():
     row = ", ".join(f"{bytes_per_token(tokenizer, text):.2f} on {name}" for name, text in new_text.items())
     eight = len(tokenizer.encode("\n        return"))
-    print(f"made from {made_from}: bytes per token {row}; a line break, eight blanks and `return`: {eight} tokens")
+    print(f"made from {made_from}: bytes per token {row}; a line break, eight spaces and `return`: {eight} tokens")
 reach = [bytes_per_token(prose.with_vocab_size(size), new_text["English"]) for size in doublings]
 print("English with 256, 512 … tokens:", ", ".join(f"{length:.2f}" for length in reach))
 
@@ -944,7 +946,7 @@ print("English with 256, 512 … tokens:", ", ".join(f"{length:.2f}" for length 
 r"""
 Each doubling of the vocabulary buys {{less : reach[1] / reach[0] > reach[2] / reach[1] > reach[3] / reach[2] > reach[4] / reach[3]}}. And see what a tokenizer made from English prose
 does to Python: {{2.0 = bytes_per_token(tokenizers["English"], new_text["Python"]) ± 0.2}} bytes a token, where one made from Python reaches
-{{3.5 = bytes_per_token(tokenizers["Python"], new_text["Python"]) ± 0.3}}. It has hardly any tokens for runs of blanks, so indentation is
+{{3.5 = bytes_per_token(tokenizers["Python"], new_text["Python"]) ± 0.3}}. It has hardly any tokens for runs of spaces, so indentation is
 {{expensive : len(tokenizers["English"].encode("\n        return")) >= 2 * len(tokenizers["Python"].encode("\n        return"))}}.
 
 ### Special tokens are not text
@@ -981,9 +983,9 @@ By hand, pieces *mouse, mo, ##ho, ##hole, ##le*, word *mousehole*: at the beginn
 def wordpiece_encode(word: str, vocab: list[str]) -> list[str]:
     """Return the pieces of a word, the longest that fits first.
 
-    word     without blanks; the empty word has no pieces
+    word     without spaces; the empty word has no pieces
     vocab    pieces; those that continue a word begin with "##"
-    returns  the pieces as they stand in the vocabulary, or ["[UNK]"] when some part of the word fits no piece
+    returns  the pieces as the vocabulary spells them, or ["[UNK]"] when some part of the word fits no piece
 
     Example: wordpiece_encode("mousehole", ["mouse", "mo", "##ho", "##hole", "##le"]) is ["mouse", "##hole"].
     """
@@ -1185,7 +1187,7 @@ def wordpiece_score(words):
 
 # %% [markdown]
 r"""
-Now the rule on real words, and beside it the quantity that the rule is meant to stand for. If tokens were drawn independently with probabilities $\operatorname{count}/N$ ($N$ tokens in all), merging $ab$ raises the log-likelihood of the text by roughly
+Now the rule on real words, and beside it the quantity that the rule is meant to approximate. If tokens were drawn independently with probabilities $\operatorname{count}/N$ ($N$ tokens in all), merging $ab$ raises the log-likelihood of the text by roughly
 $\operatorname{count}(ab) \cdot \log\bigl(N \cdot \operatorname{score}(a, b)\bigr)$: the score, **weighted by how often it helps**.
 """
 
@@ -1205,8 +1207,8 @@ for name, rule in rules.items():
 
 # %% [markdown]
 r"""
-The second row is what the popular formula does with real text: its favourites are {{rare signs that happen to meet : max(pairs[pair] for pair in sorted(scores, key=scores.get)[-7:]) < 100}}, and merging them helps hardly anywhere. The
-highest score that is possible, $1 / (1 \cdot 1)$, belongs to two signs that occur once in the whole text, side by side. *count(ab) over count(a) times count(b) maximises the likelihood* is therefore not quite true: it maximises the gain **per occurrence**. Trainers that use
+The second row is what the popular formula does with real text: its favourites are {{rare characters that happen to meet : max(pairs[pair] for pair in sorted(scores, key=scores.get)[-7:]) < 100}}, and merging them helps hardly anywhere. The
+highest score that is possible, $1 / (1 \cdot 1)$, belongs to two characters that occur once in the whole text, side by side. *count(ab) over count(a) times count(b) maximises the likelihood* is therefore not quite true: it maximises the gain **per occurrence**. Trainers that use
 it need a smallest count for a pair (`course_lib` has `min_count`); Hugging Face's `WordPieceTrainer` uses BPE's counts instead.
 
 ## 6. Unigram: the most probable cut
@@ -1217,7 +1219,7 @@ $$\log p(\text{cut}) = \sum_{i=1}^{m} \log p(x_i), \qquad x_1 x_2 \cdots x_m = \
 
 Encoding means finding the cut with the largest sum. A word of $n$ characters has $2^{n-1}$ cuts: {{256 = 2 ** (len("mousehole") - 1)}} for *mousehole*. Trying all of them is hopeless for long words, and not needed:
 
-> The best cut of the first $t$ characters ends with some piece. Whatever that piece is, what stands before it is cut best as well.
+> The best cut of the first $t$ characters ends with some piece. Whatever that piece is, the text before it is cut in the best way, too.
 
 So with $b(t)$ for the log probability of the best cut of the first $t$ characters, $b(0) = 0$ and
 
@@ -1448,13 +1450,13 @@ for name, tokenizer in pieces.items():
 r"""
 WordPiece {{nearly spells : bytes_per_token(trained["WordPiece"], new_text["English"]) < 2.2}}: {{1.9 = bytes_per_token(trained["WordPiece"], new_text["English"]) ± 0.2}} bytes a token,
 against {{2.8 = bytes_per_token(trained["BPE"], new_text["English"]) ± 0.2}} for BPE and {{2.9 = bytes_per_token(trained["Unigram"], new_text["English"]) ± 0.2}} for Unigram, and even this
-flatters it: blanks cost it nothing, because it forgets them. The fault is the *score*, not “longest first”: its vocabulary is full of rare signs that met. The same
+flatters it: spaces cost it nothing, because it forgets them. The fault is the *score*, not “longest first”: its vocabulary is full of rare characters that happened to meet. The same
 encoding with pieces that were chosen by frequency (the last line, about as many tokens) reaches
 {{3.0 = bytes_per_token(pieces["WordPiece, BPE's pieces"], new_text["English"]) ± 0.2}}. Hugging Face's trainer chooses in this way.
 
-### The blank as a symbol
+### The space as a symbol
 
-Where do blanks go? Tokenizers that cut at blanks *first*, as BERT's does, cannot give the text back: one blank or two, a new line or a tab, all the same. **SentencePiece** (Kudo and Richardson 2018) treats text as a raw stream of characters and writes the blank as a visible symbol ▁, like any other character. Then `decode` is: join, and turn each ▁ into a blank.
+Where do spaces go? Tokenizers that cut at spaces *first*, as BERT's does, cannot give the text back: one space or two, a new line or a tab, all the same. **SentencePiece** (Kudo and Richardson 2018) treats text as a raw stream of characters and writes the space as a visible symbol ▁, like any other character. Then `decode` is: join, and turn each ▁ into a space.
 
 Study notes often list *BPE, WordPiece, SentencePiece* as three algorithms. Keep two lists apart:
 
@@ -1467,9 +1469,9 @@ Study notes often list *BPE, WordPiece, SentencePiece* as three algorithms. Keep
 A model card says: *tokenizer: SentencePiece, 32,000 tokens*. What do you know?
 
 - **a** It is neither BPE nor WordPiece, but a third algorithm, which builds a vocabulary directly.
-- **b** Which library made it, and that the blank is a symbol; it may be BPE or Unigram.
+- **b** Which library made it, and that the space is a symbol; it may be BPE or Unigram.
 - **c** It is the Unigram algorithm; SentencePiece is another name for it.
-- **d** It cuts at blanks first and marks the pieces that continue a word.
+- **d** It cuts at spaces first and marks the pieces that continue a word.
 """
 
 # %% exercise="sentencepiece" points=1 kind="choice" choices="a b c d"
@@ -1483,27 +1485,27 @@ sentencepiece = "a"
 # %% mistake="sentencepiece" name="c" hint="Unigram is one of the two algorithms in that library. The other one is used as often." active="py"
 sentencepiece = "c"
 
-# %% mistake="sentencepiece" name="d" hint="That describes BERT's WordPiece. SentencePiece works on the raw stream, with the blank as a symbol." active="py"
+# %% mistake="sentencepiece" name="d" hint="That describes BERT's WordPiece. SentencePiece works on the raw stream, with the space as a symbol." active="py"
 sentencepiece = "d"
 
 # %% [markdown]
 r"""
 ### Find the bugs · lossless_words
 
-A colleague wrote the first step of such a tokenizer: cut a text into words, blanks as ▁, *so that nothing is lost*. It looked right on *the mouse ate*. On Python code it destroyed every indentation. There are three faults, a point each. The promise to keep:
+A colleague wrote the first step of such a tokenizer: cut a text into words, spaces as ▁, *so that nothing is lost*. It looked right on *the mouse ate*. On Python code it destroyed every indentation. There are three faults, a point each. The promise to keep:
 
 $$\texttt{"".join(words).replace("▁", " ")} \quad \text{is the text, exactly.}$$
 """
 
 
-# %% exercise="lossless_words" points=3 parts={"blanks":1,"lines":1,"first":1} withheld="course_lib.tokenization.steps.lossless_words course_lib.tokenization.unigram.blank_words"
+# %% exercise="lossless_words" points=3 parts={"spaces":1,"lines":1,"first":1} withheld="course_lib.tokenization.steps.lossless_words course_lib.tokenization.unigram.blank_words"
 def lossless_words(text: str) -> list[str]:
     r"""Return the words of a text, cut so that nothing is lost.
 
     text     any text without the character ▁
-    returns  words. The blank before a word is its first character, written ▁. A blank that no word follows is the
+    returns  words. The space before a word is its first character, written ▁. A space that no word follows is the
              word "▁", and any other white space character (new line, tab) is a word by itself, as it is.
-             Joined, with each ▁ turned into a blank, they are the text
+             Joined, with each ▁ turned into a space, they are the text
 
     Examples: "the  mouse" gives ["the", "▁", "▁mouse"]; "if x:\n  y" gives ["if", "▁x:", "\n", "▁", "▁y"].
     """
@@ -1517,23 +1519,23 @@ def lossless_words(text: str) -> list[str]:
 
 # %% [markdown] hints="lossless_words"
 r"""
-1. Try it on `"a  b"`, on `"a\nb"` and on `"a"`, and look at what comes back. What does `split()` do to several blanks, and to a new line?
+1. Try it on `"a  b"`, on `"a\nb"` and on `"a"`, and look at what comes back. What does `split()` do to several spaces, and to a new line?
 2. First `text.replace(" ", "▁")`, then `re.findall` with three alternatives: a word with or without a ▁ before it, `▁?[^\s▁]+`; a lone `▁`; any other white space, `\s`.
 """
 
 
 # %% cases="lossless_words" active="py"
 def cases(seed):
-    yield Case({"text": " the mouse"}, note="a text that begins with a blank", part="blanks")
-    yield Case({"text": " the  mouse "}, note="two blanks, and one at the end", part="blanks")
-    yield Case({"text": " if x:\n  y"}, note="a new line and an indentation", part="lines")
+    yield Case({"text": " the mouse"}, note="a text that begins with a space", part="spaces")
+    yield Case({"text": " the  mouse "}, note="two spaces, and one at the end", part="spaces")
+    yield Case({"text": " if x:\n y"}, note="a new line", part="lines")
     yield Case({"text": " a\tb\n\n c"}, note="a tab and two new lines", part="lines")
     yield Case({"text": ""}, note="the empty text", part="first")
     yield Case({"text": "the mouse"}, note="a text that begins with a word", part="first")
     for i in range(3):
         draw = random_integers(3 * seed + i, 0, 4, 24).tolist()
-        yield Case({"text": " " + "".join("aé  "[k] for k in draw)}, note="random spaces", part="blanks")
-        lines = "ab\n\t" if i else "a \r\n"
+        yield Case({"text": " " + "".join("aé  "[k] for k in draw)}, note="random spaces", part="spaces")
+        lines = "ab\n\t" if i else "ab\r\n"  # no two spaces: each repair earns its point alone
         yield Case({"text": " " + "".join(lines[k] for k in draw)}, note="random lines", part="lines")
         yield Case({"text": "w" + "".join("ab"[k % 2] for k in draw) + " a"}, note="a random first word", part="first")
 
@@ -1543,22 +1545,22 @@ def lossless_words(text):
     return [word.replace(" ", "▁") for word in re.split(r"(\s)", text) if word]
 
 
-# %% mistake="lossless_words" name="split_at_one_blank" hint="Several blanks survive now, but new lines and tabs stick to the words, and the first word gets a ▁ that is not in the text." active="py"
+# %% mistake="lossless_words" name="split_at_one_space" hint="Several spaces survive now, but new lines and tabs stick to the words, and the first word gets a ▁ that is not in the text." active="py"
 def lossless_words(text):
     return ["▁" + word for word in text.removeprefix(" ").split(" ")] if text else []
 
 
-# %% mistake="lossless_words" name="first_word_marked" hint="Blanks and lines are kept now. One fault is left: a text that does not begin with a blank gets one." active="py"
+# %% mistake="lossless_words" name="first_word_marked" hint="Spaces and lines are kept now. One fault is left: a text that does not begin with a space gets one." active="py"
 def lossless_words(text, right=lossless_words):
     return right(text if text[:1].isspace() else " " + text) if text else []
 
 
-# %% mistake="lossless_words" name="runs_of_blanks" hint="The first word and the lines are right now. Several blanks in a row are still taken for one." active="py"
+# %% mistake="lossless_words" name="runs_of_spaces" hint="The first word and the lines are right now. Several spaces in a row are still taken for one." active="py"
 def lossless_words(text, right=lossless_words):
     return right(re.sub(" +", " ", text))
 
 
-# %% mistake="lossless_words" name="lines_lost" hint="The blanks are right now. New lines and tabs still vanish: each is a word by itself." active="py"
+# %% mistake="lossless_words" name="lines_lost" hint="The spaces are right now. New lines and tabs still vanish: each is a word by itself." active="py"
 def lossless_words(text, right=lossless_words):
     return [word for word in right(text) if not word.isspace()]
 
@@ -1646,7 +1648,7 @@ def nats_per_byte(log_probs, text):
 r"""
 ### One model, many vocabularies
 
-Take the humblest model of lesson 01, the **unigram model**: each token has its relative frequency, whatever stands before it. (The *Unigram tokenizer* is named after it, and is another thing.) Train BPE on the text of the mouse-and-cheese world, and give this model the tokens of ever larger vocabularies. In this language we can divide by
+Take the humblest model of lesson 01, the **unigram model**: each token has its relative frequency, whatever comes before it. (The *Unigram tokenizer* is named after it, and is another thing.) Train BPE on the text of the mouse-and-cheese world, and give this model the tokens of ever larger vocabularies. In this language we can divide by
 its own words, and compare with the scoreboard.
 """
 
@@ -1687,7 +1689,7 @@ r"""
 By nats per token, {{single bytes look best : min(per_token) == per_token[0]}}, and they are {{the worst model of all : max(per_word) == per_word[0]}}: knowing nothing of the context, it must
 guess each letter separately. The number per token rises to {{4.92 = max(per_token)}} at about {{600 = toy_sizes[per_token.index(max(per_token))]}} tokens and then falls again, and says nothing.
 With larger tokens the *same* model predicts the text {{better and better : per_word == sorted(per_word, reverse=True)}}, until every word is one token and it is lesson 01's unigram model
-again ({{a little worse : 0 < per_word[-1] - on_words < 0.2}}, {{4.62 = per_word[-1]}} nats a word against {{4.48 = on_words}}: *the* at the beginning of a line and *the* after a blank are two tokens now, and this model cannot know which is due). **Part of the
+again ({{a little worse : 0 < per_word[-1] - on_words < 0.2}}, {{4.62 = per_word[-1]}} nats a word against {{4.48 = on_words}}: *the* at the beginning of a line and *the* after a space are two tokens now, and this model cannot know which is due). **Part of the
 modelling has moved into the tokenizer.**
 """
 
@@ -1763,9 +1765,206 @@ r"""
 With the other tokenizer's ids the model does {{no better than knowing nothing : strange_loss > no_idea - 0.1}}: all that it has learned is about other tokens.
 """
 
+# %% [markdown]
+r"""
+## 8. A tokenizer of your own
+
+You have all the parts of GPT-2's tokenizer: its cut into words (`gpt2_words`), training, encoding and decoding. Three things join them:
+
+- **Bytes as characters.** `train_bpe` and `bpe_encode` work on strings. So write byte $b$ as the character with the number $b$: `text.encode().decode("latin-1")`. By hand, *é* is the bytes 195 and 169,
+  {{two characters : [ord(c) for c in "é".encode().decode("latin-1")] == [195, 169]}}. No character is ever unknown, since there are only {{256 = len({chr(b) for b in range(256)})}} of them.
+- **Ids.** 0 to 255 are the bytes, then come the tokens that the merges make, in their order, then the special tokens.
+- **Special tokens** are found before anything else is cut, and only if the caller allows it.
+
+By hand, with the one merge (*a*, *b*) and the special token `<|end|>`: *abé* is {{256, 195, 169 : Tokenizer([("a", "b")], ["<|end|>"]).encode("abé") == [256, 195, 169]}}, and `<|end|>` is
+{{257 = Tokenizer([("a", "b")], ["<|end|>"]).encode("<|end|>", allow_special=True)[0]}} where it is allowed; where it is not, it is
+{{seven bytes : Tokenizer([("a", "b")], ["<|end|>"]).encode("<|end|>") == list(b"<|end|>")}} like any other text.
+
+### Exercise · Tokenizer
+"""
+
+
+# %% exercise="Tokenizer" points=4 parts={"text":2,"special":2} needs="bpe_encode bpe_decode" withheld="course_lib.tokenization.steps.Tokenizer course_lib.tokenization.bpe.BPE"
+class Tokenizer:
+    """A byte-level BPE tokenizer, put together from your own functions.
+
+    merges          pairs (left, right) in the order of training; byte b is the character chr(b)
+    special_tokens  texts that have ids by themselves; none is part of another
+
+    Ids 0 … 255 are the bytes, then come the tokens that the merges make, in their order (a token
+    that two merges make has one id), then the special tokens, in theirs.
+    """
+
+    def __init__(self, merges: list[tuple[str, str]], special_tokens: list[str] = ()):
+        ### BEGIN SOLUTION
+        self.merges = merges
+        tokens = list(dict.fromkeys([*map(chr, range(256)), *(a + b for a, b in merges)]))
+        self.ids = {token: i for i, token in enumerate(tokens)}
+        self.special = {name: len(tokens) + i for i, name in enumerate(special_tokens)}
+        self.vocab = [list(t.encode("latin-1")) for t in tokens]
+        self.vocab += [list(name.encode()) for name in special_tokens]
+        ### END SOLUTION
+
+    def encode(self, text: str, allow_special: bool = False) -> list[int]:
+        """Return the ids of a text. It is cut by `gpt2_words` first: no token crosses a cut.
+
+        allow_special  True: a special token in the text becomes its id. False: it is text
+        """
+        ### BEGIN SOLUTION
+        special = self.special if allow_special else {}
+        names = "|".join(map(re.escape, special))
+        ids = []
+        for piece in re.split(f"({names})", text) if special else [text]:
+            if piece in special:
+                ids.append(special[piece])
+                continue
+            for word in gpt2_words(piece):
+                tokens = bpe_encode(word.encode().decode("latin-1"), self.merges)
+                ids += [self.ids[token] for token in tokens]
+        return ids
+        ### END SOLUTION
+
+    def decode(self, ids: list[int]) -> str:
+        """Return the text of ids, � for what is not valid UTF-8. ValueError for an id that no token has."""
+        ### BEGIN SOLUTION
+        return bpe_decode(ids, self.vocab)
+        ### END SOLUTION
+
+
+# %% [markdown] hints="Tokenizer"
+r"""
+1. In which order do the steps come: the cut into words, bytes, merges, special tokens? And what does `bpe_decode` want as its vocabulary?
+2. `re.split("(<pattern>)", text)` keeps what it splits at, so special tokens and the text between them take turns. Each word goes through `.encode().decode("latin-1")` and your `bpe_encode`, then a dict gives the ids.
+"""
+
+
+# %% cases="Tokenizer" active="py"
+def cases(seed):
+    one, end = [("a", "b")], ["<|end|>"]
+
+    def to_encode(text, merges, special_tokens=(), allow_special=False, note="", part="text"):
+        arguments = {"merges": merges, "special_tokens": list(special_tokens), "text": text}
+        return Case({**arguments, "allow_special": allow_special}, note=note, part=part)
+
+    yield to_encode("abba", one, note="one merge")
+    yield to_encode("", one, note="the empty text")
+    yield to_encode("é老", one, note="characters of two and three bytes")
+    yield to_encode("ab<|end|>", one, end, True, "a special token that is allowed", "special")
+    yield to_encode("ab<|end|>", one, end, False, "a special token that is not allowed", "special")
+    yield to_encode("ab cab", [("b", " "), ("c", "a")], note="a merge that would cross the cut between two words")
+    yield to_encode("abc", [("b", "c"), ("a", "b"), ("ab", "c")], note="a bc, not abc")
+    twice = [("b", "c"), ("a", "bc"), ("a", "b"), ("ab", "c")]
+    yield to_encode("<|a|>abc<|b|>", twice, ["<|a|>", "<|b|>"], True, "two merges make one token", "special")
+    yield Case(
+        {"merges": one, "special_tokens": end, "ids": [257, 256, 195]}, note="ids with half of é", part="special"
+    )
+    yield Case({"merges": one, "special_tokens": end, "ids": [258]}, note="an id that no token has", part="special")
+    pieces = ["the mouse", " ate", "  cheese", "!\n", "é", "老", "🐭", "<|end|>", " 1889", "'s"]
+    for i in range(3):
+        draw = [pieces[k] for k in random_integers(3 * seed + i, 0, len(pieces), 12).tolist()]
+        words = [list(word.encode().decode("latin-1")) for word in gpt2_words("".join(draw))]
+        merges = train_bpe([(word, 1) for word in words], 12)
+        yield to_encode("".join(draw).replace("<|end|>", ""), merges, (), False, "a random text")
+        yield to_encode("".join(draw), merges, ["<|pad|>", "<|end|>"], i > 0, "a random text with <|end|>", "special")
+
+
+# %% probe="Tokenizer" active="py"
+def probe(student, case):
+    tokenizer = student(case["merges"], case["special_tokens"])
+    if "ids" in case:
+        return tokenizer.decode(case["ids"])
+    ids = list(tokenizer.encode(case["text"], allow_special=case["allow_special"]))
+    return {"ids": ids, "decoded": tokenizer.decode(ids)}
+
+
+# %% mistake="Tokenizer" name="always_special" hint="The text of a special token became its id though the caller did not allow it: anybody could end a document." active="py"
+class Tokenizer(Tokenizer):
+    def encode(self, text, allow_special=False):
+        return super().encode(text, True)
+
+
+# %% mistake="Tokenizer" name="never_special" hint="`allow_special` changes nothing: a special token that is allowed must become its one id." active="py"
+class Tokenizer(Tokenizer):
+    def encode(self, text, allow_special=False):
+        return super().encode(text, False)
+
+
+# %% mistake="Tokenizer" name="not_cut" hint="A token crosses the border of two words. Cut the text with `gpt2_words` first, and encode each word." active="py"
+class Tokenizer(Tokenizer):
+    def encode(self, text, allow_special=False):
+        names = "|".join(map(re.escape, self.special)) if allow_special else ""
+        ids = []
+        for piece in re.split(f"({names})", text) if names else [text]:
+            if names and piece in self.special:
+                ids.append(self.special[piece])
+            else:
+                ids += [self.ids[token] for token in bpe_encode(piece.encode().decode("latin-1"), self.merges)]
+        return ids
+
+
+# %% mistake="Tokenizer" name="characters" hint="You merged characters. 老 has no token then: write each byte of the word as a character first, `.encode().decode('latin-1')`." active="py"
+class Tokenizer(Tokenizer):
+    def encode(self, text, allow_special=False):
+        names = "|".join(map(re.escape, self.special)) if allow_special else ""
+        ids = []
+        for piece in re.split(f"({names})", text) if names else [text]:
+            if names and piece in self.special:
+                ids.append(self.special[piece])
+                continue
+            for word in gpt2_words(piece):
+                ids += [self.ids[token] for token in bpe_encode(word, self.merges)]
+        return ids
+
+
+# %% mistake="Tokenizer" name="id_of_each_merge" hint="A token that two merges make got two ids, so all ids behind it are off by one. Count each token once." active="py"
+class Tokenizer(Tokenizer):
+    def __init__(self, merges, special_tokens=()):
+        super().__init__(merges, special_tokens)
+        tokens = [*map(chr, range(256)), *(a + b for a, b in merges)]
+        self.ids = {token: i for i, token in enumerate(tokens)}
+        self.special = {name: len(tokens) + i for i, name in enumerate(special_tokens)}
+        self.vocab = [list(t.encode("latin-1")) for t in tokens] + [list(name.encode()) for name in special_tokens]
+
+
+# %% [markdown]
+r"""
+Now on real English: your trainer finds the merges, your tokenizer encodes a page that it has never seen, and `course_lib`'s tokenizer gets the same merges, to compare the ids.
+"""
+
+# %%
+from course_lib.tokenization.pretokenize import bytes_to_characters
+
+as_bytes = {word.encode().decode("latin-1"): n for word, n in count_words(sample, gpt2_words).items()}
+my_merges = my_train_bpe([(list(word), n) for word, n in as_bytes.items()], budget(150, 20))
+MyTokenizer = yours("tokenization.Tokenizer", steps.Tokenizer)
+mine = MyTokenizer(my_merges, ["<|end|>"])
+page = new_text["English"][: budget(10_000, 1000)] + "Le café, 老鼠 🐭"
+my_ids = mine.encode(page)
+print(f"{len(page.encode()):,} bytes in {len(my_ids):,} ids; decoded, the page again: {mine.decode(my_ids) == page}")
+
+
+# %%
+def in_its_letters(token):  # course_lib writes bytes in GPT-2's printable alphabet
+    return bytes_to_characters(token.encode("latin-1"))
+
+
+made = dict.fromkeys([*map(chr, range(256)), *(left + right for left, right in my_merges)])
+twin = tokenization.BPE(
+    [*map(in_its_letters, made), "<|end|>"],
+    [(in_its_letters(left), in_its_letters(right)) for left, right in my_merges],
+    special_tokens=["<|end|>"],
+)
+print("the same ids as course_lib's:", twin.encode(page) == my_ids)
+
+# %% [markdown]
+r"""
+Nothing is lost ({{the page comes back : mine.decode(my_ids) == page}}), though no mouse emoji was in the training text, and the ids are {{the library's : twin.encode(page) == my_ids}}. With its
+{{150 = len(my_merges)}} merges it needs {{1.9 = len(page.encode()) / len(my_ids) ± 0.15}} bytes a token; what separates it from GPT-2's tokenizer is 50,000 merges and the time to find them.
+"""
+
 # %% [markdown] exercise="why_not_words" points=3
 r"""
-## 8. Say it in your own words
+## 9. Say it in your own words
 
 ### In your own words · why_not_words
 
@@ -1775,7 +1974,7 @@ Interview question. Why do language models use subwords rather than words, chara
 Words: the vocabulary is never complete (names, compounds, numbers, typing errors; frequencies follow Zipf's law), unknown words become one `<unk>` and are lost, and every word costs a row in the embedding and output tables. Characters or bytes: nothing (or hardly anything) unknown and tiny tables, but sequences several times as long, so more
 computation and less text in a context, and the model must spend capacity on spelling. Subwords: frequent words are one token, rare ones a few.
 
-Byte-level BPE starts from the 256 bytes, so every text of every language can be encoded and comes back exactly; no `<unk>`. It costs: text unlike the training text is cut finely (other scripts pay more tokens), tokens need not be characters (output may be broken UTF-8), letters inside a token are invisible to the model, and the same word with and without a blank are
+Byte-level BPE starts from the 256 bytes, so every text of every language can be encoded and comes back exactly; no `<unk>`. It costs: text unlike the training text is cut finely (other scripts pay more tokens), tokens need not be characters (output may be broken UTF-8), letters inside a token are invisible to the model, and the same word with and without a space are
 different ids.
 ### END SOLUTION
 ### BEGIN RUBRIC
@@ -1804,16 +2003,16 @@ than $4.09 / 3.22 \approx {{1.27 = math.log(60) / math.log(25)}}$ times as many 
 
 # %% [markdown]
 r"""
-## 9. Where this came from, and where it goes
+## 10. Where this came from, and where it goes
 
 - **Gage (1994)**: byte-pair encoding as compression. **Sennrich, Haddow and Birch (2016)**, *Neural Machine Translation of Rare Words with Subword Units*: as a tokenizer.
 - **Schuster and Nakajima (2012)**: WordPiece, for Japanese and Korean voice search; **Devlin et al. (2018)**: BERT.
 - **Kudo (2018)**, *Subword Regularization*: the Unigram algorithm; since it has a probability for every cut, it can also *sample* cuts, so that a model sees a word in several spellings during training. **Kudo and Richardson (2018)**: the SentencePiece library.
 - **Radford et al. (2019)**: GPT-2, BPE on bytes with 50,257 tokens.
 
-What modern systems do (2025): byte-level BPE, or SentencePiece's BPE that falls back on bytes for unknown characters, with vocabularies from about 32,000 to above 200,000 tokens; digits are often cut singly or in threes; runs of blanks have tokens of their own, for the sake of code.
+What modern systems do (2025): byte-level BPE, or SentencePiece's BPE that falls back on bytes for unknown characters, with vocabularies from about 32,000 to above 200,000 tokens; digits are often cut singly or in threes; runs of spaces have tokens of their own, for the sake of code.
 
 **What is not known.** Which cut is best for a model is an open question. Compression is easy to measure and only loosely tied to how well the model will do; merges know nothing of meaning (a trained *un|believ|able* is luck, *unbel|iev|able* as good for compression).
 
-From now on `course_lib.tokenization` holds the tested version of all that you wrote, with ties broken by id: the same merges and the same ids as Hugging Face's `tokenizers`. Next: [03 N-grams](03_ngrams.ipynb), *how far do counts get us?*
+From now on `course_lib.tokenization` holds the tested version of all that you wrote. It breaks ties by id, as Hugging Face's `tokenizers` does. Next: [03 N-grams](03_ngrams.ipynb), *how far do counts get us?*
 """
