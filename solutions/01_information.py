@@ -239,6 +239,12 @@ def cases(seed):
         yield Case({"p": random_distributions(3 * seed + i, *shape)}, note="random distributions")
 
 
+# %% equivalents="entropy" active="py"
+equivalents = {
+    "torch.where(p > 0, p, 1) → torch.where(p > 0, p, 2)": "there p is 0, and 0 times any finite logarithm is 0",
+}
+
+
 # %% mistake="entropy" name="bits" hint="You measured in bits; this course measures in nats (natural logarithm)." active="py"
 def entropy(p):
     return -(p * p.log2()).nansum(-1)
@@ -389,6 +395,14 @@ def probe(student, case):
     return {"cross-entropy": h, "gradient": gradient}
 
 
+# %% equivalents="cross_entropy" active="py"
+equivalents = {
+    "(p > 0) | (q > 0) → p > 0": "there p is 0, and 0 times any finite logarithm is 0",
+    "q > 0 → q > 1": "there p is 0, and 0 times any finite logarithm is 0",
+    "torch.where((p > 0) | (q > 0), q, 1) → torch.where((p > 0) | (q > 0), q, 2)": "there p is 0, and 0 times any finite logarithm is 0",
+}
+
+
 # %% mistake="cross_entropy" name="no_gradient" hint="The values are right, but no gradient flows back to q: `item()`, `tolist()`, `detach()`, `torch.tensor` and NumPy cut it off. Stay with torch's operations." active="py"
 def cross_entropy(p, q, right=cross_entropy):
     return right(p, q.detach())
@@ -490,6 +504,15 @@ def cases(seed):
     for i, shape in enumerate([(5,), (4, 3), (2, 3, 6)]):
         p, q = (random_distributions(6 * seed + 2 * i + j, *shape) for j in range(2))
         yield Case({"p": p, "q": q}, note="random distributions")
+
+
+# %% equivalents="kl_divergence" active="py"
+equivalents = {
+    "torch.where(p > 0, p, 1) → torch.where(p > 0, p, 2)": "there p is 0, and 0 times any finite logarithm is 0",
+    "(p > 0) | (q > 0) → p > 0": "there p is 0, and 0 times any finite logarithm is 0",
+    "q > 0 → q > 1": "there p is 0, and 0 times any finite logarithm is 0",
+    "torch.where((p > 0) | (q > 0), q, 1) → torch.where((p > 0) | (q > 0), q, 2)": "there p is 0, and 0 times any finite logarithm is 0",
+}
 
 
 # %% mistake="kl_divergence" name="reversed" hint="This is KL(q ‖ p). The first argument, the truth, gives the weights." active="py"
@@ -1114,6 +1137,12 @@ def probe(student, case):
     return {"loss": loss, "gradient": gradient}
 
 
+# %% equivalents="binary_cross_entropy_with_logits" active="py"
+equivalents = {
+    "return (y * minus_log_p + (1 - y) * minus_log_rest).mean() → return in_float32((y * minus_log_p + (1 - y) * minus_log_rest).mean())": "no dtype is promised, and float32 is the better one for the loss of a model in half precision",
+}
+
+
 # %% mistake="binary_cross_entropy_with_logits" name="no_gradient" hint="The loss is right, but no gradient flows back to the logits: `item()`, `detach()`, `torch.tensor` and NumPy cut it off. Stay with torch's operations." active="py"
 def binary_cross_entropy_with_logits(logits, labels, right=binary_cross_entropy_with_logits):
     return right(logits.detach(), labels)
@@ -1240,6 +1269,14 @@ def cases(seed):
         label, steps = float(i % 2), int(random_integers(seed + i, 2, 12))
         start = (18.0 + size) * (1 - 2 * label)  # on the wrong side
         yield Case({"logit": start, "label": label, "steps": steps, "learning_rate": 0.2 + rate}, note="a random logit")
+
+
+# %% equivalents="corrected_logit" active="py"
+equivalents = {
+    "(z - learning_rate * gradient).detach() → z - learning_rate * gradient": "the gradient by the new z is the same: only memory is kept for the old ones",
+    "return z.item() → return detached(z.item())": "a float has no gradient to lose",
+    "z.item() → z": "a number and a tensor without dimensions are the same answer everywhere in the course",
+}
 
 
 # %% mistake="corrected_logit" name="smaller_epsilon" hint="A smaller guard moves the trouble and does not end it: in float32, 1 − p is exactly 0 from a logit of 17 on. Do without the sigmoid." active="py"

@@ -176,6 +176,12 @@ def cases(seed):
         )
 
 
+# %% equivalents="unknown_share" active="py"
+equivalents = {
+    "set(vocab) → vocab": "the same share, more slowly",
+}
+
+
 # %% mistake="unknown_share" name="different_words" hint="You counted different words. Each running word counts: an unknown word that comes three times is met three times." active="py"
 def unknown_share(words, vocab):
     return len(set(words) - set(vocab)) / len(set(words)) if words else 0.0
@@ -550,6 +556,12 @@ def probe(student, case):
     words = [(list(tokens), times) for tokens, times in case["words"]]
     merges = [list(pair) for pair in student(words, case["n_merges"])]
     return {"merges": merges, "words afterwards": words}
+
+
+# %% equivalents="train_bpe" active="py"
+equivalents = {
+    "min(counts, key=lambda pair: (-counts[pair], pair)) → min([*counts][::-1], key=lambda pair: (-counts[pair], pair))": "the key holds the pair itself, so no two are equal",
+}
 
 
 # %% mistake="train_bpe" name="first_met" hint="Of equally frequent pairs you took the one that was met first. Then the order of the words decides; take the pair that sorts first." active="py"
@@ -1028,6 +1040,12 @@ def cases(seed):
     yield Case({"word": long_word + "x", "vocab": pieces}, note="a word of 31 letters, the last one in no piece")
 
 
+# %% equivalents="wordpiece_encode" active="py"
+equivalents = {
+    "set(vocab) → vocab": "the same pieces, more slowly",
+}
+
+
 # %% mistake="wordpiece_encode" name="unknown_letter" hint="You put [UNK] for the letter that fits nothing and went on. If any part fits no piece, the whole word is one [UNK]." active="py"
 def wordpiece_encode(word, vocab):
     pieces, start = [], 0
@@ -1145,6 +1163,12 @@ def cases(seed):
 def probe(student, case):
     scores = student(**case)
     return sorted(([plain(pair), float(score)] for pair, score in scores.items()), key=lambda item: repr(item[0]))
+
+
+# %% equivalents="wordpiece_score" active="py"
+equivalents = {
+    "counts[token] += times → counts[token] -= times": "two negative counts have the same product",
+}
 
 
 # %% mistake="wordpiece_score" name="once_per_word" hint="You counted in how many words a token is. A token that a word holds twice counts twice each time that the word occurs." active="py"
@@ -1348,6 +1372,15 @@ def probe(student, case):
     case["log_probs"] = CountsLookups(case["log_probs"])
     pieces, log_prob = student(**case)
     return {"pieces": list(pieces), "log probability": float(log_prob)}
+
+
+# %% equivalents="unigram_segment" active="py"
+equivalents = {
+    "[0] → [1]": "it is never looked at: no cut that is followed back begins there",
+    "[0] → [-1]": "it is never looked at: no cut that is followed back begins there",
+    "(-math.inf, 0) → (-math.inf, 1)": "it is never looked at: no cut that is followed back begins there",
+    "(-math.inf, 0) → (-math.inf, -1)": "it is never looked at: no cut that is followed back begins there",
+}
 
 
 # %% mistake="unigram_segment" name="all_cuts" hint="Right for short words. For 30 letters it never ends: it tries all cuts, and they double with each letter. Keep the best cut of each beginning, and use it again." active="py"
@@ -1619,6 +1652,12 @@ def probe(student, case):
     return float(student(**case))
 
 
+# %% equivalents="nats_per_byte" active="py"
+equivalents = {
+    "log_probs.sum().item() → log_probs.sum()": "a number and a tensor without dimensions are the same answer everywhere in the course",
+}
+
+
 # %% mistake="nats_per_byte" name="per_token" hint="That is the mean per token, which depends on how the text is cut. Divide the total by the bytes." active="py"
 def nats_per_byte(log_probs, text):
     return -log_probs.mean().item()
@@ -1813,8 +1852,9 @@ class Tokenizer:
         ### BEGIN SOLUTION
         special = self.special if allow_special else {}
         names = "|".join(map(re.escape, special))
+        pieces = re.split(f"({names})", text) if special else [text]
         ids = []
-        for piece in re.split(f"({names})", text) if special else [text]:
+        for piece in pieces:
             if piece in special:
                 ids.append(special[piece])
                 continue
