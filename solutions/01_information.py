@@ -265,6 +265,16 @@ def entropy(p):
     return -(p * torch.where(p > 0, p, 1).log()).mean(-1)
 
 
+# %% mistake="entropy" name="first_dimension" hint="You summed over the first dimension. The outcomes of a distribution are in the last one: `sum(-1)`." active="py"
+def entropy(p):
+    return -(p * torch.where(p > 0, p, 1).log()).sum(0)
+
+
+# %% mistake="entropy" name="averaged_rows" hint="You averaged over the rows. Each row is a distribution by itself and gets its own entropy." active="py"
+def entropy(p, right=entropy):
+    return right(p).mean(-1) if p.ndim > 1 else right(p)
+
+
 # %% mistake="entropy" name="summed_all" hint="Each row is a distribution by itself: sum over the last dimension only." active="py"
 def entropy(p):
     return -(p * torch.where(p > 0, p, 1).log()).sum()
@@ -428,6 +438,16 @@ def cross_entropy(p, q):
     return -(p * q.log()).sum(-1)
 
 
+# %% mistake="cross_entropy" name="inf_hidden" hint="The infinite terms were replaced by 0. Only 0·log 0 counts as 0: a model that rules out what happens deserves inf." active="py"
+def cross_entropy(p, q):
+    return -(p * q.log()).nan_to_num(0, 0, 0).sum(-1)
+
+
+# %% mistake="cross_entropy" name="averaged_rows" hint="You averaged over the rows. Each row is a distribution by itself and gets its own cross-entropy." active="py"
+def cross_entropy(p, q, right=cross_entropy):
+    return right(p, q).mean()
+
+
 # %% mistake="cross_entropy" name="epsilon" hint="A small number inside the logarithm turns an infinite loss into a harmless one. A model that rules out what happens deserves inf." active="py"
 def cross_entropy(p, q):
     return -(p * (q + 1e-9).log()).sum(-1)
@@ -530,6 +550,16 @@ def kl_divergence(p, q):
 # %% mistake="kl_divergence" name="nan_at_zero" hint="Where p is 0 you get 0·log 0 = nan. That outcome never comes, so it counts as 0." active="py"
 def kl_divergence(p, q):
     return (p * (p / q).log()).sum(-1)
+
+
+# %% mistake="kl_divergence" name="inf_hidden" hint="Where q is 0 the term was dropped. If p allows the outcome, the divergence is inf: only terms with p = 0 count as 0." active="py"
+def kl_divergence(p, q):
+    return (p * (torch.where(p > 0, p, 1).log() - torch.where(q > 0, q, 1).log())).sum(-1)
+
+
+# %% mistake="kl_divergence" name="opposite_sign" hint="The sign is the other way round: log p − log q, not log q − log p. A divergence is never negative." active="py"
+def kl_divergence(p, q, right=kl_divergence):
+    return -right(p, q)
 
 
 # %% mistake="kl_divergence" name="cross_entropy_instead" hint="This is the cross-entropy. For a perfect model the divergence is 0: the entropy of p must be taken off." active="py"
@@ -679,6 +709,20 @@ def perplexity(log_probs):
     return (-log_probs.mean(-1)).exp().mean()
 
 
+# %% mistake="perplexity" name="per_text" hint="You divided by the number of rows, not by the number of tokens: `len` counts the first dimension only. Take `.mean()`, or divide by `numel()`." active="py"
+def perplexity(log_probs):
+    if log_probs.numel() == 0:
+        raise ValueError
+    return (-log_probs.sum() / len(log_probs)).exp()
+
+
+# %% mistake="perplexity" name="product" hint="The product of the probabilities of a long text is rounded to 0, and its root is lost. Stay with the logarithms: their mean does not underflow." active="py"
+def perplexity(log_probs):
+    if log_probs.numel() == 0:
+        raise ValueError
+    return log_probs.exp().prod() ** (-1 / log_probs.numel())
+
+
 # %% mistake="perplexity" name="summed" hint="The text's length is in your number: twice the text, the square of the result. Use the mean over the tokens and not the sum." active="py"
 def perplexity(log_probs):
     if log_probs.numel() == 0:
@@ -695,8 +739,14 @@ A paper reports a perplexity of 16 per token. How many **bits** does each token 
 
 # %% exercise="bits_per_token" points=1 kind="number"
 ### BEGIN SOLUTION
-bits_per_token = 4.0
+bits_per_token = 4
 ### END SOLUTION
+
+
+# %% judge="bits_per_token" active="py"
+def judge(case, expected, got):
+    return compare(expected, got)  # an integer is exact, and not right to 1 %
+
 
 # %% mistake="bits_per_token" name="nats" hint="That is log 16 in nats. The question asks for bits: the logarithm to the base 2." active="py"
 bits_per_token = math.log(16)
@@ -823,7 +873,7 @@ def softmax(logits, temperature=1.0, right=softmax):
     return right(logits.detach(), temperature)
 
 
-# %% mistake="softmax" name="other_dtype" hint="Half-precision logits came back as float32. If you compute in float32, go back at the end: `.to(logits.dtype)`." active="py"
+# %% mistake="softmax" name="other_dtype" hint="The values are right, but their dtype is not that of the logits. If you compute in another one, go back at the end: `.to(logits.dtype)`." active="py"
 def softmax(logits, temperature=1.0, right=softmax):
     return right(logits.float(), temperature)
 
@@ -883,6 +933,27 @@ def softmax(logits, temperature=1.0):
         return torch.nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]).to(logits.dtype)
     weights = (shifted / temperature).exp()
     return weights / weights.sum(-1, keepdim=True)
+
+
+# %% mistake="softmax" name="first_dimension" hint="The columns sum to 1, not the rows: maximum and sum go over the last dimension, `-1`." active="py"
+def softmax(logits, temperature=1.0):
+    if temperature < 0:
+        raise ValueError
+    shifted = logits - logits.amax(0, keepdim=True)
+    weights = (shifted / temperature).exp() if temperature > 0 else (shifted == 0).to(logits.dtype)
+    return weights / weights.sum(0, keepdim=True)
+
+
+# %% mistake="softmax" name="temperature_ignored" hint="The temperature changes nothing. Divide the shifted logits by it before the exponential." active="py"
+def softmax(logits, temperature=1.0, right=softmax):
+    return right(logits, 1.0 if temperature > 0 else temperature)
+
+
+# %% mistake="softmax" name="zero_refused" hint="T = 0 is allowed: it means the limit from above, all mass on the largest logit. Only T < 0 is an error." active="py"
+def softmax(logits, temperature=1.0, right=softmax):
+    if temperature == 0:
+        raise ValueError
+    return right(logits, temperature)
 
 
 # %% mistake="softmax" name="whole_tensor" hint="Everything together sums to 1. Each row is a distribution by itself: maximum and sum go over the last dimension, with keepdim=True." active="py"
@@ -1004,6 +1075,12 @@ def log_softmax(logits):
 # %% mistake="log_softmax" name="epsilon" hint="A small number inside the logarithm puts a floor under every log probability: −200 became about −21, and its gradient is lost." active="py"
 def log_softmax(logits):
     return (torch.softmax(logits, -1) + 1e-9).log()
+
+
+# %% mistake="log_softmax" name="first_dimension" hint="The columns are distributions, not the rows: maximum and sum go over the last dimension, `-1`." active="py"
+def log_softmax(logits):
+    shifted = logits - logits.amax(0, keepdim=True)
+    return shifted - shifted.exp().sum(0, keepdim=True).log()
 
 
 # %% mistake="log_softmax" name="shift_lost" hint="The maximum was taken off inside the sum and not outside. Both places need it, or the result is off by that maximum." active="py"
@@ -1132,7 +1209,7 @@ def cases(seed):
 def probe(student, case):
     logits = case["logits"].clone().requires_grad_()
     loss = student(logits, case["labels"])
-    flows = getattr(loss, "requires_grad", False)
+    flows = getattr(loss, "requires_grad", False) and loss.ndim == 0
     (gradient,) = torch.autograd.grad(loss, logits) if flows else (None,)
     return {"loss": loss, "gradient": gradient}
 
@@ -1169,6 +1246,13 @@ def binary_cross_entropy_with_logits(logits, labels):
     if logits.shape != labels.shape:
         raise ValueError
     return (logits.relu() - logits * labels + torch.log1p((-logits.abs()).exp())).mean()
+
+
+# %% mistake="binary_cross_entropy_with_logits" name="label_1_only" hint="Examples with label 0 cost nothing in your loss. The second term, (1 − y)·(−log(1 − σ(z))), is missing." active="py"
+def binary_cross_entropy_with_logits(logits, labels):
+    if logits.shape != labels.shape:
+        raise ValueError
+    return (labels.to(logits.dtype) * torch.logaddexp(torch.zeros_like(logits), -logits)).mean()
 
 
 # %% mistake="binary_cross_entropy_with_logits" name="summed" hint="The mean over the examples is missing: this is the sum, and it (and the step it makes) grows with the batch." active="py"
@@ -1319,6 +1403,11 @@ def corrected_logit(logit, label, steps, learning_rate):
     return z.item()
 
 
+# %% mistake="corrected_logit" name="one_step_less" hint="One step is missing: `steps` of them are asked for." active="py"
+def corrected_logit(logit, label, steps, learning_rate, right=corrected_logit):
+    return right(logit, label, max(steps - 1, 0), learning_rate)
+
+
 # %% mistake="corrected_logit" name="uphill" hint="The step goes up the loss: the gradient must be subtracted." active="py"
 def corrected_logit(logit, label, steps, learning_rate):
     for _ in range(steps):
@@ -1386,7 +1475,7 @@ def cases(seed):
 def probe(student, case):
     logits = case["logits"].clone().requires_grad_()
     loss = student(logits, case["targets"])
-    flows = getattr(loss, "requires_grad", False)
+    flows = getattr(loss, "requires_grad", False) and loss.ndim == 0
     (gradient,) = torch.autograd.grad(loss, logits) if flows else (None,)
     return {"loss": loss, "gradient": gradient}
 
@@ -1416,6 +1505,16 @@ def categorical_cross_entropy(logits, targets):
 # %% mistake="categorical_cross_entropy" name="no_softmax" hint="The logits were used as if they were log probabilities. They are not: log_softmax first." active="py"
 def categorical_cross_entropy(logits, targets):
     return -logits.gather(-1, targets.unsqueeze(-1)).mean()
+
+
+# %% mistake="categorical_cross_entropy" name="of_the_likeliest" hint="This is the surprise at the likeliest token. Asked for is the surprise at the target, the token that came." active="py"
+def categorical_cross_entropy(logits, targets):
+    return -log_softmax(logits).amax(-1).mean()
+
+
+# %% mistake="categorical_cross_entropy" name="not_averaged" hint="You returned one surprise for each position. The loss is one number, their mean." active="py"
+def categorical_cross_entropy(logits, targets):
+    return -log_softmax(logits).gather(-1, targets.unsqueeze(-1)).squeeze(-1)
 
 
 # %% mistake="categorical_cross_entropy" name="probability" hint="This is the mean probability that was missed, 1 − q. The surprise is −log q: it goes on growing when q goes to 0." active="py"

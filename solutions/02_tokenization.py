@@ -114,6 +114,12 @@ How many tokens does a byte tokenizer make of `très café` ({{nine characters :
 bytes_of_a_text = len("très café".encode())  # 11
 ### END SOLUTION
 
+
+# %% judge="bytes_of_a_text" active="py"
+def judge(case, expected, got):
+    return compare(expected, got)  # an integer is exact, and not right to 1 %
+
+
 # %% mistake="bytes_of_a_text" name="characters" hint="That counts characters. The two accented letters take two bytes each in UTF-8." active="py"
 bytes_of_a_text = 9
 
@@ -195,6 +201,22 @@ def unknown_share(words, vocab):
 # %% mistake="unknown_share" name="of_the_vocabulary" hint="You divided by the size of the vocabulary; it is a share of the text's words." active="py"
 def unknown_share(words, vocab):
     return sum(word not in vocab for word in words) / len(vocab) if words else 0.0
+
+
+# %% mistake="unknown_share" name="inside_others" hint="A word that is a part of a known word is not known: compare whole words, as `in` does with a list or a set." active="py"
+def unknown_share(words, vocab):
+    text = " ".join(vocab)
+    return sum(word not in text for word in words) / len(words) if words else 0.0
+
+
+# %% mistake="unknown_share" name="lower_case" hint="You ignored capitals. To this vocabulary *The* and *the* are two words." active="py"
+def unknown_share(words, vocab, right=unknown_share):
+    return right([word.lower() for word in words], [word.lower() for word in vocab])
+
+
+# %% mistake="unknown_share" name="empty_is_unknown" hint="Right for texts with words. A text without any has no unknown ones: 0.0." active="py"
+def unknown_share(words, vocab, right=unknown_share):
+    return right(words, vocab) if words else 1.0
 
 
 # %% mistake="unknown_share" name="empty" hint="Right for texts with words. Without any, you divided by 0: return 0.0." active="py"
@@ -316,8 +338,8 @@ def cases(seed):
     yield Case({"words": [([" ", "t", "h"], 2), (["t", "h"], 1)]}, note="a token that is a space")
     for i in range(3):
         draw = random_integers(3 * seed + i, 0, 4, 6 + i, 6).tolist()
-        words = [([["a", "b", "ab", " "][k] for k in row[1:]], 1 + row[0]) for row in draw]
-        yield Case({"words": words}, note="random words")
+        words = {tuple(["a", "b", "ab", " "][k] for k in row[1:]): 1 + row[0] for row in draw}
+        yield Case({"words": [(list(word), times) for word, times in words.items()]}, note="random words")
 
 
 # %% probe="pair_counts" active="py"
@@ -368,6 +390,21 @@ def pair_counts(words):
             counts[pair] += times
             last = (i, pair)
     return counts
+
+
+# %% mistake="pair_counts" name="last_pair_lost" hint="The last pair of each word is missing: n tokens have n − 1 pairs." active="py"
+def pair_counts(words, right=pair_counts):
+    return right([(tokens[:-1], times) for tokens, times in words])
+
+
+# %% mistake="pair_counts" name="overwritten" hint="A later occurrence replaced the count of the earlier ones. Add to it: `+=`." active="py"
+def pair_counts(words):
+    return {pair: times for tokens, times in words for pair in pairwise(tokens)}
+
+
+# %% mistake="pair_counts" name="by_letters" hint="You counted pairs of letters. Pairs are of tokens: *es*, *t* are two tokens and one pair." active="py"
+def pair_counts(words, right=pair_counts):
+    return right([(list("".join(tokens)), times) for tokens, times in words])
 
 
 # %% mistake="pair_counts" name="once_per_word" hint="A pair that occurs twice in one word counts twice for each time that the word occurs." active="py"
@@ -483,6 +520,16 @@ def merge_pair(tokens, pair):
     return merged
 
 
+# %% mistake="merge_pair" name="either_order" hint="You merged the pair in either order. (b, a) is not the pair (a, b)." active="py"
+def merge_pair(tokens, pair):
+    merged, i = [], 0
+    while i < len(tokens):
+        width = 2 if i + 1 < len(tokens) and {tokens[i], tokens[i + 1]} == set(pair) else 1
+        merged.append("".join(tokens[i : i + width]))
+        i += width
+    return merged
+
+
 # %% mistake="merge_pair" name="in_place" hint="The result is right, but you changed the caller's list. Build a new one." active="py"
 def merge_pair(tokens, pair, right=merge_pair):
     tokens[:] = right(tokens, pair)
@@ -547,7 +594,8 @@ def cases(seed):
     )
     for i in range(3):
         draw = random_integers(3 * seed + i, 0, 4, 9 + i, 7).tolist()
-        words = [(["abcd"[k] for k in row[1:]], 1 + row[0]) for row in draw]
+        words = {"".join("abcd"[k] for k in row[1:]): 1 + row[0] for row in draw}
+        words = [(list(word), times) for word, times in words.items()]
         yield Case({"words": words, "n_merges": 8 + i}, note="random words")
 
 
@@ -751,6 +799,22 @@ def bpe_encode(word, merges):
     return tokens
 
 
+# %% mistake="bpe_encode" name="pairs_of_letters_only" hint="You looked for pairs once, at the beginning. Each merge makes new pairs: look again after it." active="py"
+def bpe_encode(word, merges):
+    tokens, rank = list(word), {tuple(pair): i for i, pair in enumerate(merges)}
+    for pair in sorted({pair for pair in pairwise(tokens) if pair in rank}, key=rank.get):
+        tokens = merge_pair(tokens, pair)
+    return tokens
+
+
+# %% mistake="bpe_encode" name="string_replace" hint="You joined the tokens and replaced text. The text of a pair may be found inside other tokens, and a token may be a space: compare tokens." active="py"
+def bpe_encode(word, merges):
+    text = " ".join(word)
+    for left, right in merges:
+        text = text.replace(f"{left} {right}", left + right)
+    return text.split()
+
+
 # %% mistake="bpe_encode" name="last_first" hint="You went through the merges backwards. The one that was learned first has the lowest rank, and goes first." active="py"
 def bpe_encode(word, merges, right=bpe_encode):
     return right(word, merges[::-1])
@@ -904,6 +968,11 @@ def bpe_decode(ids, vocab):
     if any(not 0 <= i < len(vocab) for i in ids):
         raise ValueError
     return "".join(chr(b) for i in ids for b in vocab[i])
+
+
+# %% mistake="bpe_decode" name="index_error" hint="Python's own IndexError came out, and a negative id counted from the end. Check each id first: raise ValueError outside 0 … V − 1." active="py"
+def bpe_decode(ids, vocab):
+    return bytes(b for i in ids for b in vocab[i]).decode(errors="replace")
 
 
 # %% mistake="bpe_decode" name="negative" hint="A negative id counted from the end of the list, as Python does. It is an error: raise ValueError." active="py"
@@ -1077,6 +1146,26 @@ def wordpiece_encode(word, vocab):
     return pieces
 
 
+# %% mistake="wordpiece_encode" name="empty_unknown" hint="Right for words with letters. The empty word has no pieces: return []." active="py"
+def wordpiece_encode(word, vocab, right=wordpiece_encode):
+    return right(word, vocab) if word else ["[UNK]"]
+
+
+# %% mistake="wordpiece_encode" name="marks_optional" hint="You took pieces without ## inside a word, or with it at the beginning. A piece is a beginning or a continuation, not both." active="py"
+def wordpiece_encode(word, vocab):
+    pieces, start = [], 0
+    while start < len(word):
+        for end in range(len(word), start, -1):
+            found = [p for p in ("##" + word[start:end], word[start:end]) if p in vocab]
+            if found:
+                break
+        else:
+            return ["[UNK]"]
+        pieces.append(found[0] if start else found[-1])
+        start = end
+    return pieces
+
+
 # %% mistake="wordpiece_encode" name="shortest_first" hint="You took the shortest piece that fits. Try the longest one first." active="py"
 def wordpiece_encode(word, vocab):
     pieces, start = [], 0
@@ -1155,7 +1244,8 @@ def cases(seed):
     yield Case({"words": [(["a", "##a", "##a"], 1), (["b", "##a"], 2)]}, note="a token that repeats in its word")
     for i in range(3):
         draw = random_integers(3 * seed + i, 0, 3, 5 + i, 5).tolist()
-        words = [(["abc"[row[1]], *("##" + "abc"[k] for k in row[2:])], 1 + row[0]) for row in draw]
+        words = {"".join("abc"[k] for k in row[1:]): 1 + row[0] for row in draw}
+        words = [([word[0], *("##" + letter for letter in word[1:])], times) for word, times in words.items()]
         yield Case({"words": words}, note="random words")
 
 
@@ -1198,6 +1288,12 @@ def wordpiece_score(words):
 def wordpiece_score(words):
     counts = Counter(token for tokens, _ in words for token in tokens)
     return {(a, b): n / (counts[a] * counts[b]) for (a, b), n in pair_counts(words).items()}
+
+
+# %% mistake="wordpiece_score" name="times_n" hint="You used relative frequencies, so each score is N times too large. The formula has counts." active="py"
+def wordpiece_score(words, right=wordpiece_score):
+    n = sum(len(tokens) * times for tokens, times in words)
+    return {pair: n * score for pair, score in right(words).items()}
 
 
 # %% mistake="wordpiece_score" name="only_in_pairs" hint="You counted tokens only where they are part of a pair at that side. Count every occurrence of a token, words of one token included." active="py"
@@ -1278,7 +1374,7 @@ def unigram_segment(word: str, log_probs: dict[str, float]) -> tuple[list[str], 
     word       n characters; for n = 0 the cut has no pieces and the log probability 0.0
     log_probs  piece → log probability, nats
     returns    the pieces in their order, and the sum of their log probabilities. In a number of steps that grows
-               like n², not like 2ⁿ. (The cases have no ties.)
+               like n², not like 2ⁿ. Of cuts that are equally probable, any one will do
 
     Raises ValueError when the pieces cannot spell the word.
 
@@ -1383,6 +1479,19 @@ equivalents = {
 }
 
 
+# %% judge="unigram_segment" active="py"
+def judge(case, expected, got):
+    same = compare(expected, got)
+    if same is True or not isinstance(got, dict) or got.keys() != expected.keys():
+        return same
+    cut, log_probs = got["pieces"], case["log_probs"]
+    if isinstance(cut, list) and all(isinstance(piece, str) and piece in log_probs for piece in cut):
+        tie = abs(sum(log_probs[piece] for piece in cut) - expected["log probability"]) < 1e-9
+        if tie and "".join(cut) == case["word"]:
+            return compare(expected["log probability"], got["log probability"])
+    return same
+
+
 # %% mistake="unigram_segment" name="all_cuts" hint="Right for short words. For 30 letters it never ends: it tries all cuts, and they double with each letter. Keep the best cut of each beginning, and use it again." active="py"
 def unigram_segment(word, log_probs):
     def best(start):
@@ -1438,6 +1547,18 @@ def unigram_segment(word, log_probs, right=unigram_segment):
         return right(word, log_probs)
     except ValueError:
         return [word], -math.inf
+
+
+# %% mistake="unigram_segment" name="longest_last" hint="You took the longest piece that fits, from the end. Compare whole cuts: the most probable one may end with a shorter piece." active="py"
+def unigram_segment(word, log_probs):
+    pieces, end = [], len(word)
+    while end:
+        start = next((s for s in range(end) if word[s:end] in log_probs), None)
+        if start is None:
+            raise ValueError
+        pieces.insert(0, word[start:end])
+        end = start
+    return pieces, float(sum(log_probs[piece] for piece in pieces))
 
 
 # %% mistake="unigram_segment" name="backwards" hint="The pieces come out last first: you walked back from the end. Reverse them." active="py"
@@ -1591,6 +1712,21 @@ def lossless_words(text, right=lossless_words):
 # %% mistake="lossless_words" name="runs_of_spaces" hint="The first word and the lines are right now. Several spaces in a row are still taken for one." active="py"
 def lossless_words(text, right=lossless_words):
     return right(re.sub(" +", " ", text))
+
+
+# %% mistake="lossless_words" name="lines_joined" hint="Several white space characters in a row became one word. Each new line or tab is a word by itself." active="py"
+def lossless_words(text):
+    return re.findall(r"▁?[^\s▁]+|▁|\s+", text.replace(" ", "▁"))
+
+
+# %% mistake="lossless_words" name="runs_joined" hint="Several spaces in a row became one word. Only the last one belongs to the word that follows; each other one is a word ▁." active="py"
+def lossless_words(text):
+    return re.findall(r"▁*[^\s▁]+|▁+|\s", text.replace(" ", "▁"))
+
+
+# %% mistake="lossless_words" name="space_behind" hint="The space went to the word before it. It belongs to the word that follows: ▁mouse." active="py"
+def lossless_words(text):
+    return re.findall(r"[^\s▁]+▁?|▁|\s", text.replace(" ", "▁"))
 
 
 # %% mistake="lossless_words" name="lines_lost" hint="The spaces are right now. New lines and tabs still vanish: each is a word by itself." active="py"
