@@ -41,9 +41,12 @@ text = "the mouse ate the cheese <eos>".split()
 ids = world.encode(" ".join(text))
 knows_all = [-math.log(world.next_token_probs(ids[:t])[ids[t]]) for t in range(len(ids))]
 knows_nothing = [math.log(len(world.vocabulary))] * len(ids)
-figure = figures.surprise_by_token(text, {"knows nothing": knows_nothing, "knows the world": knows_all})
-show(figure, alt=f"Surprise at each of six tokens. A reader who knows nothing is equally surprised each time, {knows_nothing[0]:.2f} nats. "
-     f"A reader who knows the world is most surprised at '{text[knows_all.index(max(knows_all))]}', and {sum(knows_all) / 6:.2f} nats on average.")  # fmt: skip
+readers = {"knows nothing": knows_nothing, "knows the world": knows_all}
+figure = figures.surprise_by_token(text, readers)
+hardest = text[knows_all.index(max(knows_all))]
+show(figure, alt="Surprise at each of six tokens. A reader who knows nothing is equally surprised "
+     f"each time, {knows_nothing[0]:.2f} nats. A reader who knows the world is most surprised at "
+     f"'{hardest}', and {sum(knows_all) / 6:.2f} nats on average.")  # fmt: skip
 
 # %% [markdown]
 r"""
@@ -93,9 +96,9 @@ otherwise picks one of 4 words, each with 0.2:
 
 # %%
 for longest in (1, 2, 3, 10, 50):
-    without_end = sum(4**n * 0.25**n for n in range(1, longest + 1))  # n words, each 1/4: no way to stop
+    without_end = sum(4**n * 0.25**n for n in range(1, longest + 1))  # n words, each 1/4
     with_end = sum(4**n * 0.2**n * 0.2 for n in range(longest))  # n words, then <eos>
-    print(f"all texts of at most {longest:2d} tokens: sum without <eos> {without_end:4.1f}, with <eos> {with_end:.5f}")
+    print(f"at most {longest:2d} tokens: without <eos> {without_end:4.1f}, with {with_end:.5f}")
 
 # %% [markdown]
 r"""
@@ -132,8 +135,9 @@ def surprisal(p: Tensor) -> Tensor:
 
 # %% [markdown] hints="surprisal"
 r"""
-1. PyTorch tensors have a method for the natural logarithm. What does it give at 0?
-2. `-p.log()` is all there is to it: the logarithm of 0 is −inf, and minus that is the inf that we want.
+1. Which method of a tensor is the natural logarithm, and what does it give at 0?
+2. The logarithm of 0 is −inf. The same change of sign that makes surprises positive makes that the inf that we want: no guard is needed.
+3. `return -p.…()`
 """
 
 
@@ -177,7 +181,8 @@ my_surprisal = yours("information.surprisal", information.surprisal)
 city = world.next_token_probs(world.encode("the Eiffel Tower stands in"))
 for name in ("Paris", "Rome"):
     p = city[world.encode(name)[0]]
-    print(f"{name:6s} p = {p:.4f}   surprise {my_surprisal(p):.4f} nats = {my_surprisal(p) / math.log(2):.4f} bits")
+    nats = my_surprisal(p)
+    print(f"{name:6s} p = {p:.4f}   surprise {nats:.4f} nats = {nats / math.log(2):.4f} bits")
 
 # %% [markdown]
 r"""
@@ -225,7 +230,8 @@ def entropy(p: Tensor) -> Tensor:
 # %% [markdown] hints="entropy"
 r"""
 1. Which entries of `p * p.log()` become nan, and what should they count as?
-2. Replace zeros *before* the logarithm: `torch.where(p > 0, p, 1).log()` is 0 there. Multiply by `p`, sum over the last dimension, change the sign.
+2. Keep the zeros away from the logarithm: put any positive number in their place *before* it. Multiplied by `p`, which is 0 there, the term is 0.
+3. `log_p = torch.where(p > 0, p, …).log()`, then a sum over the last dimension.
 """
 
 
@@ -327,8 +333,10 @@ for n in range(1, 7):
     several = blocks(coin, n)  # the 2ⁿ results of n tosses
     per_toss[n] = mean_length(huffman_code(several), several) / n
 coin_bits = my_entropy(torch.tensor(list(coin.values()))).item() / math.log(2)
-show(figures.bits_per_symbol(per_toss, coin_bits), alt=f"Bits per toss fall from {per_toss[1]:.3f} for single tosses to {per_toss[6]:.3f} "
-     f"for blocks of six; the entropy, {coin_bits:.3f} bits, is a line below all bars.")  # fmt: skip
+figure = figures.bits_per_symbol(per_toss, coin_bits)
+show(figure, alt=f"Bits per toss fall from {per_toss[1]:.3f} for single tosses to "
+     f"{per_toss[6]:.3f} for blocks of six; the entropy, {coin_bits:.3f} bits, is below "
+     "all bars.")  # fmt: skip
 
 # %% [markdown]
 r"""
@@ -373,7 +381,8 @@ def cross_entropy(p: Tensor, q: Tensor) -> Tensor:
 # %% [markdown] hints="cross_entropy"
 r"""
 1. There are two kinds of zero: `q == 0` with `p > 0` must give inf, `q == 0` with `p == 0` must give 0. Which one does plain `p * q.log()` get wrong?
-2. Where both are 0, replace `q` by 1 before the logarithm: `torch.where((p > 0) | (q > 0), q, 1)`. The rest is the formula.
+2. Where *both* are 0, put 1 in the place of `q` before the logarithm, and leave it alone everywhere else. The rest is the formula.
+3. `log_q = torch.where((p > 0) | (…), q, 1).log()`
 """
 
 
@@ -506,8 +515,9 @@ def kl_divergence(p: Tensor, q: Tensor) -> Tensor:
 
 # %% [markdown] hints="kl_divergence"
 r"""
-1. The boxed formula offers a way, if your `cross_entropy` and `entropy` are right. Or treat `log p` and `log q` separately, each with its own zeros.
-2. `(p * (log_p - log_q)).sum(-1)`, where `log_p` has 0 in place of log 0 and `log_q` has 0 only where *both* are 0.
+1. Which two quantities that you can compute does the boxed formula connect with this one? And which zeros do log p and log q meet?
+2. The boxed formula is one way. The other: treat log p and log q separately, each with its own zeros, as you did above.
+3. `(p * (log_p - …)).sum(-1)`, where `log_p` is `torch.where(p > 0, p, 1).log()`.
 """
 
 
@@ -589,13 +599,14 @@ divergence_explorer(story, cities, peak=0, weight=0.6)
 # %%
 my_kl = yours("information.kl_divergence", information.kl_divergence)
 on_paris = torch.linspace(0.01, 1, 100)
-models = torch.stack([on_paris, *[(1 - on_paris) / 5] * 5], -1)  # (100, 6): the other five cities share the rest
+# (100, 6): the other five cities share the rest
+models = torch.stack([on_paris, *[(1 - on_paris) / 5] * 5], -1)
 forward, backward = my_kl(story.expand(100, 6), models), my_kl(models, story.expand(100, 6))
 for name, divergence in (("KL(p‖q)", forward), ("KL(q‖p)", backward)):
     best = divergence.argmin()
-    print(
-        f"{name} is lowest, {divergence[best]:.3f} nats, with {on_paris[best]:.2f} on Paris; with 1.00: {divergence[-1]:.3f}"
-    )
+    lowest, there = divergence[best], on_paris[best]
+    print(f"{name} is lowest, {lowest:.3f} nats, with {there:.2f} on Paris")
+    print(f"         with 1.00 on Paris it is {divergence[-1]:.3f}")
 
 # %% [markdown]
 r"""
@@ -648,7 +659,8 @@ The mean is *inside* the exponential. The mean of $1/q_i$ would be $(2 + 4 + 8)/
 def perplexity(log_probs: Tensor) -> Tensor:
     """Return the perplexity of a model on a text.
 
-    log_probs  any shape, at least one element: the model's log probability, in nats, of each token that came
+    log_probs  any shape, at least one element: the model's log probability, in nats, of each
+               token that came
     returns    () exp of the mean surprise over all tokens, however they are arranged
 
     Raises ValueError when there is no token.
@@ -664,7 +676,8 @@ def perplexity(log_probs: Tensor) -> Tensor:
 # %% [markdown] hints="perplexity"
 r"""
 1. The input holds logarithms already. Which comes first, the mean or the exponential? And how many tokens does an empty tensor have?
-2. Raise a ValueError if `log_probs.numel() == 0`; otherwise take the mean of *all* elements, change its sign, and only then `.exp()`.
+2. Refuse a tensor without elements. Otherwise take the mean of *all* elements, however they are arranged, change its sign, and only then take the exponential.
+3. `if log_probs.numel() == …: raise …`, then `(-log_probs.…()).…()`.
 """
 
 
@@ -777,7 +790,7 @@ print("large logits      ", z.exp() / z.exp().sum())
 half = torch.tensor([20.0, 19.0], dtype=torch.float16) / 1e-4  # float16 ends at 65504
 print("then the usual fix", (half - half.max()).exp() / (half - half.max()).exp().sum())
 z = torch.tensor([3.0, 2.0, 1.0]) / -1.0
-print("negative T        ", z.exp() / z.exp().sum(), " the worst token is now the best, and nobody complains")
+print("negative T        ", z.exp() / z.exp().sum(), " the worst token is now the best")
 
 # %% [markdown]
 r"""
@@ -796,8 +809,8 @@ def softmax(logits: Tensor, temperature: float = 1.0) -> Tensor:
     """Return probabilities proportional to exp(logits / temperature), without overflow.
 
     logits       (..., V) floating point, scores
-    temperature  0 ≤ temperature < ∞. 0 means the limit from above: all mass on the largest logit of each row,
-                 in equal shares when several are equally large
+    temperature  0 ≤ temperature < ∞. 0 means the limit from above: all mass on the largest logit
+                 of each row, in equal shares when several are equally large
     returns      (..., V) of the dtype of logits, half precision too; each row sums to 1.
                  Gradients flow back to logits (where temperature > 0)
 
@@ -819,8 +832,9 @@ def softmax(logits: Tensor, temperature: float = 1.0) -> Tensor:
 
 # %% [markdown] hints="softmax"
 r"""
-1. Four things in this order: refuse `temperature < 0`; subtract each row's maximum (`amax(-1, keepdim=True)`); make weights; divide the weights by their sum in each row.
-2. The weights are `(shifted / temperature).exp()`, and for `temperature == 0` they are 1 where `shifted == 0` and 0 elsewhere: `(shifted == 0).to(logits.dtype)`.
+1. What does it change if the same number is taken off all logits of a row? And which overflows first when T is tiny, the exponential or the division?
+2. Four things in this order: refuse `temperature < 0`; subtract each row's maximum (`amax(-1, keepdim=True)`); make weights; divide the weights by their sum in each row. For T = 0 the weights are 1 at the largest logits and 0 elsewhere.
+3. `weights = (shifted / …).exp()`, and for T = 0 `weights = (shifted == …).to(logits.dtype)`.
 """
 
 
@@ -975,8 +989,9 @@ Ten words with their logits, *cheese* being the largest. The tokens are categori
 # %%
 words = ["bread", "river", "Paris", "corn", "shoe", "moon", "clock", "cheese", "worms", "hat"]
 scores = torch.tensor([3.2, -1.0, 0.5, 2.4, 0.0, -0.5, 0.8, 4.5, 1.6, 0.3])
-show(figures.temperatures(words, scores, [0.1, 0.5, 1, 2, 5, 10]), alt="Bars of ten probabilities for six temperatures. "
-     "At 0.1 cheese has everything, at 1 about two thirds, at 10 all ten are nearly level.")  # fmt: skip
+figure = figures.temperatures(words, scores, [0.1, 0.5, 1, 2, 5, 10])
+show(figure, alt="Bars of ten probabilities for six temperatures. At 0.1 cheese has everything, "
+     "at 1 about two thirds, at 10 all ten are nearly level.")  # fmt: skip
 
 # %%
 temperature_explorer(words, scores, 1.0)
@@ -1020,8 +1035,9 @@ def log_softmax(logits: Tensor) -> Tensor:
 
 # %% [markdown] hints="log_softmax"
 r"""
-1. Use the last form of the formula: no division and no finished softmax occur in it.
-2. `shifted = logits - logits.amax(-1, keepdim=True)`, then take off `shifted.exp().sum(-1, keepdim=True).log()`.
+1. Which form of the formula contains neither a division nor a finished softmax?
+2. Take each row's maximum off. From what is left, subtract the logarithm of the sum of *its* exponentials, row by row.
+3. `shifted - shifted.exp().sum(…, keepdim=…).log()`
 """
 
 
@@ -1107,7 +1123,8 @@ Watch it happen. We draw what the mouse ate {{40 = len(drawn)}} times from the t
 
 # %%
 menu = ["cheese", "bread", "corn", "Paris"]
-true_p = world.next_token_probs(world.encode("the mouse ate the"))[world.encode(" ".join(menu))].float()
+after_the = world.next_token_probs(world.encode("the mouse ate the"))
+true_p = after_the[world.encode(" ".join(menu))].float()
 drawn = torch.multinomial(true_p, 40, replacement=True, generator=torch.Generator().manual_seed(4))
 counted = torch.bincount(drawn, minlength=4) / 40  # the empirical distribution, (4,)
 my_softmax = yours("information.softmax", information.softmax)
@@ -1121,7 +1138,8 @@ for _ in range(200):
     free.data -= gradient  # gradient descent with step size 1
 fitted = my_softmax(free.detach())
 show(figures.descent_to_the_counts(losses, my_entropy(counted).item(), menu, fitted, counted),
-     alt="Left: the cross-entropy falls towards the entropy of the counts. Right: the fitted probabilities equal the counted ones.")  # fmt: skip
+     alt="Left: the cross-entropy falls towards the entropy of the counts. "
+     "Right: the fitted probabilities equal the counted ones.")  # fmt: skip
 for name, row in (("true", true_p), ("counted", counted), ("fitted", fitted)):
     print(f"{name:8s}", dict(zip(menu, [round(x, 3) for x in row.tolist()])))
 
@@ -1163,11 +1181,12 @@ def binary_cross_entropy_with_logits(logits: Tensor, labels: Tensor) -> Tensor:
 
     logits   any shape, finite: log-odds of label 1
     labels   same shape as logits: 0 or 1, any dtype
-    returns  () mean over all elements, in nats; its gradient by logits is (σ(z) − y)/N, however large z is
+    returns  () mean over all elements, in nats; its gradient by logits is (σ(z) − y)/N,
+             however large z is
 
     Raises ValueError when the shapes differ.
-    Off limits: torch's own binary_cross_entropy_with_logits, binary_cross_entropy, soft_margin_loss and
-    torch.distributions.
+    Off limits: torch's own binary_cross_entropy_with_logits, binary_cross_entropy and
+    soft_margin_loss, and torch.distributions.
     Example: for logits [2.0, 2.0] and labels [1.0, 0.0] it is (0.1269 + 2.1269) / 2 = 1.1269.
     """
     ### BEGIN SOLUTION
@@ -1182,8 +1201,9 @@ def binary_cross_entropy_with_logits(logits: Tensor, labels: Tensor) -> Tensor:
 
 # %% [markdown] hints="binary_cross_entropy_with_logits"
 r"""
-1. Write −log σ(z) and −log(1 − σ(z)) as `torch.logaddexp` of zeros with −z or z; weight them by y and 1 − y. What would labels of shape (4,) do to logits of shape (4, 1)?
-2. After the shape check: `(y * torch.logaddexp(zero, -z) + (1 - y) * torch.logaddexp(zero, z)).mean()` with `zero = torch.zeros_like(z)`.
+1. What would labels of shape (4,) do to logits of shape (4, 1)? And what becomes of σ(z) when z is large?
+2. Write −log σ(z) and −log(1 − σ(z)) as `torch.logaddexp` of zeros with −z or z. Weight them by y and 1 − y; then the mean.
+3. `(y * torch.logaddexp(zero, …) + (1 - y) * …).mean()`
 """
 
 
@@ -1277,14 +1297,18 @@ Why so much care? Here is PyTorch's own `BCELoss`, which takes probabilities, be
 """
 
 # %%
-my_bce = yours("information.binary_cross_entropy_with_logits", information.binary_cross_entropy_with_logits)
+its_bce = information.binary_cross_entropy_with_logits
+my_bce = yours("information.binary_cross_entropy_with_logits", its_bce)
 z = torch.linspace(-5, 40, 451, requires_grad=True)
-naive = torch.nn.functional.binary_cross_entropy(torch.sigmoid(z), torch.zeros(451), reduction="sum")
+zeros, torch_bce = torch.zeros(451), torch.nn.functional.binary_cross_entropy
+naive = torch_bce(torch.sigmoid(z), zeros, reduction="sum")
 (g_naive,) = torch.autograd.grad(naive, z)
-(g_logit,) = torch.autograd.grad(my_bce(z, torch.zeros(451)) * 451, z)
+(g_logit,) = torch.autograd.grad(my_bce(z, zeros) * 451, z)
 cliff = z[g_naive == 0].min().item()
-show(figures.gradient_of_the_logit(z.detach(), {"sigmoid, then BCELoss": g_naive, "from the logit": g_logit}),
-     alt=f"The gradient rises from 0 to 1 with the logit in both. For the sigmoid with BCELoss it falls to exactly 0 near a logit of {cliff:.0f}.")  # fmt: skip
+gradients = {"sigmoid, then BCELoss": g_naive, "from the logit": g_logit}
+show(figures.gradient_of_the_logit(z.detach(), gradients),
+     alt="The gradient rises from 0 to 1 with the logit in both. For the sigmoid with BCELoss it "
+     f"falls to exactly 0 near a logit of {cliff:.0f}.")  # fmt: skip
 
 # %% [markdown]
 r"""
@@ -1309,7 +1333,8 @@ def corrected_logit(logit: float, label: float, steps: int, learning_rate: float
     returns        the logit after the last step; however wrong it was, it moves towards the label
 
     Off limits: torch's own binary_cross_entropy_with_logits. You wrote one above.
-    Example: corrected_logit(60.0, 0.0, steps=10, learning_rate=1.0) is 50.0 (the gradient is 1 all the way).
+    Example: corrected_logit(60.0, 0.0, steps=10, learning_rate=1.0) is 50.0: the gradient is 1
+    all the way.
     """
     ### BEGIN SOLUTION
     z = torch.tensor(float(logit), requires_grad=True)
@@ -1438,7 +1463,8 @@ def categorical_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 
     logits   (..., V) scores, e.g. (B, T, V): B texts, T positions, V tokens
     targets  (...) int64 in [0, V): the token that came at each position
-    returns  () mean over all positions, in nats. Gradients flow back to logits: it is the loss that models train with
+    returns  () mean over all positions, in nats. Gradients flow back to logits: it is the loss
+             that models train with
 
     Off limits: torch's own cross_entropy and nll_loss, and torch.distributions.
     Example: logits [[2, 1, 0], [2, 1, 0]] and targets [0, 2] give (0.4076 + 2.4076) / 2 = 1.4076.
@@ -1451,8 +1477,9 @@ def categorical_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 
 # %% [markdown] hints="categorical_cross_entropy"
 r"""
-1. Your `log_softmax` gives all log probabilities. Pick one per position: `torch.gather` along the last dimension wants an index with as many dimensions as its input.
-2. `-log_softmax(logits).gather(-1, targets.unsqueeze(-1)).mean()`.
+1. Your `log_softmax` gives V log probabilities for each position. How do you pick the one of the target?
+2. `gather` picks along a dimension, and wants an index with as many dimensions as its input: the targets need one more, at the end. Then the mean over all positions, with its sign changed.
+3. `log_softmax(logits).gather(-1, targets.…(-1))`
 """
 
 
@@ -1560,7 +1587,8 @@ for name, q, parameters in (("uniform", uniform, 0), ("unigram", unigram, V)):
 my_loss = yours("information.categorical_cross_entropy", information.categorical_cross_entropy)
 as_loss = my_loss(unigram.log().expand(len(held_out), V), held_out)
 print(f"unigram, as a loss: {as_loss:.3f} nats per token")
-print(f"the language itself: {world.entropy_rate:.3f} nats per token, perplexity {math.exp(world.entropy_rate):.1f}")
+H = world.entropy_rate
+print(f"the language itself: {H:.3f} nats per token, perplexity {math.exp(H):.1f}")
 scoreboard.show_scoreboard()
 
 # %% [markdown]
@@ -1597,13 +1625,14 @@ for n in sizes:
         curves["memoriser"][side].append(memoriser_loss(Counter(seen), sentences_of))
 
 # %%
-show(figures.train_and_held_out(sizes, curves, world.entropy_rate), alt=f"Loss against training tokens. Unigram: training and held-out loss meet near {curves['unigram'][1][-1]:.2f}. "
-     "Memoriser: the training loss stays far below the entropy rate, the held-out loss is infinite at every size.")  # fmt: skip
+unigram_loss, memoriser_training = curves["unigram"][1][-1], curves["memoriser"][0][-1]
+show(figures.train_and_held_out(sizes, curves, H), alt="Loss against training tokens. Unigram: "
+     f"training and held-out loss meet near {unigram_loss:.2f}. Memoriser: the training loss stays "
+     "far below the entropy rate, the held-out loss is infinite at every size.")  # fmt: skip
 known = set(split(train))
 new = sum(sentence not in known for sentence in split(held_out)) / len(split(held_out))
-print(
-    f"memoriser on its 100,000 training tokens: {curves['memoriser'][0][-1]:.3f} nats per token; entropy rate {world.entropy_rate:.3f}"
-)
+print(f"memoriser, nats per token on its 100,000 training tokens: {memoriser_training:.3f}")
+print(f"entropy rate of the language: {H:.3f}")
 print(f"share of held-out sentences that it has never seen: {new:.0%}")
 
 # %% [markdown]

@@ -38,7 +38,12 @@ from course_lib.data.corpora import english, python_sources
 from course_lib.figures import tokenization as figures
 from course_lib.figures.style import show
 from course_lib.tokenization import bert_words, steps
-from course_lib.widgets.tokenization import compression_explorer, merge_explorer, token_texts, vocabulary_explorer
+from course_lib.widgets.tokenization import (
+    compression_explorer,
+    merge_explorer,
+    token_texts,
+    vocabulary_explorer,
+)
 
 sizes = [256, 300, 400, 600, 1000, 2000, 4096]
 n_chars = budget(full=400_000, short=150_000)
@@ -163,7 +168,8 @@ def unknown_share(words: list[str], vocab: list[str]) -> float:
 # %% [markdown] hints="unknown_share"
 r"""
 1. What should happen with no words at all, before you divide by their number?
-2. `sum(word not in known for word in words)` counts; divide by `len(words)`. A `set` of the vocabulary makes it fast.
+2. Count the running words that are not in the vocabulary, repetitions included, and divide by the number of running words. A `set` of the vocabulary makes it fast.
+3. `sum(word not in … for word in words) / …`
 """
 
 
@@ -244,8 +250,9 @@ for name, text in long.items():
     vocabs = ([word for word, _ in ranked[:size]] for size in word_sizes)
     unknown[name] = [my_unknown_share(bert_words(new_text[name]), vocab) for vocab in vocabs]
 figure = figures.rare_words(counts, unknown, word_sizes)
-show(figure, alt="Left: occurrences against rank, two nearly straight falling lines on logarithmic axes. Right: the share "
-     "of unknown words falls as the vocabulary grows, and levels off above zero.")  # fmt: skip
+show(figure, alt="Left: occurrences against rank, two nearly straight falling lines on "
+     "logarithmic axes. Right: the share of unknown words falls as the vocabulary grows, and "
+     "levels off above zero.")  # fmt: skip
 
 # %% [markdown]
 r"""
@@ -258,9 +265,8 @@ right panel levels off {{above zero : all(shares[-1] > 0.02 for shares in unknow
 V, d_model = 50_257, 768  # GPT-2 small, 124,439,808 parameters in all (Radford et al. 2019)
 table = V * d_model
 print(f"GPT-2 small's table of tokens: {table:,} numbers, {table / 124_439_808:.0%} of the model")
-print(
-    f"the same table for a million words: {1_000_000 * d_model:,}, {1_000_000 * d_model / 124_439_808:.1f} × GPT-2 small"
-)
+million = 1_000_000 * d_model
+print(f"the same table for a million words: {million:,}, {million / 124_439_808:.1f} × GPT-2 small")
 
 # %% [markdown]
 r"""
@@ -308,8 +314,8 @@ def pair_counts(words: list[tuple[list[str], int]]) -> dict[tuple[str, str], int
     """Return how often each pair of neighbouring tokens occurs in the text.
 
     words    (tokens, times) of each different word: its tokens, and how often the word occurs
-    returns  (left, right) → number of occurrences. Each place counts, so a, a, a holds the pair (a, a) twice.
-             A pair that does not occur is not in it
+    returns  (left, right) → number of occurrences. Each place counts, so a, a, a holds the pair
+             (a, a) twice. A pair that does not occur is not in it
 
     Example: pair_counts([(["l", "o", "w"], 5), (["l", "o"], 2)]) is {("l", "o"): 7, ("o", "w"): 5}.
     """
@@ -324,8 +330,9 @@ def pair_counts(words: list[tuple[list[str], int]]) -> dict[tuple[str, str], int
 
 # %% [markdown] hints="pair_counts"
 r"""
-1. `zip(tokens, tokens[1:])`, or `pairwise(tokens)`, yields the neighbours. By how much should the count grow for a word that occurs 5 times?
-2. `counts = Counter()`; for each `tokens, times` and each pair: `counts[pair] += times`.
+1. By how much should the count of a pair grow for a word that occurs 5 times?
+2. `pairwise(tokens)` yields the neighbours within a word. Go through the words, and through the neighbours of each, and add the word's times.
+3. `counts[…] += …`, in two loops, with `counts = Counter()` before them.
 """
 
 
@@ -450,7 +457,8 @@ def merge_pair(tokens: list[str], pair: tuple[str, str]) -> list[str]:
 # %% [markdown] hints="merge_pair"
 r"""
 1. A `for` loop cannot skip the token that was used. Which loop can?
-2. `while i < len(tokens)`: if tokens i and i + 1 are the pair, append their sum and move on by 2; else append token i and move on by 1.
+2. Keep an index. Where the pair begins, append the joined token and move on by 2; else append the token and move on by 1.
+3. `if i + 1 < len(tokens) and (tokens[i], …) == tuple(pair):`
 """
 
 
@@ -554,10 +562,11 @@ def train_bpe(words: list[tuple[list[str], int]], n_merges: int) -> list[tuple[s
 
     words     (tokens, times) of each different word, cut into characters; they stay as they are
     n_merges  how many merges to make; fewer when no pair is left
-    returns   pairs (left, right). Each is the most frequent pair at its time; of equally frequent pairs, the one
-              that sorts first
+    returns   pairs (left, right). Each is the most frequent pair at its time; of equally frequent
+              pairs, the one that sorts first
 
-    Example: train_bpe([(list("newest"), 6), (list("widest"), 3)], 3) is [("e", "s"), ("es", "t"), ("e", "w")].
+    Example: train_bpe([(list("newest"), 6), (list("widest"), 3)], 3) is
+    [("e", "s"), ("es", "t"), ("e", "w")].
     """
     ### BEGIN SOLUTION
     merges = []
@@ -575,7 +584,8 @@ def train_bpe(words: list[tuple[list[str], int]], n_merges: int) -> list[tuple[s
 # %% [markdown] hints="train_bpe"
 r"""
 1. In each round: which pair, then where is it merged? What does `max` do with ties, and what with no pair at all?
-2. `min(counts, key=lambda pair: (-counts[pair], pair))` sorts by count downwards, then by the pair. Rebuild `words` with `merge_pair` for the next round.
+2. Count; stop if there is no pair; take the best one and note it; merge it in each word, in a *new* list of words. “Best” sorts by the count, downwards, and then by the pair.
+3. `best = min(counts, key=lambda pair: (-…, …))`
 """
 
 
@@ -725,8 +735,10 @@ def bpe_encode(word: str, merges: list[tuple[str, str]]) -> list[str]:
     """Return the tokens of a word.
 
     word     any string; the empty one has no tokens
-    merges   pairs (left, right) in the order in which training found them, each making a token that none makes before
-    returns  the tokens; joined, they are the word. The pair of lowest rank is merged first, everywhere, from the left
+    merges   pairs (left, right) in the order in which training found them, each making a token
+             that none makes before
+    returns  the tokens; joined, they are the word. The pair of lowest rank is merged first,
+             everywhere, from the left
 
     Example: bpe_encode("abc", [("b", "c"), ("a", "b"), ("ab", "c")]) is ["a", "bc"].
     """
@@ -741,7 +753,8 @@ def bpe_encode(word: str, merges: list[tuple[str, str]]) -> list[str]:
 # %% [markdown] hints="bpe_encode"
 r"""
 1. Training applied its merges one after the other to all words. What happens if you do the same to this one?
-2. Start with `list(word)` and apply `merge_pair` with each pair of `merges`, in their order. (Looking for the lowest rank in each round gives the same, and is faster for long lists.)
+2. Start with the characters and apply the merges in their order, each everywhere. (Looking for the lowest rank in each round gives the same, and is faster for long lists.)
+3. `for pair in merges:` and in it one line with `merge_pair`.
 """
 
 
@@ -841,7 +854,8 @@ How often does *longest first* differ from the ranks, on real words?
 def longest_first(word, vocab):
     tokens, start = [], 0
     while start < len(word):
-        end = next((e for e in range(len(word), start + 1, -1) if word[start:e] in vocab), start + 1)
+        fitting = (e for e in range(len(word), start + 1, -1) if word[start:e] in vocab)
+        end = next(fitting, start + 1)
         tokens.append(word[start:end])
         start = end
     return tokens
@@ -850,7 +864,8 @@ def longest_first(word, vocab):
 my_bpe_encode = yours("tokenization.bpe_encode", steps.bpe_encode)
 letters = tokenization.train_bpe(english(200_000), 1000, byte_level=False)
 vocab, differ = set(letters.tokens), []
-new_words = [word for word in count_words(new_text["English"], gpt2_words) if len(word) < 20][: budget(1500, 100)]
+new_words = [word for word in count_words(new_text["English"], gpt2_words) if len(word) < 20]
+new_words = new_words[: budget(1500, 100)]
 for word in new_words:
     by_rank = my_bpe_encode(word, letters.merges)
     if by_rank != longest_first(word, vocab):
@@ -882,7 +897,8 @@ ids = both.encode("老 é")
 print("ids", ids, "  bytes", [both.token_bytes[i].hex(" ") for i in ids])
 print("together:  ", both.decode(ids))
 print("one by one:", [both.decode([i]) for i in ids])
-print("cut short: ", both.decode(ids[:2]), "and what follows is safe:", both.decode([*ids[:2], *both.encode(" mouse")]))
+print("cut short: ", both.decode(ids[:2]))
+print("and what follows is safe:", both.decode([*ids[:2], *both.encode(" mouse")]))
 
 # %% [markdown]
 r"""
@@ -917,7 +933,8 @@ def bpe_decode(ids: list[int], vocab: list[list[int]]) -> str:
 # %% [markdown] hints="bpe_decode"
 r"""
 1. When may you turn bytes into characters: token by token, or at the end? And what does `vocab[-1]` give in Python?
-2. Collect all bytes in one `bytearray`, after checking `0 <= i < len(vocab)`; then `.decode("utf-8", errors="replace")`.
+2. Check each id, collect the bytes of all tokens, and decode them once, at the end. `decode` has an option for what is not valid.
+3. `bytes(…).decode("utf-8", errors=…)`
 """
 
 
@@ -1001,12 +1018,13 @@ mice = {
 prose = tokenization.train_bpe(english(n_chars), vocab_size=4096)
 for language, sentence in mice.items():
     ids = prose.encode(" " + sentence)
-    print(
-        f"{language:8} {len(sentence):3} characters, {len(sentence.encode()):3} bytes, {len(ids):3} tokens   {sentence}"
-    )
+    n_bytes = len(sentence.encode())
+    sizes_of = f"{len(sentence):3} characters, {n_bytes:3} bytes, {len(ids):3} tokens"
+    print(f"{language:8} {sizes_of}   {sentence}")
 
 # %%
-tokenizers = {"English": prose, "Python": tokenization.train_bpe(python_sources(n_chars), vocab_size=4096)}
+code = tokenization.train_bpe(python_sources(n_chars), vocab_size=4096)
+tokenizers = {"English": prose, "Python": code}
 doublings = [256, 512, 1024, 2048, 4096]
 compression_explorer(tokenizers, new_text, doublings)
 
@@ -1017,9 +1035,11 @@ def bytes_per_token(tokenizer, text):
 
 
 for made_from, tokenizer in tokenizers.items():
-    row = ", ".join(f"{bytes_per_token(tokenizer, text):.2f} on {name}" for name, text in new_text.items())
+    rates = {name: bytes_per_token(tokenizer, text) for name, text in new_text.items()}
+    row = ", ".join(f"{rate:.2f} on {name}" for name, rate in rates.items())
     eight = len(tokenizer.encode("\n        return"))
-    print(f"made from {made_from}: bytes per token {row}; a line break, eight spaces and `return`: {eight} tokens")
+    print(f"made from {made_from}: bytes per token {row};", end=" ")
+    print(f"a line break, eight spaces and `return`: {eight} tokens")
 reach = [bytes_per_token(prose.with_vocab_size(size), new_text["English"]) for size in doublings]
 print("English with 256, 512 … tokens:", ", ".join(f"{length:.2f}" for length in reach))
 
@@ -1066,9 +1086,11 @@ def wordpiece_encode(word: str, vocab: list[str]) -> list[str]:
 
     word     without spaces; the empty word has no pieces
     vocab    pieces; those that continue a word begin with "##"
-    returns  the pieces as the vocabulary spells them, or ["[UNK]"] when some part of the word fits no piece
+    returns  the pieces as the vocabulary spells them, or ["[UNK]"] when some part of the word
+             fits no piece
 
-    Example: wordpiece_encode("mousehole", ["mouse", "mo", "##ho", "##hole", "##le"]) is ["mouse", "##hole"].
+    Example: wordpiece_encode("mousehole", ["mouse", "mo", "##ho", "##hole", "##le"]) is
+    ["mouse", "##hole"].
     """
     ### BEGIN SOLUTION
     known, pieces, start = set(vocab), [], 0
@@ -1088,7 +1110,8 @@ def wordpiece_encode(word: str, vocab: list[str]) -> list[str]:
 # %% [markdown] hints="wordpiece_encode"
 r"""
 1. For a fixed `start`, which values of `end` do you try, and in which order? When does a piece need `##`?
-2. `for end in range(len(word), start, -1)`: if `("##" if start else "") + word[start:end]` is known, keep it and continue from `end`. If the loop finds none, return `["[UNK]"]`.
+2. Try the longest piece first, so `end` goes down. If one is known, keep it and continue from its end; if none is, the whole word is unknown.
+3. `for end in range(len(word), …, …):`, and the piece is `("##" if … else "") + word[start:end]`.
 """
 
 
@@ -1216,7 +1239,8 @@ def wordpiece_score(words: list[tuple[list[str], int]]) -> dict[tuple[str, str],
     """Return the score of each pair of neighbouring tokens: count(ab) / (count(a) · count(b)).
 
     words    (tokens, times) of each different word: its tokens, and how often the word occurs
-    returns  (a, b) → score, for each pair that occurs. All three counts are over the whole text, weighted by times
+    returns  (a, b) → score, for each pair that occurs. All three counts are over the whole text,
+             weighted by times
 
     Example: wordpiece_score([(["t", "##h"], 6), (["t"], 2)]) is {("t", "##h"): 0.125}.
     """
@@ -1232,7 +1256,8 @@ def wordpiece_score(words: list[tuple[list[str], int]]) -> dict[tuple[str, str],
 # %% [markdown] hints="wordpiece_score"
 r"""
 1. You have `pair_counts` for the numerator. How do you count single tokens, so that a word that occurs 6 times brings its tokens 6 times?
-2. Count tokens in a `Counter` with `counts[token] += times`; then divide each pair's count by the product of its two tokens' counts.
+2. Count tokens as you counted pairs, with each word's times. Then divide each pair's count by the product of its two tokens' counts.
+3. `{(a, b): n / (counts[…] * …) for (a, b), n in pair_counts(words).items()}`
 """
 
 
@@ -1313,7 +1338,8 @@ $\operatorname{count}(ab) \cdot \log\bigl(N \cdot \operatorname{score}(a, b)\big
 
 # %%
 my_wordpiece_score = yours("tokenization.wordpiece_score", steps.wordpiece_score)
-words = [([w[0], *("##" + c for c in w[1:])], n) for w, n in count_words(long["English"], bert_words).items()]
+in_english = count_words(long["English"], bert_words).items()
+words = [([word[0], *("##" + c for c in word[1:])], n) for word, n in in_english]
 pairs, scores = steps.pair_counts(words), my_wordpiece_score(words)
 N = sum(len(tokens) * times for tokens, times in words)
 rules = {
@@ -1352,14 +1378,16 @@ By hand, *ab* with $\log p(a) = -1$, $\log p(b) = -1$, $\log p(ab) = -2.5$: $b(1
 """
 
 # %%
-probs = {"m": 0.02, "o": 0.02, "u": 0.02, "s": 0.03, "e": 0.05, "h": 0.02, "l": 0.03, "mo": 0.01, "mouse": 0.005,
-         "use": 0.01, "seh": 0.001, "ho": 0.01, "hole": 0.004, "le": 0.02}  # fmt: skip
+probs = {"m": 0.02, "o": 0.02, "u": 0.02, "s": 0.03, "e": 0.05, "h": 0.02, "l": 0.03, "mo": 0.01,
+         "mouse": 0.005, "use": 0.01, "seh": 0.001, "ho": 0.01, "hole": 0.004,
+         "le": 0.02}  # fmt: skip
 log_probs = {piece: math.log(p) for piece, p in probs.items()}
 my_unigram_segment = yours("tokenization.unigram_segment", steps.unigram_segment)
 cut, log_prob = my_unigram_segment("mousehole", log_probs)
 figure = figures.lattice("mousehole", log_probs, cut)
-show(figure, alt="The places between the letters of mousehole, joined by arcs, one for each piece that fits, with log "
-     "probabilities. Two strong arcs, mouse and hole, lead from the beginning to the end.")  # fmt: skip
+show(figure, alt="The places between the letters of mousehole, joined by arcs, one for each "
+     "piece that fits, with log probabilities. Two strong arcs, mouse and hole, lead from end "
+     "to end.")  # fmt: skip
 
 # %% [markdown]
 r"""
@@ -1373,8 +1401,8 @@ def unigram_segment(word: str, log_probs: dict[str, float]) -> tuple[list[str], 
 
     word       n characters; for n = 0 the cut has no pieces and the log probability 0.0
     log_probs  piece → log probability, nats
-    returns    the pieces in their order, and the sum of their log probabilities. In a number of steps that grows
-               like n², not like 2ⁿ. Of cuts that are equally probable, any one will do
+    returns    the pieces in their order, and the sum of their log probabilities. In a number of
+               steps that grows like n², not like 2ⁿ. Of cuts that are equally probable, any will do
 
     Raises ValueError when the pieces cannot spell the word.
 
@@ -1400,7 +1428,8 @@ def unigram_segment(word: str, log_probs: dict[str, float]) -> tuple[list[str], 
 # %% [markdown] hints="unigram_segment"
 r"""
 1. Fill a list `best` from left to right, `best[0] = 0.0`. What is `best[t]` where no piece ends? And which second list lets you walk back?
-2. For each `end`, over all `start < end` with `word[start:end]` in `log_probs`: keep the largest `best[start] + log_probs[...]` and its `start`; −inf if there is none. At the end, −inf means ValueError; else follow the starts back from `len(word)` and reverse.
+2. For each `end`, look at all `start < end` with a piece between them; keep the largest sum and the `start` that gave it, −inf if there is none. At the end, −inf is the error; else follow the starts back, and reverse.
+3. `best[…] + log_probs[word[…:end]]` is what each `start` offers.
 """
 
 
@@ -1584,21 +1613,23 @@ text = " an unbelievable mousehole"
 rows = {"characters": list(text)}
 for name, tokenizer in trained.items():
     ids = tokenizer.encode(text)
-    rows[name] = token_texts(tokenizer, ids) if name == "BPE" else [tokenizer.tokens[i] for i in ids]
-figure = figures.cuts_side_by_side(rows, "The same words and 1,000 tokens each: three algorithms, three cuts")
-show(figure, alt="Four rows of boxes: characters, BPE, WordPiece, Unigram. The subword rows have fewer boxes, and "
-     "cut the rare words in different places.")  # fmt: skip
+    texts = [tokenizer.tokens[i] for i in ids]
+    rows[name] = token_texts(tokenizer, ids) if name == "BPE" else texts
+title = "The same words and 1,000 tokens each: three algorithms, three cuts"
+figure = figures.cuts_side_by_side(rows, title)
+show(figure, alt="Four rows of boxes: characters, BPE, WordPiece, Unigram. The subword rows have "
+     "fewer boxes, and cut the rare words in different places.")  # fmt: skip
 
 # %%
-letters = tokenization.train_bpe(
-    material, 950, byte_level=False
-).tokens  # pieces chosen by frequency, written as WordPiece does
+# pieces chosen by frequency, written as WordPiece does
+letters = tokenization.train_bpe(material, 950, byte_level=False).tokens
 frequent = {piece[1:] if piece[0] == " " else f"##{piece}" for piece in letters}
 single = {mark + letter for letter in set(material) - set(" \n") for mark in ("", "##")}
-pieces = {**trained, "WordPiece, BPE's pieces": tokenization.WordPiece(["[UNK]", *(frequent | single) - {""}])}
+by_frequency = tokenization.WordPiece(["[UNK]", *(frequent | single) - {""}])
+pieces = {**trained, "WordPiece, BPE's pieces": by_frequency}
 for name, tokenizer in pieces.items():
     length = bytes_per_token(tokenizer, new_text["English"])
-    print(f"{name:24} {tokenizer.vocab_size:5,} tokens, {length:.2f} bytes per token of new English")
+    print(f"{name:24} {tokenizer.vocab_size:5,} tokens, {length:.2f} bytes of English per token")
 
 # %% [markdown]
 r"""
@@ -1657,11 +1688,12 @@ def lossless_words(text: str) -> list[str]:
     r"""Return the words of a text, cut so that nothing is lost.
 
     text     any text without the character ▁
-    returns  words. The space before a word is its first character, written ▁. A space that no word follows is the
-             word "▁", and any other white space character (new line, tab) is a word by itself, as it is.
-             Joined, with each ▁ turned into a space, they are the text
+    returns  words. The space before a word is its first character, written ▁. A space that no word
+             follows is the word "▁", and any other white space character (new line, tab) is a word
+             by itself, as it is. Joined, with each ▁ turned into a space, they are the text
 
-    Examples: "the  mouse" gives ["the", "▁", "▁mouse"]; "if x:\n  y" gives ["if", "▁x:", "\n", "▁", "▁y"].
+    Examples: "the  mouse" gives ["the", "▁", "▁mouse"];
+    "if x:\n  y" gives ["if", "▁x:", "\n", "▁", "▁y"].
     """
     ### BEGIN SOLUTION
     return re.findall(r"▁?[^\s▁]+|▁|\s", text.replace(" ", "▁"))
@@ -1674,7 +1706,8 @@ def lossless_words(text: str) -> list[str]:
 # %% [markdown] hints="lossless_words"
 r"""
 1. Try it on `"a  b"`, on `"a\nb"` and on `"a"`, and look at what comes back. What does `split()` do to several spaces, and to a new line?
-2. First `text.replace(" ", "▁")`, then `re.findall` with three alternatives: a word with or without a ▁ before it, `▁?[^\s▁]+`; a lone `▁`; any other white space, `\s`.
+2. Make the spaces visible first. Then there are three kinds of words: text with or without a ▁ before it, a lone ▁, and any other white space. `re.findall` takes alternatives.
+3. `re.findall(r"▁?[^\s▁]+|…|…", text.replace(" ", "▁"))`
 """
 
 
@@ -1767,7 +1800,8 @@ def nats_per_byte(log_probs: Tensor, text: str) -> float:
 # %% [markdown] hints="nats_per_byte"
 r"""
 1. Sum or mean, over the tokens? And how many bytes has *é*?
-2. `-log_probs.sum().item() / len(text.encode("utf-8"))`.
+2. The total surprise is a sum. The length to divide by is that of the encoded text, not of the text.
+3. `-log_probs.…().item() / len(text.…("utf-8"))`
 """
 
 
@@ -1832,14 +1866,15 @@ from course_lib import scoreboard
 
 world = scoreboard.language()
 train_words_ids, held_out_ids = scoreboard.training(100_000), scoreboard.held_out()
-train_text, held_out_text = (
-    world.decode(ids.tolist()).replace(" <eos>", "\n").replace("\n ", "\n") for ids in (train_words_ids, held_out_ids)
-)
-toy = tokenization.train_bpe(train_text, 5000)  # fewer in fact: it stops when every word is one token
+both_ids = (train_words_ids, held_out_ids)
+both_texts = [world.decode(ids.tolist()).replace(" <eos>", "\n") for ids in both_ids]
+train_text, held_out_text = (words.replace("\n ", "\n") for words in both_texts)
+toy = tokenization.train_bpe(train_text, 5000)  # fewer: it stops when every word is one token
 per_token, per_word, toy_sizes = [], [], [256, 300, 400, 500, 600, 800, toy.vocab_size]
 for size in toy_sizes:
     tokenizer = toy.with_vocab_size(size)
-    seen, unseen = torch.tensor(tokenizer.encode(train_text)), torch.tensor(tokenizer.encode(held_out_text))
+    seen = torch.tensor(tokenizer.encode(train_text))
+    unseen = torch.tensor(tokenizer.encode(held_out_text))
     frequency = torch.bincount(seen, minlength=size).double() + 1
     surprise = -(frequency / frequency.sum()).log()[unseen]
     per_token.append(surprise.mean().item())
@@ -1847,16 +1882,23 @@ for size in toy_sizes:
 
 # %%
 word_counts = torch.bincount(train_words_ids, minlength=len(world.vocabulary)).double() + 1
-on_words = -(word_counts / word_counts.sum()).log()[held_out_ids].mean().item()  # lesson 01's unigram model
+# lesson 01's unigram model
+on_words = -(word_counts / word_counts.sum()).log()[held_out_ids].mean().item()
 curves = {"nats per token": per_token, "nats per word": per_word}
 figure = figures.two_units(
     toy_sizes, curves, "The same predictions in two units, and only one of them falls all the way"
 )
-show(figure, alt=f"Against vocabulary size, nats per word fall from {per_word[0]:.1f} to {per_word[-1]:.1f}, while nats per token "
-     f"rise from {per_token[0]:.1f} to {max(per_token):.1f} and fall to {per_token[-1]:.1f}.")  # fmt: skip
-print(f"per word, at the end: {per_word[-1]:.3f} nats; the unigram model of lesson 01: {on_words:.3f}")
+show(figure, alt=f"Against vocabulary size, nats per word fall from {per_word[0]:.1f} to "
+     f"{per_word[-1]:.1f}, while nats per token rise from {per_token[0]:.1f} to "
+     f"{max(per_token):.1f} and fall to "
+     f"{per_token[-1]:.1f}.")  # fmt: skip
+print(f"per word, at the end: {per_word[-1]:.3f} nats; lesson 01's unigram model: {on_words:.3f}")
 scoreboard.record(
-    "unigram on BPE tokens", per_word[-1], parameters=toy.vocab_size, seconds=0.0, lesson="02_tokenization"
+    "unigram on BPE tokens",
+    per_word[-1],
+    parameters=toy.vocab_size,
+    seconds=0.0,
+    lesson="02_tokenization",
 )
 
 # %% [markdown]
@@ -1897,7 +1939,8 @@ for size in (256, 1024):
     torch.manual_seed(0)
     models[size] = AttentionLM(size, seq_len=64)
     steps_to_make = budget(full=300, short=10)
-    trainer = Trainer(models[size], draw_windows(tokens, 16, 64), next_token_loss, steps=steps_to_make, lr=5e-3)
+    windows = draw_windows(tokens, 16, 64)
+    trainer = Trainer(models[size], windows, next_token_loss, steps=steps_to_make, lr=5e-3)
     list(watch(trainer, f"{size:,} tokens", unit="nats per token", curve=size == 1024))
 
 # %%
@@ -1908,9 +1951,8 @@ for size, model in models.items():
     log_probs = torch.full((len(held_out_tokens[size]),), -loss[size])  # what counts is their sum
     loss_per_byte[size] = my_nats_per_byte(log_probs, measure_on)
     bits = loss_per_byte[size] / math.log(2)
-    print(
-        f"{size:5,} tokens: {loss[size]:.3f} nats per token, {loss_per_byte[size]:.3f} nats = {bits:.3f} bits per byte"
-    )
+    print(f"{size:5,} tokens: {loss[size]:.3f} nats per token,", end=" ")
+    print(f"{loss_per_byte[size]:.3f} nats = {bits:.3f} bits per byte")
 
 # %% [markdown]
 r"""
@@ -2001,7 +2043,7 @@ class Tokenizer:
         ### END SOLUTION
 
     def decode(self, ids: list[int]) -> str:
-        """Return the text of ids, � for what is not valid UTF-8. ValueError for an id that no token has."""
+        """Return the text of ids, � for what is not UTF-8. ValueError for an id of no token."""
         ### BEGIN SOLUTION
         return bpe_decode(ids, self.vocab)
         ### END SOLUTION
@@ -2010,7 +2052,8 @@ class Tokenizer:
 # %% [markdown] hints="Tokenizer"
 r"""
 1. In which order do the steps come: the cut into words, bytes, merges, special tokens? And what does `bpe_decode` want as its vocabulary?
-2. `re.split("(<pattern>)", text)` keeps what it splits at, so special tokens and the text between them take turns. Each word goes through `.encode().decode("latin-1")` and your `bpe_encode`, then a dict gives the ids.
+2. `re.split("(<pattern>)", text)` keeps what it splits at, so special tokens and the text between them take turns. Each word of such a text goes through its bytes, written as characters, and your `bpe_encode`; a dict gives the ids.
+3. `ids += [self.ids[token] for token in bpe_encode(word.….decode("latin-1"), …)]`
 """
 
 
@@ -2039,7 +2082,10 @@ def cases(seed):
     for i in range(3):
         draw = [pieces[k] for k in random_integers(3 * seed + i, 0, len(pieces), 12).tolist()]
         words = [list(word.encode().decode("latin-1")) for word in gpt2_words("".join(draw))]
-        merges = train_bpe([(word, 1) for word in words], 12)
+        made = {}
+        for pair in train_bpe([(word, 1) for word in words], 12):
+            made.setdefault("".join(pair), pair)
+        merges = list(made.values())  # each making a token that none makes before, as bpe_encode wants it
         yield to_encode("".join(draw).replace("<|end|>", ""), merges, (), False, "a random text")
         yield to_encode("".join(draw), merges, ["<|pad|>", "<|end|>"], i > 0, "a random text with <|end|>", "special")
 
@@ -2110,13 +2156,15 @@ Now on real English: your trainer finds the merges, your tokenizer encodes a pag
 # %%
 from course_lib.tokenization.pretokenize import bytes_to_characters
 
-as_bytes = {word.encode().decode("latin-1"): n for word, n in count_words(sample, gpt2_words).items()}
+counted = count_words(sample, gpt2_words).items()
+as_bytes = {word.encode().decode("latin-1"): n for word, n in counted}
 my_merges = my_train_bpe([(list(word), n) for word, n in as_bytes.items()], budget(150, 20))
 MyTokenizer = yours("tokenization.Tokenizer", steps.Tokenizer)
 mine = MyTokenizer(my_merges, ["<|end|>"])
 page = new_text["English"][: budget(10_000, 1000)] + "Le café, 老鼠 🐭"
 my_ids = mine.encode(page)
-print(f"{len(page.encode()):,} bytes in {len(my_ids):,} ids; decoded, the page again: {mine.decode(my_ids) == page}")
+print(f"{len(page.encode()):,} bytes in {len(my_ids):,} ids;", end=" ")
+print(f"decoded, the page again: {mine.decode(my_ids) == page}")
 
 
 # %%
