@@ -40,8 +40,10 @@ from course_lib.widgets.progress_board import progress_board
 
 # %%
 sentence = "the mouse that the cats chase eats cheese <eos>"
-alt = "Bars of the exact probabilities of the next word. After “the mouse that the cats chase eats”, cheese leads with 0.385."
-live(lambda words: next_word_bars(language(), sentence, words), alt, words=IntSlider(7, min=0, max=9))
+alt = """Bars of the exact probabilities of the next word.
+After “the mouse that the cats chase eats”, cheese leads with 0.385."""
+slider = IntSlider(7, min=0, max=9)
+live(lambda words: next_word_bars(language(), sentence, words), alt, words=slider)
 
 # %% [markdown]
 r"""
@@ -84,7 +86,8 @@ elif torch.backends.mps.is_available():
     device, remark = "mps", "Apple's graphics processor: the long experiments will be quick"
 else:
     device, remark = "cpu", "an ordinary processor, which is what the lessons are planned for"
-print(f"Python {platform.python_version()} on {platform.system()}, PyTorch {torch.__version__.split('+')[0]}")
+print(f"Python {platform.python_version()} on {platform.system()}")
+print(f"PyTorch {torch.__version__.split('+')[0]}")
 print(f"device: {device} ({remark}), threads: {torch.get_num_threads()}")
 
 # %% [markdown]
@@ -98,7 +101,7 @@ Under each exercise there is a cell with a *check*. A check runs your function o
 - **✗** something differs. Read the case; often a sentence says what went wrong.
 - **✓** right, and the points are yours. A check may be run as often as you like; tries cost nothing.
 
-Under a check that fails there are *hints*, to be opened one by one: first where to look, then how, and last the answer, where your copy of the course has one. That you looked is noted on your board.
+Under a check that fails there are *hints*, to be opened one by one: first a question, then the idea, then a part of a line, and last the answer, where your copy of the course has one. That you looked is noted on your board.
 
 ### Exercise · double
 
@@ -128,8 +131,9 @@ def double(x: Tensor) -> Tensor:
 
 # %% [markdown] hints="double"
 r"""
-1. A tensor can be multiplied by a number: the whole tensor at once, no loop needed. Does your function `return` something?
-2. Replace the last line by `return 2 * x`. The number 2, not 2.0: a product of integers is an integer.
+1. Does a tensor need a loop, or can the whole of it be multiplied at once? And does your function `return` something?
+2. A product with a number is a new tensor, and `x` stays as it is. The number 2 keeps integers integers; 2.0 does not.
+3. The last line is `return … * x`.
 """
 
 
@@ -139,7 +143,10 @@ def cases(seed):
     yield Case({"x": torch.tensor([1, 2, 3])}, note="three integers")
     yield Case({"x": torch.tensor([-1.5, 0.0])}, note="a negative number and zero")
     yield Case({"x": torch.zeros(0)}, note="no numbers at all")
+    yield Case({"x": torch.tensor(256)}, note="one integer")
     yield Case({"x": random_tensor(seed, 2, 3)}, note="a matrix")
+    yield Case({"x": random_integers(seed, -9, 10, 3, 1, 2)}, note="integers in three dimensions")
+    yield Case({"x": random_tensor(seed + 1, 4, scale=100.0)}, note="large numbers")
 
 
 # %% mistake="double" name="in_place" hint="The result is right, but x itself was changed too. `2 * x` makes a new tensor; `x *= 2` and `x.mul_(2)` change the caller's." active="py"
@@ -161,6 +168,11 @@ def double(x):
 # %% mistake="double" name="to_float" hint="Integers came out as floats. Multiply by the integer 2, not by 2.0." active="py"
 def double(x):
     return 2.0 * x
+
+
+# %% mistake="double" name="item_by_item" hint="You went through x item by item: a single number has no items, and an empty tensor leaves nothing to stack. Multiply the whole tensor at once." active="py"
+def double(x):
+    return torch.stack([2 * item for item in x])
 
 
 # %% mistake="double" name="returns_nothing" hint="Your function returns nothing (None). A function hands its result over with `return`; `print` only shows it." active="py"
@@ -215,9 +227,9 @@ inside a Transformer). You need not remember them now: each is explained again w
 # %%
 B, T, H, D = 2, 4, 3, 5
 heads = torch.zeros(B, H, T, D)
-print("shape of `heads`:", tuple(heads.shape), "– two sequences, three heads, four positions, five numbers each")
+print("`heads`:", tuple(heads.shape), "– 2 sequences, 3 heads, 4 positions, 5 numbers each")
 merged = heads.transpose(1, 2).reshape(B, T, H * D)  # (B, T, C)
-print("shape of `merged`:", tuple(merged.shape), "– the same numbers, the heads side by side: C = H·D =", H * D)
+print("`merged`:", tuple(merged.shape), "– the heads side by side: C = H·D =", H * D)
 
 # %% [markdown]
 r"""
@@ -231,10 +243,16 @@ A question whose answer is a number. A tensor has shape $(B, H, T, D) = (2, 4, 6
 numbers_in_tensor = 384
 ### END SOLUTION
 
+
+# %% judge="numbers_in_tensor" active="py"
+def judge(case, expected, got):
+    return compare(expected, got)  # an integer is exact, and not right to 1 %
+
+
 # %% [markdown] hints="numbers_in_tensor"
 r"""
-1. A tensor of shape $(2, 3)$ has two rows of three numbers: six.
-2. Multiply the four sides: `2 * 4 * 6 * 8`.
+1. A tensor of shape $(2, 3)$ has two rows of three numbers. How many numbers is that?
+2. Each side multiplies the number: one sequence has $H \cdot T \cdot D$ of them, and there are $B$ sequences.
 """
 
 # %% mistake="numbers_in_tensor" name="added" hint="You added the sides. Two rows of three numbers are six, not five: multiply them." active="py"
@@ -252,10 +270,12 @@ For a sentence of four words, of which each may look at itself and at the words 
 """
 
 # %%
-mask = torch.ones(4, 4, dtype=torch.bool).tril()  # (T, S): row = who looks, column = who is looked at
+# (T, S): row = who looks, column = who is looked at
+mask = torch.ones(4, 4, dtype=torch.bool).tril()
 words = ["the", "mouse", "ate", "cheese"]
 for row, word in zip(mask, words):
-    print(f"{word:>7} may attend to:", ", ".join(seen for seen, allowed in zip(words, row) if allowed))
+    seen = [other for other, allowed in zip(words, row) if allowed]
+    print(f"{word:>7} may attend to:", ", ".join(seen))
 
 # %% [markdown]
 r"""
@@ -324,7 +344,8 @@ def nats_to_bits(nats: Tensor) -> Tensor:
 # %% [markdown] hints="nats_to_bits"
 r"""
 1. A fair coin has {{0.693 = torch.tensor(2.0).log()}} nats and 1 bit. Should the number of bits be larger or smaller than that of nats?
-2. Divide by $\ln 2$ instead of multiplying by it. `log()` is the natural logarithm, and that is right here.
+2. A bit is the smaller unit, so it takes more of them. `log()` is the natural logarithm, and that is right here; look at what is done with it.
+3. The line is `return nats … torch.tensor(2.0).log()`, with another operator.
 """
 
 
@@ -333,6 +354,8 @@ def cases(seed):
     yield Case({"nats": torch.tensor(2.0).log()}, note="a fair coin")
     yield Case({"nats": torch.zeros(2)}, note="no surprise")
     yield Case({"nats": random_tensor(seed, 5).abs()}, note="five amounts")
+    yield Case({"nats": random_tensor(seed + 1, 2, 3, scale=50.0).abs()}, note="large amounts, in a matrix")
+    yield Case({"nats": random_tensor(seed + 2, 1, 4, scale=0.01).abs()}, note="small amounts")
 
 
 # %% mistake="nats_to_bits" name="upside_down" hint="The fraction is upside down: the amount in nats is what is divided." active="py"
@@ -354,7 +377,7 @@ def nats_to_bits(nats):
 r"""
 ## In your own words
 
-Some questions have no function as an answer. You write a few sentences, and a person reads them; in self-study you compare them with a model answer. Double-click the answer cell to write, and press
+Some questions have no function as an answer. You write a few sentences, and a grader reads them; in self-study you compare them with a model answer. Double-click the answer cell to write, and press
 Shift + Enter when you are done. The cell under it then shows the model answer, folded up; try without it first.
 """
 
@@ -370,7 +393,7 @@ A friend writes `double` with `x *= 2` and returns `x`. The numbers that come ba
 tensor gives four times the numbers. `2 * x` leaves the caller's tensor alone.
 ### END SOLUTION
 ### BEGIN RUBRIC
-- 1 point: says that the caller's own tensor is changed, since both names stand for the same memory.
+- 1 point: says that the caller's own tensor is changed, since both names refer to the same memory.
 - 1 point: gives an example in which a later use of that tensor goes wrong.
 ### END RUBRIC
 """
@@ -387,7 +410,7 @@ Blue lessons are in your folder now. The order is the one in which things build 
 # %%
 show(
     course_map(lessons()),
-    alt="The 22 lessons as boxes in five rows, from 00 start here to 21 interview room. Blue: in your folder.",
+    alt="The 22 lessons as boxes in five rows, from 00 to 21. Blue: in your folder.",
 )
 
 # %% [markdown]

@@ -41,9 +41,12 @@ text = "the mouse ate the cheese <eos>".split()
 ids = world.encode(" ".join(text))
 knows_all = [-math.log(world.next_token_probs(ids[:t])[ids[t]]) for t in range(len(ids))]
 knows_nothing = [math.log(len(world.vocabulary))] * len(ids)
-figure = figures.surprise_by_token(text, {"knows nothing": knows_nothing, "knows the world": knows_all})
-show(figure, alt=f"Surprise at each of six tokens. Who knows nothing is equally surprised each time, {knows_nothing[0]:.2f} nats. "
-     f"Who knows the world is most surprised at '{text[knows_all.index(max(knows_all))]}', and {sum(knows_all) / 6:.2f} nats on average.")  # fmt: skip
+readers = {"knows nothing": knows_nothing, "knows the world": knows_all}
+figure = figures.surprise_by_token(text, readers)
+hardest = text[knows_all.index(max(knows_all))]
+show(figure, alt="Surprise at each of six tokens. A reader who knows nothing is equally surprised "
+     f"each time, {knows_nothing[0]:.2f} nats. A reader who knows the world is most surprised at "
+     f"'{hardest}', and {sum(knows_all) / 6:.2f} nats on average.")  # fmt: skip
 
 # %% [markdown]
 r"""
@@ -93,9 +96,9 @@ otherwise picks one of 4 words, each with 0.2:
 
 # %%
 for longest in (1, 2, 3, 10, 50):
-    without_end = sum(4**n * 0.25**n for n in range(1, longest + 1))  # n words, each 1/4: no way to stop
+    without_end = sum(4**n * 0.25**n for n in range(1, longest + 1))  # n words, each 1/4
     with_end = sum(4**n * 0.2**n * 0.2 for n in range(longest))  # n words, then <eos>
-    print(f"all texts of at most {longest:2d} tokens: sum without <eos> {without_end:4.1f}, with <eos> {with_end:.5f}")
+    print(f"at most {longest:2d} tokens: without <eos> {without_end:4.1f}, with {with_end:.5f}")
 
 # %% [markdown]
 r"""
@@ -132,8 +135,9 @@ def surprisal(p: Tensor) -> Tensor:
 
 # %% [markdown] hints="surprisal"
 r"""
-1. PyTorch tensors have a method for the natural logarithm. What does it give at 0?
-2. `-p.log()` is all there is to it: the logarithm of 0 is −inf, and minus that is the inf that we want.
+1. Which method of a tensor is the natural logarithm, and what does it give at 0?
+2. The logarithm of 0 is −inf. The same change of sign that makes surprises positive makes that the inf that we want: no guard is needed.
+3. `return -p.…()`
 """
 
 
@@ -141,7 +145,9 @@ r"""
 def cases(seed):
     yield Case({"p": torch.tensor([1.0, 0.5, 0.125])}, note="certain, a coin, one of eight")
     yield Case({"p": torch.tensor(0.0)}, note="impossible")
-    yield {"p": random_distributions(seed, 3, 4)}
+    yield Case({"p": torch.tensor([1e-12, 1e-30])}, note="nearly impossible")
+    for i, shape in enumerate([(5,), (3, 4), (2, 1, 3)]):
+        yield Case({"p": random_distributions(3 * seed + i, *shape)}, note="random probabilities")
 
 
 # %% mistake="surprisal" name="bits" hint="You measured in bits (log2). This course measures in nats: use the natural logarithm." active="py"
@@ -175,7 +181,8 @@ my_surprisal = yours("information.surprisal", information.surprisal)
 city = world.next_token_probs(world.encode("the Eiffel Tower stands in"))
 for name in ("Paris", "Rome"):
     p = city[world.encode(name)[0]]
-    print(f"{name:6s} p = {p:.4f}   surprise {my_surprisal(p):.4f} nats = {my_surprisal(p) / math.log(2):.4f} bits")
+    nats = my_surprisal(p)
+    print(f"{name:6s} p = {p:.4f}   surprise {nats:.4f} nats = {nats / math.log(2):.4f} bits")
 
 # %% [markdown]
 r"""
@@ -211,10 +218,11 @@ def entropy(p: Tensor) -> Tensor:
     p        (..., V) probabilities; each row sums to 1
     returns  (...) entropies in nats; 0·log 0 counts as 0
 
+    Off limits: entr, xlogy, torch.distributions and SciPy, which would answer it.
     Example: entropy(torch.tensor([0.5, 0.25, 0.125, 0.125])) is 1.2130.
     """
     ### BEGIN SOLUTION
-    log_p = torch.where(p > 0, p, 1).log()  # log 1 = 0 stands in for log 0
+    log_p = torch.where(p > 0, p, 1).log()  # log 1 = 0 in place of log 0
     return -(p * log_p).sum(-1)
     ### END SOLUTION
 
@@ -222,7 +230,8 @@ def entropy(p: Tensor) -> Tensor:
 # %% [markdown] hints="entropy"
 r"""
 1. Which entries of `p * p.log()` become nan, and what should they count as?
-2. Replace zeros *before* the logarithm: `torch.where(p > 0, p, 1).log()` is 0 there. Multiply by `p`, sum over the last dimension, change the sign.
+2. Keep the zeros away from the logarithm: put any positive number in their place *before* it. Multiplied by `p`, which is 0 there, the term is 0.
+3. `log_p = torch.where(p > 0, p, …).log()`, then a sum over the last dimension.
 """
 
 
@@ -231,7 +240,15 @@ def cases(seed):
     yield Case({"p": torch.tensor([0.5, 0.5])}, note="a fair coin")
     yield Case({"p": torch.tensor([1.0, 0.0])}, note="certainty")
     yield Case({"p": torch.tensor([0.5, 0.25, 0.125, 0.125])}, note="under the table")
-    yield {"p": random_distributions(seed, 2, 3, 7)}
+    yield Case({"p": torch.tensor([[0.0, 0.5, 0.5], [0.25, 0.75, 0.0]])}, note="two rows with zeros")
+    for i, shape in enumerate([(5,), (4, 2), (2, 3, 7)]):
+        yield Case({"p": random_distributions(3 * seed + i, *shape)}, note="random distributions")
+
+
+# %% equivalents="entropy" active="py"
+equivalents = {
+    "torch.where(p > 0, p, 1) → torch.where(p > 0, p, 2)": "there p is 0, and 0 times any finite logarithm is 0",
+}
 
 
 # %% mistake="entropy" name="bits" hint="You measured in bits; this course measures in nats (natural logarithm)." active="py"
@@ -254,7 +271,17 @@ def entropy(p):
     return -(p * torch.where(p > 0, p, 1).log()).mean(-1)
 
 
-# %% mistake="entropy" name="summed_all" hint="Each row is a distribution of its own: sum over the last dimension only." active="py"
+# %% mistake="entropy" name="first_dimension" hint="You summed over the first dimension. The outcomes of a distribution are in the last one: `sum(-1)`." active="py"
+def entropy(p):
+    return -(p * torch.where(p > 0, p, 1).log()).sum(0)
+
+
+# %% mistake="entropy" name="averaged_rows" hint="You averaged over the rows. Each row is a distribution by itself and gets its own entropy." active="py"
+def entropy(p, right=entropy):
+    return right(p).mean(-1) if p.ndim > 1 else right(p)
+
+
+# %% mistake="entropy" name="summed_all" hint="Each row is a distribution by itself: sum over the last dimension only." active="py"
 def entropy(p):
     return -(p * torch.where(p > 0, p, 1).log()).sum()
 
@@ -276,7 +303,7 @@ $0 \le H(p) \le \log V$, and only the uniform distribution reaches $\log V$.
 
 ### What entropy is good for: nobody can write shorter
 
-Suppose you send the mouse's finds home as bits. Give frequent finds short codewords. Huffman (1952) found the best code that gives each symbol a word of its own:
+Suppose you send the mouse's finds home as bits. Give frequent finds short codewords. Huffman (1952) found the best code that gives each symbol its own codeword:
 """
 
 # %%
@@ -306,13 +333,15 @@ for n in range(1, 7):
     several = blocks(coin, n)  # the 2ⁿ results of n tosses
     per_toss[n] = mean_length(huffman_code(several), several) / n
 coin_bits = my_entropy(torch.tensor(list(coin.values()))).item() / math.log(2)
-show(figures.bits_per_symbol(per_toss, coin_bits), alt=f"Bits per toss fall from {per_toss[1]:.3f} for single tosses to {per_toss[6]:.3f} "
-     f"for blocks of six; the entropy, {coin_bits:.3f} bits, is a line below all bars.")  # fmt: skip
+figure = figures.bits_per_symbol(per_toss, coin_bits)
+show(figure, alt=f"Bits per toss fall from {per_toss[1]:.3f} for single tosses to "
+     f"{per_toss[6]:.3f} for blocks of six; the entropy, {coin_bits:.3f} bits, is below "
+     "all bars.")  # fmt: skip
 
 # %% [markdown]
 r"""
 A language model plus a coder of this kind is a compressor, and low entropy means structure: text that a good model can predict is text that it can shorten. Shannon (1951) let people guess the next letter of English and concluded
-that a letter carries about 0.6 to 1.3 bits, where 27 equally likely letters (with the blank) would carry $\log_2 27 \approx {{4.75 = math.log2(27)}}$.
+that a letter carries about 0.6 to 1.3 bits, where 27 equally likely letters (with the space) would carry $\log_2 27 \approx {{4.75 = math.log2(27)}}$.
 
 ## 4. The wrong model: cross-entropy and KL divergence
 
@@ -321,7 +350,7 @@ A model $q$ bets; the words come from $p$. Outcome $x$ still comes with probabil
 $$H(p, q) = -\sum_{x=1}^{V} p(x) \log q(x).$$
 
 In code: the mean length when the code was made for $q$ and the messages come from $p$. By hand: a model expects bread under the table, $q = (\tfrac18, \tfrac12, \tfrac14, \tfrac18)$ for cheese, bread, corn, shoe. Its surprises are 3, 1, 2, 3 bits, and
-$H(p, q) = \tfrac12 \cdot 3 + \tfrac14 \cdot 1 + \tfrac18 \cdot 2 + \tfrac18 \cdot 3 = {{2.375 = cross_entropy(table, table[[2, 0, 1, 3]]) / math.log(2)}}$ bits $\approx {{1.6462 = cross_entropy(table, table[[2, 0, 1, 3]])}}$ nats. Who knows the table pays
+$H(p, q) = \tfrac12 \cdot 3 + \tfrac14 \cdot 1 + \tfrac18 \cdot 2 + \tfrac18 \cdot 3 = {{2.375 = cross_entropy(table, table[[2, 0, 1, 3]]) / math.log(2)}}$ bits $\approx {{1.6462 = cross_entropy(table, table[[2, 0, 1, 3]])}}$ nats. A model that knows the table pays
 {{1.75 = in_bits}} bits.
 
 What if $q(x) = 0$? If $p(x) > 0$, it will happen, and the cross-entropy is infinite. If $p(x) = 0$ too, it never happens and counts as 0.
@@ -337,8 +366,10 @@ def cross_entropy(p: Tensor, q: Tensor) -> Tensor:
     p        (..., V) probabilities of the outcomes
     q        (..., V) the model's probabilities
     returns  (...) −Σ p log q in nats; where p is 0 the term counts as 0, whatever q is;
-             inf where q is 0 for an outcome that p allows
+             inf where q is 0 for an outcome that p allows.
+             Gradients flow back to q: we shall train with it
 
+    Off limits: torch's cross_entropy and xlogy, which would answer it.
     Example: p = [0.5, 0.25, 0.125, 0.125], q = [0.125, 0.5, 0.25, 0.125] give 1.6462.
     """
     ### BEGIN SOLUTION
@@ -350,7 +381,8 @@ def cross_entropy(p: Tensor, q: Tensor) -> Tensor:
 # %% [markdown] hints="cross_entropy"
 r"""
 1. There are two kinds of zero: `q == 0` with `p > 0` must give inf, `q == 0` with `p == 0` must give 0. Which one does plain `p * q.log()` get wrong?
-2. Where both are 0, replace `q` by 1 before the logarithm: `torch.where((p > 0) | (q > 0), q, 1)`. The rest is the formula.
+2. Where *both* are 0, put 1 in the place of `q` before the logarithm, and leave it alone everywhere else. The rest is the formula.
+3. `log_q = torch.where((p > 0) | (…), q, 1).log()`
 """
 
 
@@ -362,7 +394,42 @@ def cases(seed):
         {"p": torch.tensor([0.5, 0.5, 0.0]), "q": torch.tensor([0.25, 0.75, 0.0])}, note="both rule out the third"
     )
     yield Case({"p": torch.tensor([0.5, 0.5]), "q": torch.tensor([1.0, 0.0])}, note="the model rules out what happens")
-    yield {"p": random_distributions(seed, 3, 5), "q": random_distributions(seed + 100, 3, 5)}
+    yield Case(
+        {"p": torch.tensor([0.5, 0.5, 0.0]), "q": torch.tensor([0.4, 0.4, 0.2])}, note="the model allows too much"
+    )
+    yield Case({"p": torch.tensor([0.5, 0.5]), "q": torch.tensor([1.0, 1e-12])}, note="nearly ruled out")
+    for i, shape in enumerate([(5,), (4, 3), (2, 3, 6)]):
+        p, q = (random_distributions(6 * seed + 2 * i + j, *shape) for j in range(2))
+        yield Case({"p": p, "q": q}, note="random distributions, with the gradient by q")
+
+
+# %% probe="cross_entropy" active="py"
+def probe(student, case):
+    if (case["p"] == 0).any() or (case["q"] < 1e-9).any():
+        return student(**case)
+    q = case["q"].clone().requires_grad_()
+    h = student(case["p"], q)
+    flows = getattr(h, "requires_grad", False)
+    (gradient,) = torch.autograd.grad(h.sum(), q) if flows else (None,)
+    return {"cross-entropy": h, "gradient": gradient}
+
+
+# %% equivalents="cross_entropy" active="py"
+equivalents = {
+    "(p > 0) | (q > 0) → p > 0": "there p is 0, and 0 times any finite logarithm is 0",
+    "q > 0 → q > 1": "there p is 0, and 0 times any finite logarithm is 0",
+    "torch.where((p > 0) | (q > 0), q, 1) → torch.where((p > 0) | (q > 0), q, 2)": "there p is 0, and 0 times any finite logarithm is 0",
+}
+
+
+# %% mistake="cross_entropy" name="no_gradient" hint="The values are right, but no gradient flows back to q: `item()`, `tolist()`, `detach()`, `torch.tensor` and NumPy cut it off. Stay with torch's operations." active="py"
+def cross_entropy(p, q, right=cross_entropy):
+    return right(p, q.detach())
+
+
+# %% mistake="cross_entropy" name="averaged" hint="The sum over the outcomes is a mean already, since the weights p sum to 1. Do not divide by V." active="py"
+def cross_entropy(p, q):
+    return -(p * torch.where((p > 0) | (q > 0), q, 1).log()).mean(-1)
 
 
 # %% mistake="cross_entropy" name="bits" hint="You measured in bits; this course measures in nats (natural logarithm)." active="py"
@@ -370,7 +437,7 @@ def cross_entropy(p, q):
     return -(p * torch.where((p > 0) | (q > 0), q, 1).log2()).sum(-1)
 
 
-# %% mistake="cross_entropy" name="swapped" hint="p and q are swapped: the words come from p, so p weights; the model q is surprised, so q stands in the logarithm." active="py"
+# %% mistake="cross_entropy" name="swapped" hint="p and q are swapped: the words come from p, so p weights; the model q is surprised, so q goes into the logarithm." active="py"
 def cross_entropy(p, q):
     return -(q * torch.where((p > 0) | (q > 0), p, 1).log()).sum(-1)
 
@@ -378,6 +445,16 @@ def cross_entropy(p, q):
 # %% mistake="cross_entropy" name="nan_at_zero" hint="Where p and q are both 0 you get 0·log 0 = nan. It never happens, so it counts as 0." active="py"
 def cross_entropy(p, q):
     return -(p * q.log()).sum(-1)
+
+
+# %% mistake="cross_entropy" name="inf_hidden" hint="The infinite terms were replaced by 0. Only 0·log 0 counts as 0: a model that rules out what happens deserves inf." active="py"
+def cross_entropy(p, q):
+    return -(p * q.log()).nan_to_num(0, 0, 0).sum(-1)
+
+
+# %% mistake="cross_entropy" name="averaged_rows" hint="You averaged over the rows. Each row is a distribution by itself and gets its own cross-entropy." active="py"
+def cross_entropy(p, q, right=cross_entropy):
+    return right(p, q).mean()
 
 
 # %% mistake="cross_entropy" name="epsilon" hint="A small number inside the logarithm turns an infinite loss into a harmless one. A model that rules out what happens deserves inf." active="py"
@@ -426,6 +503,7 @@ def kl_divergence(p: Tensor, q: Tensor) -> Tensor:
     returns  (...) Σ p log(p/q) in nats; where p is 0 the term counts as 0, whatever q is;
              inf where q is 0 for an outcome that p allows
 
+    Off limits: kl_div, xlogy, torch.distributions and SciPy, which would answer it.
     Example: p = [0.5, 0.25, 0.125, 0.125], q = [0.125, 0.5, 0.25, 0.125] give 0.4332.
     """
     ### BEGIN SOLUTION
@@ -437,8 +515,9 @@ def kl_divergence(p: Tensor, q: Tensor) -> Tensor:
 
 # %% [markdown] hints="kl_divergence"
 r"""
-1. The boxed formula offers a way, if your `cross_entropy` and `entropy` are right. Or treat `log p` and `log q` separately, each with its own zeros.
-2. `(p * (log_p - log_q)).sum(-1)`, where `log_p` has 0 in place of log 0 and `log_q` has 0 only where *both* are 0.
+1. Which two quantities that you can compute does the boxed formula connect with this one? And which zeros do log p and log q meet?
+2. The boxed formula is one way. The other: treat log p and log q separately, each with its own zeros, as you did above.
+3. `(p * (log_p - …)).sum(-1)`, where `log_p` is `torch.where(p > 0, p, 1).log()`.
 """
 
 
@@ -451,7 +530,19 @@ def cases(seed):
     yield Case(
         {"p": torch.tensor([1.0, 0.0, 0.0]), "q": torch.tensor([0.5, 0.5, 0.0])}, note="the model allows too much"
     )
-    yield {"p": random_distributions(seed, 3, 5), "q": random_distributions(seed + 100, 3, 5)}
+    yield Case({"p": torch.tensor([0.5, 0.5]), "q": torch.tensor([1.0, 1e-12])}, note="nearly ruled out")
+    for i, shape in enumerate([(5,), (4, 3), (2, 3, 6)]):
+        p, q = (random_distributions(6 * seed + 2 * i + j, *shape) for j in range(2))
+        yield Case({"p": p, "q": q}, note="random distributions")
+
+
+# %% equivalents="kl_divergence" active="py"
+equivalents = {
+    "torch.where(p > 0, p, 1) → torch.where(p > 0, p, 2)": "there p is 0, and 0 times any finite logarithm is 0",
+    "(p > 0) | (q > 0) → p > 0": "there p is 0, and 0 times any finite logarithm is 0",
+    "q > 0 → q > 1": "there p is 0, and 0 times any finite logarithm is 0",
+    "torch.where((p > 0) | (q > 0), q, 1) → torch.where((p > 0) | (q > 0), q, 2)": "there p is 0, and 0 times any finite logarithm is 0",
+}
 
 
 # %% mistake="kl_divergence" name="reversed" hint="This is KL(q ‖ p). The first argument, the truth, gives the weights." active="py"
@@ -469,6 +560,16 @@ def kl_divergence(p, q):
 # %% mistake="kl_divergence" name="nan_at_zero" hint="Where p is 0 you get 0·log 0 = nan. That outcome never comes, so it counts as 0." active="py"
 def kl_divergence(p, q):
     return (p * (p / q).log()).sum(-1)
+
+
+# %% mistake="kl_divergence" name="inf_hidden" hint="Where q is 0 the term was dropped. If p allows the outcome, the divergence is inf: only terms with p = 0 count as 0." active="py"
+def kl_divergence(p, q):
+    return (p * (torch.where(p > 0, p, 1).log() - torch.where(q > 0, q, 1).log())).sum(-1)
+
+
+# %% mistake="kl_divergence" name="opposite_sign" hint="The sign is the other way round: log p − log q, not log q − log p. A divergence is never negative." active="py"
+def kl_divergence(p, q, right=kl_divergence):
+    return -right(p, q)
 
 
 # %% mistake="kl_divergence" name="cross_entropy_instead" hint="This is the cross-entropy. For a perfect model the divergence is 0: the entropy of p must be taken off." active="py"
@@ -498,13 +599,14 @@ divergence_explorer(story, cities, peak=0, weight=0.6)
 # %%
 my_kl = yours("information.kl_divergence", information.kl_divergence)
 on_paris = torch.linspace(0.01, 1, 100)
-models = torch.stack([on_paris, *[(1 - on_paris) / 5] * 5], -1)  # (100, 6): the other five cities share the rest
+# (100, 6): the other five cities share the rest
+models = torch.stack([on_paris, *[(1 - on_paris) / 5] * 5], -1)
 forward, backward = my_kl(story.expand(100, 6), models), my_kl(models, story.expand(100, 6))
 for name, divergence in (("KL(p‖q)", forward), ("KL(q‖p)", backward)):
     best = divergence.argmin()
-    print(
-        f"{name} is lowest, {divergence[best]:.3f} nats, with {on_paris[best]:.2f} on Paris; with 1.00: {divergence[-1]:.3f}"
-    )
+    lowest, there = divergence[best], on_paris[best]
+    print(f"{name} is lowest, {lowest:.3f} nats, with {there:.2f} on Paris")
+    print(f"         with 1.00 on Paris it is {divergence[-1]:.3f}")
 
 # %% [markdown]
 r"""
@@ -547,7 +649,7 @@ $$\mathrm{PP} = \exp\Bigl( -\frac1N \sum_{i=1}^{N} \log q_i \Bigr)$$
 is its **perplexity**: a model of perplexity 8 is as unsure, on average, as somebody who chooses among 8 equally likely tokens. By hand: for probabilities $\tfrac12, \tfrac14, \tfrac18$ the mean surprise is 2 bits, and the perplexity is $2^2 = {{4 = perplexity(torch.tensor([1 / 2, 1 / 4, 1 / 8]).log())}}$, in whatever unit you
 computed, as long as base and exponential match: $e^{\text{nats}} = 2^{\text{bits}}$.
 
-The mean stands *inside* the exponential. The mean of $1/q_i$ would be $(2 + 4 + 8)/3 \approx {{4.67 = (2 + 4 + 8) / 3}}$, which one rare token can blow up; and a mean of the perplexities of sentences or batches is wrong for the same reason.
+The mean is *inside* the exponential. The mean of $1/q_i$ would be $(2 + 4 + 8)/3 \approx {{4.67 = (2 + 4 + 8) / 3}}$, which one rare token can blow up; and a mean of the perplexities of sentences or batches is wrong for the same reason.
 
 ### Exercise · perplexity
 """
@@ -557,7 +659,8 @@ The mean stands *inside* the exponential. The mean of $1/q_i$ would be $(2 + 4 +
 def perplexity(log_probs: Tensor) -> Tensor:
     """Return the perplexity of a model on a text.
 
-    log_probs  any shape, at least one element: the model's log probability, in nats, of each token that came
+    log_probs  any shape, at least one element: the model's log probability, in nats, of each
+               token that came
     returns    () exp of the mean surprise over all tokens, however they are arranged
 
     Raises ValueError when there is no token.
@@ -573,7 +676,8 @@ def perplexity(log_probs: Tensor) -> Tensor:
 # %% [markdown] hints="perplexity"
 r"""
 1. The input holds logarithms already. Which comes first, the mean or the exponential? And how many tokens does an empty tensor have?
-2. Raise a ValueError if `log_probs.numel() == 0`; otherwise take the mean of *all* elements, change its sign, and only then `.exp()`.
+2. Refuse a tensor without elements. Otherwise take the mean of *all* elements, however they are arranged, change its sign, and only then take the exponential.
+3. `if log_probs.numel() == …: raise …`, then `(-log_probs.…()).…()`.
 """
 
 
@@ -582,7 +686,12 @@ def cases(seed):
     yield Case({"log_probs": torch.tensor([0.5, 0.25, 0.125]).log()}, note="one of 2, 4 and 8")
     yield Case({"log_probs": torch.tensor([-1.0, float("-inf")])}, note="something impossible came")
     yield Case({"log_probs": torch.empty(0)}, note="no token")
-    yield {"log_probs": -4 * torch.rand(3, 5, generator=generator(seed))}
+    yield Case({"log_probs": torch.empty(3, 0)}, note="three texts without a token")
+    easy_to_hard = torch.tensor([[0.1], [1.0], [5.0]])
+    for i, shape in enumerate([(3, 7), (3, 1), (2, 3, 4)]):
+        log_probs = -easy_to_hard * torch.rand(shape, generator=generator(3 * seed + i))
+        yield Case({"log_probs": log_probs}, note="random tokens, easy and hard texts")
+    yield Case({"log_probs": torch.full((400,), -2.5)}, note="a long text: the product of its probabilities is 0.0")
 
 
 # %% mistake="perplexity" name="mean_of_exponentials" hint="You averaged 1/q. The mean belongs inside: average the surprises first, then take the exponential." active="py"
@@ -613,6 +722,20 @@ def perplexity(log_probs):
     return (-log_probs.mean(-1)).exp().mean()
 
 
+# %% mistake="perplexity" name="per_text" hint="You divided by the number of rows, not by the number of tokens: `len` counts the first dimension only. Take `.mean()`, or divide by `numel()`." active="py"
+def perplexity(log_probs):
+    if log_probs.numel() == 0:
+        raise ValueError
+    return (-log_probs.sum() / len(log_probs)).exp()
+
+
+# %% mistake="perplexity" name="product" hint="The product of the probabilities of a long text is rounded to 0, and its root is lost. Stay with the logarithms: their mean does not underflow." active="py"
+def perplexity(log_probs):
+    if log_probs.numel() == 0:
+        raise ValueError
+    return log_probs.exp().prod() ** (-1 / log_probs.numel())
+
+
 # %% mistake="perplexity" name="summed" hint="The text's length is in your number: twice the text, the square of the result. Use the mean over the tokens and not the sum." active="py"
 def perplexity(log_probs):
     if log_probs.numel() == 0:
@@ -629,8 +752,14 @@ A paper reports a perplexity of 16 per token. How many **bits** does each token 
 
 # %% exercise="bits_per_token" points=1 kind="number"
 ### BEGIN SOLUTION
-bits_per_token = 4.0
+bits_per_token = 4
 ### END SOLUTION
+
+
+# %% judge="bits_per_token" active="py"
+def judge(case, expected, got):
+    return compare(expected, got)  # an integer is exact, and not right to 1 %
+
 
 # %% mistake="bits_per_token" name="nats" hint="That is log 16 in nats. The question asks for bits: the logarithm to the base 2." active="py"
 bits_per_token = math.log(16)
@@ -650,7 +779,7 @@ By hand, $z = (2, 1, 0)$: at $T = 1$ the exponentials {{7.389 = by_hand[0].exp()
 $p \approx ({{0.6652 = softmax(by_hand)[0]}}, {{0.2447 = softmax(by_hand)[1]}}, {{0.0900 = softmax(by_hand)[2]}})$. At $T = 0.5$ the logits double and
 $p \approx ({{0.8668 = softmax(by_hand, 0.5)[0]}}, {{0.1173 = softmax(by_hand, 0.5)[1]}}, {{0.0159 = softmax(by_hand, 0.5)[2]}})$: sharper. Any $T > 0$ leaves every token possible: a low temperature makes sampling *less* random, not deterministic.
 
-The formula, typed in as it stands, gives these numbers, and fails in three ways:
+The formula, typed in as it is, gives these numbers, and fails in three ways:
 """
 
 # %%
@@ -661,7 +790,7 @@ print("large logits      ", z.exp() / z.exp().sum())
 half = torch.tensor([20.0, 19.0], dtype=torch.float16) / 1e-4  # float16 ends at 65504
 print("then the usual fix", (half - half.max()).exp() / (half - half.max()).exp().sum())
 z = torch.tensor([3.0, 2.0, 1.0]) / -1.0
-print("negative T        ", z.exp() / z.exp().sum(), " the worst token is now the best, and nobody complains")
+print("negative T        ", z.exp() / z.exp().sum(), " the worst token is now the best")
 
 # %% [markdown]
 r"""
@@ -675,16 +804,18 @@ And $T = 0$? The formula divides by zero, so the value is a matter of definition
 """
 
 
-# %% exercise="softmax" points=3 withheld="course_lib.information.softmax torch.softmax torch.nn.functional.softmax torch.special.softmax torch.nn.functional.softmin torch.nn.functional.gumbel_softmax torch.nn.Softmax torch.logsumexp torch.log_softmax"
+# %% exercise="softmax" points=3 withheld="course_lib.information.softmax torch.softmax torch.nn.functional.softmax torch.special.softmax torch.nn.functional.softmin torch.nn.functional.gumbel_softmax torch.nn.Softmax torch.log_softmax"
 def softmax(logits: Tensor, temperature: float = 1.0) -> Tensor:
     """Return probabilities proportional to exp(logits / temperature), without overflow.
 
     logits       (..., V) floating point, scores
-    temperature  0 ≤ temperature < ∞. 0 means the limit from above: all mass on the largest logit of each row,
-                 in equal shares when several are equally large
-    returns      (..., V) of the dtype of logits; each row sums to 1
+    temperature  0 ≤ temperature < ∞. 0 means the limit from above: all mass on the largest logit
+                 of each row, in equal shares when several are equally large
+    returns      (..., V) of the dtype of logits, half precision too; each row sums to 1.
+                 Gradients flow back to logits (where temperature > 0)
 
     Raises ValueError for a negative temperature.
+    Off limits: torch's own softmax and log_softmax, whatever the module.
     Example: softmax(torch.tensor([2.0, 1.0, 0.0])) is [0.6652, 0.2447, 0.0900].
     """
     ### BEGIN SOLUTION
@@ -701,8 +832,9 @@ def softmax(logits: Tensor, temperature: float = 1.0) -> Tensor:
 
 # %% [markdown] hints="softmax"
 r"""
-1. Four things in this order: refuse `temperature < 0`; subtract each row's maximum (`amax(-1, keepdim=True)`); make weights; divide the weights by their sum in each row.
-2. The weights are `(shifted / temperature).exp()`, and for `temperature == 0` they are 1 where `shifted == 0` and 0 elsewhere: `(shifted == 0).to(logits.dtype)`.
+1. What does it change if the same number is taken off all logits of a row? And which overflows first when T is tiny, the exponential or the division?
+2. Four things in this order: refuse `temperature < 0`; subtract each row's maximum (`amax(-1, keepdim=True)`); make weights; divide the weights by their sum in each row. For T = 0 the weights are 1 at the largest logits and 0 elsewhere.
+3. `weights = (shifted / …).exp()`, and for T = 0 `weights = (shifted == …).to(logits.dtype)`.
 """
 
 
@@ -716,7 +848,53 @@ def cases(seed):
     )
     yield Case({"logits": torch.tensor([[3.0, 1.0, 3.0], [0.0, 5.0, 1.0]]), "temperature": 0.0}, note="T = 0, a tie")
     yield Case({"logits": torch.tensor([2.0, 1.0]), "temperature": -1.0}, note="negative T")
-    yield {"logits": random_tensor(seed, 2, 3, 5, scale=2.0), "temperature": 1.7}
+    yield Case({"logits": torch.tensor([0.002, 0.001, 0.0]), "temperature": 0.001}, note="close logits, small T")
+    yield Case({"logits": torch.tensor([[9.0, 8.0], [-300.0, -301.0]])}, note="rows of very different size")
+    yield Case({"logits": torch.tensor([2.0, 1.0, 0.0], dtype=torch.float16)}, note="half precision")
+    yield Case({"logits": torch.tensor([2.0, 2.0, 0.0], dtype=torch.float16), "temperature": 0.0}, note="half, T = 0")
+    for i, shape in enumerate([(4,), (3, 2), (2, 3, 5)]):
+        logits, upstream = (random_tensor(6 * seed + 2 * i + j, *shape, scale=2.0) for j in range(2))
+        temperature = 0.3 + 3 * torch.rand(1, generator=generator(seed + i)).item()
+        yield Case(
+            {"logits": logits, "temperature": temperature, "upstream": upstream},
+            note="random, with the gradient of a loss whose gradient by the probabilities is `upstream`",
+        )
+    ties = random_integers(seed, 0, 3, 4, 6).float()
+    yield Case({"logits": ties, "temperature": 0.0}, note="random ties, T = 0")
+
+
+# %% probe="softmax" active="py"
+def probe(student, case):
+    if "upstream" not in case:
+        return student(**case)
+    logits = case["logits"].clone().requires_grad_()
+    probs = student(logits, case["temperature"])
+    flows = getattr(probs, "requires_grad", False)
+    (gradient,) = torch.autograd.grad(probs, logits, case["upstream"]) if flows else (None,)
+    return {"probabilities": probs, "gradient": gradient}
+
+
+# %% judge="softmax" active="py"
+def judge(case, expected, got):
+    same = compare(expected, got)
+    if same is True and isinstance(got, Tensor) and got.dtype != expected.dtype:
+        return f"The values are right, but they are of {got.dtype}; {expected.dtype}, as the logits, was expected."
+    return same
+
+
+# %% mistake="softmax" name="no_gradient" hint="The probabilities are right, but no gradient flows back to the logits: `detach()`, `torch.tensor` and NumPy cut it off. Stay with torch's operations." active="py"
+def softmax(logits, temperature=1.0, right=softmax):
+    return right(logits.detach(), temperature)
+
+
+# %% mistake="softmax" name="other_dtype" hint="The values are right, but their dtype is not that of the logits. If you compute in another one, go back at the end: `.to(logits.dtype)`." active="py"
+def softmax(logits, temperature=1.0, right=softmax):
+    return right(logits.float(), temperature)
+
+
+# %% mistake="softmax" name="clamped" hint="You replaced small temperatures by a smallest one. That makes them less sharp than asked; only T = 0 needs a case by itself." active="py"
+def softmax(logits, temperature=1.0, right=softmax):
+    return right(logits, max(temperature, 0.01) if temperature >= 0 else temperature)
 
 
 # %% mistake="softmax" name="overflow" hint="exp overflows for logits above 88 (float32). Subtract each row's largest logit first; the result does not change." active="py"
@@ -751,6 +929,15 @@ def softmax(logits, temperature=1.0):
     return weights / weights.sum(-1, keepdim=True)
 
 
+# %% mistake="softmax" name="no_keepdim" hint="The maximum and the sum of each row lost their dimension, so they broadcast along the wrong one. Give both `keepdim=True`." active="py"
+def softmax(logits, temperature=1.0):
+    if temperature < 0:
+        raise ValueError
+    shifted = logits - logits.amax(-1)
+    weights = (shifted / temperature).exp() if temperature > 0 else (shifted == 0).to(logits.dtype)
+    return weights / weights.sum(-1)
+
+
 # %% mistake="softmax" name="first_of_ties" hint="At T = 0 tied logits share the mass equally: argmax picks one of them, which is greedy decoding and not the limit of the softmax." active="py"
 def softmax(logits, temperature=1.0):
     if temperature < 0:
@@ -762,7 +949,28 @@ def softmax(logits, temperature=1.0):
     return weights / weights.sum(-1, keepdim=True)
 
 
-# %% mistake="softmax" name="whole_tensor" hint="Everything together sums to 1. Each row is a distribution of its own: maximum and sum go over the last dimension, with keepdim=True." active="py"
+# %% mistake="softmax" name="first_dimension" hint="The columns sum to 1, not the rows: maximum and sum go over the last dimension, `-1`." active="py"
+def softmax(logits, temperature=1.0):
+    if temperature < 0:
+        raise ValueError
+    shifted = logits - logits.amax(0, keepdim=True)
+    weights = (shifted / temperature).exp() if temperature > 0 else (shifted == 0).to(logits.dtype)
+    return weights / weights.sum(0, keepdim=True)
+
+
+# %% mistake="softmax" name="temperature_ignored" hint="The temperature changes nothing. Divide the shifted logits by it before the exponential." active="py"
+def softmax(logits, temperature=1.0, right=softmax):
+    return right(logits, 1.0 if temperature > 0 else temperature)
+
+
+# %% mistake="softmax" name="zero_refused" hint="T = 0 is allowed: it means the limit from above, all mass on the largest logit. Only T < 0 is an error." active="py"
+def softmax(logits, temperature=1.0, right=softmax):
+    if temperature == 0:
+        raise ValueError
+    return right(logits, temperature)
+
+
+# %% mistake="softmax" name="whole_tensor" hint="Everything together sums to 1. Each row is a distribution by itself: maximum and sum go over the last dimension, with keepdim=True." active="py"
 def softmax(logits, temperature=1.0):
     if temperature < 0:
         raise ValueError
@@ -781,8 +989,9 @@ Ten words with their logits, *cheese* being the largest. The tokens are categori
 # %%
 words = ["bread", "river", "Paris", "corn", "shoe", "moon", "clock", "cheese", "worms", "hat"]
 scores = torch.tensor([3.2, -1.0, 0.5, 2.4, 0.0, -0.5, 0.8, 4.5, 1.6, 0.3])
-show(figures.temperatures(words, scores, [0.1, 0.5, 1, 2, 5, 10]), alt="Bars of ten probabilities for six temperatures. "
-     "At 0.1 cheese has everything, at 1 about two thirds, at 10 all ten are nearly level.")  # fmt: skip
+figure = figures.temperatures(words, scores, [0.1, 0.5, 1, 2, 5, 10])
+show(figure, alt="Bars of ten probabilities for six temperatures. At 0.1 cheese has everything, "
+     "at 1 about two thirds, at 10 all ten are nearly level.")  # fmt: skip
 
 # %%
 temperature_explorer(words, scores, 1.0)
@@ -812,8 +1021,10 @@ def log_softmax(logits: Tensor) -> Tensor:
     """Return the logarithm of the softmax, without rounding any probability to 0 on the way.
 
     logits   (..., V) scores
-    returns  (..., V) log probabilities in nats; the exponentials of each row sum to 1
+    returns  (..., V) log probabilities in nats; the exponentials of each row sum to 1.
+             Gradients flow back to logits
 
+    Off limits: torch's own log_softmax and logsumexp, whatever the module.
     Example: log_softmax(torch.tensor([2.0, 1.0, 0.0])) is [-0.4076, -1.4076, -2.4076].
     """
     ### BEGIN SOLUTION
@@ -824,8 +1035,9 @@ def log_softmax(logits: Tensor) -> Tensor:
 
 # %% [markdown] hints="log_softmax"
 r"""
-1. Use the last form of the formula: no division and no finished softmax occur in it.
-2. `shifted = logits - logits.amax(-1, keepdim=True)`, then take off `shifted.exp().sum(-1, keepdim=True).log()`.
+1. Which form of the formula contains neither a division nor a finished softmax?
+2. Take each row's maximum off. From what is left, subtract the logarithm of the sum of *its* exponentials, row by row.
+3. `shifted - shifted.exp().sum(…, keepdim=…).log()`
 """
 
 
@@ -834,7 +1046,36 @@ def cases(seed):
     yield Case({"logits": torch.tensor([2.0, 1.0, 0.0])}, note="by hand")
     yield Case({"logits": torch.tensor([0.0, -200.0])}, note="a tiny probability")
     yield Case({"logits": torch.tensor([[1000.0, 0.0], [1000.0, 998.0]])}, note="large logits")
-    yield {"logits": random_tensor(seed, 2, 3, 5, scale=3.0)}
+    yield Case({"logits": torch.tensor([[500.0, 499.0], [-500.0, -501.0]])}, note="rows of very different size")
+    for i, shape in enumerate([(4,), (3, 2), (2, 3, 5)]):
+        logits, upstream = (random_tensor(6 * seed + 2 * i + j, *shape, scale=3.0) for j in range(2))
+        yield Case(
+            {"logits": logits, "upstream": upstream},
+            note="random, with the gradient of a loss whose gradient by the log probabilities is `upstream`",
+        )
+
+
+# %% probe="log_softmax" active="py"
+def probe(student, case):
+    if "upstream" not in case:
+        return student(**case)
+    logits = case["logits"].clone().requires_grad_()
+    log_probs = student(logits)
+    flows = getattr(log_probs, "requires_grad", False)
+    upstream = case["upstream"].to(log_probs.dtype) if flows else None
+    (gradient,) = torch.autograd.grad(log_probs, logits, upstream) if flows else (None,)
+    return {"log probabilities": log_probs, "gradient": gradient}
+
+
+# %% mistake="log_softmax" name="no_gradient" hint="The values are right, but no gradient flows back to the logits: `detach()`, `torch.tensor` and NumPy cut it off. Stay with torch's operations." active="py"
+def log_softmax(logits, right=log_softmax):
+    return right(logits.detach())
+
+
+# %% mistake="log_softmax" name="global_maximum" hint="You took off the largest logit of the whole tensor. A row far below it underflows to log 0 = −inf: take each row's own maximum." active="py"
+def log_softmax(logits):
+    shifted = logits - logits.max()
+    return shifted - shifted.exp().sum(-1, keepdim=True).log()
 
 
 # %% mistake="log_softmax" name="log_of_softmax" hint="A probability was rounded to 0 before its logarithm was taken. Use z − log Σ exp z, with the maximum taken off, instead of log(softmax)." active="py"
@@ -850,6 +1091,12 @@ def log_softmax(logits):
 # %% mistake="log_softmax" name="epsilon" hint="A small number inside the logarithm puts a floor under every log probability: −200 became about −21, and its gradient is lost." active="py"
 def log_softmax(logits):
     return (torch.softmax(logits, -1) + 1e-9).log()
+
+
+# %% mistake="log_softmax" name="first_dimension" hint="The columns are distributions, not the rows: maximum and sum go over the last dimension, `-1`." active="py"
+def log_softmax(logits):
+    shifted = logits - logits.amax(0, keepdim=True)
+    return shifted - shifted.exp().sum(0, keepdim=True).log()
 
 
 # %% mistake="log_softmax" name="shift_lost" hint="The maximum was taken off inside the sum and not outside. Both places need it, or the result is off by that maximum." active="py"
@@ -876,7 +1123,8 @@ Watch it happen. We draw what the mouse ate {{40 = len(drawn)}} times from the t
 
 # %%
 menu = ["cheese", "bread", "corn", "Paris"]
-true_p = world.next_token_probs(world.encode("the mouse ate the"))[world.encode(" ".join(menu))].float()
+after_the = world.next_token_probs(world.encode("the mouse ate the"))
+true_p = after_the[world.encode(" ".join(menu))].float()
 drawn = torch.multinomial(true_p, 40, replacement=True, generator=torch.Generator().manual_seed(4))
 counted = torch.bincount(drawn, minlength=4) / 40  # the empirical distribution, (4,)
 my_softmax = yours("information.softmax", information.softmax)
@@ -890,7 +1138,8 @@ for _ in range(200):
     free.data -= gradient  # gradient descent with step size 1
 fitted = my_softmax(free.detach())
 show(figures.descent_to_the_counts(losses, my_entropy(counted).item(), menu, fitted, counted),
-     alt="Left: the cross-entropy falls towards the entropy of the counts. Right: the fitted probabilities equal the counted ones.")  # fmt: skip
+     alt="Left: the cross-entropy falls towards the entropy of the counts. "
+     "Right: the fitted probabilities equal the counted ones.")  # fmt: skip
 for name, row in (("true", true_p), ("counted", counted), ("fitted", fitted)):
     print(f"{name:8s}", dict(zip(menu, [round(x, 3) for x in row.tolist()])))
 
@@ -932,9 +1181,12 @@ def binary_cross_entropy_with_logits(logits: Tensor, labels: Tensor) -> Tensor:
 
     logits   any shape, finite: log-odds of label 1
     labels   same shape as logits: 0 or 1, any dtype
-    returns  () mean over all elements, in nats; its gradient by logits is (σ(z) − y)/N, however large z is
+    returns  () mean over all elements, in nats; its gradient by logits is (σ(z) − y)/N,
+             however large z is
 
     Raises ValueError when the shapes differ.
+    Off limits: torch's own binary_cross_entropy_with_logits, binary_cross_entropy and
+    soft_margin_loss, and torch.distributions.
     Example: for logits [2.0, 2.0] and labels [1.0, 0.0] it is (0.1269 + 2.1269) / 2 = 1.1269.
     """
     ### BEGIN SOLUTION
@@ -949,8 +1201,9 @@ def binary_cross_entropy_with_logits(logits: Tensor, labels: Tensor) -> Tensor:
 
 # %% [markdown] hints="binary_cross_entropy_with_logits"
 r"""
-1. Write −log σ(z) and −log(1 − σ(z)) as `torch.logaddexp` of zeros with −z or z; weight them by y and 1 − y. What would labels of shape (4,) do to logits of shape (4, 1)?
-2. After the shape check: `(y * torch.logaddexp(zero, -z) + (1 - y) * torch.logaddexp(zero, z)).mean()` with `zero = torch.zeros_like(z)`.
+1. What would labels of shape (4,) do to logits of shape (4, 1)? And what becomes of σ(z) when z is large?
+2. Write −log σ(z) and −log(1 − σ(z)) as `torch.logaddexp` of zeros with −z or z. Weight them by y and 1 − y; then the mean.
+3. `(y * torch.logaddexp(zero, …) + (1 - y) * …).mean()`
 """
 
 
@@ -963,15 +1216,33 @@ def cases(seed):
         note="confident and wrong",
     )
     yield Case({"logits": torch.zeros(4, 1), "labels": torch.zeros(4)}, note="shapes that would broadcast")
-    yield {"logits": random_tensor(seed, 3, 4, scale=3.0), "labels": random_integers(seed, 0, 2, 3, 4)}
+    yield Case({"logits": torch.zeros(4), "labels": torch.zeros(())}, note="one label for four logits")
+    yield Case({"logits": torch.tensor(-1.0), "labels": torch.tensor(1.0)}, note="one logit, without dimensions")
+    for i, shape in enumerate([(5,), (3, 4), (2, 1, 3)]):
+        labels = random_integers(seed + i, 0, 2, *shape)
+        labels = labels.to([torch.bool, torch.int64, torch.float32][i])
+        logits = random_tensor(3 * seed + i, *shape, scale=3.0)
+        yield Case({"logits": logits, "labels": labels}, note=f"random logits, labels of {labels.dtype}")
 
 
 # %% probe="binary_cross_entropy_with_logits" active="py"
 def probe(student, case):
     logits = case["logits"].clone().requires_grad_()
     loss = student(logits, case["labels"])
-    (gradient,) = torch.autograd.grad(loss, logits)
-    return {"loss": loss.detach(), "gradient": gradient}
+    flows = getattr(loss, "requires_grad", False) and loss.ndim == 0
+    (gradient,) = torch.autograd.grad(loss, logits) if flows else (None,)
+    return {"loss": loss, "gradient": gradient}
+
+
+# %% equivalents="binary_cross_entropy_with_logits" active="py"
+equivalents = {
+    "return (y * minus_log_p + (1 - y) * minus_log_rest).mean() → return in_float32((y * minus_log_p + (1 - y) * minus_log_rest).mean())": "no dtype is promised, and float32 is the better one for the loss of a model in half precision",
+}
+
+
+# %% mistake="binary_cross_entropy_with_logits" name="no_gradient" hint="The loss is right, but no gradient flows back to the logits: `item()`, `detach()`, `torch.tensor` and NumPy cut it off. Stay with torch's operations." active="py"
+def binary_cross_entropy_with_logits(logits, labels, right=binary_cross_entropy_with_logits):
+    return right(logits.detach(), labels)
 
 
 # %% mistake="binary_cross_entropy_with_logits" name="sigmoid_then_log" hint="For large logits the sigmoid rounds to exactly 0 or 1: its logarithm is −inf and the gradient nan. Stay with the logits: log σ(z) = −log(1 + exp(−z))." active="py"
@@ -997,6 +1268,13 @@ def binary_cross_entropy_with_logits(logits, labels):
     return (logits.relu() - logits * labels + torch.log1p((-logits.abs()).exp())).mean()
 
 
+# %% mistake="binary_cross_entropy_with_logits" name="label_1_only" hint="Examples with label 0 cost nothing in your loss. The second term, (1 − y)·(−log(1 − σ(z))), is missing." active="py"
+def binary_cross_entropy_with_logits(logits, labels):
+    if logits.shape != labels.shape:
+        raise ValueError
+    return (labels.to(logits.dtype) * torch.logaddexp(torch.zeros_like(logits), -logits)).mean()
+
+
 # %% mistake="binary_cross_entropy_with_logits" name="summed" hint="The mean over the examples is missing: this is the sum, and it (and the step it makes) grows with the batch." active="py"
 def binary_cross_entropy_with_logits(logits, labels):
     if logits.shape != labels.shape:
@@ -1019,14 +1297,18 @@ Why so much care? Here is PyTorch's own `BCELoss`, which takes probabilities, be
 """
 
 # %%
-my_bce = yours("information.binary_cross_entropy_with_logits", information.binary_cross_entropy_with_logits)
+its_bce = information.binary_cross_entropy_with_logits
+my_bce = yours("information.binary_cross_entropy_with_logits", its_bce)
 z = torch.linspace(-5, 40, 451, requires_grad=True)
-naive = torch.nn.functional.binary_cross_entropy(torch.sigmoid(z), torch.zeros(451), reduction="sum")
+zeros, torch_bce = torch.zeros(451), torch.nn.functional.binary_cross_entropy
+naive = torch_bce(torch.sigmoid(z), zeros, reduction="sum")
 (g_naive,) = torch.autograd.grad(naive, z)
-(g_logit,) = torch.autograd.grad(my_bce(z, torch.zeros(451)) * 451, z)
+(g_logit,) = torch.autograd.grad(my_bce(z, zeros) * 451, z)
 cliff = z[g_naive == 0].min().item()
-show(figures.gradient_of_the_logit(z.detach(), {"sigmoid, then BCELoss": g_naive, "from the logit": g_logit}),
-     alt=f"The gradient rises from 0 to 1 with the logit in both. For the sigmoid with BCELoss it falls to exactly 0 near a logit of {cliff:.0f}.")  # fmt: skip
+gradients = {"sigmoid, then BCELoss": g_naive, "from the logit": g_logit}
+show(figures.gradient_of_the_logit(z.detach(), gradients),
+     alt="The gradient rises from 0 to 1 with the logit in both. For the sigmoid with BCELoss it "
+     f"falls to exactly 0 near a logit of {cliff:.0f}.")  # fmt: skip
 
 # %% [markdown]
 r"""
@@ -1050,7 +1332,9 @@ def corrected_logit(logit: float, label: float, steps: int, learning_rate: float
     learning_rate  positive
     returns        the logit after the last step; however wrong it was, it moves towards the label
 
-    Example: corrected_logit(60.0, 0.0, steps=10, learning_rate=1.0) is 50.0 (the gradient is 1 all the way).
+    Off limits: torch's own binary_cross_entropy_with_logits. You wrote one above.
+    Example: corrected_logit(60.0, 0.0, steps=10, learning_rate=1.0) is 50.0: the gradient is 1
+    all the way.
     """
     ### BEGIN SOLUTION
     z = torch.tensor(float(logit), requires_grad=True)
@@ -1087,8 +1371,21 @@ def cases(seed):
     yield Case({"logit": 16.3, "label": 0.0, "steps": 4, "learning_rate": 1.0}, note="very wrong")
     yield Case({"logit": 60.0, "label": 0.0, "steps": 10, "learning_rate": 1.0}, note="confident and wrong")
     yield Case({"logit": -120.0, "label": 1.0, "steps": 50, "learning_rate": 4.0}, note="even more so")
-    start = 25.0 + 10.0 * torch.rand(1, generator=generator(seed)).item()
-    yield {"logit": start, "label": 0.0, "steps": 12, "learning_rate": 2.0}
+    yield Case({"logit": 90.0, "label": 1.0, "steps": 0, "learning_rate": 1.0}, note="no step")
+    yield Case({"logit": -700.0, "label": 1.0, "steps": 30, "learning_rate": 10.0}, note="very far")
+    for i in range(4):
+        size, rate = (torch.rand(2, generator=generator(4 * seed + i)) * torch.tensor([30.0, 2.0])).tolist()
+        label, steps = float(i % 2), int(random_integers(seed + i, 2, 12))
+        start = (18.0 + size) * (1 - 2 * label)  # on the wrong side
+        yield Case({"logit": start, "label": label, "steps": steps, "learning_rate": 0.2 + rate}, note="a random logit")
+
+
+# %% equivalents="corrected_logit" active="py"
+equivalents = {
+    "(z - learning_rate * gradient).detach() → z - learning_rate * gradient": "the gradient by the new z is the same: only memory is kept for the old ones",
+    "return z.item() → return detached(z.item())": "a float has no gradient to lose",
+    "z.item() → z": "a number and a tensor without dimensions are the same answer everywhere in the course",
+}
 
 
 # %% mistake="corrected_logit" name="smaller_epsilon" hint="A smaller guard moves the trouble and does not end it: in float32, 1 − p is exactly 0 from a logit of 17 on. Do without the sigmoid." active="py"
@@ -1131,6 +1428,11 @@ def corrected_logit(logit, label, steps, learning_rate):
     return z.item()
 
 
+# %% mistake="corrected_logit" name="one_step_less" hint="One step is missing: `steps` of them are asked for." active="py"
+def corrected_logit(logit, label, steps, learning_rate, right=corrected_logit):
+    return right(logit, label, max(steps - 1, 0), learning_rate)
+
+
 # %% mistake="corrected_logit" name="uphill" hint="The step goes up the loss: the gradient must be subtracted." active="py"
 def corrected_logit(logit, label, steps, learning_rate):
     for _ in range(steps):
@@ -1142,7 +1444,7 @@ def corrected_logit(logit, label, steps, learning_rate):
 r"""
 ### $V$ classes: the loss of every language model
 
-The next token is one of $V$. Write what came as a **one-hot** vector $y$ of shape `(V,)`: 1 at the token that came, 0 elsewhere. The cross-entropy between $y$ and the model's $q = \mathrm{softmax}(z)$ has one term that is not 0:
+The next token is one of $V$. Write the token that came as a **one-hot** vector $y$ of shape `(V,)`: 1 at the token that came, 0 elsewhere. The cross-entropy between $y$ and the model's $q = \mathrm{softmax}(z)$ has one term that is not 0:
 
 $$-\sum_{c=1}^{V} y_c \log q_c = -\log q_{\text{came}},$$
 
@@ -1155,14 +1457,16 @@ abs(categorical_cross_entropy(torch.tensor([0.0, 2.0]), torch.tensor(0)) - binar
 """
 
 
-# %% exercise="categorical_cross_entropy" points=2 needs="log_softmax" withheld="course_lib.information.categorical_cross_entropy course_lib.bert.objectives.mlm_loss torch.nn.functional.cross_entropy torch.nn.CrossEntropyLoss torch.nn.functional.nll_loss torch.nn.NLLLoss torch.nn.functional.log_softmax torch.log_softmax torch.logsumexp torch.distributions"
+# %% exercise="categorical_cross_entropy" points=2 needs="log_softmax" withheld="course_lib.information.categorical_cross_entropy course_lib.bert.objectives.mlm_loss torch.nn.functional.cross_entropy torch.nn.CrossEntropyLoss torch.nn.functional.nll_loss torch.nn.NLLLoss torch.distributions"
 def categorical_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """Return the mean surprise of softmax(logits) at the targets.
 
     logits   (..., V) scores, e.g. (B, T, V): B texts, T positions, V tokens
     targets  (...) int64 in [0, V): the token that came at each position
-    returns  () mean over all positions, in nats
+    returns  () mean over all positions, in nats. Gradients flow back to logits: it is the loss
+             that models train with
 
+    Off limits: torch's own cross_entropy and nll_loss, and torch.distributions.
     Example: logits [[2, 1, 0], [2, 1, 0]] and targets [0, 2] give (0.4076 + 2.4076) / 2 = 1.4076.
     """
     ### BEGIN SOLUTION
@@ -1173,8 +1477,9 @@ def categorical_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 
 # %% [markdown] hints="categorical_cross_entropy"
 r"""
-1. Your `log_softmax` gives all log probabilities. Pick one per position: `torch.gather` along the last dimension wants an index with as many dimensions as its input.
-2. `-log_softmax(logits).gather(-1, targets.unsqueeze(-1)).mean()`.
+1. Your `log_softmax` gives V log probabilities for each position. How do you pick the one of the target?
+2. `gather` picks along a dimension, and wants an index with as many dimensions as its input: the targets need one more, at the end. Then the mean over all positions, with its sign changed.
+3. `log_softmax(logits).gather(-1, targets.…(-1))`
 """
 
 
@@ -1185,7 +1490,31 @@ def cases(seed):
     )
     yield Case({"logits": torch.tensor([[0.0, -200.0]]), "targets": torch.tensor([1])}, note="a tiny probability")
     yield Case({"logits": torch.zeros(3, 4), "targets": torch.tensor([3, 0, 1])}, note="knows nothing: log 4")
-    yield {"logits": random_tensor(seed, 2, 3, 5, scale=2.0), "targets": random_integers(seed, 0, 5, 2, 3)}
+    yield Case({"logits": torch.tensor([2.0, 1.0, 0.0]), "targets": torch.tensor(2)}, note="one position")
+    yield Case({"logits": torch.tensor([[900.0, 899.0], [-900.0, -899.0]]), "targets": torch.tensor([1, 0])},
+               note="rows of very different size")  # fmt: skip
+    for i, shape in enumerate([(4, 2), (2, 3, 5), (2, 1, 3, 6)]):
+        targets = random_integers(3 * seed + i, 0, shape[-1], *shape[:-1])
+        yield Case({"logits": random_tensor(3 * seed + i, *shape, scale=2.0), "targets": targets}, note="random logits")
+
+
+# %% probe="categorical_cross_entropy" active="py"
+def probe(student, case):
+    logits = case["logits"].clone().requires_grad_()
+    loss = student(logits, case["targets"])
+    flows = getattr(loss, "requires_grad", False) and loss.ndim == 0
+    (gradient,) = torch.autograd.grad(loss, logits) if flows else (None,)
+    return {"loss": loss, "gradient": gradient}
+
+
+# %% mistake="categorical_cross_entropy" name="no_gradient" hint="The loss is right, but no gradient flows back to the logits: `item()`, `detach()`, `torch.tensor` and NumPy cut it off. Stay with torch's operations." active="py"
+def categorical_cross_entropy(logits, targets, right=categorical_cross_entropy):
+    return right(logits.detach(), targets)
+
+
+# %% mistake="categorical_cross_entropy" name="per_text" hint="The positions of a text were summed and only the texts averaged. The mean is over all positions." active="py"
+def categorical_cross_entropy(logits, targets, right=categorical_cross_entropy):
+    return right(logits, targets) * (targets.shape[-1] if targets.ndim else 1)
 
 
 # %% mistake="categorical_cross_entropy" name="summed" hint="The mean over the positions is missing: the loss grows with the length of the text." active="py"
@@ -1203,6 +1532,16 @@ def categorical_cross_entropy(logits, targets):
 # %% mistake="categorical_cross_entropy" name="no_softmax" hint="The logits were used as if they were log probabilities. They are not: log_softmax first." active="py"
 def categorical_cross_entropy(logits, targets):
     return -logits.gather(-1, targets.unsqueeze(-1)).mean()
+
+
+# %% mistake="categorical_cross_entropy" name="of_the_likeliest" hint="This is the surprise at the likeliest token. Asked for is the surprise at the target, the token that came." active="py"
+def categorical_cross_entropy(logits, targets):
+    return -log_softmax(logits).amax(-1).mean()
+
+
+# %% mistake="categorical_cross_entropy" name="not_averaged" hint="You returned one surprise for each position. The loss is one number, their mean." active="py"
+def categorical_cross_entropy(logits, targets):
+    return -log_softmax(logits).gather(-1, targets.unsqueeze(-1)).squeeze(-1)
 
 
 # %% mistake="categorical_cross_entropy" name="probability" hint="This is the mean probability that was missed, 1 − q. The surprise is −log q: it goes on growing when q goes to 0." active="py"
@@ -1248,7 +1587,8 @@ for name, q, parameters in (("uniform", uniform, 0), ("unigram", unigram, V)):
 my_loss = yours("information.categorical_cross_entropy", information.categorical_cross_entropy)
 as_loss = my_loss(unigram.log().expand(len(held_out), V), held_out)
 print(f"unigram, as a loss: {as_loss:.3f} nats per token")
-print(f"the language itself: {world.entropy_rate:.3f} nats per token, perplexity {math.exp(world.entropy_rate):.1f}")
+H = world.entropy_rate
+print(f"the language itself: {H:.3f} nats per token, perplexity {math.exp(H):.1f}")
 scoreboard.show_scoreboard()
 
 # %% [markdown]
@@ -1285,13 +1625,14 @@ for n in sizes:
         curves["memoriser"][side].append(memoriser_loss(Counter(seen), sentences_of))
 
 # %%
-show(figures.train_and_held_out(sizes, curves, world.entropy_rate), alt=f"Loss against training tokens. Unigram: training and held-out loss meet near {curves['unigram'][1][-1]:.2f}. "
-     "Memoriser: the training loss stays far below the entropy rate, the held-out loss is infinite at every size.")  # fmt: skip
+unigram_loss, memoriser_training = curves["unigram"][1][-1], curves["memoriser"][0][-1]
+show(figures.train_and_held_out(sizes, curves, H), alt="Loss against training tokens. Unigram: "
+     f"training and held-out loss meet near {unigram_loss:.2f}. Memoriser: the training loss stays "
+     "far below the entropy rate, the held-out loss is infinite at every size.")  # fmt: skip
 known = set(split(train))
 new = sum(sentence not in known for sentence in split(held_out)) / len(split(held_out))
-print(
-    f"memoriser on its 100,000 training tokens: {curves['memoriser'][0][-1]:.3f} nats per token; entropy rate {world.entropy_rate:.3f}"
-)
+print(f"memoriser, nats per token on its 100,000 training tokens: {memoriser_training:.3f}")
+print(f"entropy rate of the language: {H:.3f}")
 print(f"share of held-out sentences that it has never seen: {new:.0%}")
 
 # %% [markdown]
@@ -1358,7 +1699,7 @@ r"""
 
 - **Shannon (1948)**, *A Mathematical Theory of Communication*: entropy, the coding bound, and the first language models by counting. **Shannon (1951)**, *Prediction and Entropy of Printed English*: people as language models.
 - **Huffman (1952)**: the best code with one codeword per symbol. Today's compressors use arithmetic coding (**Rissanen 1976**), which codes a whole text with less than about two bits of loss, so any language model can drive it.
-- **Kullback and Leibler (1951)**: the divergence. Shannon did not define cross-entropy, though it is often said; the name is usually credited to **Good (1956)**.
+- **Kullback and Leibler (1951)**: the divergence. Neither this paper nor Shannon's of 1948 uses the word *cross-entropy*, though he is often credited with it.
 - **Jelinek, Mercer, Bahl and Baker (1977)**: perplexity, as a measure of how hard a speech recogniser's task is.
 - **Bridle (1990)** named the softmax; the temperature comes from statistical physics (Boltzmann).
 

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     title: What is a token?
-#     minutes: 150
+#     minutes: 180
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from course_lib.checks import check, show_answer, yours
+from course_lib.tokenization import gpt2_words
 
 torch.set_printoptions(precision=3)
 
@@ -36,8 +37,13 @@ from course_lib.budget import budget
 from course_lib.data.corpora import english, python_sources
 from course_lib.figures import tokenization as figures
 from course_lib.figures.style import show
-from course_lib.tokenization import bert_words, gpt2_words, steps
-from course_lib.widgets.tokenization import compression_explorer, merge_explorer, token_texts, vocabulary_explorer
+from course_lib.tokenization import bert_words, steps
+from course_lib.widgets.tokenization import (
+    compression_explorer,
+    merge_explorer,
+    token_texts,
+    vocabulary_explorer,
+)
 
 sizes = [256, 300, 400, 600, 1000, 2000, 4096]
 n_chars = budget(full=400_000, short=150_000)
@@ -51,7 +57,7 @@ vocabulary_explorer(both, lines, sizes, at=4)
 
 # %% [markdown]
 r"""
-A coloured box is a **token**; · is a blank, ⏎ a new line, and ‹c3› a single byte that is no character by itself.
+A coloured box is a **token**; · is a space, ⏎ a new line, and ‹c3› a single byte that is no character by itself.
 
 ## What you will be able to do
 
@@ -60,9 +66,10 @@ A coloured box is a **token**; · is a blank, ⏎ a new line, and ‹c3› a sin
 - encode with WordPiece, compute its score, and say what is wrong with the score;
 - find the most probable cut of a word with dynamic programming, as the Unigram tokenizer does;
 - tell algorithms (BPE, WordPiece, Unigram) from libraries (SentencePiece, tokenizers, tiktoken);
-- compare language models whose tokens differ, in nats per byte, and not fall for nats per token.
+- compare language models whose tokens differ, in nats per byte, and not fall for nats per token;
+- put a tokenizer of your own together that gives every text back, and whose ids are the library's.
 
-**Time** about two and a half hours. **Builds on** [00 Start here](00_start_here.ipynb) and [01 Information](01_information.ipynb) (surprise, cross-entropy).
+**Time** about three hours, best in two sittings: sections 1 to 4, and the rest. **Builds on** [00 Start here](00_start_here.ipynb) and [01 Information](01_information.ipynb) (surprise, cross-entropy).
 **Sizes** $V$ tokens in the vocabulary, $T$ tokens in a text.
 """
 
@@ -93,18 +100,18 @@ for name, tokenizer in first_ideas.items():
 # %% [markdown]
 r"""
 - **Words** make short sequences. But *rat* and *café* were not in the training text, so both became {{the same id : first_ideas["words"].encode(new).count(0) == 2}}, `<unk>`, and what they said is gone. The
-{{blank before the full stop : first_ideas["words"].decode(first_ideas["words"].encode(new)).endswith(" .")}} was not there either: where blanks stood is forgotten.
+{{space before the full stop : first_ideas["words"].decode(first_ideas["words"].encode(new)).endswith(" .")}} was not there either: where the spaces were is forgotten.
 - **Characters** forget little: {{only *é* is unknown : {c for c in new if c not in story} == {"é"}}}. The sequence is
 {{several times as long : n_tokens["characters"] > 3 * n_tokens["words"]}}.
 - **Bytes** forget nothing: every text there is, in every language, is a sequence of {{256 = first_ideas["bytes"].vocab_size}} values. The sequence is
 {{the longest : n_tokens["bytes"] == max(n_tokens.values()) > n_tokens["characters"]}}.
 
-In UTF-8, the letters a–z, digits and common signs (ASCII) take {{one byte : {len(c.encode()) for c in "az09 .("} == {1}}}, *é* {{two : len("é".encode()) == 2}},
+In UTF-8, the letters a–z, digits and common punctuation (ASCII) take {{one byte : {len(c.encode()) for c in "az09 .("} == {1}}}, *é* {{two : len("é".encode()) == 2}},
 *老* {{three : len("老".encode()) == 3}}, and 🐭 {{four : len("🐭".encode()) == 4}}.
 
 ### Question · bytes_of_a_text
 
-How many tokens does a byte tokenizer make of `très café` ({{nine characters : len("très café") == 9}}, one blank among them)?
+How many tokens does a byte tokenizer make of `très café` ({{nine characters : len("très café") == 9}}, one space among them)?
 """
 
 # %% exercise="bytes_of_a_text" points=1 kind="number"
@@ -112,13 +119,19 @@ How many tokens does a byte tokenizer make of `très café` ({{nine characters :
 bytes_of_a_text = len("très café".encode())  # 11
 ### END SOLUTION
 
+
+# %% judge="bytes_of_a_text" active="py"
+def judge(case, expected, got):
+    return compare(expected, got)  # an integer is exact, and not right to 1 %
+
+
 # %% mistake="bytes_of_a_text" name="characters" hint="That counts characters. The two accented letters take two bytes each in UTF-8." active="py"
 bytes_of_a_text = 9
 
-# %% mistake="bytes_of_a_text" name="without_blank" hint="The blank is a byte too." active="py"
+# %% mistake="bytes_of_a_text" name="without_space" hint="The space is a byte too." active="py"
 bytes_of_a_text = 10
 
-# %% mistake="bytes_of_a_text" name="all_double" hint="Only è and é take two bytes; plain letters and the blank take one." active="py"
+# %% mistake="bytes_of_a_text" name="all_double" hint="Only è and é take two bytes; plain letters and the space take one." active="py"
 bytes_of_a_text = 18
 
 # %% [markdown]
@@ -155,7 +168,8 @@ def unknown_share(words: list[str], vocab: list[str]) -> float:
 # %% [markdown] hints="unknown_share"
 r"""
 1. What should happen with no words at all, before you divide by their number?
-2. `sum(word not in known for word in words)` counts; divide by `len(words)`. A `set` of the vocabulary makes it fast.
+2. Count the running words that are not in the vocabulary, repetitions included, and divide by the number of running words. A `set` of the vocabulary makes it fast.
+3. `sum(word not in … for word in words) / …`
 """
 
 
@@ -165,8 +179,19 @@ def cases(seed):
     yield Case({"words": [], "vocab": ["the"]}, note="no words")
     yield Case({"words": ["The", "the"], "vocab": ["the", "cat"]}, note="a capital letter makes another word")
     yield Case({"words": ["cat", "cat", "cat", "the"], "vocab": ["the"]}, note="one unknown word, three times")
-    picked = random_integers(seed, 0, 6, 30).tolist()
-    yield Case({"words": [f"w{i}" for i in picked], "vocab": ["w0", "w1", "w2"]}, note="random words")
+    yield Case({"words": ["he", "the", "he"], "vocab": ["the"]}, note="a word inside a known word")
+    yield Case({"words": ["the", "cat"], "vocab": []}, note="an empty vocabulary")
+    for i in range(3):
+        picked = random_integers(3 * seed + i, 0, 6, 20 + i).tolist()
+        yield Case(
+            {"words": [f"w{k}" for k in picked], "vocab": ["w0", "w1", "w2", "w9"][: 2 + i]}, note="random words"
+        )
+
+
+# %% equivalents="unknown_share" active="py"
+equivalents = {
+    "set(vocab) → vocab": "the same share, more slowly",
+}
 
 
 # %% mistake="unknown_share" name="different_words" hint="You counted different words. Each running word counts: an unknown word that comes three times is met three times." active="py"
@@ -182,6 +207,22 @@ def unknown_share(words, vocab):
 # %% mistake="unknown_share" name="of_the_vocabulary" hint="You divided by the size of the vocabulary; it is a share of the text's words." active="py"
 def unknown_share(words, vocab):
     return sum(word not in vocab for word in words) / len(vocab) if words else 0.0
+
+
+# %% mistake="unknown_share" name="inside_others" hint="A word that is a part of a known word is not known: compare whole words, as `in` does with a list or a set." active="py"
+def unknown_share(words, vocab):
+    text = " ".join(vocab)
+    return sum(word not in text for word in words) / len(words) if words else 0.0
+
+
+# %% mistake="unknown_share" name="lower_case" hint="You ignored capitals. To this vocabulary *The* and *the* are two words." active="py"
+def unknown_share(words, vocab, right=unknown_share):
+    return right([word.lower() for word in words], [word.lower() for word in vocab])
+
+
+# %% mistake="unknown_share" name="empty_is_unknown" hint="Right for texts with words. A text without any has no unknown ones: 0.0." active="py"
+def unknown_share(words, vocab, right=unknown_share):
+    return right(words, vocab) if words else 1.0
 
 
 # %% mistake="unknown_share" name="empty" hint="Right for texts with words. Without any, you divided by 0: return 0.0." active="py"
@@ -209,8 +250,9 @@ for name, text in long.items():
     vocabs = ([word for word, _ in ranked[:size]] for size in word_sizes)
     unknown[name] = [my_unknown_share(bert_words(new_text[name]), vocab) for vocab in vocabs]
 figure = figures.rare_words(counts, unknown, word_sizes)
-show(figure, alt="Left: occurrences against rank, two nearly straight falling lines on logarithmic axes. Right: the share "
-     "of unknown words falls as the vocabulary grows, and levels off above zero.")  # fmt: skip
+show(figure, alt="Left: occurrences against rank, two nearly straight falling lines on "
+     "logarithmic axes. Right: the share of unknown words falls as the vocabulary grows, and "
+     "levels off above zero.")  # fmt: skip
 
 # %% [markdown]
 r"""
@@ -223,9 +265,8 @@ right panel levels off {{above zero : all(shares[-1] > 0.02 for shares in unknow
 V, d_model = 50_257, 768  # GPT-2 small, 124,439,808 parameters in all (Radford et al. 2019)
 table = V * d_model
 print(f"GPT-2 small's table of tokens: {table:,} numbers, {table / 124_439_808:.0%} of the model")
-print(
-    f"the same table for a million words: {1_000_000 * d_model:,}, {1_000_000 * d_model / 124_439_808:.1f} × GPT-2 small"
-)
+million = 1_000_000 * d_model
+print(f"the same table for a million words: {million:,}, {million / 124_439_808:.1f} × GPT-2 small")
 
 # %% [markdown]
 r"""
@@ -273,8 +314,8 @@ def pair_counts(words: list[tuple[list[str], int]]) -> dict[tuple[str, str], int
     """Return how often each pair of neighbouring tokens occurs in the text.
 
     words    (tokens, times) of each different word: its tokens, and how often the word occurs
-    returns  (left, right) → number of occurrences. Each place counts, so a, a, a holds the pair (a, a) twice.
-             A pair that does not occur is not in it
+    returns  (left, right) → number of occurrences. Each place counts, so a, a, a holds the pair
+             (a, a) twice. A pair that does not occur is not in it
 
     Example: pair_counts([(["l", "o", "w"], 5), (["l", "o"], 2)]) is {("l", "o"): 7, ("o", "w"): 5}.
     """
@@ -289,8 +330,9 @@ def pair_counts(words: list[tuple[list[str], int]]) -> dict[tuple[str, str], int
 
 # %% [markdown] hints="pair_counts"
 r"""
-1. `zip(tokens, tokens[1:])`, or `pairwise(tokens)`, yields the neighbours. By how much should the count grow for a word that occurs 5 times?
-2. `counts = Counter()`; for each `tokens, times` and each pair: `counts[pair] += times`.
+1. By how much should the count of a pair grow for a word that occurs 5 times?
+2. `pairwise(tokens)` yields the neighbours within a word. Go through the words, and through the neighbours of each, and add the word's times.
+3. `counts[…] += …`, in two loops, with `counts = Counter()` before them.
 """
 
 
@@ -300,13 +342,24 @@ def cases(seed):
     yield Case({"words": [(["a", "a", "a"], 1)]}, note="a, a, a")
     yield Case({"words": [(["a"], 3)]}, note="a word of one token")
     yield Case({"words": [(["e", "s", "t"], 1), (["es", "t"], 2), (["t", "es"], 4)]}, note="tokens of several letters")
-    draw = random_integers(seed, 0, 3, 8, 6).tolist()
-    yield Case({"words": [(["abc"[i] for i in row[1:]], 1 + row[0]) for row in draw]}, note="random words")
+    yield Case({"words": [([" ", "t", "h"], 2), (["t", "h"], 1)]}, note="a token that is a space")
+    for i in range(3):
+        draw = random_integers(3 * seed + i, 0, 4, 6 + i, 6).tolist()
+        words = {tuple(["a", "b", "ab", " "][k] for k in row[1:]): 1 + row[0] for row in draw}
+        yield Case({"words": [(list(word), times) for word, times in words.items()]}, note="random words")
 
 
 # %% probe="pair_counts" active="py"
 def probe(student, case):
-    return sorted([left, right, times] for (left, right), times in student(**case).items())
+    return sorted(([plain(pair), times] for pair, times in student(**case).items()), key=repr)
+
+
+# %% mistake="pair_counts" name="joined_keys" hint="Your keys are joined strings. (ab, c) and (a, bc) would be one key then: a pair is a tuple (left, right)." active="py"
+def pair_counts(words, right=pair_counts):
+    counts = Counter()
+    for (a, b), times in right(words).items():
+        counts[a + b] += times
+    return counts
 
 
 # %% mistake="pair_counts" name="unweighted" hint="Each word was counted once. A word that occurs 5 times brings each of its pairs 5 times." active="py"
@@ -346,7 +399,22 @@ def pair_counts(words):
     return counts
 
 
-# %% mistake="pair_counts" name="once_per_word" hint="A pair that stands twice in one word counts twice for each time that the word occurs." active="py"
+# %% mistake="pair_counts" name="last_pair_lost" hint="The last pair of each word is missing: n tokens have n − 1 pairs." active="py"
+def pair_counts(words, right=pair_counts):
+    return right([(tokens[:-1], times) for tokens, times in words])
+
+
+# %% mistake="pair_counts" name="overwritten" hint="A later occurrence replaced the count of the earlier ones. Add to it: `+=`." active="py"
+def pair_counts(words):
+    return {pair: times for tokens, times in words for pair in pairwise(tokens)}
+
+
+# %% mistake="pair_counts" name="by_letters" hint="You counted pairs of letters. Pairs are of tokens: *es*, *t* are two tokens and one pair." active="py"
+def pair_counts(words, right=pair_counts):
+    return right([(list("".join(tokens)), times) for tokens, times in words])
+
+
+# %% mistake="pair_counts" name="once_per_word" hint="A pair that occurs twice in one word counts twice for each time that the word occurs." active="py"
 def pair_counts(words):
     counts = Counter()
     for tokens, times in words:
@@ -359,7 +427,7 @@ def pair_counts(words):
 r"""
 ### Exercise · merge_pair
 
-Step 3, for one word. Go from left to right; where the pair stands, make one token of it and go on *behind* it. What do you make of *a a a* with the pair (a, a)? From the left: {{*aa a* : merge_pair(["a", "a", "a"], ("a", "a")) == ["aa", "a"]}}. Not *aa aa* (an *a* used twice), and not *a aa*.
+Step 3, for one word. Go from left to right; where the pair occurs, make one token of it and go on *behind* it. What do you make of *a a a* with the pair (a, a)? From the left: {{*aa a* : merge_pair(["a", "a", "a"], ("a", "a")) == ["aa", "a"]}}. Not *aa aa* (an *a* used twice), and not *a aa*.
 """
 
 
@@ -389,7 +457,8 @@ def merge_pair(tokens: list[str], pair: tuple[str, str]) -> list[str]:
 # %% [markdown] hints="merge_pair"
 r"""
 1. A `for` loop cannot skip the token that was used. Which loop can?
-2. `while i < len(tokens)`: if tokens i and i + 1 are the pair, append their sum and move on by 2; else append token i and move on by 1.
+2. Keep an index. Where the pair begins, append the joined token and move on by 2; else append the token and move on by 1.
+3. `if i + 1 < len(tokens) and (tokens[i], …) == tuple(pair):`
 """
 
 
@@ -401,8 +470,20 @@ def cases(seed):
     yield Case({"tokens": ["a", "b"], "pair": ("b", "a")}, note="the pair does not occur")
     yield Case({"tokens": [], "pair": ("a", "b")}, note="no tokens")
     yield Case({"tokens": ["a", "bc", "ab", "c", "abc"], "pair": ("ab", "c")}, note="the same letters, cut otherwise")
+    yield Case({"tokens": ["aa", "b", "a", "bb"], "pair": ("a", "b")}, note="tokens that end and begin like the pair")
+    yield Case({"tokens": [" ", "t", " t"], "pair": (" ", "t")}, note="a token that is a space")
     draw = random_integers(seed, 0, 2, 14).tolist()
     yield Case({"tokens": ["ab"[i] for i in draw], "pair": ("a", "a")}, note="random letters")
+    for i in range(3):
+        draw = random_integers(3 * seed + i, 0, 4, 20).tolist()
+        pieces = ["a", "b", "ab", "aa"]
+        pair = (pieces[draw[0]], pieces[draw[1]])
+        yield Case({"tokens": [pieces[k] for k in draw], "pair": pair}, note="random tokens")
+
+
+# %% mistake="merge_pair" name="string_replace" hint="You joined the tokens and replaced text. The text of a pair may be found inside other tokens, and a token may hold a space: compare tokens." active="py"
+def merge_pair(tokens, pair):
+    return " ".join(tokens).replace(" ".join(pair), "".join(pair)).split()
 
 
 # %% mistake="merge_pair" name="overlap" hint="You used one token twice. After a merge go on behind both tokens." active="py"
@@ -447,6 +528,16 @@ def merge_pair(tokens, pair):
     return merged
 
 
+# %% mistake="merge_pair" name="either_order" hint="You merged the pair in either order. (b, a) is not the pair (a, b)." active="py"
+def merge_pair(tokens, pair):
+    merged, i = [], 0
+    while i < len(tokens):
+        width = 2 if i + 1 < len(tokens) and {tokens[i], tokens[i + 1]} == set(pair) else 1
+        merged.append("".join(tokens[i : i + width]))
+        i += width
+    return merged
+
+
 # %% mistake="merge_pair" name="in_place" hint="The result is right, but you changed the caller's list. Build a new one." active="py"
 def merge_pair(tokens, pair, right=merge_pair):
     tokens[:] = right(tokens, pair)
@@ -457,7 +548,7 @@ def merge_pair(tokens, pair, right=merge_pair):
 r"""
 ### Exercise · train_bpe
 
-Steps 2 to 4. Your `pair_counts` and `merge_pair` are in scope. Count *anew* after each merge: it changes the counts of the pairs around it. Once *es* is merged, *st* {{no longer occurs : ("s", "t") not in
+Steps 2 to 4. Your `pair_counts` and `merge_pair` are in scope. Count *again* after each merge: it changes the counts of the pairs around it. Once *es* is merged, *st* {{no longer occurs : ("s", "t") not in
 pair_counts([(merge_pair(list(word), ("e", "s")), n) for word, n in corpus.items()])}} in *newest*, and *es t* occurs
 {{9 = pair_counts([(merge_pair(list(word), ("e", "s")), n) for word, n in corpus.items()])["es", "t"]}} times.
 
@@ -471,10 +562,11 @@ def train_bpe(words: list[tuple[list[str], int]], n_merges: int) -> list[tuple[s
 
     words     (tokens, times) of each different word, cut into characters; they stay as they are
     n_merges  how many merges to make; fewer when no pair is left
-    returns   pairs (left, right). Each is the most frequent pair at its time; of equally frequent pairs, the one
-              that sorts first
+    returns   pairs (left, right). Each is the most frequent pair at its time; of equally frequent
+              pairs, the one that sorts first
 
-    Example: train_bpe([(list("newest"), 6), (list("widest"), 3)], 3) is [("e", "s"), ("es", "t"), ("e", "w")].
+    Example: train_bpe([(list("newest"), 6), (list("widest"), 3)], 3) is
+    [("e", "s"), ("es", "t"), ("e", "w")].
     """
     ### BEGIN SOLUTION
     merges = []
@@ -492,7 +584,8 @@ def train_bpe(words: list[tuple[list[str], int]], n_merges: int) -> list[tuple[s
 # %% [markdown] hints="train_bpe"
 r"""
 1. In each round: which pair, then where is it merged? What does `max` do with ties, and what with no pair at all?
-2. `min(counts, key=lambda pair: (-counts[pair], pair))` sorts by count downwards, then by the pair. Rebuild `words` with `merge_pair` for the next round.
+2. Count; stop if there is no pair; take the best one and note it; merge it in each word, in a *new* list of words. “Best” sorts by the count, downwards, and then by the pair.
+3. `best = min(counts, key=lambda pair: (-…, …))`
 """
 
 
@@ -504,9 +597,16 @@ def cases(seed):
     four = [("low", 5), ("lower", 2), ("newest", 6), ("widest", 3)]
     yield Case({"words": [(list(word), times) for word, times in four], "n_merges": 8}, note="the four words")
     yield Case({"words": [(list("abab"), 1), (list("aaaa"), 1)], "n_merges": 4}, note="repeated letters")
-    draw = random_integers(seed, 0, 4, 12, 7).tolist()
-    words = [(["abcd"[i] for i in row[1:]], 1 + row[0]) for row in draw]
-    yield Case({"words": words, "n_merges": 10}, note="random words")
+    yield Case({"words": [(list("abac"), 1)], "n_merges": 2}, note="a tie: (a, c) sorts before (ab, a), aba before ac")
+    yield Case({"words": [(list("ab"), 1)], "n_merges": 0}, note="no merge is asked for")
+    yield Case(
+        {"words": [(list(" the"), 2), (list("the"), 1), (list(" a"), 3)], "n_merges": 4}, note="words with a space"
+    )
+    for i in range(3):
+        draw = random_integers(3 * seed + i, 0, 4, 9 + i, 7).tolist()
+        words = {"".join("abcd"[k] for k in row[1:]): 1 + row[0] for row in draw}
+        words = [(list(word), times) for word, times in words.items()]
+        yield Case({"words": words, "n_merges": 8 + i}, note="random words")
 
 
 # %% probe="train_bpe" active="py"
@@ -514,6 +614,12 @@ def probe(student, case):
     words = [(list(tokens), times) for tokens, times in case["words"]]
     merges = [list(pair) for pair in student(words, case["n_merges"])]
     return {"merges": merges, "words afterwards": words}
+
+
+# %% equivalents="train_bpe" active="py"
+equivalents = {
+    "min(counts, key=lambda pair: (-counts[pair], pair)) → min([*counts][::-1], key=lambda pair: (-counts[pair], pair))": "the key holds the pair itself, so no two are equal",
+}
 
 
 # %% mistake="train_bpe" name="first_met" hint="Of equally frequent pairs you took the one that was met first. Then the order of the words decides; take the pair that sorts first." active="py"
@@ -534,7 +640,16 @@ def train_bpe(words, n_merges):
     return merges
 
 
-# %% mistake="train_bpe" name="counted_once" hint="You counted once and took the most frequent pairs of that list. A merge changes the counts: count anew in each round." active="py"
+# %% mistake="train_bpe" name="ties_by_spelling" hint="Of equally frequent pairs you compared what they spell. Compare the pairs themselves, as tuples: (a, c) sorts before (ab, a), though aba sorts before ac." active="py"
+def train_bpe(words, n_merges):
+    merges = []
+    while len(merges) < n_merges and (counts := pair_counts(words)):
+        merges.append(min(counts, key=lambda pair: (-counts[pair], "".join(pair))))
+        words = [(merge_pair(tokens, merges[-1]), times) for tokens, times in words]
+    return merges
+
+
+# %% mistake="train_bpe" name="counted_once" hint="You counted once and took the most frequent pairs of that list. A merge changes the counts: count again in each round." active="py"
 def train_bpe(words, n_merges):
     counts = pair_counts(words)
     return sorted(counts, key=lambda pair: (-counts[pair], pair))[:n_merges]
@@ -558,7 +673,7 @@ def train_bpe(words, n_merges, right=train_bpe):
 
 # %% [markdown]
 r"""
-Your trainer on real text: English, cut into words with their blanks. What does it find first?
+Your trainer on real text: English, cut into words with their spaces. What does it find first?
 """
 
 # %%
@@ -575,18 +690,18 @@ print("  ".join("".join(pair).replace(" ", "·") for pair in merges))
 start = time.process_time()
 indexed = tokenization.train_bpe(sample, len(set(sample)) + 30, byte_level=False).merges
 fast = time.process_time() - start
-print(f"30 merges, counted anew each time: {slow:.2f} s. course_lib's trainer: {fast:.2f} s")
+print(f"30 merges, all pairs counted each time: {slow:.2f} s. course_lib's trainer: {fast:.2f} s")
 agree = sum(tuple(yours_is) == tuple(its) for yours_is, its in zip(merges, indexed))
 print(f"{agree} of the 30 are the same in the same place")
 
 
 # %% [markdown]
 r"""
-Common pairs of letters, then endings and short words: nobody told it what a word is. `course_lib`'s trainer is {{much faster : fast < slow / 2}}, since it does not count anew: it keeps an index of the words that hold each pair and corrects the counts of these
+Common pairs of letters, then endings and short words: nobody told it what a word is. `course_lib`'s trainer is {{much faster : fast < slow / 2}}, since it does not count everything again: it keeps an index of the words that hold each pair and corrects the counts of these
 words only. It finds {{the same merges : agree > 25}}, as long as no two pairs tie: yours takes the pair that sorts first, it takes the one with the smaller ids, as Hugging Face's
 trainer does. Two trainers that differ in nothing but this are two tokenizers, sooner or later.
 
-**Where words end.** BPE never merges across the border of two words, so *where the text is cut first* matters. Sennrich et al. cut at blanks and put a mark at the end of each word. GPT-2 (Radford et al. 2019) keeps the blank **with the word that follows**:
+**Where words end.** BPE never merges across the border of two words, so *where the text is cut first* matters. Sennrich et al. cut at spaces and put a mark at the end of each word. GPT-2 (Radford et al. 2019) keeps the space **with the word that follows**:
 """
 
 # %%
@@ -620,8 +735,10 @@ def bpe_encode(word: str, merges: list[tuple[str, str]]) -> list[str]:
     """Return the tokens of a word.
 
     word     any string; the empty one has no tokens
-    merges   pairs (left, right) in the order in which training found them, each making a token that none makes before
-    returns  the tokens; joined, they are the word. The pair of lowest rank is merged first, everywhere, from the left
+    merges   pairs (left, right) in the order in which training found them, each making a token
+             that none makes before
+    returns  the tokens; joined, they are the word. The pair of lowest rank is merged first,
+             everywhere, from the left
 
     Example: bpe_encode("abc", [("b", "c"), ("a", "b"), ("ab", "c")]) is ["a", "bc"].
     """
@@ -636,7 +753,8 @@ def bpe_encode(word: str, merges: list[tuple[str, str]]) -> list[str]:
 # %% [markdown] hints="bpe_encode"
 r"""
 1. Training applied its merges one after the other to all words. What happens if you do the same to this one?
-2. Start with `list(word)` and apply `merge_pair` with each pair of `merges`, in their order. (Looking for the lowest rank in each round gives the same, and is faster for long lists.)
+2. Start with the characters and apply the merges in their order, each everywhere. (Looking for the lowest rank in each round gives the same, and is faster for long lists.)
+3. `for pair in merges:` and in it one line with `merge_pair`.
 """
 
 
@@ -648,6 +766,9 @@ def cases(seed):
     yield Case({"word": "abc", "merges": [("b", "c"), ("a", "bc"), ("a", "b")]}, note="abc in two merges")
     yield Case({"word": "lowlow", "merges": [("o", "w"), ("l", "ow")]}, note="each merge applies twice")
     yield Case({"word": "aaaaa", "merges": [("a", "a"), ("aa", "aa")]}, note="a, five times")
+    yield Case({"word": "abc", "merges": [("b", "c"), ("a", "b")]}, note="a bc, not ab c")
+    yield Case({"word": " né", "merges": [("n", "é"), (" ", "né")]}, note="a space and an accent")
+    yield Case({"word": "abcd", "merges": [("a", "b"), ("b", "c"), ("c", "d"), ("ab", "cd")]}, note="two steps")
     tokens, merges = list("abc"), []
     for left, right in random_integers(seed, 0, 10_000, 20, 2).tolist():
         pair = (tokens[left % len(tokens)], tokens[right % len(tokens)])
@@ -668,7 +789,7 @@ def bpe_encode(word, merges):
     return tokens
 
 
-# %% mistake="bpe_encode" name="leftmost_first" hint="You merged the first pair from the left that is in the list. The pair of lowest rank goes first, wherever it stands." active="py"
+# %% mistake="bpe_encode" name="leftmost_first" hint="You merged the first pair from the left that is in the list. The pair of lowest rank goes first, wherever it is." active="py"
 def bpe_encode(word, merges):
     tokens, known = list(word), {tuple(pair) for pair in merges}
     while True:
@@ -676,6 +797,35 @@ def bpe_encode(word, merges):
         if i is None:
             return tokens
         tokens[i : i + 2] = [tokens[i] + tokens[i + 1]]
+
+
+# %% mistake="bpe_encode" name="rank_of_the_spelling" hint="You looked up what two tokens spell. (a, bc) spells abc, but only the pair (ab, c) is in the list: look up the pair." active="py"
+def bpe_encode(word, merges):
+    rank, tokens = {left + right: i for i, (left, right) in enumerate(merges)}, list(word)
+    while len(tokens) > 1:
+        spelled = [a + b for a, b in pairwise(tokens)]
+        best = min(spelled, key=lambda text: rank.get(text, len(merges)))
+        if best not in rank:
+            break
+        i = spelled.index(best)
+        tokens[i : i + 2] = [best]
+    return tokens
+
+
+# %% mistake="bpe_encode" name="pairs_of_letters_only" hint="You looked for pairs once, at the beginning. Each merge makes new pairs: look again after it." active="py"
+def bpe_encode(word, merges):
+    tokens, rank = list(word), {tuple(pair): i for i, pair in enumerate(merges)}
+    for pair in sorted({pair for pair in pairwise(tokens) if pair in rank}, key=rank.get):
+        tokens = merge_pair(tokens, pair)
+    return tokens
+
+
+# %% mistake="bpe_encode" name="string_replace" hint="You joined the tokens and replaced text. The text of a pair may be found inside other tokens, and a token may be a space: compare tokens." active="py"
+def bpe_encode(word, merges):
+    text = " ".join(word)
+    for left, right in merges:
+        text = text.replace(f"{left} {right}", left + right)
+    return text.split()
 
 
 # %% mistake="bpe_encode" name="last_first" hint="You went through the merges backwards. The one that was learned first has the lowest rank, and goes first." active="py"
@@ -704,7 +854,8 @@ How often does *longest first* differ from the ranks, on real words?
 def longest_first(word, vocab):
     tokens, start = [], 0
     while start < len(word):
-        end = next((e for e in range(len(word), start + 1, -1) if word[start:e] in vocab), start + 1)
+        fitting = (e for e in range(len(word), start + 1, -1) if word[start:e] in vocab)
+        end = next(fitting, start + 1)
         tokens.append(word[start:end])
         start = end
     return tokens
@@ -713,7 +864,8 @@ def longest_first(word, vocab):
 my_bpe_encode = yours("tokenization.bpe_encode", steps.bpe_encode)
 letters = tokenization.train_bpe(english(200_000), 1000, byte_level=False)
 vocab, differ = set(letters.tokens), []
-new_words = [word for word in count_words(new_text["English"], gpt2_words) if len(word) < 20][: budget(1500, 100)]
+new_words = [word for word in count_words(new_text["English"], gpt2_words) if len(word) < 20]
+new_words = new_words[: budget(1500, 100)]
 for word in new_words:
     by_rank = my_bpe_encode(word, letters.merges)
     if by_rank != longest_first(word, vocab):
@@ -745,7 +897,8 @@ ids = both.encode("老 é")
 print("ids", ids, "  bytes", [both.token_bytes[i].hex(" ") for i in ids])
 print("together:  ", both.decode(ids))
 print("one by one:", [both.decode([i]) for i in ids])
-print("cut short: ", both.decode(ids[:2]), "and what follows is safe:", both.decode([*ids[:2], *both.encode(" mouse")]))
+print("cut short: ", both.decode(ids[:2]))
+print("and what follows is safe:", both.decode([*ids[:2], *both.encode(" mouse")]))
 
 # %% [markdown]
 r"""
@@ -780,7 +933,8 @@ def bpe_decode(ids: list[int], vocab: list[list[int]]) -> str:
 # %% [markdown] hints="bpe_decode"
 r"""
 1. When may you turn bytes into characters: token by token, or at the end? And what does `vocab[-1]` give in Python?
-2. Collect all bytes in one `bytearray`, after checking `0 <= i < len(vocab)`; then `.decode("utf-8", errors="replace")`.
+2. Check each id, collect the bytes of all tokens, and decode them once, at the end. `decode` has an option for what is not valid.
+3. `bytes(…).decode("utf-8", errors=…)`
 """
 
 
@@ -802,7 +956,9 @@ def cases(seed):
     yield Case({"ids": [4, 5, 6, 0], "vocab": vocab}, note="中, and a byte that is no text")
     yield Case({"ids": [0, -1], "vocab": vocab}, note="a negative id")
     yield Case({"ids": [7], "vocab": vocab}, note="an id that no token has")
-    yield Case({"ids": random_integers(seed, 0, 7, 12).tolist(), "vocab": vocab}, note="random ids")
+    for i in range(3):
+        ids = random_integers(3 * seed + i, 0, 7, 12 + i).tolist()
+        yield Case({"ids": ids, "vocab": vocab[i:] + vocab[:i]}, note="random ids")
 
 
 # %% mistake="bpe_decode" name="one_by_one" hint="You decoded each token alone. A character's bytes may lie in two tokens: join all the bytes first." active="py"
@@ -831,6 +987,11 @@ def bpe_decode(ids, vocab):
     return "".join(chr(b) for i in ids for b in vocab[i])
 
 
+# %% mistake="bpe_decode" name="index_error" hint="Python's own IndexError came out, and a negative id counted from the end. Check each id first: raise ValueError outside 0 … V − 1." active="py"
+def bpe_decode(ids, vocab):
+    return bytes(b for i in ids for b in vocab[i]).decode(errors="replace")
+
+
 # %% mistake="bpe_decode" name="negative" hint="A negative id counted from the end of the list, as Python does. It is an error: raise ValueError." active="py"
 def bpe_decode(ids, vocab):
     if any(i >= len(vocab) for i in ids):
@@ -857,12 +1018,13 @@ mice = {
 prose = tokenization.train_bpe(english(n_chars), vocab_size=4096)
 for language, sentence in mice.items():
     ids = prose.encode(" " + sentence)
-    print(
-        f"{language:8} {len(sentence):3} characters, {len(sentence.encode()):3} bytes, {len(ids):3} tokens   {sentence}"
-    )
+    n_bytes = len(sentence.encode())
+    sizes_of = f"{len(sentence):3} characters, {n_bytes:3} bytes, {len(ids):3} tokens"
+    print(f"{language:8} {sizes_of}   {sentence}")
 
 # %%
-tokenizers = {"English": prose, "Python": tokenization.train_bpe(python_sources(n_chars), vocab_size=4096)}
+code = tokenization.train_bpe(python_sources(n_chars), vocab_size=4096)
+tokenizers = {"English": prose, "Python": code}
 doublings = [256, 512, 1024, 2048, 4096]
 compression_explorer(tokenizers, new_text, doublings)
 
@@ -873,9 +1035,11 @@ def bytes_per_token(tokenizer, text):
 
 
 for made_from, tokenizer in tokenizers.items():
-    row = ", ".join(f"{bytes_per_token(tokenizer, text):.2f} on {name}" for name, text in new_text.items())
+    rates = {name: bytes_per_token(tokenizer, text) for name, text in new_text.items()}
+    row = ", ".join(f"{rate:.2f} on {name}" for name, rate in rates.items())
     eight = len(tokenizer.encode("\n        return"))
-    print(f"made from {made_from}: bytes per token {row}; a line break, eight blanks and `return`: {eight} tokens")
+    print(f"made from {made_from}: bytes per token {row};", end=" ")
+    print(f"a line break, eight spaces and `return`: {eight} tokens")
 reach = [bytes_per_token(prose.with_vocab_size(size), new_text["English"]) for size in doublings]
 print("English with 256, 512 … tokens:", ", ".join(f"{length:.2f}" for length in reach))
 
@@ -883,7 +1047,7 @@ print("English with 256, 512 … tokens:", ", ".join(f"{length:.2f}" for length 
 r"""
 Each doubling of the vocabulary buys {{less : reach[1] / reach[0] > reach[2] / reach[1] > reach[3] / reach[2] > reach[4] / reach[3]}}. And see what a tokenizer made from English prose
 does to Python: {{2.0 = bytes_per_token(tokenizers["English"], new_text["Python"]) ± 0.2}} bytes a token, where one made from Python reaches
-{{3.5 = bytes_per_token(tokenizers["Python"], new_text["Python"]) ± 0.3}}. It has hardly any tokens for runs of blanks, so indentation is
+{{3.5 = bytes_per_token(tokenizers["Python"], new_text["Python"]) ± 0.3}}. It has hardly any tokens for runs of spaces, so indentation is
 {{expensive : len(tokenizers["English"].encode("\n        return")) >= 2 * len(tokenizers["Python"].encode("\n        return"))}}.
 
 ### Special tokens are not text
@@ -920,11 +1084,13 @@ By hand, pieces *mouse, mo, ##ho, ##hole, ##le*, word *mousehole*: at the beginn
 def wordpiece_encode(word: str, vocab: list[str]) -> list[str]:
     """Return the pieces of a word, the longest that fits first.
 
-    word     without blanks; the empty word has no pieces
+    word     without spaces; the empty word has no pieces
     vocab    pieces; those that continue a word begin with "##"
-    returns  the pieces as they stand in the vocabulary, or ["[UNK]"] when some part of the word fits no piece
+    returns  the pieces as the vocabulary spells them, or ["[UNK]"] when some part of the word
+             fits no piece
 
-    Example: wordpiece_encode("mousehole", ["mouse", "mo", "##ho", "##hole", "##le"]) is ["mouse", "##hole"].
+    Example: wordpiece_encode("mousehole", ["mouse", "mo", "##ho", "##hole", "##le"]) is
+    ["mouse", "##hole"].
     """
     ### BEGIN SOLUTION
     known, pieces, start = set(vocab), [], 0
@@ -944,7 +1110,8 @@ def wordpiece_encode(word: str, vocab: list[str]) -> list[str]:
 # %% [markdown] hints="wordpiece_encode"
 r"""
 1. For a fixed `start`, which values of `end` do you try, and in which order? When does a piece need `##`?
-2. `for end in range(len(word), start, -1)`: if `("##" if start else "") + word[start:end]` is known, keep it and continue from `end`. If the loop finds none, return `["[UNK]"]`.
+2. Try the longest piece first, so `end` goes down. If one is known, keep it and continue from its end; if none is, the whole word is unknown.
+3. `for end in range(len(word), …, …):`, and the piece is `("##" if … else "") + word[start:end]`.
 """
 
 
@@ -960,6 +1127,26 @@ def cases(seed):
     pieces = ["a", "b", "##a", "##b", "ab", "##ab", "##bb", "bab", "##aab"]
     for row in random_integers(seed, 0, 2, 3, 9).tolist():
         yield Case({"word": "".join("ab"[i] for i in row), "vocab": pieces}, note="a random word")
+    long_word = "".join("abx"[i] for i in random_integers(seed + 9, 0, 2, 30).tolist())
+    yield Case({"word": long_word, "vocab": pieces}, note="a word of 30 letters")
+    yield Case({"word": long_word + "x", "vocab": pieces}, note="a word of 31 letters, the last one in no piece")
+
+
+# %% equivalents="wordpiece_encode" active="py"
+equivalents = {
+    "set(vocab) → vocab": "the same pieces, more slowly",
+}
+
+
+# %% mistake="wordpiece_encode" name="unknown_letter" hint="You put [UNK] for the letter that fits nothing and went on. If any part fits no piece, the whole word is one [UNK]." active="py"
+def wordpiece_encode(word, vocab):
+    pieces, start = [], 0
+    while start < len(word):
+        mark = "##" if start else ""
+        end = next((e for e in range(len(word), start, -1) if mark + word[start:e] in vocab), None)
+        pieces.append("[UNK]" if end is None else mark + word[start:end])
+        start = start + 1 if end is None else end
+    return pieces
 
 
 # %% mistake="wordpiece_encode" name="no_marks" hint="A piece that is not the first of its word must be looked up with ## in front, and returned so." active="py"
@@ -978,6 +1165,26 @@ def wordpiece_encode(word, vocab):
         if end is None:
             return [*pieces, "[UNK]"]
         pieces.append(mark + word[start:end])
+        start = end
+    return pieces
+
+
+# %% mistake="wordpiece_encode" name="empty_unknown" hint="Right for words with letters. The empty word has no pieces: return []." active="py"
+def wordpiece_encode(word, vocab, right=wordpiece_encode):
+    return right(word, vocab) if word else ["[UNK]"]
+
+
+# %% mistake="wordpiece_encode" name="marks_optional" hint="You took pieces without ## inside a word, or with it at the beginning. A piece is a beginning or a continuation, not both." active="py"
+def wordpiece_encode(word, vocab):
+    pieces, start = [], 0
+    while start < len(word):
+        for end in range(len(word), start, -1):
+            found = [p for p in ("##" + word[start:end], word[start:end]) if p in vocab]
+            if found:
+                break
+        else:
+            return ["[UNK]"]
+        pieces.append(found[0] if start else found[-1])
         start = end
     return pieces
 
@@ -1032,7 +1239,8 @@ def wordpiece_score(words: list[tuple[list[str], int]]) -> dict[tuple[str, str],
     """Return the score of each pair of neighbouring tokens: count(ab) / (count(a) · count(b)).
 
     words    (tokens, times) of each different word: its tokens, and how often the word occurs
-    returns  (a, b) → score, for each pair that occurs. All three counts are over the whole text, weighted by times
+    returns  (a, b) → score, for each pair that occurs. All three counts are over the whole text,
+             weighted by times
 
     Example: wordpiece_score([(["t", "##h"], 6), (["t"], 2)]) is {("t", "##h"): 0.125}.
     """
@@ -1048,7 +1256,8 @@ def wordpiece_score(words: list[tuple[list[str], int]]) -> dict[tuple[str, str],
 # %% [markdown] hints="wordpiece_score"
 r"""
 1. You have `pair_counts` for the numerator. How do you count single tokens, so that a word that occurs 6 times brings its tokens 6 times?
-2. Count tokens in a `Counter` with `counts[token] += times`; then divide each pair's count by the product of its two tokens' counts.
+2. Count tokens as you counted pairs, with each word's times. Then divide each pair's count by the product of its two tokens' counts.
+3. `{(a, b): n / (counts[…] * …) for (a, b), n in pair_counts(words).items()}`
 """
 
 
@@ -1058,14 +1267,32 @@ def cases(seed):
     yield Case({"words": [(["t", "##h"], 6), (["t"], 2), (["q", "##u"], 2)]}, note="th, t and qu")
     yield Case({"words": [(["a"], 3)]}, note="no pair")
     yield Case({"words": [(["a", "##a", "##a"], 1), (["b", "##a"], 2)]}, note="a token that repeats in its word")
-    draw = random_integers(seed, 0, 3, 6, 5).tolist()
-    words = [(["abc"[row[1]], *("##" + "abc"[i] for i in row[2:])], 1 + row[0]) for row in draw]
-    yield Case({"words": words}, note="random words")
+    for i in range(3):
+        draw = random_integers(3 * seed + i, 0, 3, 5 + i, 5).tolist()
+        words = {"".join("abc"[k] for k in row[1:]): 1 + row[0] for row in draw}
+        words = [([word[0], *("##" + letter for letter in word[1:])], times) for word, times in words.items()]
+        yield Case({"words": words}, note="random words")
 
 
 # %% probe="wordpiece_score" active="py"
 def probe(student, case):
-    return sorted([a, b, float(score)] for (a, b), score in student(**case).items())
+    scores = student(**case)
+    return sorted(([plain(pair), float(score)] for pair, score in scores.items()), key=lambda item: repr(item[0]))
+
+
+# %% equivalents="wordpiece_score" active="py"
+equivalents = {
+    "counts[token] += times → counts[token] -= times": "two negative counts have the same product",
+}
+
+
+# %% mistake="wordpiece_score" name="once_per_word" hint="You counted in how many words a token is. A token that a word holds twice counts twice each time that the word occurs." active="py"
+def wordpiece_score(words):
+    counts = Counter()
+    for tokens, times in words:
+        for token in set(tokens):
+            counts[token] += times
+    return {(a, b): n / (counts[a] * counts[b]) for (a, b), n in pair_counts(words).items()}
 
 
 # %% mistake="wordpiece_score" name="frequency" hint="That is the pair's count, which is BPE's rule. Divide it by both tokens' counts." active="py"
@@ -1088,6 +1315,12 @@ def wordpiece_score(words):
     return {(a, b): n / (counts[a] * counts[b]) for (a, b), n in pair_counts(words).items()}
 
 
+# %% mistake="wordpiece_score" name="times_n" hint="You used relative frequencies, so each score is N times too large. The formula has counts." active="py"
+def wordpiece_score(words, right=wordpiece_score):
+    n = sum(len(tokens) * times for tokens, times in words)
+    return {pair: n * score for pair, score in right(words).items()}
+
+
 # %% mistake="wordpiece_score" name="only_in_pairs" hint="You counted tokens only where they are part of a pair at that side. Count every occurrence of a token, words of one token included." active="py"
 def wordpiece_score(words):
     lefts, rights = Counter(), Counter()
@@ -1099,13 +1332,14 @@ def wordpiece_score(words):
 
 # %% [markdown]
 r"""
-Now the rule on real words, and beside it the quantity that the rule is meant to stand for. If tokens were drawn independently with probabilities $\operatorname{count}/N$ ($N$ tokens in all), merging $ab$ raises the log-likelihood of the text by roughly
+Now the rule on real words, and beside it the quantity that the rule is meant to approximate. If tokens were drawn independently with probabilities $\operatorname{count}/N$ ($N$ tokens in all), merging $ab$ raises the log-likelihood of the text by roughly
 $\operatorname{count}(ab) \cdot \log\bigl(N \cdot \operatorname{score}(a, b)\bigr)$: the score, **weighted by how often it helps**.
 """
 
 # %%
 my_wordpiece_score = yours("tokenization.wordpiece_score", steps.wordpiece_score)
-words = [([w[0], *("##" + c for c in w[1:])], n) for w, n in count_words(long["English"], bert_words).items()]
+in_english = count_words(long["English"], bert_words).items()
+words = [([word[0], *("##" + c for c in word[1:])], n) for word, n in in_english]
 pairs, scores = steps.pair_counts(words), my_wordpiece_score(words)
 N = sum(len(tokens) * times for tokens, times in words)
 rules = {
@@ -1119,8 +1353,8 @@ for name, rule in rules.items():
 
 # %% [markdown]
 r"""
-The second row is what the popular formula does with real text: its favourites are {{rare signs that happen to meet : max(pairs[pair] for pair in sorted(scores, key=scores.get)[-7:]) < 100}}, and merging them helps hardly anywhere. The
-highest score that is possible, $1 / (1 \cdot 1)$, belongs to two signs that occur once in the whole text, side by side. *count(ab) over count(a) times count(b) maximises the likelihood* is therefore not quite true: it maximises the gain **per occurrence**. Trainers that use
+The second row is what the popular formula does with real text: its favourites are {{rare characters that happen to meet : max(pairs[pair] for pair in sorted(scores, key=scores.get)[-7:]) < 100}}, and merging them helps hardly anywhere. The
+highest score that is possible, $1 / (1 \cdot 1)$, belongs to two characters that occur once in the whole text, side by side. *count(ab) over count(a) times count(b) maximises the likelihood* is therefore not quite true: it maximises the gain **per occurrence**. Trainers that use
 it need a smallest count for a pair (`course_lib` has `min_count`); Hugging Face's `WordPieceTrainer` uses BPE's counts instead.
 
 ## 6. Unigram: the most probable cut
@@ -1131,7 +1365,7 @@ $$\log p(\text{cut}) = \sum_{i=1}^{m} \log p(x_i), \qquad x_1 x_2 \cdots x_m = \
 
 Encoding means finding the cut with the largest sum. A word of $n$ characters has $2^{n-1}$ cuts: {{256 = 2 ** (len("mousehole") - 1)}} for *mousehole*. Trying all of them is hopeless for long words, and not needed:
 
-> The best cut of the first $t$ characters ends with some piece. Whatever that piece is, what stands before it is cut best as well.
+> The best cut of the first $t$ characters ends with some piece. Whatever that piece is, the text before it is cut in the best way, too.
 
 So with $b(t)$ for the log probability of the best cut of the first $t$ characters, $b(0) = 0$ and
 
@@ -1144,14 +1378,16 @@ By hand, *ab* with $\log p(a) = -1$, $\log p(b) = -1$, $\log p(ab) = -2.5$: $b(1
 """
 
 # %%
-probs = {"m": 0.02, "o": 0.02, "u": 0.02, "s": 0.03, "e": 0.05, "h": 0.02, "l": 0.03, "mo": 0.01, "mouse": 0.005,
-         "use": 0.01, "seh": 0.001, "ho": 0.01, "hole": 0.004, "le": 0.02}  # fmt: skip
+probs = {"m": 0.02, "o": 0.02, "u": 0.02, "s": 0.03, "e": 0.05, "h": 0.02, "l": 0.03, "mo": 0.01,
+         "mouse": 0.005, "use": 0.01, "seh": 0.001, "ho": 0.01, "hole": 0.004,
+         "le": 0.02}  # fmt: skip
 log_probs = {piece: math.log(p) for piece, p in probs.items()}
 my_unigram_segment = yours("tokenization.unigram_segment", steps.unigram_segment)
 cut, log_prob = my_unigram_segment("mousehole", log_probs)
 figure = figures.lattice("mousehole", log_probs, cut)
-show(figure, alt="The places between the letters of mousehole, joined by arcs, one for each piece that fits, with log "
-     "probabilities. Two strong arcs, mouse and hole, lead from the beginning to the end.")  # fmt: skip
+show(figure, alt="The places between the letters of mousehole, joined by arcs, one for each "
+     "piece that fits, with log probabilities. Two strong arcs, mouse and hole, lead from end "
+     "to end.")  # fmt: skip
 
 # %% [markdown]
 r"""
@@ -1165,8 +1401,8 @@ def unigram_segment(word: str, log_probs: dict[str, float]) -> tuple[list[str], 
 
     word       n characters; for n = 0 the cut has no pieces and the log probability 0.0
     log_probs  piece → log probability, nats
-    returns    the pieces in their order, and the sum of their log probabilities. In a number of steps that grows
-               like n², not like 2ⁿ. (The cases have no ties.)
+    returns    the pieces in their order, and the sum of their log probabilities. In a number of
+               steps that grows like n², not like 2ⁿ. Of cuts that are equally probable, any will do
 
     Raises ValueError when the pieces cannot spell the word.
 
@@ -1192,7 +1428,8 @@ def unigram_segment(word: str, log_probs: dict[str, float]) -> tuple[list[str], 
 # %% [markdown] hints="unigram_segment"
 r"""
 1. Fill a list `best` from left to right, `best[0] = 0.0`. What is `best[t]` where no piece ends? And which second list lets you walk back?
-2. For each `end`, over all `start < end` with `word[start:end]` in `log_probs`: keep the largest `best[start] + log_probs[...]` and its `start`; −inf if there is none. At the end, −inf means ValueError; else follow the starts back from `len(word)` and reverse.
+2. For each `end`, look at all `start < end` with a piece between them; keep the largest sum and the `start` that gave it, −inf if there is none. At the end, −inf is the error; else follow the starts back, and reverse.
+3. `best[…] + log_probs[word[…:end]]` is what each `start` offers.
 """
 
 
@@ -1214,6 +1451,13 @@ def cases(seed):
         yield Case(
             {"word": "".join("ab"[c] for c in draw[40:]), "log_probs": log_probs}, note="a random word", part="cut"
         )
+    costs = {"a": -1.0, "b": -1.3, "ab": -1.9, "ba": -2.4, "aba": -2.7, "bab": -3.1}
+    yield Case({"word": 15 * "ab", "log_probs": costs}, note="a word of 30 letters", part="cut")
+    draw = random_integers(seed + 9, 0, 2, 30).tolist()
+    yield Case(
+        {"word": "".join("ab"[c] for c in draw), "log_probs": {**costs, "aa": -1.7, "bb": -2.75}},
+        note="a random word of 30 letters", part="cut",
+    )  # fmt: skip
     yield Case({"word": "abx", "log_probs": {"a": -1.0, "b": -1.0}}, note="x is in no piece", part="impossible")
     yield Case(
         {"word": "ba", "log_probs": {"ab": -1.0, "a": -1.0}}, note="the beginning fits no piece", part="impossible"
@@ -1228,8 +1472,71 @@ def cases(seed):
 
 # %% probe="unigram_segment" active="py"
 def probe(student, case):
+    n = len(case["word"])
+
+    class CountsLookups(dict):  # a word of n letters has 2ⁿ⁻¹ cuts, and no more than n² pieces to look up
+        left = 20 * n**2 if n == 30 else math.inf
+
+        def spend(self):
+            self.left -= 1
+            if self.left < 0:
+                raise TimeoutError(f"more than {20 * n**2} lookups for {n} letters: steps must grow like n², not 2ⁿ")
+
+        def __contains__(self, piece):
+            self.spend()
+            return super().__contains__(piece)
+
+        def __getitem__(self, piece):
+            self.spend()
+            return super().__getitem__(piece)
+
+        def get(self, piece, default=None):
+            self.spend()
+            return super().get(piece, default)
+
+    case["log_probs"] = CountsLookups(case["log_probs"])
     pieces, log_prob = student(**case)
     return {"pieces": list(pieces), "log probability": float(log_prob)}
+
+
+# %% equivalents="unigram_segment" active="py"
+equivalents = {
+    "[0] → [1]": "it is never looked at: no cut that is followed back begins there",
+    "[0] → [-1]": "it is never looked at: no cut that is followed back begins there",
+    "(-math.inf, 0) → (-math.inf, 1)": "it is never looked at: no cut that is followed back begins there",
+    "(-math.inf, 0) → (-math.inf, -1)": "it is never looked at: no cut that is followed back begins there",
+}
+
+
+# %% judge="unigram_segment" active="py"
+def judge(case, expected, got):
+    same = compare(expected, got)
+    if same is True or not isinstance(got, dict) or got.keys() != expected.keys():
+        return same
+    cut, log_probs = got["pieces"], case["log_probs"]
+    if isinstance(cut, list) and all(isinstance(piece, str) and piece in log_probs for piece in cut):
+        tie = abs(sum(log_probs[piece] for piece in cut) - expected["log probability"]) < 1e-9
+        if tie and "".join(cut) == case["word"]:
+            return compare(expected["log probability"], got["log probability"])
+    return same
+
+
+# %% mistake="unigram_segment" name="all_cuts" hint="Right for short words. For 30 letters it never ends: it tries all cuts, and they double with each letter. Keep the best cut of each beginning, and use it again." active="py"
+def unigram_segment(word, log_probs):
+    def best(start):
+        if start == len(word):
+            return [], 0.0
+        found = None
+        for end in range(start + 1, len(word) + 1):
+            if word[start:end] in log_probs and (rest := best(end)) is not None:
+                total = log_probs[word[start:end]] + rest[1]
+                if found is None or total > found[1]:
+                    found = [word[start:end], *rest[0]], total
+        return found
+
+    if (cut := best(0)) is None:
+        raise ValueError
+    return cut
 
 
 # %% mistake="unigram_segment" name="longest_first" hint="You took the longest piece that fits at each place. The most probable cut may begin with a shorter one: compare whole cuts." active="py"
@@ -1271,6 +1578,18 @@ def unigram_segment(word, log_probs, right=unigram_segment):
         return [word], -math.inf
 
 
+# %% mistake="unigram_segment" name="longest_last" hint="You took the longest piece that fits, from the end. Compare whole cuts: the most probable one may end with a shorter piece." active="py"
+def unigram_segment(word, log_probs):
+    pieces, end = [], len(word)
+    while end:
+        start = next((s for s in range(end) if word[s:end] in log_probs), None)
+        if start is None:
+            raise ValueError
+        pieces.insert(0, word[start:end])
+        end = start
+    return pieces, float(sum(log_probs[piece] for piece in pieces))
+
+
 # %% mistake="unigram_segment" name="backwards" hint="The pieces come out last first: you walked back from the end. Reverse them." active="py"
 def unigram_segment(word, log_probs, right=unigram_segment):
     pieces, log_prob = right(word, log_probs)
@@ -1294,33 +1613,35 @@ text = " an unbelievable mousehole"
 rows = {"characters": list(text)}
 for name, tokenizer in trained.items():
     ids = tokenizer.encode(text)
-    rows[name] = token_texts(tokenizer, ids) if name == "BPE" else [tokenizer.tokens[i] for i in ids]
-figure = figures.cuts_side_by_side(rows, "The same words and 1,000 tokens each: three algorithms, three cuts")
-show(figure, alt="Four rows of boxes: characters, BPE, WordPiece, Unigram. The subword rows have fewer boxes, and "
-     "cut the rare words in different places.")  # fmt: skip
+    texts = [tokenizer.tokens[i] for i in ids]
+    rows[name] = token_texts(tokenizer, ids) if name == "BPE" else texts
+title = "The same words and 1,000 tokens each: three algorithms, three cuts"
+figure = figures.cuts_side_by_side(rows, title)
+show(figure, alt="Four rows of boxes: characters, BPE, WordPiece, Unigram. The subword rows have "
+     "fewer boxes, and cut the rare words in different places.")  # fmt: skip
 
 # %%
-letters = tokenization.train_bpe(
-    material, 950, byte_level=False
-).tokens  # pieces chosen by frequency, written as WordPiece does
+# pieces chosen by frequency, written as WordPiece does
+letters = tokenization.train_bpe(material, 950, byte_level=False).tokens
 frequent = {piece[1:] if piece[0] == " " else f"##{piece}" for piece in letters}
 single = {mark + letter for letter in set(material) - set(" \n") for mark in ("", "##")}
-pieces = {**trained, "WordPiece, BPE's pieces": tokenization.WordPiece(["[UNK]", *(frequent | single) - {""}])}
+by_frequency = tokenization.WordPiece(["[UNK]", *(frequent | single) - {""}])
+pieces = {**trained, "WordPiece, BPE's pieces": by_frequency}
 for name, tokenizer in pieces.items():
     length = bytes_per_token(tokenizer, new_text["English"])
-    print(f"{name:24} {tokenizer.vocab_size:5,} tokens, {length:.2f} bytes per token of new English")
+    print(f"{name:24} {tokenizer.vocab_size:5,} tokens, {length:.2f} bytes of English per token")
 
 # %% [markdown]
 r"""
 WordPiece {{nearly spells : bytes_per_token(trained["WordPiece"], new_text["English"]) < 2.2}}: {{1.9 = bytes_per_token(trained["WordPiece"], new_text["English"]) ± 0.2}} bytes a token,
 against {{2.8 = bytes_per_token(trained["BPE"], new_text["English"]) ± 0.2}} for BPE and {{2.9 = bytes_per_token(trained["Unigram"], new_text["English"]) ± 0.2}} for Unigram, and even this
-flatters it: blanks cost it nothing, because it forgets them. The fault is the *score*, not “longest first”: its vocabulary is full of rare signs that met. The same
+flatters it: spaces cost it nothing, because it forgets them. The fault is the *score*, not “longest first”: its vocabulary is full of rare characters that happened to meet. The same
 encoding with pieces that were chosen by frequency (the last line, about as many tokens) reaches
 {{3.0 = bytes_per_token(pieces["WordPiece, BPE's pieces"], new_text["English"]) ± 0.2}}. Hugging Face's trainer chooses in this way.
 
-### The blank as a symbol
+### The space as a symbol
 
-Where do blanks go? Tokenizers that cut at blanks *first*, as BERT's does, cannot give the text back: one blank or two, a new line or a tab, all the same. **SentencePiece** (Kudo and Richardson 2018) treats text as a raw stream of characters and writes the blank as a visible symbol ▁, like any other character. Then `decode` is: join, and turn each ▁ into a blank.
+Where do spaces go? Tokenizers that cut at spaces *first*, as BERT's does, cannot give the text back: one space or two, a new line or a tab, all the same. **SentencePiece** (Kudo and Richardson 2018) treats text as a raw stream of characters and writes the space as a visible symbol ▁, like any other character. Then `decode` is: join, and turn each ▁ into a space.
 
 Study notes often list *BPE, WordPiece, SentencePiece* as three algorithms. Keep two lists apart:
 
@@ -1333,9 +1654,9 @@ Study notes often list *BPE, WordPiece, SentencePiece* as three algorithms. Keep
 A model card says: *tokenizer: SentencePiece, 32,000 tokens*. What do you know?
 
 - **a** It is neither BPE nor WordPiece, but a third algorithm, which builds a vocabulary directly.
-- **b** Which library made it, and that the blank is a symbol; it may be BPE or Unigram.
+- **b** Which library made it, and that the space is a symbol; it may be BPE or Unigram.
 - **c** It is the Unigram algorithm; SentencePiece is another name for it.
-- **d** It cuts at blanks first and marks the pieces that continue a word.
+- **d** It cuts at spaces first and marks the pieces that continue a word.
 """
 
 # %% exercise="sentencepiece" points=1 kind="choice" choices="a b c d"
@@ -1349,29 +1670,30 @@ sentencepiece = "a"
 # %% mistake="sentencepiece" name="c" hint="Unigram is one of the two algorithms in that library. The other one is used as often." active="py"
 sentencepiece = "c"
 
-# %% mistake="sentencepiece" name="d" hint="That describes BERT's WordPiece. SentencePiece works on the raw stream, with the blank as a symbol." active="py"
+# %% mistake="sentencepiece" name="d" hint="That describes BERT's WordPiece. SentencePiece works on the raw stream, with the space as a symbol." active="py"
 sentencepiece = "d"
 
 # %% [markdown]
 r"""
 ### Find the bugs · lossless_words
 
-A colleague wrote the first step of such a tokenizer: cut a text into words, blanks as ▁, *so that nothing is lost*. It looked right on *the mouse ate*. On Python code it destroyed every indentation. There are three faults, a point each. The promise to keep:
+A colleague wrote the first step of such a tokenizer: cut a text into words, spaces as ▁, *so that nothing is lost*. It looked right on *the mouse ate*. On Python code it destroyed every indentation. There are three faults, a point each. The promise to keep:
 
 $$\texttt{"".join(words).replace("▁", " ")} \quad \text{is the text, exactly.}$$
 """
 
 
-# %% exercise="lossless_words" points=3 parts={"blanks":1,"lines":1,"first":1} withheld="course_lib.tokenization.steps.lossless_words course_lib.tokenization.unigram.blank_words"
+# %% exercise="lossless_words" points=3 parts={"spaces":1,"lines":1,"first":1} withheld="course_lib.tokenization.steps.lossless_words course_lib.tokenization.unigram.blank_words"
 def lossless_words(text: str) -> list[str]:
     r"""Return the words of a text, cut so that nothing is lost.
 
     text     any text without the character ▁
-    returns  words. The blank before a word is its first character, written ▁. A blank that no word follows is the
-             word "▁", and any other white space character (new line, tab) is a word by itself, as it is.
-             Joined, with each ▁ turned into a blank, they are the text
+    returns  words. The space before a word is its first character, written ▁. A space that no word
+             follows is the word "▁", and any other white space character (new line, tab) is a word
+             by itself, as it is. Joined, with each ▁ turned into a space, they are the text
 
-    Examples: "the  mouse" gives ["the", "▁", "▁mouse"]; "if x:\n  y" gives ["if", "▁x:", "\n", "▁", "▁y"].
+    Examples: "the  mouse" gives ["the", "▁", "▁mouse"];
+    "if x:\n  y" gives ["if", "▁x:", "\n", "▁", "▁y"].
     """
     ### BEGIN SOLUTION
     return re.findall(r"▁?[^\s▁]+|▁|\s", text.replace(" ", "▁"))
@@ -1383,41 +1705,64 @@ def lossless_words(text: str) -> list[str]:
 
 # %% [markdown] hints="lossless_words"
 r"""
-1. Try it on `"a  b"`, on `"a\nb"` and on `"a"`, and look at what comes back. What does `split()` do to several blanks, and to a new line?
-2. First `text.replace(" ", "▁")`, then `re.findall` with three alternatives: a word with or without a ▁ before it, `▁?[^\s▁]+`; a lone `▁`; any other white space, `\s`.
+1. Try it on `"a  b"`, on `"a\nb"` and on `"a"`, and look at what comes back. What does `split()` do to several spaces, and to a new line?
+2. Make the spaces visible first. Then there are three kinds of words: text with or without a ▁ before it, a lone ▁, and any other white space. `re.findall` takes alternatives.
+3. `re.findall(r"▁?[^\s▁]+|…|…", text.replace(" ", "▁"))`
 """
 
 
 # %% cases="lossless_words" active="py"
 def cases(seed):
-    yield Case({"text": " the mouse"}, note="a text that begins with a blank", part="blanks")
-    yield Case({"text": " the  mouse "}, note="two blanks, and one at the end", part="blanks")
-    yield Case({"text": " if x:\n  y"}, note="a new line and an indentation", part="lines")
+    yield Case({"text": " the mouse"}, note="a text that begins with a space", part="spaces")
+    yield Case({"text": " the  mouse "}, note="two spaces, and one at the end", part="spaces")
+    yield Case({"text": " if x:\n y"}, note="a new line", part="lines")
     yield Case({"text": " a\tb\n\n c"}, note="a tab and two new lines", part="lines")
     yield Case({"text": ""}, note="the empty text", part="first")
     yield Case({"text": "the mouse"}, note="a text that begins with a word", part="first")
-    draw = random_integers(seed, 0, 4, 24).tolist()
-    yield Case({"text": " " + "".join("ab  "[i] for i in draw)}, note="random blanks", part="blanks")
-    yield Case({"text": " " + "".join("ab\n\t"[i] for i in draw)}, note="random lines", part="lines")
-    yield Case({"text": "w" + "".join("ab"[i % 2] for i in draw) + " a"}, note="a random first word", part="first")
+    for i in range(3):
+        draw = random_integers(3 * seed + i, 0, 4, 24).tolist()
+        yield Case({"text": " " + "".join("aé  "[k] for k in draw)}, note="random spaces", part="spaces")
+        lines = "ab\n\t" if i else "ab\r\n"  # no two spaces: each repair earns its point alone
+        yield Case({"text": " " + "".join(lines[k] for k in draw)}, note="random lines", part="lines")
+        yield Case({"text": "w" + "".join("ab"[k % 2] for k in draw) + " a"}, note="a random first word", part="first")
 
 
-# %% mistake="lossless_words" name="split_at_one_blank" hint="Several blanks survive now, but new lines and tabs stick to the words, and the first word gets a ▁ that is not in the text." active="py"
+# %% mistake="lossless_words" name="spaces_apart" hint="Nothing is lost, but each space became a word by itself. The space before a word is its first character: ▁mouse." active="py"
+def lossless_words(text):
+    return [word.replace(" ", "▁") for word in re.split(r"(\s)", text) if word]
+
+
+# %% mistake="lossless_words" name="split_at_one_space" hint="Several spaces survive now, but new lines and tabs stick to the words, and the first word gets a ▁ that is not in the text." active="py"
 def lossless_words(text):
     return ["▁" + word for word in text.removeprefix(" ").split(" ")] if text else []
 
 
-# %% mistake="lossless_words" name="first_word_marked" hint="Blanks and lines are kept now. One fault is left: a text that does not begin with a blank gets one." active="py"
+# %% mistake="lossless_words" name="first_word_marked" hint="Spaces and lines are kept now. One fault is left: a text that does not begin with a space gets one." active="py"
 def lossless_words(text, right=lossless_words):
     return right(text if text[:1].isspace() else " " + text) if text else []
 
 
-# %% mistake="lossless_words" name="runs_of_blanks" hint="The first word and the lines are right now. Several blanks in a row are still taken for one." active="py"
+# %% mistake="lossless_words" name="runs_of_spaces" hint="The first word and the lines are right now. Several spaces in a row are still taken for one." active="py"
 def lossless_words(text, right=lossless_words):
     return right(re.sub(" +", " ", text))
 
 
-# %% mistake="lossless_words" name="lines_lost" hint="The blanks are right now. New lines and tabs still vanish: each is a word by itself." active="py"
+# %% mistake="lossless_words" name="lines_joined" hint="Several white space characters in a row became one word. Each new line or tab is a word by itself." active="py"
+def lossless_words(text):
+    return re.findall(r"▁?[^\s▁]+|▁|\s+", text.replace(" ", "▁"))
+
+
+# %% mistake="lossless_words" name="runs_joined" hint="Several spaces in a row became one word. Only the last one belongs to the word that follows; each other one is a word ▁." active="py"
+def lossless_words(text):
+    return re.findall(r"▁*[^\s▁]+|▁+|\s", text.replace(" ", "▁"))
+
+
+# %% mistake="lossless_words" name="space_behind" hint="The space went to the word before it. It belongs to the word that follows: ▁mouse." active="py"
+def lossless_words(text):
+    return re.findall(r"[^\s▁]+▁?|▁|\s", text.replace(" ", "▁"))
+
+
+# %% mistake="lossless_words" name="lines_lost" hint="The spaces are right now. New lines and tabs still vanish: each is a word by itself." active="py"
 def lossless_words(text, right=lossless_words):
     return [word for word in right(text) if not word.isspace()]
 
@@ -1455,7 +1800,8 @@ def nats_per_byte(log_probs: Tensor, text: str) -> float:
 # %% [markdown] hints="nats_per_byte"
 r"""
 1. Sum or mean, over the tokens? And how many bytes has *é*?
-2. `-log_probs.sum().item() / len(text.encode("utf-8"))`.
+2. The total surprise is a sum. The length to divide by is that of the encoded text, not of the text.
+3. `-log_probs.…().item() / len(text.…("utf-8"))`
 """
 
 
@@ -1464,14 +1810,22 @@ def cases(seed):
     yield Case({"log_probs": torch.tensor([0.5, 0.25]).log(), "text": "aé"}, note="aé in two tokens")
     yield Case({"log_probs": torch.tensor([0.125]).log(), "text": "mouse"}, note="one token")
     yield Case({"log_probs": torch.tensor([1.0, 1.0]).log(), "text": "ab"}, note="no surprise")
-    draw = random_integers(seed, 0, 4, 9).tolist()
-    text = "".join("aeé老"[i] for i in draw)
-    yield Case({"log_probs": -random_tensor(seed, 5).abs(), "text": text + "é"}, note="a random text")
+    yield Case({"log_probs": torch.tensor([0.5, 0.5]).log(), "text": "a 🐭\n"}, note="four bytes in one character")
+    for i in range(3):
+        draw = random_integers(3 * seed + i, 0, 5, 9 + i).tolist()
+        text = "".join("aé老 🐭"[k] for k in draw)
+        yield Case({"log_probs": -random_tensor(3 * seed + i, 5 + i).abs(), "text": text + "é"}, note="a random text")
 
 
 # %% probe="nats_per_byte" active="py"
 def probe(student, case):
     return float(student(**case))
+
+
+# %% equivalents="nats_per_byte" active="py"
+equivalents = {
+    "log_probs.sum().item() → log_probs.sum()": "a number and a tensor without dimensions are the same answer everywhere in the course",
+}
 
 
 # %% mistake="nats_per_byte" name="per_token" hint="That is the mean per token, which depends on how the text is cut. Divide the total by the bytes." active="py"
@@ -1503,7 +1857,7 @@ def nats_per_byte(log_probs, text):
 r"""
 ### One model, many vocabularies
 
-Take the humblest model of lesson 01, the **unigram model**: each token has its relative frequency, whatever stands before it. (The *Unigram tokenizer* is named after it, and is another thing.) Train BPE on the text of the mouse-and-cheese world, and give this model the tokens of ever larger vocabularies. In this language we can divide by
+Take the humblest model of lesson 01, the **unigram model**: each token has its relative frequency, whatever comes before it. (The *Unigram tokenizer* is named after it, and is another thing.) Train BPE on the text of the mouse-and-cheese world, and give this model the tokens of ever larger vocabularies. In this language we can divide by
 its own words, and compare with the scoreboard.
 """
 
@@ -1512,14 +1866,15 @@ from course_lib import scoreboard
 
 world = scoreboard.language()
 train_words_ids, held_out_ids = scoreboard.training(100_000), scoreboard.held_out()
-train_text, held_out_text = (
-    world.decode(ids.tolist()).replace(" <eos>", "\n").replace("\n ", "\n") for ids in (train_words_ids, held_out_ids)
-)
-toy = tokenization.train_bpe(train_text, 5000)  # fewer in fact: it stops when every word is one token
+both_ids = (train_words_ids, held_out_ids)
+both_texts = [world.decode(ids.tolist()).replace(" <eos>", "\n") for ids in both_ids]
+train_text, held_out_text = (words.replace("\n ", "\n") for words in both_texts)
+toy = tokenization.train_bpe(train_text, 5000)  # fewer: it stops when every word is one token
 per_token, per_word, toy_sizes = [], [], [256, 300, 400, 500, 600, 800, toy.vocab_size]
 for size in toy_sizes:
     tokenizer = toy.with_vocab_size(size)
-    seen, unseen = torch.tensor(tokenizer.encode(train_text)), torch.tensor(tokenizer.encode(held_out_text))
+    seen = torch.tensor(tokenizer.encode(train_text))
+    unseen = torch.tensor(tokenizer.encode(held_out_text))
     frequency = torch.bincount(seen, minlength=size).double() + 1
     surprise = -(frequency / frequency.sum()).log()[unseen]
     per_token.append(surprise.mean().item())
@@ -1527,16 +1882,23 @@ for size in toy_sizes:
 
 # %%
 word_counts = torch.bincount(train_words_ids, minlength=len(world.vocabulary)).double() + 1
-on_words = -(word_counts / word_counts.sum()).log()[held_out_ids].mean().item()  # lesson 01's unigram model
+# lesson 01's unigram model
+on_words = -(word_counts / word_counts.sum()).log()[held_out_ids].mean().item()
 curves = {"nats per token": per_token, "nats per word": per_word}
 figure = figures.two_units(
     toy_sizes, curves, "The same predictions in two units, and only one of them falls all the way"
 )
-show(figure, alt=f"Against vocabulary size, nats per word fall from {per_word[0]:.1f} to {per_word[-1]:.1f}, while nats per token "
-     f"rise from {per_token[0]:.1f} to {max(per_token):.1f} and fall to {per_token[-1]:.1f}.")  # fmt: skip
-print(f"per word, at the end: {per_word[-1]:.3f} nats; the unigram model of lesson 01: {on_words:.3f}")
+show(figure, alt=f"Against vocabulary size, nats per word fall from {per_word[0]:.1f} to "
+     f"{per_word[-1]:.1f}, while nats per token rise from {per_token[0]:.1f} to "
+     f"{max(per_token):.1f} and fall to "
+     f"{per_token[-1]:.1f}.")  # fmt: skip
+print(f"per word, at the end: {per_word[-1]:.3f} nats; lesson 01's unigram model: {on_words:.3f}")
 scoreboard.record(
-    "unigram on BPE tokens", per_word[-1], parameters=toy.vocab_size, seconds=0.0, lesson="02_tokenization"
+    "unigram on BPE tokens",
+    per_word[-1],
+    parameters=toy.vocab_size,
+    seconds=0.0,
+    lesson="02_tokenization",
 )
 
 # %% [markdown]
@@ -1544,7 +1906,7 @@ r"""
 By nats per token, {{single bytes look best : min(per_token) == per_token[0]}}, and they are {{the worst model of all : max(per_word) == per_word[0]}}: knowing nothing of the context, it must
 guess each letter separately. The number per token rises to {{4.92 = max(per_token)}} at about {{600 = toy_sizes[per_token.index(max(per_token))]}} tokens and then falls again, and says nothing.
 With larger tokens the *same* model predicts the text {{better and better : per_word == sorted(per_word, reverse=True)}}, until every word is one token and it is lesson 01's unigram model
-again ({{a little worse : 0 < per_word[-1] - on_words < 0.2}}, {{4.62 = per_word[-1]}} nats a word against {{4.48 = on_words}}: *the* at the beginning of a line and *the* after a blank are two tokens now, and this model cannot know which is due). **Part of the
+again ({{a little worse : 0 < per_word[-1] - on_words < 0.2}}, {{4.62 = per_word[-1]}} nats a word against {{4.48 = on_words}}: *the* at the beginning of a line and *the* after a space are two tokens now, and this model cannot know which is due). **Part of the
 modelling has moved into the tokenizer.**
 """
 
@@ -1577,7 +1939,8 @@ for size in (256, 1024):
     torch.manual_seed(0)
     models[size] = AttentionLM(size, seq_len=64)
     steps_to_make = budget(full=300, short=10)
-    trainer = Trainer(models[size], draw_windows(tokens, 16, 64), next_token_loss, steps=steps_to_make, lr=5e-3)
+    windows = draw_windows(tokens, 16, 64)
+    trainer = Trainer(models[size], windows, next_token_loss, steps=steps_to_make, lr=5e-3)
     list(watch(trainer, f"{size:,} tokens", unit="nats per token", curve=size == 1024))
 
 # %%
@@ -1588,9 +1951,8 @@ for size, model in models.items():
     log_probs = torch.full((len(held_out_tokens[size]),), -loss[size])  # what counts is their sum
     loss_per_byte[size] = my_nats_per_byte(log_probs, measure_on)
     bits = loss_per_byte[size] / math.log(2)
-    print(
-        f"{size:5,} tokens: {loss[size]:.3f} nats per token, {loss_per_byte[size]:.3f} nats = {bits:.3f} bits per byte"
-    )
+    print(f"{size:5,} tokens: {loss[size]:.3f} nats per token,", end=" ")
+    print(f"{loss_per_byte[size]:.3f} nats = {bits:.3f} bits per byte")
 
 # %% [markdown]
 r"""
@@ -1620,9 +1982,213 @@ r"""
 With the other tokenizer's ids the model does {{no better than knowing nothing : strange_loss > no_idea - 0.1}}: all that it has learned is about other tokens.
 """
 
+# %% [markdown]
+r"""
+## 8. A tokenizer of your own
+
+You have all the parts of GPT-2's tokenizer: its cut into words (`gpt2_words`), training, encoding and decoding. Three things join them:
+
+- **Bytes as characters.** `train_bpe` and `bpe_encode` work on strings. So write byte $b$ as the character with the number $b$: `text.encode().decode("latin-1")`. By hand, *é* is the bytes 195 and 169,
+  {{two characters : [ord(c) for c in "é".encode().decode("latin-1")] == [195, 169]}}. No character is ever unknown, since there are only {{256 = len({chr(b) for b in range(256)})}} of them.
+- **Ids.** 0 to 255 are the bytes, then come the tokens that the merges make, in their order, then the special tokens.
+- **Special tokens** are found before anything else is cut, and only if the caller allows it.
+
+By hand, with the one merge (*a*, *b*) and the special token `<|end|>`: *abé* is {{256, 195, 169 : Tokenizer([("a", "b")], ["<|end|>"]).encode("abé") == [256, 195, 169]}}, and `<|end|>` is
+{{257 = Tokenizer([("a", "b")], ["<|end|>"]).encode("<|end|>", allow_special=True)[0]}} where it is allowed; where it is not, it is
+{{seven bytes : Tokenizer([("a", "b")], ["<|end|>"]).encode("<|end|>") == list(b"<|end|>")}} like any other text.
+
+### Exercise · Tokenizer
+"""
+
+
+# %% exercise="Tokenizer" points=4 parts={"text":2,"special":2} needs="bpe_encode bpe_decode" withheld="course_lib.tokenization.steps.Tokenizer course_lib.tokenization.bpe.BPE"
+class Tokenizer:
+    """A byte-level BPE tokenizer, put together from your own functions.
+
+    merges          pairs (left, right) in the order of training; byte b is the character chr(b)
+    special_tokens  texts that have ids by themselves; none is part of another
+
+    Ids 0 … 255 are the bytes, then come the tokens that the merges make, in their order (a token
+    that two merges make has one id), then the special tokens, in theirs.
+    """
+
+    def __init__(self, merges: list[tuple[str, str]], special_tokens: list[str] = ()):
+        ### BEGIN SOLUTION
+        self.merges = merges
+        tokens = list(dict.fromkeys([*map(chr, range(256)), *(a + b for a, b in merges)]))
+        self.ids = {token: i for i, token in enumerate(tokens)}
+        self.special = {name: len(tokens) + i for i, name in enumerate(special_tokens)}
+        self.vocab = [list(t.encode("latin-1")) for t in tokens]
+        self.vocab += [list(name.encode()) for name in special_tokens]
+        ### END SOLUTION
+
+    def encode(self, text: str, allow_special: bool = False) -> list[int]:
+        """Return the ids of a text. It is cut by `gpt2_words` first: no token crosses a cut.
+
+        allow_special  True: a special token in the text becomes its id. False: it is text
+        """
+        ### BEGIN SOLUTION
+        special = self.special if allow_special else {}
+        names = "|".join(map(re.escape, special))
+        pieces = re.split(f"({names})", text) if special else [text]
+        ids = []
+        for piece in pieces:
+            if piece in special:
+                ids.append(special[piece])
+                continue
+            for word in gpt2_words(piece):
+                tokens = bpe_encode(word.encode().decode("latin-1"), self.merges)
+                ids += [self.ids[token] for token in tokens]
+        return ids
+        ### END SOLUTION
+
+    def decode(self, ids: list[int]) -> str:
+        """Return the text of ids, � for what is not UTF-8. ValueError for an id of no token."""
+        ### BEGIN SOLUTION
+        return bpe_decode(ids, self.vocab)
+        ### END SOLUTION
+
+
+# %% [markdown] hints="Tokenizer"
+r"""
+1. In which order do the steps come: the cut into words, bytes, merges, special tokens? And what does `bpe_decode` want as its vocabulary?
+2. `re.split("(<pattern>)", text)` keeps what it splits at, so special tokens and the text between them take turns. Each word of such a text goes through its bytes, written as characters, and your `bpe_encode`; a dict gives the ids.
+3. `ids += [self.ids[token] for token in bpe_encode(word.….decode("latin-1"), …)]`
+"""
+
+
+# %% cases="Tokenizer" active="py"
+def cases(seed):
+    one, end = [("a", "b")], ["<|end|>"]
+
+    def to_encode(text, merges, special_tokens=(), allow_special=False, note="", part="text"):
+        arguments = {"merges": merges, "special_tokens": list(special_tokens), "text": text}
+        return Case({**arguments, "allow_special": allow_special}, note=note, part=part)
+
+    yield to_encode("abba", one, note="one merge")
+    yield to_encode("", one, note="the empty text")
+    yield to_encode("é老", one, note="characters of two and three bytes")
+    yield to_encode("ab<|end|>", one, end, True, "a special token that is allowed", "special")
+    yield to_encode("ab<|end|>", one, end, False, "a special token that is not allowed", "special")
+    yield to_encode("ab cab", [("b", " "), ("c", "a")], note="a merge that would cross the cut between two words")
+    yield to_encode("abc", [("b", "c"), ("a", "b"), ("ab", "c")], note="a bc, not abc")
+    twice = [("b", "c"), ("a", "bc"), ("a", "b"), ("ab", "c")]
+    yield to_encode("<|a|>abc<|b|>", twice, ["<|a|>", "<|b|>"], True, "two merges make one token", "special")
+    yield Case(
+        {"merges": one, "special_tokens": end, "ids": [257, 256, 195]}, note="ids with half of é", part="special"
+    )
+    yield Case({"merges": one, "special_tokens": end, "ids": [258]}, note="an id that no token has", part="special")
+    pieces = ["the mouse", " ate", "  cheese", "!\n", "é", "老", "🐭", "<|end|>", " 1889", "'s"]
+    for i in range(3):
+        draw = [pieces[k] for k in random_integers(3 * seed + i, 0, len(pieces), 12).tolist()]
+        words = [list(word.encode().decode("latin-1")) for word in gpt2_words("".join(draw))]
+        made = {}
+        for pair in train_bpe([(word, 1) for word in words], 12):
+            made.setdefault("".join(pair), pair)
+        merges = list(made.values())  # each making a token that none makes before, as bpe_encode wants it
+        yield to_encode("".join(draw).replace("<|end|>", ""), merges, (), False, "a random text")
+        yield to_encode("".join(draw), merges, ["<|pad|>", "<|end|>"], i > 0, "a random text with <|end|>", "special")
+
+
+# %% probe="Tokenizer" active="py"
+def probe(student, case):
+    tokenizer = student(case["merges"], case["special_tokens"])
+    if "ids" in case:
+        return tokenizer.decode(case["ids"])
+    ids = list(tokenizer.encode(case["text"], allow_special=case["allow_special"]))
+    return {"ids": ids, "decoded": tokenizer.decode(ids)}
+
+
+# %% mistake="Tokenizer" name="always_special" hint="The text of a special token became its id though the caller did not allow it: anybody could end a document." active="py"
+class Tokenizer(Tokenizer):
+    def encode(self, text, allow_special=False):
+        return super().encode(text, True)
+
+
+# %% mistake="Tokenizer" name="never_special" hint="`allow_special` changes nothing: a special token that is allowed must become its one id." active="py"
+class Tokenizer(Tokenizer):
+    def encode(self, text, allow_special=False):
+        return super().encode(text, False)
+
+
+# %% mistake="Tokenizer" name="not_cut" hint="A token crosses the border of two words. Cut the text with `gpt2_words` first, and encode each word." active="py"
+class Tokenizer(Tokenizer):
+    def encode(self, text, allow_special=False):
+        names = "|".join(map(re.escape, self.special)) if allow_special else ""
+        ids = []
+        for piece in re.split(f"({names})", text) if names else [text]:
+            if names and piece in self.special:
+                ids.append(self.special[piece])
+            else:
+                ids += [self.ids[token] for token in bpe_encode(piece.encode().decode("latin-1"), self.merges)]
+        return ids
+
+
+# %% mistake="Tokenizer" name="characters" hint="You merged characters. 老 has no token then: write each byte of the word as a character first, `.encode().decode('latin-1')`." active="py"
+class Tokenizer(Tokenizer):
+    def encode(self, text, allow_special=False):
+        names = "|".join(map(re.escape, self.special)) if allow_special else ""
+        ids = []
+        for piece in re.split(f"({names})", text) if names else [text]:
+            if names and piece in self.special:
+                ids.append(self.special[piece])
+                continue
+            for word in gpt2_words(piece):
+                ids += [self.ids[token] for token in bpe_encode(word, self.merges)]
+        return ids
+
+
+# %% mistake="Tokenizer" name="id_of_each_merge" hint="A token that two merges make got two ids, so all ids behind it are off by one. Count each token once." active="py"
+class Tokenizer(Tokenizer):
+    def __init__(self, merges, special_tokens=()):
+        super().__init__(merges, special_tokens)
+        tokens = [*map(chr, range(256)), *(a + b for a, b in merges)]
+        self.ids = {token: i for i, token in enumerate(tokens)}
+        self.special = {name: len(tokens) + i for i, name in enumerate(special_tokens)}
+        self.vocab = [list(t.encode("latin-1")) for t in tokens] + [list(name.encode()) for name in special_tokens]
+
+
+# %% [markdown]
+r"""
+Now on real English: your trainer finds the merges, your tokenizer encodes a page that it has never seen, and `course_lib`'s tokenizer gets the same merges, to compare the ids.
+"""
+
+# %%
+from course_lib.tokenization.pretokenize import bytes_to_characters
+
+counted = count_words(sample, gpt2_words).items()
+as_bytes = {word.encode().decode("latin-1"): n for word, n in counted}
+my_merges = my_train_bpe([(list(word), n) for word, n in as_bytes.items()], budget(150, 20))
+MyTokenizer = yours("tokenization.Tokenizer", steps.Tokenizer)
+mine = MyTokenizer(my_merges, ["<|end|>"])
+page = new_text["English"][: budget(10_000, 1000)] + "Le café, 老鼠 🐭"
+my_ids = mine.encode(page)
+print(f"{len(page.encode()):,} bytes in {len(my_ids):,} ids;", end=" ")
+print(f"decoded, the page again: {mine.decode(my_ids) == page}")
+
+
+# %%
+def in_its_letters(token):  # course_lib writes bytes in GPT-2's printable alphabet
+    return bytes_to_characters(token.encode("latin-1"))
+
+
+made = dict.fromkeys([*map(chr, range(256)), *(left + right for left, right in my_merges)])
+twin = tokenization.BPE(
+    [*map(in_its_letters, made), "<|end|>"],
+    [(in_its_letters(left), in_its_letters(right)) for left, right in my_merges],
+    special_tokens=["<|end|>"],
+)
+print("the same ids as course_lib's:", twin.encode(page) == my_ids)
+
+# %% [markdown]
+r"""
+Nothing is lost ({{the page comes back : mine.decode(my_ids) == page}}), though no mouse emoji was in the training text, and the ids are {{the library's : twin.encode(page) == my_ids}}. With its
+{{150 = len(my_merges)}} merges it needs {{1.9 = len(page.encode()) / len(my_ids) ± 0.15}} bytes a token; what separates it from GPT-2's tokenizer is 50,000 merges and the time to find them.
+"""
+
 # %% [markdown] exercise="why_not_words" points=3
 r"""
-## 8. Say it in your own words
+## 9. Say it in your own words
 
 ### In your own words · why_not_words
 
@@ -1632,7 +2198,7 @@ Interview question. Why do language models use subwords rather than words, chara
 Words: the vocabulary is never complete (names, compounds, numbers, typing errors; frequencies follow Zipf's law), unknown words become one `<unk>` and are lost, and every word costs a row in the embedding and output tables. Characters or bytes: nothing (or hardly anything) unknown and tiny tables, but sequences several times as long, so more
 computation and less text in a context, and the model must spend capacity on spelling. Subwords: frequent words are one token, rare ones a few.
 
-Byte-level BPE starts from the 256 bytes, so every text of every language can be encoded and comes back exactly; no `<unk>`. It costs: text unlike the training text is cut finely (other scripts pay more tokens), tokens need not be characters (output may be broken UTF-8), letters inside a token are invisible to the model, and the same word with and without a blank are
+Byte-level BPE starts from the 256 bytes, so every text of every language can be encoded and comes back exactly; no `<unk>`. It costs: text unlike the training text is cut finely (other scripts pay more tokens), tokens need not be characters (output may be broken UTF-8), letters inside a token are invisible to the model, and the same word with and without a space are
 different ids.
 ### END SOLUTION
 ### BEGIN RUBRIC
@@ -1661,16 +2227,16 @@ than $4.09 / 3.22 \approx {{1.27 = math.log(60) / math.log(25)}}$ times as many 
 
 # %% [markdown]
 r"""
-## 9. Where this came from, and where it goes
+## 10. Where this came from, and where it goes
 
 - **Gage (1994)**: byte-pair encoding as compression. **Sennrich, Haddow and Birch (2016)**, *Neural Machine Translation of Rare Words with Subword Units*: as a tokenizer.
 - **Schuster and Nakajima (2012)**: WordPiece, for Japanese and Korean voice search; **Devlin et al. (2018)**: BERT.
 - **Kudo (2018)**, *Subword Regularization*: the Unigram algorithm; since it has a probability for every cut, it can also *sample* cuts, so that a model sees a word in several spellings during training. **Kudo and Richardson (2018)**: the SentencePiece library.
 - **Radford et al. (2019)**: GPT-2, BPE on bytes with 50,257 tokens.
 
-What modern systems do (2025): byte-level BPE, or SentencePiece's BPE that falls back on bytes for unknown characters, with vocabularies from about 32,000 to above 200,000 tokens; digits are often cut singly or in threes; runs of blanks have tokens of their own, for the sake of code.
+What modern systems do (2025): byte-level BPE, or SentencePiece's BPE that falls back on bytes for unknown characters, with vocabularies from about 32,000 to above 200,000 tokens; digits are often cut singly or in threes; runs of spaces have tokens of their own, for the sake of code.
 
 **What is not known.** Which cut is best for a model is an open question. Compression is easy to measure and only loosely tied to how well the model will do; merges know nothing of meaning (a trained *un|believ|able* is luck, *unbel|iev|able* as good for compression).
 
-From now on `course_lib.tokenization` holds the tested version of all that you wrote, with ties broken by id: the same merges and the same ids as Hugging Face's `tokenizers`. Next: [03 N-grams](03_ngrams.ipynb), *how far do counts get us?*
+From now on `course_lib.tokenization` holds the tested version of all that you wrote. It breaks ties by id, as Hugging Face's `tokenizers` does. Next: [03 N-grams](03_ngrams.ipynb), *how far do counts get us?*
 """

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
+from course_lib.tokenization.pretokenize import gpt2_words
 from course_lib.tokenization.unigram import BLANK
 from course_lib.tokenization.wordpiece import CONTINUES, UNKNOWN
 
@@ -105,6 +106,44 @@ def bpe_decode(ids: Sequence[int], vocab: Sequence[Sequence[int]]) -> str:
         if not 0 <= i < len(vocab):
             raise ValueError(f"ids must lie in 0 … {len(vocab) - 1}, got {i}")
     return bytes(byte for i in ids for byte in vocab[i]).decode("utf-8", errors="replace")
+
+
+class Tokenizer:
+    """A byte-level BPE tokenizer made of the steps above.
+
+    merges          pairs (left, right) in the order of training, on words in which byte b is the character chr(b)
+    special_tokens  texts that have ids by themselves; none is part of another
+
+    Ids 0 … 255 are the bytes, then come the tokens that the merges make, each once, then the special tokens.
+
+    >>> tokenizer = Tokenizer([("a", "b")], ["<|end|>"])
+    >>> tokenizer.encode("abé<|end|>", allow_special=True)
+    [256, 195, 169, 257]
+    """
+
+    def __init__(self, merges: Sequence[Pair], special_tokens: Sequence[str] = ()) -> None:
+        self.merges = list(merges)
+        tokens = list(dict.fromkeys([*map(chr, range(256)), *(left + right for left, right in merges)]))
+        self.ids = {token: i for i, token in enumerate(tokens)}
+        self.special = {token: len(tokens) + i for i, token in enumerate(special_tokens)}
+        self.vocab = [*(token.encode("latin-1") for token in tokens), *(token.encode() for token in special_tokens)]
+
+    def encode(self, text: str, allow_special: bool = False) -> list[int]:
+        """Return the ids of a text; its special tokens become their ids if `allow_special`, else they are text."""
+        special = self.special if allow_special else {}
+        names = "|".join(map(re.escape, special))
+        ids: list[int] = []
+        for piece in re.split(f"({names})", text) if special else [text]:
+            if piece in special:
+                ids.append(special[piece])
+                continue
+            for word in gpt2_words(piece):
+                ids += [self.ids[token] for token in bpe_encode(word.encode().decode("latin-1"), self.merges)]
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of ids; what is not valid UTF-8 becomes U+FFFD. ValueError for an id that no token has."""
+        return bpe_decode(ids, self.vocab)
 
 
 def wordpiece_encode(word: str, vocab: Sequence[str]) -> list[str]:

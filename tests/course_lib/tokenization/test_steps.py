@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.tokenization import BPE, Unigram, WordPiece, gpt2_words, steps, train_bpe, train_wordpiece
-from course_lib.tokenization.pretokenize import count_words
+from course_lib.tokenization.pretokenize import bytes_to_characters, count_words
 from course_lib.tokenization.steps import (
     bpe_decode,
     bpe_encode,
@@ -90,6 +90,26 @@ def test_the_best_cut_is_that_of_the_fast_tokenizer(word, log_probs):
 def test_lossless_words_are_those_of_the_package_and_lose_nothing(text):
     assert lossless_words(text) == blank_words(text)
     assert "".join(lossless_words(text)) == text.replace(" ", "▁")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(st.sampled_from("ab aab' trs1é老🐭\n"), max_size=60), st.booleans())
+def test_the_tokenizer_of_the_steps_has_the_ids_of_the_fast_one_and_gives_every_text_back(text, allow_special):
+    text += "<|end|>a"
+    words = [(list(word.encode().decode("latin-1")), 1) for word in gpt2_words("aab aba tabs baa")]
+    merges = steps.train_bpe(words, 8)
+    tokens = dict.fromkeys([*map(chr, range(256)), *(left + right for left, right in merges)])
+    letters = {token: bytes_to_characters(token.encode("latin-1")) for token in tokens}
+    fast = BPE(
+        [*letters.values(), "<|end|>"],
+        [(letters[left], letters[right]) for left, right in merges],
+        special_tokens=["<|end|>"],
+    )
+    slow = steps.Tokenizer(merges, ["<|end|>"])
+    ids = slow.encode(text, allow_special=allow_special)
+    assert ids == fast.encode(text, allow_special=allow_special)
+    assert slow.decode(ids) == text
+    assert (fast.ids["<|end|>"] in ids) == allow_special
 
 
 def test_surprise_per_byte_does_not_depend_on_how_the_text_is_cut():
