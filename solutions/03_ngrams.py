@@ -157,6 +157,10 @@ def cases(seed):
         {"tokens": random_integers(seed, 0, 3, 5).tolist(), "bigram": random_distributions(seed, 4, 4), "eos": 3},
         note="another id for the end",
     )
+    yield Case(
+        {"tokens": random_integers(seed + 2, 0, 7, 9).tolist(), "bigram": random_distributions(seed + 2, 7, 7), "eos": 2},
+        note="nine words of seven",
+    )
     long = random_integers(seed + 1, 1, 6, 600).tolist()
     yield Case({"tokens": long, "bigram": random_distributions(seed + 1, 6, 6), "eos": 0}, note="600 words")
 
@@ -256,12 +260,16 @@ def cases(seed):
     yield Case({"tokens": [4, 4, 4, 4], "n": 2}, note="overlapping")
     yield Case({"tokens": [1, 2], "n": 3}, note="a text shorter than n")
     yield Case({"tokens": [1, 2], "n": 0}, note="n below 1")
-    yield Case({"tokens": random_integers(seed, 0, 3, 40).tolist(), "n": 3}, note="random trigrams")
+    yield Case({"tokens": [1, 2], "n": -2}, note="n far below 1")
+    yield Case({"tokens": [1, 12, 11, 2, 1, 12], "n": 2}, note="ids of two digits")
+    for n in (1, 3, 4):
+        tokens = random_integers(seed + n, 0, 3, 38 + n).tolist()
+        yield Case({"tokens": tokens, "n": n}, note=f"a random text, n = {n}")
 
 
 # %% probe="count_ngrams" active="py"
 def probe(student, case):
-    found = student(list(case["tokens"]), case["n"])
+    found = student(case["tokens"], case["n"])
     return sorted([list(ngram), int(count)] for ngram, count in found.items() if count)
 
 
@@ -387,14 +395,18 @@ def cases(seed):
     yield Case({"tokens": [1, 2, 1, 0], "history": [0], "vocab_size": 3}, note="a history at the end of the text")
     yield Case({"tokens": text, "history": [3, 1], "vocab_size": 6}, note="a history of two tokens")
     yield Case({"tokens": text, "history": [4, 4], "vocab_size": 6}, note="a history that never came")
-    yield Case(
-        {"tokens": random_integers(seed, 0, 3, 60).tolist(), "history": [1, 2], "vocab_size": 4}, note="a random text"
-    )
+    yield Case({"tokens": [1, 1, 1, 2, 1, 1], "history": [1, 1], "vocab_size": 3}, note="a history that overlaps itself")
+    yield Case({"tokens": [1, 2], "history": [1, 2, 1], "vocab_size": 3}, note="a history longer than the text")
+    yield Case({"tokens": [2, 11, 1, 12, 1, 2, 3], "history": [1, 2], "vocab_size": 13}, note="ids of two digits")
+    for history, largest, length in (([1, 2], 3, 60), ([2], 5, 40), ([0, 1, 0], 2, 50)):
+        tokens = random_integers(seed + length, 0, largest, length).tolist()
+        note = f"a random text, a history of {len(history)}"
+        yield Case({"tokens": tokens, "history": history, "vocab_size": largest + 1}, note=note)
 
 
 # %% probe="counts_after" active="py"
 def probe(student, case):
-    return student(list(case["tokens"]), tuple(case["history"]), case["vocab_size"]).float()
+    return student(case["tokens"], tuple(case["history"]), case["vocab_size"])
 
 
 # %% mistake="counts_after" name="last_token_only" hint="Only the last token of the history was compared. All of it must match." active="py"
@@ -467,14 +479,15 @@ def cases(seed):
     yield Case({"tokens": text, "history": [], "vocab_size": 6}, note="the empty history")
     yield Case({"tokens": text, "history": [3, 1], "vocab_size": 6}, note="a history of two tokens")
     yield Case({"tokens": text, "history": [4, 4], "vocab_size": 6}, note="a history that never came")
-    yield Case(
-        {"tokens": random_integers(seed, 0, 3, 60).tolist(), "history": [1], "vocab_size": 4}, note="a random text"
-    )
+    for history, largest, length in (([1], 3, 60), ([], 5, 30), ([1, 0], 2, 50)):
+        tokens = random_integers(seed + length, 0, largest, length).tolist()
+        note = f"a random text, a history of {len(history)}"
+        yield Case({"tokens": tokens, "history": history, "vocab_size": largest + 1}, note=note)
 
 
 # %% probe="mle" active="py"
 def probe(student, case):
-    return student(list(case["tokens"]), tuple(case["history"]), case["vocab_size"])
+    return student(case["tokens"], tuple(case["history"]), case["vocab_size"])
 
 
 # %% mistake="mle" name="zeros_for_an_unseen_history" hint="After a history that never came, the estimate is 0/0 and not 0: zeros are no distribution. Raise ValueError." active="py"
@@ -574,15 +587,16 @@ def cases(seed):
     yield Case({"tokens": text, "history": [1], "vocab_size": 6, "k": 0.01}, note="a small k")
     yield Case({"tokens": text, "history": [4, 4], "vocab_size": 6, "k": 0.5}, note="a history that never came")
     yield Case({"tokens": text, "history": [1], "vocab_size": 6, "k": 0}, note="k = 0")
-    yield Case(
-        {"tokens": random_integers(seed, 0, 3, 60).tolist(), "history": [], "vocab_size": 5, "k": 0.3},
-        note="a random text, the empty history",
-    )
+    yield Case({"tokens": text, "history": [1], "vocab_size": 6, "k": -0.1}, note="k below 0")
+    for history, k, length in (([], 0.3, 60), ([2], 2.5, 40), ([1, 0], 0.04, 50)):
+        tokens = random_integers(seed + length, 0, 3, length).tolist()
+        note = f"a random text, a history of {len(history)}"
+        yield Case({"tokens": tokens, "history": history, "vocab_size": 5, "k": k}, note=note)
 
 
 # %% probe="add_k" active="py"
 def probe(student, case):
-    return student(list(case["tokens"]), tuple(case["history"]), case["vocab_size"], case["k"])
+    return student(case["tokens"], tuple(case["history"]), case["vocab_size"], case["k"])
 
 
 # %% mistake="add_k" name="denominator_plus_k" hint="The sum of the row grows by k for every word of the vocabulary: the denominator needs k·V and not k." active="py"
@@ -740,8 +754,12 @@ def cases(seed):
         note="one without a prediction, by hand",
     )
     yield Case(
-        {"probs": torch.tensor([[1.0, 0], [0.5, 0.5]]), "weights": torch.tensor([0.5, 0.4])},
-        note="weights that sum to 0.9",
+        {"probs": torch.tensor([[1.0, 0], [0.5, 0.5]]), "weights": torch.tensor([0.5, 0.48])},
+        note="weights that sum to 0.98",
+    )
+    yield Case(
+        {"probs": torch.tensor([[1.0, 0], [0.5, 0.5]]), "weights": torch.tensor([0.5, 0.52])},
+        note="weights that sum to 1.02",
     )
     yield Case(
         {"probs": torch.tensor([[1.0, 0], [0.5, 0.5]]), "weights": torch.tensor([1.5, -0.5])}, note="a negative weight"
@@ -753,6 +771,13 @@ def cases(seed):
     some[0] = nan
     yield Case(
         {"probs": some, "weights": random_distributions(seed + 3, 3)}, note="three models, one without a prediction"
+    )
+    rounded = torch.tensor([0.25, 0.5 - 2**-24, 0.25])  # in float32 their sum is 0.99999994, in whatever order
+    yield Case({"probs": some, "weights": rounded}, note="weights that sum to 1 up to rounding")
+    few = random_distributions(seed + 4, 7, 3)
+    few[[0, 2, 5]] = nan
+    yield Case(
+        {"probs": few, "weights": random_distributions(seed + 5, 7)}, note="seven models, three without a prediction"
     )
 
 
@@ -930,7 +955,10 @@ def cases(seed):
     yield Case({"tokens": [0, 1, 0, 1, 1], "vocab_size": 3}, note="the example")
     yield Case({"tokens": text, "vocab_size": 6}, note="by hand")
     yield Case({"tokens": [0, 1] * 10 + [2, 3, 4, 3, 2], "vocab_size": 5}, note="a frequent token with one neighbour")
-    yield Case({"tokens": random_integers(seed, 0, 6, 40).tolist(), "vocab_size": 8}, note="a random text")
+    yield Case({"tokens": [1, 12, 11, 2, 3, 12], "vocab_size": 13}, note="ids of two digits")
+    for largest, length in ((6, 40), (3, 12), (9, 30)):
+        tokens = random_integers(seed + length, 0, largest, length).tolist()
+        yield Case({"tokens": tokens, "vocab_size": largest + 2}, note=f"a random text of {length}")
 
 
 # %% mistake="continuation_prob" name="frequency" hint="You counted how often the token occurs. Count each different token before it once." active="py"
@@ -1023,10 +1051,11 @@ def cases(seed):
     yield Case(
         {"tokens": [1, 2, 1, 3], "history": 0, "vocab_size": 4, "discount": 0.5}, note="a history that never came"
     )
-    yield Case(
-        {"tokens": random_integers(seed, 0, 5, 50).tolist(), "history": 2, "vocab_size": 7, "discount": 0.6},
-        note="a random text",
-    )
+    yield Case({"tokens": text, "history": 1, "vocab_size": 6, "discount": 1.0}, note="the largest discount")
+    for history, discount, length in ((2, 0.6, 50), (0, 0.9, 30), (4, 0.1, 40)):
+        tokens = random_integers(seed + length, 0, 5, length).tolist()
+        case = {"tokens": tokens, "history": history, "vocab_size": 7, "discount": discount}
+        yield Case(case, note=f"a random text of {length}")
 
 
 # %% mistake="kneser_ney" name="frequencies_below" hint="The second opinion is the plain frequency of the words. Use the continuation probabilities: in how many surroundings, not how often." active="py"
@@ -1171,11 +1200,12 @@ def cases(seed):
     hand = [torch.tensor([0.5, 0.25]).log(), torch.tensor([0.125]).log()]
     yield Case({"log_probs": hand}, note="by hand")
     yield Case({"log_probs": []}, note="no sentence")
+    yield Case({"log_probs": [torch.zeros(0), torch.zeros(0)]}, note="two sentences without a token")
     yield Case({"log_probs": [torch.zeros(0), *hand]}, note="an empty sentence among them")
     yield Case({"log_probs": [torch.tensor([-1.0, -math.inf]), torch.tensor([-2.0])]}, note="an impossible token")
-    yield Case(
-        {"log_probs": [-3 * torch.rand(n, generator=generator(seed + n)) for n in (3, 9, 1)]}, note="three sentences"
-    )
+    for lengths in ((3, 9, 1), (1, 0, 12, 2), (30, 5)):
+        texts = [-3 * torch.rand(n, generator=generator(seed + n)) for n in lengths]
+        yield Case({"log_probs": texts}, note=f"{len(lengths)} sentences")
 
 
 # %% mistake="corpus_perplexity" name="mean_of_perplexities" hint="You averaged the perplexities of the sentences. Average the surprise of all tokens first; one exponential at the end." active="py"
@@ -1381,18 +1411,22 @@ def cases(seed):
     sure = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
     yield Case({"bigram": sure, "eos": 0, "max_tokens": 5, "seed": seed}, note="only one sentence is possible")
     yield Case({"bigram": sure, "eos": 0, "max_tokens": 1, "seed": seed}, note="cut off after one token")
+    yield Case({"bigram": sure, "eos": 0, "max_tokens": 0, "seed": seed}, note="no token allowed")
     skewed = torch.tensor([[0.0, 0.7, 0.3], [0.6, 0.1, 0.3], [0.2, 0.7, 0.1]])
     yield Case({"bigram": skewed, "eos": 0, "max_tokens": 2, "seed": seed + 1}, note="three words, short sentences")
     mixed = 0.5 * skewed.roll((1, 1), (0, 1)) + 0.5 * random_distributions(seed, 3, 3)
     yield Case({"bigram": mixed, "eos": 1, "max_tokens": 2, "seed": seed + 2}, note="another id for the end")
+    longer = random_distributions(seed + 3, 3, 3)
+    yield Case({"bigram": longer, "eos": 2, "max_tokens": 3, "seed": seed + 3}, note="up to three words")
 
 
 # %% probe="sample_text" active="py"
 def probe(student, case):
     source, table, eos, longest = generator(case["seed"]), case["bigram"], case["eos"], case["max_tokens"]
-    draws = 4000 if longest == 2 else 20
+    draws = 3000 if table.max() < 1 else 20  # few where only one sentence is possible
     texts = plain([student(table, eos, longest, source) for _ in range(draws)])
     kinds = [[]] + [[a] for a in range(3)] + [[a, b] for a in range(3) for b in range(3)]
+    kinds += [[*pair, c] for pair in kinds[4:] for c in range(3)]
     counts = torch.tensor([texts.count(kind) for kind in kinds])
     twice = [plain([student(table, eos, longest, generator(5)) for _ in range(20)]) for _ in range(2)]
     return {
@@ -1631,6 +1665,18 @@ def cases(seed):
             {"typed": typed, "prior": dict(zip(words, weights)), "error_rate": 0.3}, note=f"{typed}, random priors"
         )
 
+    def channel(typed, meant, rate):
+        return 1 - rate if meant == typed else rate * edits(meant)[typed] / edits(meant).total()
+
+    # the priors nearly make up for the channel, now on one side, now on the other: whoever gets one factor wrong errs
+    calls = [("helo", "hello", "help"), ("ths", "the", "this"), ("tooo", "too", "took"), ("form", "form", "from")]
+    for i, (typed, *pair) in enumerate(calls):
+        rate = (0.05 + 0.3 * torch.rand(1, generator=generator(seed + i))).item()
+        for ahead in (1.25, 0.8):
+            odds = [1.0, channel(typed, pair[0], rate) / channel(typed, pair[1], rate) / ahead]
+            prior = {word: share / sum(odds) for word, share in zip(pair, odds)}
+            yield Case({"typed": typed, "prior": prior, "error_rate": rate}, note=f"{typed}, a close call")
+
 
 # %% mistake="noisy_channel_correct" name="prior_only" hint="You took the commonest word within one slip, whatever was typed: a word typed correctly is nearly always meant. Multiply by the channel." active="py"
 def noisy_channel_correct(typed, prior, error_rate):
@@ -1745,7 +1791,7 @@ r"""
 
 A colleague wrote a bigram model that **backs off** with absolute discounting: unlike in Kneser–Ney's mixture, only words that were *not* seen after $h$ get a share of what the discount freed, in proportion to a lower-order distribution. It runs, but its perplexities are worse than they should be, and after some histories nan.
 
-There are three faults; each is worth a point. After *the* in our text, with $D = 0.75$ and $p_{\text{cont}}$ below: the seen words keep {{$0.3125$, $0.0625$ and $0.0625$ : absolute_backoff(torch.stack([counts_after(toy_text, (h,), 6) for h in range(6)]), continuation_prob(toy_text, 6), 0.75)[1][[2, 4, 5]].tolist() == [0.3125, 0.0625, 0.0625]}}; $0.5625$ is free; the three unseen words have
+There are three faults, one in each kind of row (with unseen words, without counts, without unseen words); each repair earns its point alone. After *the* in our text, with $D = 0.75$ and $p_{\text{cont}}$ below: the seen words keep {{$0.3125$, $0.0625$ and $0.0625$ : absolute_backoff(torch.stack([counts_after(toy_text, (h,), 6) for h in range(6)]), continuation_prob(toy_text, 6), 0.75)[1][[2, 4, 5]].tolist() == [0.3125, 0.0625, 0.0625]}}; $0.5625$ is free; the three unseen words have
 $p_{\text{cont}} = \tfrac29$ each, so each gets a third of it, ${{0.1875 = absolute_backoff(torch.stack([counts_after(toy_text, (h,), 6) for h in range(6)]), continuation_prob(toy_text, 6), 0.75)[1][0]}}$.
 """
 
@@ -1788,24 +1834,27 @@ r"""
 # %% cases="absolute_backoff" active="py"
 def cases(seed):
     third = torch.full((3,), 1 / 3)
-    yield Case(
-        {"counts": torch.tensor([[2.0, 1, 0], [0, 3, 0], [0, 1, 1]]), "lower": third, "discount": 0.5},
-        note="some words unseen", part="shares",
-    )  # fmt: skip
+    small = {"counts": torch.tensor([[2.0, 1, 0], [0, 0, 0], [1, 4, 1]]), "lower": third, "discount": 0.5}
+    yield Case(small | {"rows": [0]}, note="a word unseen", part="shares")
+    yield Case(small | {"rows": [1]}, note="a row without counts", part="empty")
+    yield Case(small | {"rows": [2]}, note="a row without unseen words", part="full")
     hand = torch.tensor([[0.0, 0, 2, 0, 1, 1]]).expand(6, 6)
-    yield Case(
-        {"counts": hand, "lower": torch.tensor([2, 2, 1, 2, 1, 1]) / 9, "discount": 0.75}, note="by hand", part="shares"
-    )
-    some = random_integers(seed, 0, 3, 5, 5).float()
-    some[:, 0], some[:, 1] = 0, 1
-    lower = random_distributions(seed + 1, 5)
-    yield Case({"counts": some, "lower": lower, "discount": 0.6}, note="random counts", part="shares")
-    empty = some.clone()
-    empty[2] = 0
-    yield Case({"counts": empty, "lower": lower, "discount": 0.6}, note="a row without counts", part="empty")
-    full = some.clone()
-    full[3] = random_integers(seed + 2, 1, 6, 5).float()
-    yield Case({"counts": full, "lower": lower, "discount": 0.6}, note="a row without unseen words", part="full")
+    by_hand = {"counts": hand, "lower": torch.tensor([2, 2, 1, 2, 1, 1]) / 9, "discount": 0.75}
+    yield Case(by_hand | {"rows": [0]}, note="by hand", part="shares")
+    for i, discount in enumerate((0.6, 0.9, 0.25)):
+        counts = random_integers(seed + i, 0, 4, 7, 7).float()
+        counts[:, 0], counts[:, 1] = 0, 1
+        counts[2 + i], counts[1 - i] = 0, random_integers(seed + 9 + i, 1, 6, 7).float()
+        case = {"counts": counts, "lower": random_distributions(seed + 5 + i, 7), "discount": discount}
+        rows = {"empty": [2 + i], "full": [(1 - i) % 7]}
+        rows["shares"] = [row for row in range(7) if [row] not in rows.values()]
+        for part, some in rows.items():
+            yield Case(case | {"rows": some}, note=f"random counts, rows {some}", part=part)
+
+
+# %% probe="absolute_backoff" active="py"
+def probe(student, case):
+    return student(case["counts"], case["lower"], case["discount"])[case["rows"]]
 
 
 # %% mistake="absolute_backoff" name="two_rows_left" hint="Rows with unseen words sum to 1 now. Two faults are left: a row without counts is 0/0, and a row in which all words were seen loses what was freed." active="py"
