@@ -119,7 +119,7 @@ def rnn_cell(x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b: Tensor) -> Ten
     w_ih     (H, I) from the input
     w_hh     (H, H) from the state
     b        (H,)
-    returns  (B, H)
+    returns  (B, H); gradients flow back to every argument
 
     Example: x = [[1.]], h = [[0.5]], w_ih = [[2.]], w_hh = [[3.]], b = [-3.] give [[tanh(2 + 1.5 − 3)]] = [[0.4621]].
     """
@@ -152,11 +152,27 @@ def cases(seed):
         },
         note="a matrix that is not symmetric",
     )
-    shapes = {"x": (3, 4), "h": (3, 5), "w_ih": (5, 4), "w_hh": (5, 5), "b": (5,)}
-    yield Case(
-        {name: random_tensor(seed + i, *shape, scale=0.6) for i, (name, shape) in enumerate(shapes.items())},
-        note="random sizes and weights",
-    )
+    for batch, features, hidden in ((3, 4, 5), (1, 2, 3), (6, 3, 2)):
+        shapes = {"x": (batch, features), "h": (batch, hidden), "w_ih": (hidden, features)}
+        shapes |= {"w_hh": (hidden, hidden), "b": (hidden,)}
+        case = {
+            name: random_tensor(seed + batch + i, *shape, scale=0.6) for i, (name, shape) in enumerate(shapes.items())
+        }
+        yield Case(case, note=f"random weights, {hidden} numbers of memory")
+    weights_of_a_loss = random_tensor(seed + 20, batch, hidden)
+    yield Case(case | {"weights of a loss": weights_of_a_loss}, note="the gradients")
+
+
+# %% probe="rnn_cell" active="py"
+def probe(student, case):
+    if "weights of a loss" not in case:
+        return student(**case)
+    inputs = {name: value.clone().requires_grad_() for name, value in case.items() if name != "weights of a loss"}
+    loss = (student(**inputs) * case["weights of a loss"]).sum()
+    if not loss.requires_grad:
+        return "no gradient flows back to any argument"
+    gradients = torch.autograd.grad(loss, list(inputs.values()), allow_unused=True, materialize_grads=True)
+    return {f"gradient in {name}": gradient for name, gradient in zip(inputs, gradients)}
 
 
 # %% mistake="rnn_cell" name="transposed" hint="You multiply by w_hh where states are rows: W_hh h of the formula is h @ w_hh.T." active="py"
@@ -232,7 +248,7 @@ def rnn_forward(x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, b: Tensor) ->
     x        (B, T, I), T ≥ 1
     h0       (B, H) the states before the first token
     w_ih     (H, I), w_hh (H, H), b (H,) as in rnn_cell
-    returns  (B, T, H); [:, t] is the state after token t. No argument is changed
+    returns  (B, T, H); [:, t] is the state after token t. No argument is changed; gradients flow back to every one
 
     Example: x = [[[0.], [1.], [0.]]], h0 = [[0.]], w_ih = [[2.]], w_hh = [[3.]], b = [0.]
     give [[[0.], [0.9640], [0.9939]]].
@@ -263,6 +279,21 @@ def cases(seed):
     weights = {name: random_tensor(seed + i, *shape, scale=0.6) for i, (name, shape) in enumerate(shapes.items())}
     yield Case({"x": random_tensor(seed + 9, 3, 4, 2), **weights}, note="three sequences of four tokens")
     yield Case({"x": random_tensor(seed + 8, 3, 3, 2), **weights}, note="as many sequences as tokens")
+    case = {"x": random_tensor(seed + 7, 3, 6, 2), **weights}
+    yield Case(case, note="three sequences of six tokens")
+    yield Case(case | {"weights of a loss": random_tensor(seed + 6, 3, 6, 5)}, note="the gradients")
+
+
+# %% probe="rnn_forward" active="py"
+def probe(student, case):
+    if "weights of a loss" not in case:
+        return student(**case)
+    inputs = {name: value.clone().requires_grad_() for name, value in case.items() if name != "weights of a loss"}
+    loss = (student(**inputs) * case["weights of a loss"]).sum()
+    if not loss.requires_grad:
+        return "no gradient flows back to any argument"
+    gradients = torch.autograd.grad(loss, list(inputs.values()), allow_unused=True, materialize_grads=True)
+    return {f"gradient in {name}": gradient for name, gradient in zip(inputs, gradients)}
 
 
 # %% mistake="rnn_forward" name="not_handed_on" hint="Every step starts from h0. The state that rnn_cell returns has to become the h of the next call." active="py"
@@ -317,8 +348,18 @@ An RNN cell has $I = 64$ and $H = 128$ and one bias vector. It reads sentences o
 count_the_weights = 128 * 64 + 128 * 128 + 128  # 24,704
 ### END SOLUTION
 
+# %% judge="count_the_weights" active="py"
+def judge(case, expected, got):
+    return got == expected or f"Weights are counted exactly; yours are {got:,.10g}, and another number is right."
+
 # %% mistake="count_the_weights" name="per_word" hint="You counted the weights once per word. All steps share them." active="py"
 count_the_weights = 20 * (128 * 64 + 128 * 128 + 128)
+
+# %% mistake="count_the_weights" name="no_bias" hint="The bias b is missing: one number more for each number of the state." active="py"
+count_the_weights = 128 * 64 + 128 * 128
+
+# %% mistake="count_the_weights" name="two_biases" hint="You counted two bias vectors, as nn.RNN has. The question names one." active="py"
+count_the_weights = 128 * 64 + 128 * 128 + 2 * 128
 
 # %% mistake="count_the_weights" name="no_memory" hint="W_hh is missing: 128 × 128 more, from the state to the state." active="py"
 count_the_weights = 128 * 64 + 128
@@ -374,6 +415,7 @@ def cases(seed):
     yield Case({"x": random_tensor(seed, 1, 2, 1), "layers": layers(1, 1, 1, 1)}, note="one layer")
     yield Case({"x": random_tensor(seed, 2, 3, 4), "layers": layers(2, 4, 4, 10)}, note="two layers, I = H")
     yield Case({"x": random_tensor(seed, 2, 5, 3), "layers": layers(3, 3, 4, 30)}, note="three layers")
+    yield Case({"x": random_tensor(seed + 1, 6, 4, 2), "layers": layers(3, 2, 5, 60)}, note="six sequences")
 
 
 # %% mistake="stacked_rnn" name="all_read_x" hint="Every layer of yours reads the tokens. From the second on, a layer reads the states of the one below." active="py"
@@ -462,10 +504,13 @@ def cases(seed):
     yield Case({"x": x[:1, :2], "lengths": torch.tensor([2]), **networks}, note="two tokens, no filler")
     yield Case({"x": x, "lengths": torch.tensor([4, 4]), **networks}, note="two sequences, no filler")
     yield Case({"x": x, "lengths": torch.tensor([4, 2]), **networks}, note="one of two is padded")
-    yield Case(
-        {"x": random_tensor(seed + 9, 3, 5, 3), "lengths": random_integers(seed, 1, 6, 3), **networks},
-        note="random lengths",
-    )
+    for batch, longest in ((3, 5), (6, 7)):
+        lengths = random_integers(seed + batch, 1, longest + 1, batch)
+        case = {"x": random_tensor(seed + 9, batch, longest, 3), "lengths": lengths, **networks}
+        yield Case(case, note=f"random lengths up to {longest}")
+    x, lengths = random_tensor(seed + 8, 3, 4, 3), torch.tensor([3, 1, 4])
+    x[torch.arange(4) >= lengths[:, None]] = math.nan
+    yield Case({"x": x, "lengths": lengths, **networks}, note="the filler is nan")
 
 
 # %% mistake="bidirectional" name="not_turned_back" hint="The backward states stand in reading order: position 0 holds the one after the last token. Turn them around again before you join the halves." active="py"
@@ -599,6 +644,10 @@ def cases(seed):
     last[:, -1] = own[:, -1]
     yield Case({"states": states, "w_hh": w_hh, "own": last}, note="a loss at the last step only")
     yield Case({"states": states, "w_hh": w_hh, "own": own}, note="a loss at every step")
+    for batch, steps, hidden in ((1, 6, 2), (3, 5, 4)):
+        case = {"states": random_tensor(seed + 3, batch, steps, hidden).tanh()}
+        case |= {"w_hh": random_tensor(seed + 4, hidden, hidden), "own": random_tensor(seed + 5, batch, steps, hidden)}
+        yield Case(case, note=f"{steps} steps, a loss at each")
 
 
 # %% mistake="carry_back" name="transposed" hint="Your gradients are rows, and rows are multiplied by w_hh itself from the right. W_hhᵀ belongs to the column form." active="py"
@@ -740,6 +789,7 @@ def cases(seed):
 
     yield Case(case(1, 1, 2, 3), note="a single step from a state that is not zero")
     yield Case(case(3, 4, 2, 3), note="three sequences of four tokens")
+    yield Case(case(2, 6, 5, 4), note="two sequences of six tokens")
 
 
 # %% mistake="bptt" name="state_of_the_same_step" hint="For W_hh you used h_t. The matrix multiplied the state before, h_{t−1}: shift the states by one and put h0 in front." active="py"
@@ -854,14 +904,10 @@ def cases(seed):
         },
         note="a matrix that doubles lengths",
     )
-    yield Case(
-        {
-            "states": random_tensor(seed, 3, 5, 4, scale=0.5).tanh(),
-            "w_hh": random_tensor(seed + 1, 4, 4, scale=0.6),
-            "last": random_tensor(seed + 2, 3, 4),
-        },
-        note="three sequences",
-    )
+    for batch, steps, hidden in ((3, 5, 4), (2, 1, 3), (5, 7, 2)):
+        states = random_tensor(seed + batch, batch, steps, hidden, scale=0.5).tanh()
+        case = {"states": states, "w_hh": random_tensor(seed + 1, hidden, hidden, scale=0.6)}
+        yield Case(case | {"last": random_tensor(seed + 2, batch, hidden)}, note=f"{batch} sequences of {steps} tokens")
 
 
 # %% mistake="gradient_norms" name="oldest_first" hint="Your first number belongs to the first token. Distance 0 is the last state: turn the order around." active="py"
@@ -954,6 +1000,9 @@ def cases(seed):
     w_hh = random_tensor(seed, 4, 4, scale=0.6)
     yield Case({"w_hh": w_hh, "distance": 5}, note="a random matrix")
     yield Case({"w_hh": w_hh, "distance": 3, "steepest": 0.25}, note="a sigmoid network")
+    larger = random_tensor(seed + 1, 6, 6, scale=0.3)
+    yield Case({"w_hh": larger, "distance": 1, "steepest": 0.7}, note="a single step")
+    yield Case({"w_hh": larger, "distance": 12}, note="twelve steps")
 
 
 # %% mistake="gradient_bound" name="spectral_radius" hint="You used the largest eigenvalue. A matrix can stretch a vector by more than that: the largest singular value is the bound." active="py"
@@ -1232,7 +1281,9 @@ def cases(seed):
     yield Case(case(1, 3, 2), note="three tokens, windows of two")
     yield Case(case(2, 5, 5), note="one window as long as the sequence")
     yield Case(case(2, 7, 3), note="the last window is shorter")
+    yield Case(case(3, 4, 9), note="a window longer than the sequence")
     yield Case(case(1, 3, 0), note="no window at all")
+    yield Case(case(1, 3, -2), note="a negative window")
 
 
 # %% probe="truncated_bptt" active="py"
@@ -1596,7 +1647,7 @@ r"""
 
 A colleague trains on a stream, window by window. The loss falls, then jumps about, and the network seems to know nothing that stood in an earlier window.
 
-There are three faults, each worth a point. None of them raises an error.
+There are three faults, and each repair earns its point alone. None of them raises an error.
 """
 
 
@@ -1661,13 +1712,19 @@ def cases(seed):
         weights = [random_tensor(seed + 7 + i, *s, scale=0.5) for i, s in enumerate([(4, 3), (4, 4), (4,)])]
         return values | {"weights": weights, "window": window, "lr": lr, "max_norm": max_norm}
 
+    # each part asks for one repair: without learning only the state counts, in one window only the clipping, and
+    # where the first window reads zeros from zero without a bias, it ends where it began, so only the gradient counts
+    def still(window, lr):
+        values = case(2 * window, window, lr, max_norm=1e6)
+        return values | {"x": 0 * values["x"], "h0": 0 * values["h0"], "weights": [*values["weights"][:2], torch.zeros(4)]}
+
     yield Case(case(6, 2, lr=0.0, max_norm=1.0), note="three windows, nothing learned", part="carry")
     yield Case(case(2, 2, lr=0.1, max_norm=1e-2), note="one window, a gradient that must be clipped", part="clip")
-    # read from zero with zero inputs and no bias: the first window ends where it began, so only the gradient counts
-    still = case(4, 2, lr=0.5, max_norm=1e6)
-    still |= {"x": 0 * still["x"], "h0": 0 * still["h0"], "weights": [*still["weights"][:2], torch.zeros(4)]}
-    yield Case(still, note="two windows, no clipping", part="gradient")
-    yield Case(case(6, 2, lr=0.3, max_norm=0.2), note="everything together", part="gradient")
+    yield Case(still(2, lr=0.5), note="two windows, no clipping", part="gradient")
+    yield Case(case(12, 3, lr=0.0, max_norm=1e-3), note="four windows, nothing learned", part="carry")
+    yield Case(case(3, 3, lr=0.7, max_norm=0.05, scale=2.0), note="one long step, clipped", part="clip")
+    yield Case(case(4, 4, lr=0.3, max_norm=1e6), note="one window, a gradient that is short enough", part="clip")
+    yield Case(still(3, lr=0.9), note="two windows, long steps", part="gradient")
 
 
 # %% mistake="train_on_stream" name="still_from_h0" hint="Clipping and gradients are right now. The state is still not handed on: every window reads from h0." active="py"

@@ -181,7 +181,7 @@ def cases(seed):
     yield Case(by_hand | {"b": torch.tensor([0.0, 2.0, 1.0, 0.0])}, note="the example by hand")
     yield Case(some(seed, 1, 2, 1), note="one number of memory")
     yield Case(some(seed + 10, 3, 4, 5), note="a batch")
-    yield Case(some(seed + 20, 2, 3, 4), note="another batch")
+    yield Case(some(seed + 20, 2, 5, 4), note="another batch")
 
 
 # %% mistake="lstm_cell" name="no_tanh" hint="h' shows the cell itself. It is o ⊙ tanh(c'), so that the output stays between −1 and 1 however large the cell grows." active="py"
@@ -266,8 +266,9 @@ def cases(seed):
         }
 
     yield Case(some(seed, 2, 1, 3, 2), note="one step")
-    yield Case(some(seed + 10, 2, 3, 3, 2), note="three steps")
+    yield Case(some(seed + 10, 2, 3, 4, 5), note="three steps")
     yield Case(some(seed + 20, 3, 5, 2, 4), note="five steps")
+    yield Case(some(seed + 30, 1, 7, 3, 2), note="seven steps")
 
 
 # %% mistake="lstm_forward" name="state_forgotten" hint="Every step of yours begins with the first state. Hand the new (h, c) on to the next step." active="py"
@@ -341,6 +342,9 @@ def cases(seed):
 
     yield Case({"weights": some(seed, 3, 2, 1)}, note="one layer")
     yield Case({"weights": some(seed + 50, 3, 2, 3), "layer": 2}, note="the third layer")
+    deep = some(seed + 99, 2, 1, 12)
+    yield Case({"weights": deep, "layer": 1}, note="the second of twelve layers")
+    yield Case({"weights": deep, "layer": 11}, note="the twelfth layer")
 
 
 # %% mistake="copy_weights_from_torch" name="one_bias" hint="You took one of the two biases. PyTorch adds both." active="py"
@@ -435,7 +439,8 @@ def cases(seed):
     yield Case({"forget": torch.tensor([[0.5], [0.9], [0.8]])}, note="the example")
     yield Case({"forget": torch.tensor([[0.3, 0.7]])}, note="one step")
     yield Case({"forget": torch.tensor([[0.9], [0.0], [0.5], [1.0]])}, note="a closed gate")
-    yield Case({"forget": random_tensor(seed, 6, 3).sigmoid()}, note="three numbers of memory")
+    for steps, hidden in ((6, 3), (2, 4), (9, 5)):
+        yield Case({"forget": random_tensor(seed + steps, steps, hidden).sigmoid()}, note=f"{steps} steps")
 
 
 # %% mistake="cell_path" name="own_gate_included" hint="You included step t's own gate. It stands between c_(t−1) and c_t; from c_t on the next gate is the first." active="py"
@@ -469,7 +474,7 @@ half_life = 69  # ln 0.5 / ln 0.99 = 68.97
 # %% mistake="half_life" name="linear" hint="You subtracted 0.01 each time. The factors multiply: 0.99^n = 0.5, so n = ln 0.5 / ln 0.99." active="py"
 half_life = 50
 
-# %% mistake="half_life" name="one_over_e" hint="That is where the factor reaches 1/e ≈ 0.37, the time constant. Asked is one half." active="py"
+# %% mistake="half_life" name="one_over_e" hint="That is where the factor reaches 1/e ≈ 0.37, the time constant. The question asks for one half." active="py"
 half_life = 100
 
 # %% [markdown]
@@ -513,7 +518,9 @@ r"""
 def cases(seed):
     yield Case({"d_hidden": 2}, note="the example")
     yield Case({"d_hidden": 1, "value": 5.0}, note="one number of memory")
-    yield Case({"d_hidden": 3 + seed % 6, "value": 0.5 + seed % 7}, note="another size and value")
+    for i in range(3):
+        size, value = random_integers(seed + i, 3, 12, 1).item(), random_tensor(seed + i, 1, scale=2.0).item()
+        yield Case({"d_hidden": size, "value": value}, note=f"{size} numbers of memory")
 
 
 # %% mistake="forget_bias" name="both_biases" hint="You put the value into both biases; PyTorch adds them, so the gate starts at twice the value." active="py"
@@ -608,6 +615,7 @@ def cases(seed):
     )
     yield Case(some(seed, 2, 3, 2), note="a batch")
     yield Case(some(seed + 10, 3, 2, 5), note="another batch")
+    yield Case(some(seed + 20, 1, 5, 3), note="a single sequence")
 
 
 # %% mistake="gru_cell" name="reset_before_product" hint="Your reset gate acts on h before the matrix product, as in the paper. PyTorch multiplies afterwards: r ⊙ (W_hn h + b_hn)." active="py"
@@ -727,7 +735,8 @@ def char_lm_loss(logits: Tensor, ids: Tensor, lengths: Tensor) -> Tensor:
     logits   (B, T, V): logits[:, t] are for the token that follows ids[:, t]
     ids      (B, T) int64, filled up at the end with whatever
     lengths  (B,) int64, how many ids of each row are real, at least 1; not all are 1
-    returns  a scalar: the mean over all real predictions of the batch. The last real token of a row predicts nothing
+    returns  a scalar: the mean over all real predictions of the batch. The last real token of a row predicts nothing.
+             A gradient flows back to the logits
 
     Example: two tokens, logits all 0, V = 4: one prediction, ln 4 = 1.386.
     """
@@ -762,6 +771,19 @@ def cases(seed):
         },
         note="a row of one token",
     )
+    case = {"logits": random_tensor(seed + 4, 5, 7, 9, scale=3.0), "ids": random_integers(seed + 5, 0, 9, 5, 7)}
+    case |= {"lengths": random_integers(seed + 6, 2, 8, 5)}
+    yield Case(case, note="random lengths")
+    yield Case(case | {"gradient": True}, note="the gradient")
+
+
+# %% probe="char_lm_loss" active="py"
+def probe(student, case):
+    logits, wanted = case["logits"].clone(), case.get("gradient", False)
+    loss = student(logits.requires_grad_() if wanted else case["logits"], case["ids"], case["lengths"])
+    if not wanted:
+        return loss
+    return torch.autograd.grad(loss, logits)[0] if loss.requires_grad else "no gradient flows back to the logits"
 
 
 # %% mistake="char_lm_loss" name="not_shifted" hint="You compare the output at t with the token at t, which the network has just read. It predicts the next one: logits[:, :-1] against ids[:, 1:]." active="py"
@@ -933,6 +955,7 @@ def cases(seed):
 
     yield Case(some(seed, 1, 1, 1), note="one number of memory")
     yield Case(some(seed + 10, 2, 3, 4), note="a batch")
+    yield Case(some(seed + 20, 3, 4, 2), note="another batch")
 
 
 # %% mistake="blog_lstm" name="gate_added" hint="The forget gate is still added. Gates multiply; only the update is a sum." active="py"
