@@ -438,7 +438,7 @@ Two different things go wrong with what was never counted, and they are often co
 - a **word** that never followed a history that did occur has probability $0 / c(h) = 0$;
 - after a **history** that was never continued, the estimate is $0/0$: not zero, but *no prediction at all*. Your function must say so, with a ValueError.
 
-Mind the denominator. In our text `<eos>` occurs {{twice : toy_text.count(0) == 2}} and is followed {{once : counts_after(toy_text, (0,), 6).sum() == 1}}, since it also ends the text. $c(h)$ is the sum of the row, so that the row sums to 1.
+Watch the denominator. In our text `<eos>` occurs {{twice : toy_text.count(0) == 2}} and is followed {{once : counts_after(toy_text, (0,), 6).sum() == 1}}, since it also ends the text. $c(h)$ is the sum of the row, so that the row sums to 1.
 """
 
 
@@ -721,9 +721,10 @@ By hand, two words, three models: $(1, 0)$ with weight 0.2, *no prediction* with
 def interpolate(probs: Tensor, weights: Tensor) -> Tensor:
     """Return the mixture of several models' predictions of the next token.
 
-    probs    (M, V) one distribution a row; a row of nan is a model that has no prediction here. At least one has
-    weights  (M,) at least 0, with the sum 1 (up to rounding); the weight of a model without a prediction goes to
-             the others in proportion
+    probs    (M, V) one distribution a row; a row of nan is a model that has no prediction here.
+             At least one has
+    weights  (M,) at least 0, with the sum 1 (up to the rounding of float32); the weight of a model
+             without a prediction goes to the others in proportion
     returns  (V,) sums to 1
 
     Raises ValueError when a weight is below 0 or the weights have another sum.
@@ -906,13 +907,13 @@ r"""
 
 Two ideas, and you have seen the reason for the first.
 
-**Take a constant off.** Each count above 0 loses the same discount $D$, between 0 and 1. What this frees after $h$ is $D$ times the number of *different* words seen after it, written $N_{1+}(h\,\bullet)$, and goes to a second opinion:
+**Take a constant off.** Each count above 0 loses the same discount $D$, between 0 and 1. What this frees after $h$ is $D$ times the number of *different* words seen after it, written $N_{1+}(h\,\bullet)$, and goes to a **lower-order distribution**, which looks at less history:
 
 $$p(w \mid h) = \frac{\max(c(h\,w) - D,\ 0)}{c(h)} + \frac{D \cdot N_{1+}(h\,\bullet)}{c(h)} \cdot p_{\text{cont}}(w).$$
 
-**Ask the second opinion the right question.** It is heard when the history does not know. How *often* a word occurs is then the wrong evidence: in our language *Tower* is {{frequent : (my_frequency > my_frequency[chosen[0]]).sum() < 20}} (more so than all but {{16 = (my_frequency > my_frequency[chosen[0]]).sum()}} words), and
+**Estimate the lower order for its job.** It matters where the history says little. How *often* a word occurs is then the wrong evidence: in our language *Tower* is {{frequent : (my_frequency > my_frequency[chosen[0]]).sum() < 20}} (more so than all but {{16 = (my_frequency > my_frequency[chosen[0]]).sum()}} words), and
 {{always comes after *Eiffel* : {pair[0] for pair in count_ngrams(train.tolist(), 2) if pair[1] == chosen[0]} == {language.encode("Eiffel")[0]}}}, a history that knows it very well. After any other history it is a bad guess. Better evidence is in **how many different
-surroundings** a word was seen: the number of different words before it, $N_{1+}(\bullet\,w)$, as a share of all different bigrams,
+contexts** a word was seen: the number of different words before it, $N_{1+}(\bullet\,w)$, as a share of all different bigrams,
 
 $$p_{\text{cont}}(w) = \frac{N_{1+}(\bullet\, w)}{\text{number of different bigrams}} .$$
 
@@ -932,7 +933,8 @@ def continuation_prob(tokens: list[int], vocab_size: int) -> Tensor:
     vocab_size  V
     returns     (V,) sums to 1; 0 for a token that never followed another
 
-    Example: continuation_prob([0, 1, 0, 1, 1], 3) is [1/3, 2/3, 0]: the different bigrams are 01, 10 and 11.
+    Example: continuation_prob([0, 1, 0, 1, 1], 3) is [1/3, 2/3, 0]: the different bigrams are
+    01, 10 and 11.
     """
     ### BEGIN SOLUTION
     different = count_ngrams(tokens, 2).keys()
@@ -1058,7 +1060,7 @@ def cases(seed):
         yield Case(case, note=f"a random text of {length}")
 
 
-# %% mistake="kneser_ney" name="frequencies_below" hint="The second opinion is the plain frequency of the words. Use the continuation probabilities: in how many surroundings, not how often." active="py"
+# %% mistake="kneser_ney" name="frequencies_below" hint="Your lower-order distribution is the plain frequency of the words. Use the continuation probabilities: in how many contexts, not how often." active="py"
 def kneser_ney(tokens, history, vocab_size, discount):
     after, lower = (
         counts_after(tokens, (history,), vocab_size),
@@ -1069,7 +1071,7 @@ def kneser_ney(tokens, history, vocab_size, discount):
     return lower if after.sum() == 0 else ((after - discount).clamp_min(0) + freed * lower) / after.sum()
 
 
-# %% mistake="kneser_ney" name="mass_lost" hint="The discount is taken off and nobody gets it: the row no longer sums to 1. Add what was freed, times the continuation probabilities." active="py"
+# %% mistake="kneser_ney" name="mass_lost" hint="The discount is taken off and goes nowhere: the row no longer sums to 1. Add what was freed, times the continuation probabilities." active="py"
 def kneser_ney(tokens, history, vocab_size, discount):
     after = counts_after(tokens, (history,), vocab_size)
     return continuation_prob(tokens, vocab_size) if after.sum() == 0 else (after - discount).clamp_min(0) / after.sum()
@@ -1110,7 +1112,7 @@ show(figures.two_shares(toy_words, rows, "After “the”: who gets what the see
 
 # %% [markdown]
 r"""
-**Longer histories** repeat the step: a trigram's second opinion is a bigram model, whose second opinion is a unigram model. All levels below the top count different surroundings instead of occurrences.
+**Longer histories** repeat the step: below a trigram model is a bigram model, below that a unigram model. All levels below the top count different contexts instead of occurrences.
 **Modified** Kneser–Ney (Chen and Goodman 1998) has three discounts a level: for counts of 1, of 2, and of 3 or more. They are not guessed but computed, from the numbers $n_1, n_2, n_3, n_4$ of n-grams that were seen once, twice, three and four times. With $Y = n_1 / (n_1 + 2 n_2)$,
 
 $$D_1 = 1 - 2Y\frac{n_2}{n_1}, \qquad D_2 = 2 - 3Y\frac{n_3}{n_2}, \qquad D_{3+} = 3 - 4Y\frac{n_4}{n_3}.$$
@@ -1130,7 +1132,7 @@ for count, computed in (1, d1), (2, d2), (3, d3), (4, d3), (5, d3):
 # %% [markdown]
 r"""
 Both {{grow from the first count to the third : d1 < d2 < d3 and 1 - mean[1] < 2 - mean[2] < 3 - mean[3]}}. The formula takes {{more : all(taken > count - mean[count]
-for count, taken in ((1, d1), (2, d2), (3, d3), (4, d3), (5, d3)))}} than this small language loses (Good and Turing, in section 4, came closer); what is taken too much is not lost, but goes to a second opinion.
+for count, taken in ((1, d1), (2, d2), (3, d3), (4, d3), (5, d3)))}} than this small language loses (Good and Turing, in section 4, came closer); what is taken too much is not lost, but goes to the lower order.
 Chen and Goodman found modified Kneser–Ney best nearly everywhere they looked; section 8 looks here.
 
 ### Are n-gram probabilities independent of each other?
@@ -1175,8 +1177,8 @@ $({{2.83 = corpus_perplexity([torch.tensor([0.5, 0.25]).log()])}} + 8)/2 \approx
 def corpus_perplexity(log_probs: list[Tensor]) -> Tensor:
     """Return the perplexity of a text that comes in sentences.
 
-    log_probs  one tensor (L,) for each sentence: the log probability (nats) of each of its tokens; lengths differ,
-               and may be 0
+    log_probs  one tensor (L,) for each sentence: the log probability (nats) of each of its tokens;
+               lengths differ, and may be 0
     returns    () exp(−mean over all tokens); inf when a token was impossible
 
     Raises ValueError when there is no token at all.
@@ -1383,8 +1385,8 @@ def sample_text(bigram: Tensor, eos: int, max_tokens: int, generator: torch.Gene
     """Return a random sentence of a bigram model.
 
     bigram      (V, V) row h holds p(w | h)
-    eos         the id that stands before the first word; drawing it ends the sentence, and it is not returned
-    max_tokens  the sentence is cut off after so many tokens
+    eos         the id before the first word; drawing it ends the sentence, and it is not returned
+    max_tokens  the sentence is cut off after so many tokens; may be 0
     generator   the source of all randomness
     returns     a list of at most max_tokens ids (ints), none of them eos; it may be empty
     """
@@ -1618,8 +1620,8 @@ def noisy_channel_correct(typed: str, prior: dict[str, float], error_rate: float
 
     typed       what was typed, lower-case letters
     prior       word → p(w), the words that can be meant; may be empty
-    error_rate  ε: p(typed | w) is 1 − ε for w = typed, and ε · edits(w)[typed] / edits(w).total() for another word,
-                which is 0 for what is more than one slip away
+    error_rate  ε: p(typed | w) is 1 − ε for w = typed, and ε · edits(w)[typed] / edits(w).total()
+                for another word, which is 0 for what is more than one slip away
     returns     a word of prior; typed itself when none of them could have led to it
     """
     ### BEGIN SOLUTION
@@ -1668,7 +1670,7 @@ def cases(seed):
     def channel(typed, meant, rate):
         return 1 - rate if meant == typed else rate * edits(meant)[typed] / edits(meant).total()
 
-    # the priors nearly make up for the channel, now on one side, now on the other: whoever gets one factor wrong errs
+    # the priors nearly make up for the channel, now on one side, now on the other: a factor too much decides otherwise
     calls = [("helo", "hello", "help"), ("ths", "the", "this"), ("tooo", "too", "took"), ("form", "form", "from")]
     for i, (typed, *pair) in enumerate(calls):
         rate = (0.05 + 0.3 * torch.rand(1, generator=generator(seed + i))).item()
@@ -1791,21 +1793,21 @@ r"""
 
 A colleague wrote a bigram model that **backs off** with absolute discounting: unlike in Kneser–Ney's mixture, only words that were *not* seen after $h$ get a share of what the discount freed, in proportion to a lower-order distribution. It runs, but its perplexities are worse than they should be, and after some histories nan.
 
-There are three faults, one in each kind of row (with unseen words, without counts, without unseen words); each repair earns its point alone. After *the* in our text, with $D = 0.75$ and $p_{\text{cont}}$ below: the seen words keep {{$0.3125$, $0.0625$ and $0.0625$ : absolute_backoff(torch.stack([counts_after(toy_text, (h,), 6) for h in range(6)]), continuation_prob(toy_text, 6), 0.75)[1][[2, 4, 5]].tolist() == [0.3125, 0.0625, 0.0625]}}; $0.5625$ is free; the three unseen words have
+There are three faults, and each repair earns its point alone. After *the* in our text, with $D = 0.75$ and $p_{\text{cont}}$ below: the seen words keep {{$0.3125$, $0.0625$ and $0.0625$ : absolute_backoff(torch.stack([counts_after(toy_text, (h,), 6) for h in range(6)]), continuation_prob(toy_text, 6), 0.75)[1][[2, 4, 5]].tolist() == [0.3125, 0.0625, 0.0625]}}; $0.5625$ is free; the three unseen words have
 $p_{\text{cont}} = \tfrac29$ each, so each gets a third of it, ${{0.1875 = absolute_backoff(torch.stack([counts_after(toy_text, (h,), 6) for h in range(6)]), continuation_prob(toy_text, 6), 0.75)[1][0]}}$.
 """
 
 
 # %% exercise="absolute_backoff" points=3 parts={"shares":1,"empty":1,"full":1} withheld="course_lib.ngrams.by_hand.absolute_backoff"
 def absolute_backoff(counts: Tensor, lower: Tensor, discount: float) -> Tensor:
-    """Return a bigram model that backs off: seen words keep their discounted share, unseen words divide the rest.
+    """Return a bigram model that backs off: seen words keep their discounted share, others divide the rest.
 
     counts    (V, V) row h: how often each word followed h
     lower     (V,) a distribution, positive everywhere
     discount  D, above 0 and below 1, taken off every count above 0
-    returns   (V, V) every row sums to 1. In a row, the unseen words get what was freed, in proportion to lower. A row
-              without any count is lower. A row in which every word was seen has nobody to give to: its discounted
-              shares are scaled to sum to 1
+    returns   (V, V) every row sums to 1. In a row, the unseen words get what was freed, in
+              proportion to lower. A row without any count is lower. Where every word was seen there
+              is no word to give to: the discounted shares are scaled to sum to 1
     """
     ### BEGIN SOLUTION
     seen = counts > 0
@@ -1881,7 +1883,7 @@ def absolute_backoff(counts, lower, discount):
     return row / row.sum(1, keepdim=True)
 
 
-# %% mistake="absolute_backoff" name="full_row_left" hint="One fault is left: where every word was seen, nobody is there to take what was freed, and the row sums to less than 1." active="py"
+# %% mistake="absolute_backoff" name="full_row_left" hint="One fault is left: where every word was seen, no word is left to take what was freed, and the row sums to less than 1." active="py"
 def absolute_backoff(counts, lower, discount):
     seen, total = counts > 0, counts.sum(1, keepdim=True)
     share, freed = (counts - discount) / total.clamp_min(1), discount * seen.sum(1, keepdim=True) / total.clamp_min(1)
@@ -1921,16 +1923,16 @@ Interview question. Compare n-gram models with recurrent neural networks as lang
 r"""
 ### In your own words · why_surroundings
 
-Explain to a colleague why Kneser–Ney asks *in how many different surroundings* a word occurred and not *how often*, with an example of your own. Then say at which level of a trigram model the question is asked, and at which it is not, and why.
+Explain to a colleague why Kneser–Ney counts *in how many different contexts* a word occurred and not *how often*, with an example of your own. Then say at which levels of a trigram model it does so, at which it does not, and why.
 
 ### BEGIN SOLUTION
 The lower-order distribution matters when the longer history says little: a rare or new history. A word that is frequent only because it follows one particular word (*Tower* after *Eiffel*, *Francisco* after *San*, *Kong* after *Hong*) is predicted well by that word, and nearly never follows another. Its frequency would make it a likely guess after every new history; the number of different words before it, which is about one, says the right thing. One can also say: what remains for the lower order to explain, after the
 discounted counts have had their share, is about one occurrence for each different bigram, so the lower order should be estimated from those.
 
-In a trigram model the bigram and unigram levels, which are only consulted as second opinions, count different words to the left. The trigram level is the first opinion: nothing longer has explained its occurrences, so it counts them all.
+In a trigram model the bigram and unigram levels, which only get what the discount freed, count different words to the left. Nothing longer than the trigram level has explained its occurrences, so it counts them all.
 ### END SOLUTION
 ### BEGIN RUBRIC
-- 1 point: the lower order is consulted when the history is uninformative, and frequency is misleading for words bound to one history
+- 1 point: the lower order matters when the history is uninformative, and frequency is misleading for words bound to one history
 - 1 point: a correct example with its two numbers (frequent, few different neighbours)
 - 1 point: all levels below the highest use different left neighbours, the highest uses occurrences, with a reason
 ### END RUBRIC

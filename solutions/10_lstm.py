@@ -13,9 +13,10 @@
 r"""
 # How can it remember longer?
 
-Show a network one letter, then dozens of meaningless ones, then ask for the first. A plain RNN answers at random, and training does not help: the gradient that should teach it
+Show a network one letter, then dozens of meaningless ones, then ask for the first. A plain RNN answers at random, and a few hundred updates do not help: the gradient that should teach it
 shrinks with every step back. The picture shows it for four networks **before** training. All hand on a state of 32 numbers, the LSTMs a cell of 32 more, and read the same text; what differs is how a step changes the memory.
-After 50 steps the RNN's gradient is {{below a trillionth : curves["RNN"][50] < 1e-12}} of what it was, and the LSTM whose forget gate starts nearly open still has {{0.9 = curves["LSTM, forget bias 5"][50] ± 0.1}} of it.
+After 50 steps the RNN's gradient is {{below a trillionth : max(start[50] for start in starts["RNN"]) < 1e-12}} of what it was, and the LSTM whose forget gate starts nearly open still has
+{{more than half : min(start[50] for start in starts["LSTM, forget bias 5"]) > 0.5}} of it, in each of three random starts; the lines are their means.
 """
 
 # %% setup=true
@@ -39,7 +40,7 @@ torch.set_num_threads(1)  # matrices this small are faster on one core
 
 
 def fading(layer, steps=60, seed=0):
-    """Mean norm of the gradient of the last output in the input of each distance back, 1 at distance 0."""
+    """Mean norm of the last output's gradient in the input at each distance, 1 at distance 0."""
     x = torch.randn(64, steps, 8, generator=torch.Generator().manual_seed(seed), requires_grad=True)
     direction = torch.randn(64, 32, generator=torch.Generator().manual_seed(seed + 1))
     (layer(x)[0][:, -1] * direction).sum().backward()
@@ -47,8 +48,8 @@ def fading(layer, steps=60, seed=0):
     return (norms / norms[0]).tolist()
 
 
-def network(kind, forget_bias=None):
-    torch.manual_seed(0)
+def network(kind, forget_bias, seed):
+    torch.manual_seed(seed)
     layer = kind(8, 32)
     if forget_bias is not None:
         set_forget_bias(layer, forget_bias)
@@ -56,15 +57,17 @@ def network(kind, forget_bias=None):
 
 
 # %%
-curves = {
-    "RNN": fading(network(RNN)),
-    "LSTM, forget bias 0": fading(network(LSTM, 0.0)),
-    "LSTM, forget bias 1": fading(network(LSTM, 1.0)),
-    "LSTM, forget bias 5": fading(network(LSTM, 5.0)),
-}
+starts = {"RNN": [fading(network(RNN, None, seed)) for seed in range(3)]}
+for bias in (0.0, 1.0, 5.0):
+    starts[f"LSTM, forget bias {bias:.0f}"] = [
+        fading(network(LSTM, bias, seed)) for seed in range(3)
+    ]
+curves = {name: torch.tensor(three).mean(0).tolist() for name, three in starts.items()}
+title = "One number decides how far back a network can learn"
 show(
-    figures.reach(curves, "One number decides how far back a network can learn", "gradient (1 at distance 0)"),
-    alt="Gradient against distance on a logarithmic scale: the RNN and the LSTM with forget bias 0 fall fastest, forget bias 1 more slowly, forget bias 5 hardly at all.",
+    figures.reach(curves, title, "gradient (1 at distance 0)"),
+    alt="Gradient against distance on a logarithmic scale: the RNN and the LSTM with forget "
+    "bias 0 fall fastest, forget bias 1 more slowly, forget bias 5 hardly at all.",
 )
 for name, values in curves.items():
     print(f"{name:20} 50 steps back: {values[50]:.0e}")
@@ -95,7 +98,7 @@ $$c_t = c_{t-1} + \text{something new}.$$
 
 The derivative of $c_t$ in $c_{t-1}$ along this path is exactly 1, at every step, however many. They called it the *constant error carousel*. What may be added, and what may be read out, is decided by two **gates**: vectors of numbers between 0 and 1 that multiply, element by element ($\odot$).
 
-A cell that is only ever added to overflows on long texts. So Gers, Schmidhuber and Cummins (2000) let it leak, through a third gate, and that is the LSTM of every library today. With $[\,\cdot\,]$ for the four parts of one product, each of $H$ numbers,
+A cell that is only ever added to can grow without limit on long texts. So Gers, Schmidhuber and Cummins (2000) let it leak, through a third gate, and that is the LSTM of every library today. With $[\,\cdot\,]$ for the four parts of one product, each of $H$ numbers,
 
 $$\begin{aligned}
 [\,a_i,\ a_f,\ a_g,\ a_o\,] &= W_{ih}\, x_t + W_{hh}\, h_{t-1} + b && W_{ih}: (4H, I),\ W_{hh}: (4H, H),\ b: (4H) \\
@@ -104,7 +107,7 @@ c_t &= f \odot c_{t-1} + i \odot g && \text{the update is a \textbf{sum}} \\
 h_t &= o \odot \tanh(c_t) && \text{what the rest of the network sees}
 \end{aligned}$$
 
-The **input gate** $i$ says how much of the candidate $g$ is written, the **forget gate** $f$ how much of the old cell is *kept* (1 keeps all: the name is the wrong way round), the **output gate** $o$ how much is shown. The gates multiply; only the update adds. Notes that call “the gates additive” have it backwards, and some leave out the last line, without which there is no next step.
+The **input gate** $i$ says how much of the candidate $g$ is written, the **forget gate** $f$ how much of the old cell is *kept* (1 keeps all: the name is the wrong way round), the **output gate** $o$ how much is shown. The gates multiply; only the update adds. Notes that call “the gates additive” have it backwards.
 """
 
 # %% [markdown]
@@ -205,7 +208,7 @@ def lstm_cell(x, state, w_ih, w_hh, b):
     return o.sigmoid() * c.tanh(), c
 
 
-# %% mistake="lstm_cell" name="candidate_sigmoid" hint="Your candidate can only be positive, so the cell can only grow. It is a tanh, between −1 and 1; the three gates are sigmoids." active="py"
+# %% mistake="lstm_cell" name="candidate_sigmoid" hint="Your candidate is always positive, so nothing negative can ever be written. It is a tanh, between −1 and 1; the three gates are sigmoids." active="py"
 def lstm_cell(x, state, w_ih, w_hh, b):
     i, f, g, o = (x @ w_ih.T + state[0] @ w_hh.T + b).chunk(4, dim=-1)
     c = f.sigmoid() * state[1] + i.sigmoid() * g.sigmoid()
@@ -386,7 +389,7 @@ Follow the cell alone. If the gates are taken as given, $c_t = f_t \odot c_{t-1}
 
 $$\frac{\partial c_T}{\partial c_t} = \prod_{s=t+1}^{T} f_s \quad \text{(element by element)} .$$
 
-No matrix, no tanh slope: along this path only the forget gates stand in the way. (There are other paths, through $h$ and the gates; they fade as an RNN's do.)
+No matrix, no tanh slope: along this path only the forget gates stand in the way. (There are other paths, through $h$ and the gates; on them a gradient vanishes or explodes as in an RNN, so its norm is still clipped.)
 
 So an LSTM does **not** abolish vanishing. With $f = 0.9$ at every step a hundred steps leave $0.9^{100} = {{0.0000266 = 0.9**100}}$. What it gives is a network that can *learn to hold* a gate at 1 where it wants to remember.
 """
@@ -554,7 +557,7 @@ h' &= (1 - z) \odot n + z \odot h
 
 Again a sum, $h' = z \odot h + \dots$, with a gate in the path. One gate plays input and forget: what is written is what was not kept.
 
-**Two conventions.** The paper's reset gate acts *before* the product, $W_{hn}(r \odot h)$; that of cuDNN and PyTorch (above) acts after it. (And some texts swap $z$ and $1 - z$, so that $z$ weighs the *new* state.) They are different functions, and weights trained for one are noise in the other. It is also why the GRU needs its two biases apart: $b_{hn}$ stands inside the reset gate's product.
+**Two conventions.** The published paper's reset gate acts *before* the product, $W_{hn}(r \odot h)$; that of cuDNN and PyTorch (above) acts after it. (And some texts swap $z$ and $1 - z$, so that $z$ weighs the *new* state.) They are different functions, and weights trained for one are noise in the other. It is also why the GRU needs its two biases apart: $b_{hn}$ stands inside the reset gate's product.
 
 By hand, $H = 1$, $h = 4$, all weights and biases 0: $r = z = \tfrac12$, $n = 0$, $h' = \tfrac12 \cdot 0 + \tfrac12 \cdot 4 = {{2 =
 gru_cell(torch.zeros(1, 1), torch.tensor([[4.0]]), torch.zeros(3, 1), torch.zeros(3, 1), torch.zeros(3), torch.zeros(3))}}$.
