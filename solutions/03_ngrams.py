@@ -158,7 +158,11 @@ def cases(seed):
         note="another id for the end",
     )
     yield Case(
-        {"tokens": random_integers(seed + 2, 0, 7, 9).tolist(), "bigram": random_distributions(seed + 2, 7, 7), "eos": 2},
+        {
+            "tokens": random_integers(seed + 2, 0, 7, 9).tolist(),
+            "bigram": random_distributions(seed + 2, 7, 7),
+            "eos": 2,
+        },
         note="nine words of seven",
     )
     long = random_integers(seed + 1, 1, 6, 600).tolist()
@@ -395,7 +399,9 @@ def cases(seed):
     yield Case({"tokens": [1, 2, 1, 0], "history": [0], "vocab_size": 3}, note="a history at the end of the text")
     yield Case({"tokens": text, "history": [3, 1], "vocab_size": 6}, note="a history of two tokens")
     yield Case({"tokens": text, "history": [4, 4], "vocab_size": 6}, note="a history that never came")
-    yield Case({"tokens": [1, 1, 1, 2, 1, 1], "history": [1, 1], "vocab_size": 3}, note="a history that overlaps itself")
+    yield Case(
+        {"tokens": [1, 1, 1, 2, 1, 1], "history": [1, 1], "vocab_size": 3}, note="a history that overlaps itself"
+    )
     yield Case({"tokens": [1, 2], "history": [1, 2, 1], "vocab_size": 3}, note="a history longer than the text")
     yield Case({"tokens": [2, 11, 1, 12, 1, 2, 3], "history": [1, 2], "vocab_size": 13}, note="ids of two digits")
     for history, largest, length in (([1, 2], 3, 60), ([2], 5, 40), ([0, 1, 0], 2, 50)):

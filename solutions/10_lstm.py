@@ -13,7 +13,7 @@
 r"""
 # How can it remember longer?
 
-Show a network one letter, then dozens of meaningless ones, then ask for the first. A plain RNN answers at random, and a few hundred updates do not help: the gradient that should teach it
+Show a network one letter, then more than a dozen meaningless ones, then ask for the first. A plain RNN answers at random, and a few hundred updates do not help: the gradient that should teach it
 shrinks with every step back. The picture shows it for four networks **before** training. All hand on a state of 32 numbers, the LSTMs a cell of 32 more, and read the same text; what differs is how a step changes the memory.
 After 50 steps the RNN's gradient is {{below a trillionth : max(start[50] for start in starts["RNN"]) < 1e-12}} of what it was, and the LSTM whose forget gate starts nearly open still has
 {{more than half : min(start[50] for start in starts["LSTM, forget bias 5"]) > 0.5}} of it, in each of three random starts; the lines are their means.
@@ -59,9 +59,7 @@ def network(kind, forget_bias, seed):
 # %%
 starts = {"RNN": [fading(network(RNN, None, seed)) for seed in range(3)]}
 for bias in (0.0, 1.0, 5.0):
-    starts[f"LSTM, forget bias {bias:.0f}"] = [
-        fading(network(LSTM, bias, seed)) for seed in range(3)
-    ]
+    starts[f"LSTM, forget bias {bias:.0f}"] = [fading(network(LSTM, bias, seed)) for seed in range(3)]
 curves = {name: torch.tensor(three).mean(0).tolist() for name, three in starts.items()}
 title = "One number decides how far back a network can learn"
 show(
@@ -109,6 +107,14 @@ h_t &= o \odot \tanh(c_t) && \text{what the rest of the network sees}
 
 The **input gate** $i$ says how much of the candidate $g$ is written, the **forget gate** $f$ how much of the old cell is *kept* (1 keeps all: the name is the wrong way round), the **output gate** $o$ how much is shown. The gates multiply; only the update adds. Notes that call “the gates additive” have it backwards.
 """
+
+# %%
+show(
+    figures.lstm_cell("Only the forget gate stands on the path of the cell"),
+    alt="One step of an LSTM. The cell runs on a straight line from left to right: times f, plus "
+    "i times g. Below, h and x feed four units: f, i and o with σ, g with tanh. The new cell goes "
+    "through tanh, times o, and becomes the new h.",
+)
 
 # %% [markdown]
 r"""
@@ -659,7 +665,7 @@ def gru_cell(x, h, w_ih, w_hh, b_ih, b_hh):
 r"""
 ## 6 · Who remembers?
 
-The task of the first paragraph: one of {{eight symbols : Recall(4).chance == 1 / 8}}, then random filler, then the question. Whoever has forgotten is right one time in eight, exactly. Each network has a state of 32 numbers (an LSTM a cell of 32 more) and is trained once, with the same number of updates, at every distance.
+The task of the first paragraph: one of {{eight symbols : Recall(4).chance == 1 / 8}}, then random filler, then the question. A network that has forgotten is right one time in eight, exactly. Each network has a state of 32 numbers (an LSTM a cell of 32 more) and is trained at every distance with the same number of updates, with three seeds.
 """
 
 # %%
@@ -670,55 +676,66 @@ from course_lib.train import Trainer
 from course_lib.widgets.training import watch
 
 # %%
-distances = [4, 8, 16, 32, 64]
+distances = [4, 8, 16]
 
 
-def recall(name, make, distance):
+def recall(make, distance, seed):
     """Train a network at one distance; return the share of symbols that it recalls."""
     task = Recall(distance)
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     model = RecurrentLM(task.vocab_size, d_model=16, d_hidden=32)
     model.layers = make()
-    trainer = Trainer(model, task.draw(32), task.loss, steps=budget(full=250, short=4), lr=0.01)
-    for _ in watch(trainer, f"{name}, distance {distance}", unit="nats an answer", curve=False):
+    steps = budget(full=250, short=4)
+    for _ in Trainer(model, task.draw(32), task.loss, steps=steps, lr=0.01, seed=seed):
         pass
     return task.accuracy(model)
 
 
 # %%
-def started(layer, forget_bias=None):
-    """A layer whose recurrent matrix starts as a rotation, and whose forget gate starts open."""
-    orthogonal_(layer)
-    if forget_bias is not None:
-        set_forget_bias(layer, forget_bias)
+def open_gate(layer):
+    """The same LSTM, with a forget gate that starts open."""
+    set_forget_bias(layer, 5.0)
     return layer
 
 
-# %%
+def rotation(layer):
+    """The same RNN, with a recurrent matrix that starts as a rotation."""
+    orthogonal_(layer)
+    return layer
+
+
 networks = {
-    "RNN, as PyTorch starts it": lambda: RNN(16, 32),
-    "LSTM, as PyTorch starts it": lambda: LSTM(16, 32),
-    "GRU, as PyTorch starts it": lambda: GRU(16, 32),
-    "LSTM, orthogonal start, forget bias 5": lambda: started(LSTM(16, 32), 5.0),
-    "RNN, orthogonal start": lambda: started(RNN(16, 32)),
+    "RNN": lambda: RNN(16, 32),
+    "LSTM": lambda: LSTM(16, 32),
+    "GRU": lambda: GRU(16, 32),
+    "LSTM, forget bias 5": lambda: open_gate(LSTM(16, 32)),
+    "RNN, orthogonal start": lambda: rotation(RNN(16, 32)),
 }
 
 # %%
-recalled = {name: [recall(name, make, distance) for distance in distances] for name, make in networks.items()}
+recalled = {}  # three shares for each distance
+for name, make in networks.items():
+    recalled[name] = [[recall(make, d, seed) for seed in range(3)] for d in distances]
+    print(f"{name:22}", recalled[name])
+means = {name: torch.tensor(rows).mean(1).tolist() for name, rows in recalled.items()}
+title = "An open gate remembers from its first step"
 show(
-    figures.recall_curves(distances, recalled, Recall(4).chance, "An open gate remembers from its first step"),
-    alt="Recall against distance for five networks: "
-    + "; ".join(f"{n} {v[-1]:.2f} at 64 steps" for n, v in recalled.items()),
+    figures.recall_curves(distances, means, Recall(4).chance, title),
+    alt="Recall against distance, mean of three seeds: "
+    + "; ".join(f"{n} {v[-1]:.2f} at {distances[-1]} steps" for n, v in means.items()),
 )
 
 # %% [markdown]
 r"""
-One run of each, so look at the order, not at the exact places. Gates are no cure by themselves: the LSTM as PyTorch starts it, with gates half open, gives up
-{{as early as the plain RNN : max(recalled["LSTM, as PyTorch starts it"][2], recalled["RNN, as PyTorch starts it"][2]) < 0.4}}, at 16 steps, because each step halves what it should learn to keep. The GRU, started in the same way, lasts longer,
-to {{16 steps : recalled["GRU, as PyTorch starts it"][2] > 0.6 > 0.4 > recalled["GRU, as PyTorch starts it"][3]}}. Both starts changed, the forget gate open and the recurrent matrices rotations, the same LSTM recalls
-{{everything at 32 steps : recalled["LSTM, orthogonal start, forget bias 5"][3] > 0.95}} and {{0.87 = recalled["LSTM, orthogonal start, forget bias 5"][4] ± 0.15}} at 64, where all others are {{at chance : max(values[4] for name, values in recalled.items() if "bias" not in name) < 0.2}}.
-An RNN whose matrix starts as a rotation does {{better than the usual one : recalled["RNN, orthogonal start"][2] > 0.9 > 0.4 > recalled["RNN, as PyTorch starts it"][2]}}, too: how a network *begins* decides what it can learn in a few hundred updates.
+Gates are no cure by themselves: at {{16 = distances[-1]}} steps the LSTM as PyTorch starts it, with gates half open, is
+{{close to chance with all three seeds, like the plain RNN : max(recalled["LSTM"][2] + recalled["RNN"][2]) < 0.3}}: each step halves what it should learn to keep. The GRU, started in the same way, recalls
+{{nearly everything : min(recalled["GRU"][2]) > 0.8}}; why it lasts longer, this does not show.
 
+One number changed, the forget gate's bias, and the same LSTM recalls {{everything, with every seed : min(recalled["LSTM, forget bias 5"][2]) > 0.97}}. An RNN whose matrix starts as a rotation does so {{with two seeds of three : sorted(share > 0.9 for share in recalled["RNN, orthogonal start"][2]) == [False, True, True]}}. How a network *begins* decides what it can learn in a few hundred updates.
+"""
+
+# %% [markdown]
+r"""
 ## 7 · A language model with a cell
 
 The loss of a language model that reads characters or tokens is what lesson 01 called cross-entropy, with two things to get right. The output after token $t$ predicts token $t + 1$: logits and targets are **shifted** by one. And texts of different lengths stand in one batch, filled up with padding that must not count: with $n_b$ real tokens in row $b$, there are $n_b - 1$ predictions to judge in it,
@@ -958,7 +975,7 @@ def cases(seed):
 
     yield Case(some(seed, 1, 1, 1), note="one number of memory")
     yield Case(some(seed + 10, 2, 3, 4), note="a batch")
-    yield Case(some(seed + 20, 3, 4, 2), note="another batch")
+    yield Case(some(seed + 20, 3, 4, 5), note="another batch")
 
 
 # %% mistake="blog_lstm" name="gate_added" hint="The forget gate is still added. Gates multiply; only the update is a sum." active="py"
