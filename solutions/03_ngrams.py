@@ -139,8 +139,9 @@ def sequence_log_prob(tokens: list[int], bigram: Tensor, eos: int) -> Tensor:
 
 # %% [markdown] hints="sequence_log_prob"
 r"""
-1. Write down the path of a sentence of two words, from `eos` to `eos`: how many steps has it, and which entry of the table belongs to each?
-2. `path = torch.tensor([eos, *tokens, eos])`; the steps are `bigram[path[:-1], path[1:]]`. Take the logarithm of each, then the sum.
+1. Write down the path of a sentence of two words, from `eos` to `eos`: how many steps does it have, and which entry of the table belongs to each?
+2. Take the logarithm of each step's probability *before* you combine them. An empty sentence is one step, from `eos` to `eos`.
+3. `path = torch.tensor([eos, *tokens, eos])`; indexing with two tensors, `bigram[rows, columns]`, picks one entry for each pair.
 """
 
 
@@ -253,7 +254,8 @@ def count_ngrams(tokens: list[int], n: int) -> Counter:
 # %% [markdown] hints="count_ngrams"
 r"""
 1. At which places can an n-gram begin? What is the last one, for N = 4 and n = 2?
-2. `tuple(tokens[i : i + n])` for `i in range(len(tokens) - n + 1)`, all of them into a `Counter`. Check n first.
+2. Cut one n-gram at each of these places, as a tuple (a list cannot be a key), and count them. Check n first.
+3. `tuple(tokens[i : i + n])` is one of them; a `Counter` counts whatever it is given.
 """
 
 
@@ -387,7 +389,8 @@ def counts_after(tokens: list[int], history: tuple[int, ...], vocab_size: int) -
 # %% [markdown] hints="counts_after"
 r"""
 1. A history of m tokens and what follows it make an n-gram of which length? Which of those n-grams begin with the history?
-2. Go through `count_ngrams(tokens, len(history) + 1).items()`; where `ngram[:-1] == history`, put the count at place `ngram[-1]` of `torch.zeros(vocab_size)`.
+2. Go through all n-grams of that length. Those that begin with the history say with their last token where their count belongs.
+3. `for ngram, count in count_ngrams(tokens, len(history) + 1).items():`, and `ngram[:-1]` is what came before.
 """
 
 
@@ -472,7 +475,8 @@ def mle(tokens: list[int], history: tuple[int, ...], vocab_size: int) -> Tensor:
 # %% [markdown] hints="mle"
 r"""
 1. `counts_after` gives the row. What must you divide by, so that the row sums to 1? When is that 0?
-2. `after = counts_after(…)`; raise ValueError when `after.sum() == 0`, else return `after / after.sum()`.
+2. Divide the row by its own sum. Where that sum is 0 there is no prediction, and the docstring says what to do.
+3. `after = counts_after(tokens, history, vocab_size)`; test `after.sum()` before you divide.
 """
 
 
@@ -494,6 +498,14 @@ def cases(seed):
 # %% probe="mle" active="py"
 def probe(student, case):
     return student(case["tokens"], tuple(case["history"]), case["vocab_size"])
+
+
+# %% equivalents="mle" active="py"
+equivalents = {
+    "after.sum() → after.max()": "counts are not negative, so all are 0 where the largest, their mean or their sum is",
+    "after.sum() → after.mean()": "as with the largest",
+    "after.sum() → after.amax()": "as with the largest",
+}
 
 
 # %% mistake="mle" name="zeros_for_an_unseen_history" hint="After a history that never came, the estimate is 0/0 and not 0: zeros are no distribution. Raise ValueError." active="py"
@@ -581,7 +593,8 @@ def add_k(tokens: list[int], history: tuple[int, ...], vocab_size: int, k: float
 # %% [markdown] hints="add_k"
 r"""
 1. The row has V counts and each grows by k: by how much does their sum grow?
-2. `(after + k) / (after.sum() + k * vocab_size)` with `after = counts_after(…)`. Check k first.
+2. Add k to every count, and divide by what the row sums to after that. Check k first.
+3. `after + k` is the numerator; the denominator is `after.sum()` and what all V words got.
 """
 
 
@@ -745,8 +758,9 @@ def interpolate(probs: Tensor, weights: Tensor) -> Tensor:
 
 # %% [markdown] hints="interpolate"
 r"""
-1. Which rows can be used (`isnan`)? What do their weights sum to, and what should they?
-2. Check the weights; `usable = ~probs.isnan().any(-1)`; then `weights[usable] @ probs[usable] / weights[usable].sum()`.
+1. Which rows can be used (`isnan`)? What do their weights sum to, and what should they sum to?
+2. Keep the usable rows and their weights, mix them, and divide by the sum of the weights that are left. Check the weights first, with a tolerance: sums are rounded.
+3. `usable = ~probs.isnan().any(-1)`; a weighted sum of rows is `weights @ probs`.
 """
 
 
@@ -781,11 +795,18 @@ def cases(seed):
     )
     rounded = torch.tensor([0.25, 0.5 - 2**-24, 0.25])  # in float32 their sum is 0.99999994, in whatever order
     yield Case({"probs": some, "weights": rounded}, note="weights that sum to 1 up to rounding")
+    yield Case({"probs": some, "weights": torch.tensor([0.0, 0.75, 0.25])}, note="a weight of 0")
     few = random_distributions(seed + 4, 7, 3)
     few[[0, 2, 5]] = nan
     yield Case(
         {"probs": few, "weights": random_distributions(seed + 5, 7)}, note="seven models, three without a prediction"
     )
+
+
+# %% equivalents="interpolate" active="py"
+equivalents = {
+    "probs.isnan().any(dim=-1) → probs.isnan().all(dim=-1)": "a row of nan is nan throughout",
+}
 
 
 # %% mistake="interpolate" name="nan_spreads" hint="A model without a prediction turned everything into nan. Leave its row out, and share its weight among the others." active="py"
@@ -952,7 +973,8 @@ def continuation_prob(tokens: list[int], vocab_size: int) -> Tensor:
 # %% [markdown] hints="continuation_prob"
 r"""
 1. `count_ngrams(tokens, 2)` has one key for each *different* bigram. For each token, how many keys end with it?
-2. Collect the second tokens of the keys, count them with `torch.bincount(…, minlength=vocab_size)`, and divide by the number of keys.
+2. Count the second tokens of the keys, each key once, whatever its count is. Then divide so that all sum to 1.
+3. `ends = torch.tensor([w for _, w in count_ngrams(tokens, 2)])`; `torch.bincount` counts, with `minlength` for the words at the end.
 """
 
 
@@ -1041,8 +1063,9 @@ def kneser_ney(tokens: list[int], history: int, vocab_size: int, discount: float
 
 # %% [markdown] hints="kneser_ney"
 r"""
-1. You need the row `counts_after(tokens, (history,), vocab_size)`, the number of entries above 0 in it, its sum, and your `continuation_prob`. What happens to a count of 0 when D is taken off?
-2. `kept = (after - discount).clamp_min(0)`, `freed = discount * (after > 0).sum()`; return `(kept + freed * lower) / after.sum()`, or `lower` when the row is empty.
+1. How much does each seen word lose, how much is that for the whole row, and who gets it? What happens to a count of 0 when D is taken off?
+2. You need the row `counts_after(tokens, (history,), vocab_size)`, how many of its entries are above 0, its sum, and your `continuation_prob`.
+3. `kept = (after - discount).clamp_min(0)` and `freed = discount * (after > 0).sum()`; both are still to be divided by the sum of the row.
 """
 
 
@@ -1064,6 +1087,14 @@ def cases(seed):
         tokens = random_integers(seed + length, 0, 5, length).tolist()
         case = {"tokens": tokens, "history": history, "vocab_size": 7, "discount": discount}
         yield Case(case, note=f"a random text of {length}")
+
+
+# %% equivalents="kneser_ney" active="py"
+equivalents = {
+    "after.sum() → after.max()": "counts are not negative, so all are 0 where the largest, their mean or their sum is",
+    "after.sum() → after.mean()": "as with the largest",
+    "after.sum() → after.amax()": "as with the largest",
+}
 
 
 # %% mistake="kneser_ney" name="frequencies_below" hint="Your lower-order distribution is the plain frequency of the words. Use the continuation probabilities: in how many contexts, not how often." active="py"
@@ -1199,7 +1230,8 @@ def corpus_perplexity(log_probs: list[Tensor]) -> Tensor:
 # %% [markdown] hints="corpus_perplexity"
 r"""
 1. Over what is the mean taken: over sentences, or over the tokens of all sentences together?
-2. `torch.cat(log_probs)` puts all tokens into one tensor: take its mean, change the sign, take the exponential. Check first that there is a token.
+2. Put all tokens together before you average; one exponential at the end. Check first that there is a token.
+3. `torch.cat(log_probs)` puts all tokens into one tensor. Which sign does the exponent have?
 """
 
 
@@ -1214,6 +1246,12 @@ def cases(seed):
     for lengths in ((3, 9, 1), (1, 0, 12, 2), (30, 5)):
         texts = [-3 * torch.rand(n, generator=generator(seed + n)) for n in lengths]
         yield Case({"log_probs": texts}, note=f"{len(lengths)} sentences")
+
+
+# %% equivalents="corpus_perplexity" active="py"
+equivalents = {
+    "sum(map(len, log_probs)) → max(map(len, log_probs))": "0 for the same texts, and max of no sentence raises ValueError as well",
+}
 
 
 # %% mistake="corpus_perplexity" name="mean_of_perplexities" hint="You averaged the perplexities of the sentences. Average the surprise of all tokens first; one exponential at the end." active="py"
@@ -1409,8 +1447,9 @@ def sample_text(bigram: Tensor, eos: int, max_tokens: int, generator: torch.Gene
 
 # %% [markdown] hints="sample_text"
 r"""
-1. Which row gives the first word, and which the word after `text[-1]`? `torch.multinomial` draws from a row.
-2. In a loop of at most `max_tokens` rounds: `token = int(torch.multinomial(bigram[previous], 1, generator=generator))`; stop when it is eos, else append it.
+1. Which row gives the first word, and which the word after `text[-1]`?
+2. `torch.multinomial` draws from a row, with the generator that you were given. Stop at eos, or when the text is long enough; with `max_tokens` 0 nothing is drawn.
+3. `token = int(torch.multinomial(bigram[previous], 1, generator=generator))`, in a loop.
 """
 
 
@@ -1644,7 +1683,8 @@ def noisy_channel_correct(typed: str, prior: dict[str, float], error_rate: float
 # %% [markdown] hints="noisy_channel_correct"
 r"""
 1. Give each word of `prior` a score, the product of two probabilities. What is the first one when the word is what was typed, and what otherwise? What if all scores are 0?
-2. Go through `prior.items()`; the channel is `1 - error_rate` if `word == typed`, else `error_rate * edits(word)[typed] / edits(word).total()`. Keep the word with the largest product; begin with `typed` and the score 0.
+2. Keep the best word and its score as you go through the prior. Begin with `typed` and the score 0, so that it stays where nothing fits.
+3. With `slips = edits(word)`, the share of the slips that lead to what was typed is `slips[typed] / slips.total()`.
 """
 
 
@@ -1677,9 +1717,10 @@ def cases(seed):
         return 1 - rate if meant == typed else rate * edits(meant)[typed] / edits(meant).total()
 
     # the priors nearly make up for the channel, now on one side, now on the other: a factor too much decides otherwise
-    calls = [("helo", "hello", "help"), ("ths", "the", "this"), ("tooo", "too", "took"), ("form", "form", "from")]
-    for i, (typed, *pair) in enumerate(calls):
-        rate = (0.05 + 0.3 * torch.rand(1, generator=generator(seed + i))).item()
+    calls = [("helo", 0.1, "hello", "help"), ("ths", 0.2, "the", "this"), ("tooo", 0.3, "too", "took")]
+    calls += [("form", 0.1, "form", "from"), ("from", 0.6, "from", "form")]
+    for i, (typed, about, *pair) in enumerate(calls):
+        rate = about * (0.8 + 0.4 * torch.rand(1, generator=generator(seed + i)).item())
         for ahead in (1.25, 0.8):
             odds = [1.0, channel(typed, pair[0], rate) / channel(typed, pair[1], rate) / ahead]
             prior = {word: share / sum(odds) for word, share in zip(pair, odds)}
@@ -1835,7 +1876,8 @@ def absolute_backoff(counts: Tensor, lower: Tensor, discount: float) -> Tensor:
 # %% [markdown] hints="absolute_backoff"
 r"""
 1. Sum the rows for small tables: one with unseen words, one without any count, one in which every word was seen. What should each sum be?
-2. The unseen words of a row must share `freed` in proportion to `lower`: divide by the sum of `lower` over *these* words. A row with total 0 is `lower`; a row without unseen words is `share / share.sum()`.
+2. Three kinds of rows, three repairs: `freed` goes to the unseen words in shares that sum to 1; a row without counts is `lower`; a row without unseen words is scaled.
+3. `unseen = torch.where(seen, 0.0, lower)` has to be divided by its sum over each row; `torch.where` with one condition per row (`keepdim=True`) chooses.
 """
 
 
@@ -1853,6 +1895,7 @@ def cases(seed):
         counts = random_integers(seed + i, 0, 4, 7, 7).float()
         counts[:, 0], counts[:, 1] = 0, 1
         counts[2 + i], counts[1 - i] = 0, random_integers(seed + 9 + i, 1, 6, 7).float()
+        counts[5] = torch.eye(7)[3]  # a single count
         case = {"counts": counts, "lower": random_distributions(seed + 5 + i, 7), "discount": discount}
         rows = {"empty": [2 + i], "full": [(1 - i) % 7]}
         rows["shares"] = [row for row in range(7) if [row] not in rows.values()]
@@ -1863,6 +1906,12 @@ def cases(seed):
 # %% probe="absolute_backoff" active="py"
 def probe(student, case):
     return student(case["counts"], case["lower"], case["discount"])[case["rows"]]
+
+
+# %% equivalents="absolute_backoff" active="py"
+equivalents = {
+    "torch.where(full, 1.0, unseen.sum(1, keepdim=True)) → torch.where(full, 2.0, unseen.sum(1, keepdim=True))": "where a row is full, this branch is not taken",
+}
 
 
 # %% mistake="absolute_backoff" name="two_rows_left" hint="Rows with unseen words sum to 1 now. Two faults are left: a row without counts is 0/0, and a row in which all words were seen loses what was freed." active="py"

@@ -131,7 +131,8 @@ def rnn_cell(x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b: Tensor) -> Ten
 # %% [markdown] hints="rnn_cell"
 r"""
 1. Write the shapes of the three terms under each other: each has to be (B, H). What do the two matrices have to be for that?
-2. `torch.tanh(x @ w_ih.T + h @ w_hh.T + b)`.
+2. States are rows, so each matrix multiplies from the right, transposed. tanh is applied to the whole sum.
+3. `x @ w_ih.T` is the first of the three terms.
 """
 
 
@@ -209,7 +210,7 @@ def rnn_cell(x, h, w_ih, w_hh, b):
 r"""
 ## 2 · Unrolled in time
 
-Write the same cell once per token, side by side, and the loop disappears: an ordinary deep network, $T$ layers deep, in which **all layers share their weights** and each gets an input of its own. Everything you know about backpropagation applies to it.
+Write the same cell once per token, side by side, and the loop disappears: an ordinary deep network, $T$ layers deep, in which **all layers share their weights** and each gets its own input. Everything you know about backpropagation applies to it.
 
 Below, eight numbers with random weights read a sentence. Colours are the numbers in the state.
 """
@@ -265,7 +266,8 @@ def rnn_forward(x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, b: Tensor) ->
 # %% [markdown] hints="rnn_forward"
 r"""
 1. Which dimension of x is time? What does the next call of rnn_cell need from the one before?
-2. Start with `h = h0` and an empty list. For each t: `h = rnn_cell(x[:, t], h, …)`, append h. At the end `torch.stack(states, dim=1)`.
+2. Hand the state on from step to step, keep each new state in a list, and stack the list along time at the end.
+3. `h = rnn_cell(x[:, t], h, w_ih, w_hh, b)`, in a loop over t.
 """
 
 
@@ -370,9 +372,9 @@ count_the_weights = 128 * 64 + 128
 r"""
 ## 3 · Higher, and from both ends
 
-**Stacked.** The states of one RNN are a sequence, so another RNN can read them. Layer 1 reads the tokens, layer 2 reads the states of layer 1, and so on; every layer has weights and a state of its own. Nothing is handed from the end of one layer to the beginning of the next.
+**Stacked.** The states of one RNN are a sequence, so another RNN can read them. Layer 1 reads the tokens, layer 2 reads the states of layer 1, and so on; every layer has its own weights and its own state. Nothing is handed from the end of one layer to the beginning of the next.
 
-**Bidirectional** (Schuster and Paliwal 1997). A second network with weights of its own reads from the end to the beginning. Position $t$ gets both states side by side: $2H$ numbers that know the words before *and* after it. That suits tagging or encoding a
+**Bidirectional** (Schuster and Paliwal 1997). A second network with its own weights reads from the end to the beginning. Position $t$ gets both states side by side: $2H$ numbers that know the words before *and* after it. That suits tagging or encoding a
 sentence that is already there. It rules out a language model: the state from the right has read the answer.
 
 ### Exercise · stacked_rnn
@@ -401,7 +403,8 @@ def stacked_rnn(x: Tensor, layers: list[tuple[Tensor, Tensor, Tensor]]) -> tuple
 # %% [markdown] hints="stacked_rnn"
 r"""
 1. What does the second layer read? And which size must the zeros have from which a layer starts?
-2. In a loop over layers: `x = rnn_forward(x, x.new_zeros(x.size(0), len(b)), w_ih, w_hh, b)`, and collect `x[:, -1]`. Return x and the stacked last states.
+2. After each layer its states take the place of x; its last state goes into a list.
+3. `x = rnn_forward(x, zeros, w_ih, w_hh, b)`, where `zeros` is (B, H) and H is `len(b)`.
 """
 
 
@@ -491,7 +494,8 @@ def bidirectional(x: Tensor, lengths: Tensor, forward: tuple, backward: tuple) -
 # %% [markdown] hints="bidirectional"
 r"""
 1. Write down, for a sequence of length 3 in a batch with T = 5, which token the backward network reads at its steps 0, 1, 2, and to which position each of its states belongs.
-2. For one sequence of length n: `part = x[i:i+1, :n]`; the backward states are `rnn_forward(part.flip(1), zeros, *backward).flip(1)`. Put `torch.cat([ahead, back], -1)` into a result of zeros.
+2. Cut a sequence to its own length, turn it around, read it, and turn the states around again. The rest of its row stays zero.
+3. For sequence i of length n: `part = x[i : i + 1, :n]` and `part.flip(1)`; `torch.cat([…], dim=-1)` joins the two halves.
 """
 
 
@@ -550,7 +554,7 @@ def bidirectional(x, lengths, forward, backward, right=bidirectional):
     return ahead + back
 
 
-# %% mistake="bidirectional" name="states_at_filler" hint="The states at real tokens are right. At filler the result must be zeros, whatever stands there." active="py"
+# %% mistake="bidirectional" name="states_at_filler" hint="The states at real tokens are right. At filler the result must be zeros, whatever the filler is." active="py"
 def bidirectional(x, lengths, forward, backward):
     t, n = torch.arange(x.size(1))[None, :, None], lengths[:, None, None]
     mirror, start = torch.where(t < n, n - 1 - t, t), x.new_zeros(x.size(0), len(forward[2]))
@@ -634,7 +638,8 @@ def carry_back(states: Tensor, w_hh: Tensor, own: Tensor) -> Tensor:
 # %% [markdown] hints="carry_back"
 r"""
 1. Which g do you know without any calculation? From g at t + 1, which state's slope and which form of the matrix lead to t?
-2. `g = own[:, -1]`; for t from T − 2 down to 0: `g = own[:, t] + (g * (1 - states[:, t + 1] ** 2)) @ w_hh`. Collect, turn the order around, stack along dim=1.
+2. Start with the last g and walk back one step at a time: the state's own gradient, plus what comes from the later state, through that state's slope first and then the matrix.
+3. The slope is `1 - states[:, t + 1] ** 2`; `range(states.size(1) - 2, -1, -1)` walks back.
 """
 
 
@@ -683,7 +688,7 @@ def carry_back(states, w_hh, own):
     return torch.stack(carried[::-1], dim=1)
 
 
-# %% mistake="carry_back" name="only_the_last_loss" hint="Every step may have a loss of its own: add own[:, t] on the way back." active="py"
+# %% mistake="carry_back" name="only_the_last_loss" hint="Every step may have its own loss: add own[:, t] on the way back." active="py"
 def carry_back(states, w_hh, own, right=carry_back):
     last = torch.zeros_like(own)
     last[:, -1] = own[:, -1]
@@ -728,7 +733,7 @@ print("Wᵀ diag(1 − h_{t+1}²) g, column", (w_hh.T @ ((1 - h2**2) * g2).T).T.
 r"""
 ### Exercise · bptt
 
-From the gradients of states to those of weights. In between stands the pre-activation, $\delta_t = \partial L / \partial a_t = g_t \odot (1 - h_t^2)$: here it is the slope of the **same** step. Since $a_t = W_{ih} x_t + W_{hh} h_{t-1} + b$,
+From the gradients of states to those of weights. In between lies the pre-activation, $\delta_t = \partial L / \partial a_t = g_t \odot (1 - h_t^2)$: here it is the slope of the **same** step. Since $a_t = W_{ih} x_t + W_{hh} h_{t-1} + b$,
 
 $$\frac{\partial L}{\partial W_{hh}} = \sum_t \delta_t\, h_{t-1}^\top, \qquad \frac{\partial L}{\partial W_{ih}} = \sum_t \delta_t\, x_t^\top, \qquad \frac{\partial L}{\partial b} = \sum_t \delta_t, \qquad
 \frac{\partial L}{\partial x_t} = W_{ih}^\top \delta_t, \qquad \frac{\partial L}{\partial h_0} = W_{hh}^\top \delta_1 .$$
@@ -770,8 +775,9 @@ def bptt(
 
 # %% [markdown] hints="bptt"
 r"""
-1. First `delta = carry_back(…) * (1 - states**2)`. For W_hh you need the state *before* each step: which tensor has h_0 … h_{T−1} along time?
-2. `before = torch.cat([h0[:, None], states[:, :-1]], dim=1)`; `torch.einsum("bth,btk->hk", delta, before)` sums over batch and time; in rows, the gradient in x is `delta @ w_ih`.
+1. From the gradient of a state to that of its pre-activation: which slope? And which state did W_hh multiply at step t?
+2. One `delta` for all steps. Each matrix's gradient is a sum of outer products over batch and time; for W_hh they are with the states *before* each step, h_0 … h_{T−1}.
+3. `delta = carry_back(states, w_hh, own) * (1 - states**2)`; an einsum such as `"bth,bti->hi"` sums over batch and time.
 """
 
 
@@ -825,7 +831,7 @@ def bptt(x, h0, states, w_ih, w_hh, own, right=bptt):
     return right(x, torch.zeros_like(h0), states, w_ih, w_hh, own)
 
 
-# %% mistake="bptt" name="slope_missing" hint="Between the state and the weights stands tanh: multiply the gradient of a state by 1 − h² of the same step first." active="py"
+# %% mistake="bptt" name="slope_missing" hint="Between the state and the weights lies tanh: multiply the gradient of a state by 1 − h² of the same step first." active="py"
 def bptt(x, h0, states, w_ih, w_hh, own):
     delta, before = carry_back(states, w_hh, own), torch.cat([h0[:, None], states[:, :-1]], dim=1)
     weights = torch.einsum("bth,bti->hi", delta, x), torch.einsum("bth,btk->hk", delta, before)
@@ -906,7 +912,8 @@ def gradient_norms(states: Tensor, w_hh: Tensor, last: Tensor) -> Tensor:
 # %% [markdown] hints="gradient_norms"
 r"""
 1. Which `own` says that only the last step has a loss? Over which dimension is the norm taken, over which the mean, and which end of time is distance 0?
-2. `own = torch.zeros_like(states)`, `own[:, -1] = last`, then `carry_back(states, w_hh, own).norm(dim=-1).mean(0).flip(0)`.
+2. Put `last` at the last step of zeros and walk back. Then the norm over features, the mean over the batch, and time turned around.
+3. `own = torch.zeros_like(states)`, then `own[:, -1] = last`.
 """
 
 
@@ -1014,7 +1021,8 @@ def gradient_bound(w_hh: Tensor, distance: int, steepest: float = 1.0) -> float:
 # %% [markdown] hints="gradient_bound"
 r"""
 1. Which of `torch.linalg.eigvals`, `torch.linalg.svdvals`, `torch.linalg.matrix_norm` gives singular values? How often are the slope and the matrix applied over k steps?
-2. `(steepest * torch.linalg.svdvals(w_hh).max().item()) ** distance`, after the test for a negative distance.
+2. One step has a factor, the slope times the largest singular value; k steps multiply k of them. Check the distance first.
+3. `torch.linalg.svdvals(w_hh).max().item()` is the largest singular value.
 """
 
 
@@ -1250,7 +1258,7 @@ At update 300 the norm of the gradient is 4,000. You load the weights of update 
 halve_the_rate = "b"
 ### END SOLUTION
 
-# %% mistake="halve_the_rate" name="a" hint="The *update* is halved. The gradient is a derivative of the loss at these weights, and no rate stands in it." active="py"
+# %% mistake="halve_the_rate" name="a" hint="The *update* is halved. The gradient is a derivative of the loss at these weights, and the rate does not appear in it." active="py"
 halve_the_rate = "a"
 
 # %% mistake="halve_the_rate" name="c" hint="A smaller rate may keep you away from the cliff. You are standing on it: same weights, same batch, same gradient." active="py"
@@ -1300,7 +1308,8 @@ def truncated_bptt(x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, b: Tensor,
 # %% [markdown] hints="truncated_bptt"
 r"""
 1. Use rnn_forward for each window. From which state does a window start, and what has to be done to that state so that no gradient passes it?
-2. Loop over `range(0, T, window)`; call `rnn_forward(x[:, start:start + window], h.detach(), …)`, then `h` is its last state. Join with `torch.cat(…, dim=1)`.
+2. Read window after window. Each starts from the last state of the one before, detached; the first starts from h0, detached too. Join the parts along time.
+3. `rnn_forward(x[:, start : start + window], h.detach(), w_ih, w_hh, b)` is one window.
 """
 
 
@@ -1606,15 +1615,15 @@ print(f"uniform start: largest singular value {sizes.max():.2f}, mean {sizes.mea
 # %% [markdown]
 r"""
 With the uniform start the largest singular value is {{1.12 = sizes.max() ± 0.01}}, above 1, and the gradient {{vanishes all the same : curves["uniform start"][39] < 1e-10}}: *necessary* for exploding is not sufficient.
-Training has {{shortened the reach : curves["after training"][39] < curves["orthogonal start"][39] / 5}} of the orthogonal start, presumably since most of what helps to predict the next word stands near.
+Training has {{shortened the reach : curves["after training"][39] < curves["orthogonal start"][39] / 5}} of the orthogonal start, presumably since most of what helps to predict the next word is near.
 """
 
 # %% [markdown]
 r"""
 ### And on real English
 
-The second text of the scoreboard: the prose of Python's documentation, in {{1,024 = VOCABULARY}} byte-level BPE tokens. The course's own RNN, {{larger than the one above : result.parameters > count_parameters(model)}}, gets {{250 = result.updates}} updates, as every network of the scoreboard will. So little training
-{{does not catch up with counted 5-grams : result.nats_per_token > counted}} here: counting uses the whole text at once. `make scoreboard` gives all models more.
+The second text of the scoreboard: the prose of Python's documentation, in {{1,024 = VOCABULARY}} byte-level BPE tokens. The course's own RNN, {{larger than the one above : result.parameters > count_parameters(model)}}, gets {{250 = result.updates}} updates, as every network of the scoreboard will. So little training, in this one run,
+{{does not catch up with counted 5-grams : result.nats_per_token > counted}}: counting uses the whole text at once. `make scoreboard` gives all models more.
 """
 
 # %%
@@ -1640,7 +1649,7 @@ Language mixes near and far. A task that asks for memory and nothing else: read 
 
 *c . , . ; , ?* → *c*
 
-There are 8 symbols, equally likely and independent of the filler, so whoever has forgotten is right once in {{8 = 1 / task.chance}} times, exactly. The same small network, started in two ways, is trained for 300 updates at each distance, with three seeds.
+There are 8 symbols, equally likely and independent of the filler, so a network that has forgotten is right once in {{8 = 1 / task.chance}} times, exactly. The same small network, started in two ways, is trained for 300 updates at each distance, with three seeds.
 """
 
 # %%
@@ -1682,8 +1691,9 @@ show(
 
 # %% [markdown]
 r"""
-Falling to chance is not a lack of room: 64 numbers can hold one of eight symbols. With weights set by hand it would work at any distance, as the latch at the top shows. What is missing is a gradient that says so. A good start {{pushes the limit out : accuracy["orthogonal start"][2] > 0.9 > 0.5 > accuracy["uniform start"][2]}}: at 16 steps the network that began with a rotation recalls everything, the other one next to nothing.
-At {{64 = distances[-1]}} steps {{both are at chance : max(values[-1] for values in accuracy.values()) < 0.25}}. This is one seed; another one may move the limit. The next lesson, [10 LSTM](10_lstm.ipynb), changes the cell.
+Falling to chance is not a lack of room: 64 numbers can hold one of eight symbols. With weights set by hand it would work at any distance, as the latch at the top shows. What is missing is a gradient that says so. At {{8 = distances[0]}} steps {{both recall everything : min(sum((rows[0] for rows in recalled.values()), [])) > 0.97}}, with every seed. A good start pushes the limit out, not for every seed:
+at {{16 = distances[1]}} steps the network that began with a rotation recalls everything {{with two seeds of three : sorted(share > 0.97 for share in recalled["orthogonal start"][1]) == [False, True, True]}}, the other one stays {{at chance with all : max(recalled["uniform start"][1]) < 0.2}}.
+At {{32 = distances[2]}} steps {{none recalls much : max(recalled["orthogonal start"][2] + recalled["uniform start"][2]) < 0.35}}. The next lesson, [10 LSTM](10_lstm.ipynb), changes the cell.
 
 Recurrent networks against the [n-grams](03_ngrams.ipynb) of lesson 03, in one table:
 
@@ -1755,7 +1765,8 @@ def train_on_stream(
 # %% [markdown] hints="train_on_stream"
 r"""
 1. Follow one value through two rounds of the loop: the state (who reads `h`?), `w.grad` (what is in it when the second `backward()` adds to it?), and the moment of clipping (what has happened by then?).
-2. Read with `h`, not `h0`; clip between `backward()` and the update; set `w.grad = None` after the update.
+2. A window starts from the state that the one before left. An update uses a gradient that has been shortened already. A new window starts without a gradient.
+3. `clip_grad_norm_` belongs between `backward()` and the update.
 """
 
 
