@@ -406,7 +406,8 @@ def cases(seed):
         {"tokens": [1, 1, 1, 2, 1, 1], "history": [1, 1], "vocab_size": 3}, note="a history that overlaps itself"
     )
     yield Case({"tokens": [1, 2], "history": [1, 2, 1], "vocab_size": 3}, note="a history longer than the text")
-    yield Case({"tokens": [2, 11, 1, 12, 1, 2, 3], "history": [1, 2], "vocab_size": 13}, note="ids of two digits")
+    digits = [11, 2, 3, 1, 2, 3, 1, 2, 12]
+    yield Case({"tokens": digits, "history": [1, 2], "vocab_size": 13}, note="ids of two digits")
     for history, largest, length in (([1, 2], 3, 60), ([2], 5, 40), ([0, 1, 0], 2, 50)):
         tokens = random_integers(seed + length, 0, largest, length).tolist()
         note = f"a random text, a history of {len(history)}"

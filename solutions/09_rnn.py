@@ -1569,7 +1569,7 @@ show(
 
 # %% [markdown]
 r"""
-Gradient descent has found something like a latch, {{right about more than nine in ten : right > 0.9}} of words that the fit has not seen: not one number of the state but a direction in it.
+Gradient descent has found something like a latch, right in this run about {{89 % = right ± 7 %}} of words that the fit has not seen: not one number of the state but a direction in it.
 
 In the relative clause the new subject takes the place over: the nearest verb needs *its* number. Two nested subjects need two places, in the right order, and the gradient that would teach the second place has to pass
 {{four : beginnings[2].split().index("chases") - beginnings[2].split().index("mice") == 4}} steps or more.
