@@ -121,7 +121,8 @@ def rnn_cell(x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b: Tensor) -> Ten
     b        (H,)
     returns  (B, H); gradients flow back to every argument
 
-    Example: x = [[1.]], h = [[0.5]], w_ih = [[2.]], w_hh = [[3.]], b = [-3.] give [[tanh(2 + 1.5 − 3)]] = [[0.4621]].
+    Example: x = [[1.]], h = [[0.5]], w_ih = [[2.]], w_hh = [[3.]], b = [-3.]
+    give [[tanh(2 + 1.5 − 3)]] = [[0.4621]].
     """
     ### BEGIN SOLUTION
     return torch.tanh(x @ w_ih.T + h @ w_hh.T + b)
@@ -249,7 +250,8 @@ def rnn_forward(x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, b: Tensor) ->
     x        (B, T, I), T ≥ 1
     h0       (B, H) the states before the first token
     w_ih     (H, I), w_hh (H, H), b (H,) as in rnn_cell
-    returns  (B, T, H); [:, t] is the state after token t. No argument is changed; gradients flow back to every one
+    returns  (B, T, H); [:, t] is the state after token t. No argument is changed; gradients flow
+             back to every one
 
     Example: x = [[[0.], [1.], [0.]]], h0 = [[0.]], w_ih = [[2.]], w_hh = [[3.]], b = [0.]
     give [[[0.], [0.9640], [0.9939]]].
@@ -386,10 +388,12 @@ def stacked_rnn(x: Tensor, layers: list[tuple[Tensor, Tensor, Tensor]]) -> tuple
     """Run RNN layers on top of each other, each from a state of zeros.
 
     x        (B, T, I)
-    layers   L triples (w_ih, w_hh, b), from the lowest up: w_ih (H, I) in the first, (H, H) in the others
-    returns  the states of the highest layer (B, T, H), and the last state of every layer (L, B, H), lowest first
+    layers   L triples (w_ih, w_hh, b), from the lowest up: w_ih (H, I) in the first, (H, H) in the
+             others
+    returns  the states of the highest layer (B, T, H), and the last state of every layer (L, B, H),
+             lowest first
 
-    Example: with one layer the results are rnn_forward(x, zeros, …) and its last state, as (1, B, H).
+    Example: with one layer the results are rnn_forward(x, zeros, …) and its last state (1, B, H).
     """
     ### BEGIN SOLUTION
     finals = []
@@ -475,8 +479,8 @@ def bidirectional(x: Tensor, lengths: Tensor, forward: tuple, backward: tuple) -
     lengths   (B,) int64, from 1 to T
     forward   (w_ih, w_hh, b) of the network that reads from the first token
     backward  (w_ih, w_hh, b) of the one that reads from the last real token
-    returns   (B, T, 2H): at position t the forward state, then the backward state that has read the last real token
-              up to token t. Zeros at filler, whatever the filler holds
+    returns   (B, T, 2H): at position t the forward state, then the backward state that has read the
+              last real token up to token t. Zeros at filler, whatever the filler holds (even nan)
 
     Example: at the last real token the backward state has read that token alone.
     """
@@ -621,7 +625,8 @@ def carry_back(states: Tensor, w_hh: Tensor, own: Tensor) -> Tensor:
 
     states   (B, T, H) the states, as rnn_forward returns them
     w_hh     (H, H)
-    own      (B, T, H) the gradient of each step's own loss in its own state; zeros where a step has no loss
+    own      (B, T, H) the gradient of each step's own loss in its own state; zeros where a step has
+             no loss
     returns  (B, T, H) g, in which all later losses are contained
 
     Example: states [[[0.5], [0.6]]], w_hh [[2.]], own [[[0.1], [1.]]] give [[[1.38], [1.]]].
@@ -751,14 +756,15 @@ def bptt(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Backpropagate through time by hand, for a tanh RNN.
 
-    x, h0, w_ih, w_hh  (B, T, I), (B, H), (H, I), (H, H): what the network read, from which state, with which weights
+    x, h0, w_ih, w_hh  (B, T, I), (B, H), (H, I), (H, H): what the network read, from which state,
+                       with which weights
     states             (B, T, H) the states, as rnn_forward returns them
     own                (B, T, H) the gradient of each step's own loss in its own state
-    returns            the gradients in x (B, T, I), h0 (B, H), w_ih (H, I), w_hh (H, H) and b (H,), in this order;
-                       those of weights are sums over batch and time
+    returns            the gradients in x (B, T, I), h0 (B, H), w_ih (H, I), w_hh (H, H) and b (H,),
+                       in this order; those of weights are sums over batch and time
 
-    Example: x [[[1.], [1.]]], h0 [[0.]], states [[[0.5], [0.6]]], w_ih [[1.]], w_hh [[2.]], own [[[0.1], [1.]]]
-    give [[[1.035], [0.64]]], [[2.07]], [[1.675]], [[0.32]], [1.675].
+    Example: x [[[1.], [1.]]], h0 [[0.]], states [[[0.5], [0.6]]], w_ih [[1.]], w_hh [[2.]],
+    own [[[0.1], [1.]]] give [[[1.035], [0.64]]], [[2.07]], [[1.675]], [[0.32]], [1.675].
     """
     ### BEGIN SOLUTION
     delta = carry_back(states, w_hh, own) * (1 - states**2)
@@ -897,8 +903,8 @@ def gradient_norms(states: Tensor, w_hh: Tensor, last: Tensor) -> Tensor:
     states   (B, T, H) the states of a tanh RNN
     w_hh     (H, H)
     last     (B, H) the gradient of a loss on the last state alone
-    returns  (T,) Euclidean norm of the gradient in the state k steps before the last, for k = 0 … T − 1; the mean of the
-             norms over the batch
+    returns  (T,) Euclidean norm of the gradient in the state k steps before the last, for
+             k = 0 … T − 1; the mean of the norms over the batch
 
     Example: states [[[0.5], [0.6]]], w_hh [[2.]], last [[1.]] give [1., 1.28].
     """
@@ -1286,9 +1292,11 @@ def truncated_bptt(x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, b: Tensor,
     """Return the states of an RNN, through which a gradient flows no further than its own window.
 
     x, h0, w_ih, w_hh, b  as in rnn_forward
-    window                steps; windows start at tokens 0, window, 2·window …; the last may be shorter
-    returns               (B, T, H): the same numbers as rnn_forward, with the state detached where it enters a window.
-                          h0 comes from outside the first window, so it is detached too
+    window                steps; windows start at tokens 0, window, 2·window …; the last may be
+                          shorter
+    returns               (B, T, H): the same numbers as rnn_forward, with the state detached where
+                          it enters a window. h0 comes from outside the first window, so it is
+                          detached too
 
     Raises ValueError when window is less than 1.
 
@@ -1720,18 +1728,20 @@ There are three faults, and each repair earns its point alone. None of them rais
 def train_on_stream(
     x: Tensor, targets: Tensor, h0: Tensor, weights: list[Tensor], window: int, lr: float, max_norm: float
 ) -> tuple[list[Tensor], Tensor]:
-    """Read a stream once, with one step of gradient descent per window (truncated backpropagation through time).
+    """Read a stream once, with one step of gradient descent per window (truncated BPTT).
 
     x         (B, T, I), T a multiple of window
-    targets   (B, T, H) what the states should be; the loss of a window is the mean squared difference
+    targets   (B, T, H) what the states should be; a window's loss is the mean squared difference
     h0        (B, H) the state before the stream
     weights   [w_ih, w_hh, b]; they are not changed in place
     window    steps of a window
     lr        learning rate
-    max_norm  a window's gradient, over all three weights together, is shortened to this norm if it is longer
-    returns   the weights after the last window, and the state (B, H) that the last window ended with
+    max_norm  a window's gradient, over all three weights together, is shortened to this norm if it
+              is longer
+    returns   the weights after the last window, and the state (B, H) that it ended with
 
-    The state is handed from each window to the next. Each update uses the gradient of its own window alone.
+    The state is handed from each window to the next. Each update uses the gradient of its own window
+    alone.
     """
     ### BEGIN SOLUTION
     weights, h = [w.clone().requires_grad_() for w in weights], h0

@@ -324,7 +324,8 @@ def copy_weights_from_torch(weights: dict[str, Tensor], layer: int = 0) -> tuple
 
     weights  name → tensor: weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, weight_ih_l1, …
     layer    number of the layer, from 0
-    returns  w_ih (4H, I), w_hh (4H, H) and one bias (4H,), which does what PyTorch's two do together
+    returns  w_ih (4H, I), w_hh (4H, H) and one bias (4H,) that does what PyTorch's two do together;
+             the weights are not changed
     """
     ### BEGIN SOLUTION
     w_ih, w_hh, b_ih, b_hh = (weights[f"{kind}_l{layer}"] for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
@@ -429,7 +430,8 @@ def cell_path(forget: Tensor) -> Tensor:
     """Return how much of each earlier cell arrives in the last one, along the sum.
 
     forget   (T, H) the forget gates f_1 … f_T of one sequence
-    returns  (T, H): row t − 1 holds ∂c_T/∂c_t, the product of the gates AFTER step t; the last row is 1
+    returns  (T, H): row t − 1 holds ∂c_T/∂c_t, the product of the gates AFTER step t; the last row
+             is 1
 
     Example: forget = [[0.5], [0.9], [0.8]] gives [[0.72], [0.8], [1.0]].
     """
@@ -508,8 +510,8 @@ def forget_bias(d_hidden: int, value: float = 1.0) -> tuple[Tensor, Tensor]:
 
     d_hidden  H
     value     what the forget gate's two biases are together
-    returns   bias_ih (4H,) and bias_hh (4H,): bias_ih has the value in the rows of the forget gate, everything else
-              is 0. The order of the rows is input, forget, candidate, output
+    returns   bias_ih (4H,) and bias_hh (4H,): bias_ih has the value in the rows of the forget gate,
+              everything else is 0. The order of the rows is input, forget, candidate, output
 
     Example: forget_bias(2, 1.0) is ([0, 0, 1, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0]).
     """
@@ -761,8 +763,8 @@ def char_lm_loss(logits: Tensor, ids: Tensor, lengths: Tensor) -> Tensor:
     logits   (B, T, V): logits[:, t] are for the token that follows ids[:, t]
     ids      (B, T) int64, filled up at the end with whatever
     lengths  (B,) int64, how many ids of each row are real, at least 1; not all are 1
-    returns  a scalar: the mean over all real predictions of the batch. The last real token of a row predicts nothing.
-             A gradient flows back to the logits
+    returns  a scalar: the mean over all real predictions of the batch. The last real token of a row
+             predicts nothing. A gradient flows back to the logits
 
     Example: two tokens, logits all 0, V = 4: one prediction, ln 4 = 1.386.
     """
@@ -1000,7 +1002,8 @@ def blog_lstm(x: Tensor, h: Tensor, c: Tensor, w: Tensor, b: Tensor) -> tuple[Te
 
     x        (B, I)
     h, c     (B, H) before the step
-    w        (4H, H + I): acts on h and x side by side, h first; rows: input, forget, candidate, output
+    w        (4H, H + I): acts on h and x side by side, h first; rows: input, forget, candidate,
+             output
     b        (4H,)
     returns  h' (B, H) and c' (B, H)
     """
