@@ -5,6 +5,7 @@ For each lesson three files, all generated, all committed: `notebooks/NN_name.ip
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from nbformat.notebooknode import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from autograder.authoring.lesson import AuthoredExercise, Cell, Lesson, question_text, read_lesson
+from autograder.authoring.mutants.recorded import recorded_slips
 from autograder.authoring.reference import PUBLIC_SEED, Reference
 from course_lib.course_folder import CourseFolder
 from course_lib.judging.case import CaseSet, Mistake, Outcome
@@ -41,11 +43,13 @@ def build(path: Path, course: CourseFolder) -> dict[Path, str]:
 
 def public_lesson(reference: Reference) -> PublicLesson:
     """Return what students may know of a lesson's checks: inputs, outcomes and hints of seed 0, and no answers."""
-    lesson = reference.lesson
+    lesson, slips = reference.lesson, recorded_slips(reference.lesson)
     exercises: dict[ExerciseId, PublicExercise] = {}
     for exercise in lesson.exercises.values():
         graded = exercise.check.kind == "function"
         cases = _without_complaints(reference.case_set(exercise, PUBLIC_SEED)) if graded else None
+        if cases and exercise.check.id in slips:
+            cases = replace(cases, slips=slips[exercise.check.id])
         exercises[exercise.check.id] = PublicExercise(exercise.check, cases)
     return PublicLesson(lesson.name, lesson.title, lesson.version, exercises)
 

@@ -3,12 +3,13 @@
 import json
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nbformat.notebooknode import NotebookNode
 
 from autograder.authoring.build import public_lesson, student_notebook
 from autograder.authoring.lesson import Lesson
+from autograder.authoring.mutants.recorded import recorded_slips
 from autograder.authoring.reference import PUBLIC_SEED, Reference
 from autograder.grading.imports import imports_of
 from autograder.sandbox.session import CELL_SECONDS, IDLE_SECONDS
@@ -68,7 +69,7 @@ def prepare(lesson: Lesson, seed: int, limits: Limits = Limits()) -> GradedLesso
     seed    of the grading run; the same seed draws the same hidden cases
     limits  on the time of a student's code
     """
-    reference = Reference(lesson)
+    reference, slips = Reference(lesson), recorded_slips(lesson)
     exercises: dict[ExerciseId, GradedExercise] = {}
     public_cases: dict[str, tuple[Case, ...]] = {}
     for exercise in lesson.exercises.values():
@@ -76,7 +77,7 @@ def prepare(lesson: Lesson, seed: int, limits: Limits = Limits()) -> GradedLesso
             continue
         started = time.process_time()
         public = reference.case_set(exercise, PUBLIC_SEED)
-        cases = public
+        cases = replace(public, slips=slips.get(exercise.check.id, ()))
         public_cases[exercise.check.name] = public.cases
         if exercise.check.kind == "function":
             draw = random.Random(f"{seed} {exercise.check.id}")

@@ -79,20 +79,37 @@ class Mistake:
     outcomes: tuple[Outcome, ...]
 
 
+Print = tuple[str, float, float]
+"""What tells that two outcomes are the same, and nothing else of them (see course_lib.judging.slips)."""
+
+
+@dataclass(frozen=True)
+class Slip:
+    """A slip that no author wrote down, in words; prints of what it gives on each public case."""
+
+    name: str
+    words: str
+    prints: tuple[Print, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class CaseSet:
-    """The cases of one exercise for one seed, and in the same order the reference's outcomes and each mistake's."""
+    """The cases of one exercise for one seed, and in the same order the reference's outcomes and each mistake's.
+
+    slips  of the public cases, which come first
+    """
 
     cases: tuple[Case, ...]
     expected: tuple[Outcome, ...]
     mistakes: tuple[Mistake, ...] = field(default=())
+    slips: tuple[Slip, ...] = field(default=())
 
     def __add__(self, other: "CaseSet") -> "CaseSet":
-        """Return the cases of both, one after the other; the mistakes must be the same."""
+        """Return the cases of both, one after the other; the mistakes must be the same, the slips are the first's."""
         mistakes = tuple(
             Mistake(a.name, a.hint, a.outcomes + b.outcomes) for a, b in zip(self.mistakes, other.mistakes)
         )
-        return CaseSet(self.cases + other.cases, self.expected + other.expected, mistakes)
+        return CaseSet(self.cases + other.cases, self.expected + other.expected, mistakes, self.slips)
 
 
 def judge_outcome(case: Case, expected: Outcome, got: Outcome, judge: Judge | None, mutates: bool) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from course_lib.judging import random_inputs, sampling, wire
 from course_lib.judging.answer import read_choice, read_number
-from course_lib.judging.case import Case, CaseSet, Judge, Mistake, Outcome, Probe
+from course_lib.judging.case import Case, CaseSet, Judge, Mistake, Outcome, Probe, Slip
 from course_lib.judging.compare import compare
 from course_lib.judging.program import same_code
 
@@ -207,7 +207,18 @@ def write_cases(cases: CaseSet) -> dict:
         "mistakes": [
             {"name": m.name, "hint": m.hint, "outcomes": [o.to_document() for o in m.outcomes]} for m in cases.mistakes
         ],
+        "slips": write_slips(cases.slips),
     }
+
+
+def write_slips(slips: Iterable[Slip]) -> list[dict]:
+    """Return slips as JSON documents."""
+    return [{"name": slip.name, "words": slip.words, "prints": [list(one) for one in slip.prints]} for slip in slips]
+
+
+def read_slips(documents: list[dict]) -> tuple[Slip, ...]:
+    """Return the slips of documents that `write_slips` wrote."""
+    return tuple(Slip(d["name"], d["words"], tuple((f, a, b) for f, a, b in d["prints"])) for d in documents)
 
 
 def read_cases(document: dict) -> CaseSet:
@@ -220,6 +231,7 @@ def read_cases(document: dict) -> CaseSet:
                 Mistake(m["name"], m["hint"], tuple(Outcome.from_document(o) for o in m["outcomes"]))
                 for m in document["mistakes"]
             ),
+            read_slips(document.get("slips", [])),  # those of an earlier version have none
         )
-    except (KeyError, TypeError) as problem:
+    except (KeyError, TypeError, ValueError) as problem:
         raise wire.WireError(f"not a case set: {problem!r}") from None

@@ -11,6 +11,7 @@ from course_lib.judging.case import Case, CaseSet, Judge, Mistake, Outcome, judg
 from course_lib.judging.compare import compare
 from course_lib.judging.exercise import Exercise, ExerciseId
 from course_lib.judging.forbidden import forbidden_sentence
+from course_lib.judging.slips import slip_of
 from course_lib.judging.symptoms import Symptom, symptom_of
 
 
@@ -108,9 +109,15 @@ def judge_exercise(exercise: Exercise, cases: CaseSet, got: Sequence[Outcome]) -
     smallest = smallest_failure(judged)
     kind = VerdictKind.ERROR if smallest.got.raised and not smallest.expected.raised else VerdictKind.WRONG
     # of a question every sentence would tell the answer
-    symptom = symptom_of((o.case, o.expected, o.got) for o in failed) if exercise.kind == "function" else None
+    symptom = _symptom(cases, judged) if exercise.kind == "function" else None
     message = with_symptom(smallest.reason, symptom)
     return Verdict(exercise.id, points, exercise.points, kind, message, "", judged, symptom=symptom)
+
+
+def _symptom(cases: CaseSet, judged: Sequence[Judged]) -> Symptom | None:
+    """Return the slip that gives these outcomes, or what the failing ones have in common."""
+    slip = slip_of(cases, [one.got for one in judged], [bool(one.reason) for one in judged])
+    return slip or symptom_of((one.case, one.expected, one.got) for one in judged if one.reason)
 
 
 def _reason(exercise: Exercise, case: Case, expected: Outcome, got: Outcome, judge: Judge | None = None) -> str:

@@ -20,12 +20,15 @@ class Mutant:
     slip    its name, as in "other_dimension"
     change  what was written → what is written now: it names the mutant in the lesson, if it has to
     line    of the reference; source: the whole cell
+    function, operator  what is called, what operator is used, where the slip is; else ""
     """
 
     slip: str
     change: str
     line: int
     source: str
+    function: str = ""
+    operator: str = ""
 
 
 @dataclass
@@ -72,7 +75,12 @@ def mutants_of(source: str, name: str, first: dict[str, Any]) -> list[Mutant]:
                 seen.add(changed)
                 whole = isinstance(node, ast.FunctionDef)
                 change = f"{node.name}: {slip}" if whole else f"{before} → {after}"  # type: ignore[attr-defined]
-                mutants.append(Mutant(slip, change, getattr(place.node, "lineno", 0), changed))
+                line, function, operator = (
+                    getattr(place.node, "lineno", 0),
+                    plain.called(place.node),
+                    _operator(place.node),
+                )
+                mutants.append(Mutant(slip, change, line, changed, function, operator))
     return mutants
 
 
@@ -114,6 +122,17 @@ def _places(tree: ast.AST) -> Iterator[_Place]:
             yield _Place(tree, field, index, node)
             if plain.number(node) is None:  # −1 is one number, not a minus and a 1
                 yield from _places(node)
+
+
+OPERATORS = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.FloorDiv: "//", ast.BitAnd: "&",
+    ast.BitOr: "|", ast.And: "and", ast.Or: "or", ast.Pow: "**", ast.Mod: "%",
+}  # fmt: skip
+
+
+def _operator(node: ast.AST) -> str:
+    operator: ast.AST = getattr(node, "op", node)
+    return OPERATORS.get(type(operator), "")
 
 
 def _words(node: ast.AST) -> str:
