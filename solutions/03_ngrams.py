@@ -139,8 +139,9 @@ def sequence_log_prob(tokens: list[int], bigram: Tensor, eos: int) -> Tensor:
 
 # %% [markdown] hints="sequence_log_prob"
 r"""
-1. Write down the path of a sentence of two words, from `eos` to `eos`: how many steps has it, and which entry of the table belongs to each?
-2. `path = torch.tensor([eos, *tokens, eos])`; the steps are `bigram[path[:-1], path[1:]]`. Take the logarithm of each, then the sum.
+1. Write down the path of a sentence of two words, from `eos` to `eos`: how many steps does it have, and which entry of the table belongs to each?
+2. Take the logarithm of each step's probability *before* you combine them. An empty sentence is one step, from `eos` to `eos`.
+3. `path = torch.tensor([eos, *tokens, eos])`; indexing with two tensors, `bigram[rows, columns]`, picks one entry for each pair.
 """
 
 
@@ -156,6 +157,14 @@ def cases(seed):
     yield Case(
         {"tokens": random_integers(seed, 0, 3, 5).tolist(), "bigram": random_distributions(seed, 4, 4), "eos": 3},
         note="another id for the end",
+    )
+    yield Case(
+        {
+            "tokens": random_integers(seed + 2, 0, 7, 9).tolist(),
+            "bigram": random_distributions(seed + 2, 7, 7),
+            "eos": 2,
+        },
+        note="nine words of seven",
     )
     long = random_integers(seed + 1, 1, 6, 600).tolist()
     yield Case({"tokens": long, "bigram": random_distributions(seed + 1, 6, 6), "eos": 0}, note="600 words")
@@ -245,7 +254,8 @@ def count_ngrams(tokens: list[int], n: int) -> Counter:
 # %% [markdown] hints="count_ngrams"
 r"""
 1. At which places can an n-gram begin? What is the last one, for N = 4 and n = 2?
-2. `tuple(tokens[i : i + n])` for `i in range(len(tokens) - n + 1)`, all of them into a `Counter`. Check n first.
+2. Cut one n-gram at each of these places, as a tuple (a list cannot be a key), and count them. Check n first.
+3. `tuple(tokens[i : i + n])` is one of them; a `Counter` counts whatever it is given.
 """
 
 
@@ -256,12 +266,16 @@ def cases(seed):
     yield Case({"tokens": [4, 4, 4, 4], "n": 2}, note="overlapping")
     yield Case({"tokens": [1, 2], "n": 3}, note="a text shorter than n")
     yield Case({"tokens": [1, 2], "n": 0}, note="n below 1")
-    yield Case({"tokens": random_integers(seed, 0, 3, 40).tolist(), "n": 3}, note="random trigrams")
+    yield Case({"tokens": [1, 2], "n": -2}, note="n far below 1")
+    yield Case({"tokens": [1, 12, 11, 2, 1, 12], "n": 2}, note="ids of two digits")
+    for n in (1, 3, 4):
+        tokens = random_integers(seed + n, 0, 3, 38 + n).tolist()
+        yield Case({"tokens": tokens, "n": n}, note=f"a random text, n = {n}")
 
 
 # %% probe="count_ngrams" active="py"
 def probe(student, case):
-    found = student(list(case["tokens"]), case["n"])
+    found = student(case["tokens"], case["n"])
     return sorted([list(ngram), int(count)] for ngram, count in found.items() if count)
 
 
@@ -375,7 +389,8 @@ def counts_after(tokens: list[int], history: tuple[int, ...], vocab_size: int) -
 # %% [markdown] hints="counts_after"
 r"""
 1. A history of m tokens and what follows it make an n-gram of which length? Which of those n-grams begin with the history?
-2. Go through `count_ngrams(tokens, len(history) + 1).items()`; where `ngram[:-1] == history`, put the count at place `ngram[-1]` of `torch.zeros(vocab_size)`.
+2. Go through all n-grams of that length. Those that begin with the history say with their last token where their count belongs.
+3. `for ngram, count in count_ngrams(tokens, len(history) + 1).items():`, and `ngram[:-1]` is what came before.
 """
 
 
@@ -388,13 +403,20 @@ def cases(seed):
     yield Case({"tokens": text, "history": [3, 1], "vocab_size": 6}, note="a history of two tokens")
     yield Case({"tokens": text, "history": [4, 4], "vocab_size": 6}, note="a history that never came")
     yield Case(
-        {"tokens": random_integers(seed, 0, 3, 60).tolist(), "history": [1, 2], "vocab_size": 4}, note="a random text"
+        {"tokens": [1, 1, 1, 2, 1, 1], "history": [1, 1], "vocab_size": 3}, note="a history that overlaps itself"
     )
+    yield Case({"tokens": [1, 2], "history": [1, 2, 1], "vocab_size": 3}, note="a history longer than the text")
+    digits = [11, 2, 3, 1, 2, 3, 1, 2, 12]
+    yield Case({"tokens": digits, "history": [1, 2], "vocab_size": 13}, note="ids of two digits")
+    for history, largest, length in (([1, 2], 3, 60), ([2], 5, 40), ([0, 1, 0], 2, 50)):
+        tokens = random_integers(seed + length, 0, largest, length).tolist()
+        note = f"a random text, a history of {len(history)}"
+        yield Case({"tokens": tokens, "history": history, "vocab_size": largest + 1}, note=note)
 
 
 # %% probe="counts_after" active="py"
 def probe(student, case):
-    return student(list(case["tokens"]), tuple(case["history"]), case["vocab_size"]).float()
+    return student(case["tokens"], tuple(case["history"]), case["vocab_size"])
 
 
 # %% mistake="counts_after" name="last_token_only" hint="Only the last token of the history was compared. All of it must match." active="py"
@@ -426,7 +448,7 @@ Two different things go wrong with what was never counted, and they are often co
 - a **word** that never followed a history that did occur has probability $0 / c(h) = 0$;
 - after a **history** that was never continued, the estimate is $0/0$: not zero, but *no prediction at all*. Your function must say so, with a ValueError.
 
-Mind the denominator. In our text `<eos>` occurs {{twice : toy_text.count(0) == 2}} and is followed {{once : counts_after(toy_text, (0,), 6).sum() == 1}}, since it also ends the text. $c(h)$ is the sum of the row, so that the row sums to 1.
+Watch the denominator. In our text `<eos>` occurs {{twice : toy_text.count(0) == 2}} and is followed {{once : counts_after(toy_text, (0,), 6).sum() == 1}}, since it also ends the text. $c(h)$ is the sum of the row, so that the row sums to 1.
 """
 
 
@@ -454,7 +476,8 @@ def mle(tokens: list[int], history: tuple[int, ...], vocab_size: int) -> Tensor:
 # %% [markdown] hints="mle"
 r"""
 1. `counts_after` gives the row. What must you divide by, so that the row sums to 1? When is that 0?
-2. `after = counts_after(…)`; raise ValueError when `after.sum() == 0`, else return `after / after.sum()`.
+2. Divide the row by its own sum. Where that sum is 0 there is no prediction, and the docstring says what to do.
+3. `after = counts_after(tokens, history, vocab_size)`; test `after.sum()` before you divide.
 """
 
 
@@ -467,14 +490,23 @@ def cases(seed):
     yield Case({"tokens": text, "history": [], "vocab_size": 6}, note="the empty history")
     yield Case({"tokens": text, "history": [3, 1], "vocab_size": 6}, note="a history of two tokens")
     yield Case({"tokens": text, "history": [4, 4], "vocab_size": 6}, note="a history that never came")
-    yield Case(
-        {"tokens": random_integers(seed, 0, 3, 60).tolist(), "history": [1], "vocab_size": 4}, note="a random text"
-    )
+    for history, largest, length in (([1], 3, 60), ([], 5, 30), ([1, 0], 2, 50)):
+        tokens = random_integers(seed + length, 0, largest, length).tolist()
+        note = f"a random text, a history of {len(history)}"
+        yield Case({"tokens": tokens, "history": history, "vocab_size": largest + 1}, note=note)
 
 
 # %% probe="mle" active="py"
 def probe(student, case):
-    return student(list(case["tokens"]), tuple(case["history"]), case["vocab_size"])
+    return student(case["tokens"], tuple(case["history"]), case["vocab_size"])
+
+
+# %% equivalents="mle" active="py"
+equivalents = {
+    "after.sum() → after.max()": "counts are not negative, so all are 0 where the largest, their mean or their sum is",
+    "after.sum() → after.mean()": "as with the largest",
+    "after.sum() → after.amax()": "as with the largest",
+}
 
 
 # %% mistake="mle" name="zeros_for_an_unseen_history" hint="After a history that never came, the estimate is 0/0 and not 0: zeros are no distribution. Raise ValueError." active="py"
@@ -562,7 +594,8 @@ def add_k(tokens: list[int], history: tuple[int, ...], vocab_size: int, k: float
 # %% [markdown] hints="add_k"
 r"""
 1. The row has V counts and each grows by k: by how much does their sum grow?
-2. `(after + k) / (after.sum() + k * vocab_size)` with `after = counts_after(…)`. Check k first.
+2. Add k to every count, and divide by what the row sums to after that. Check k first.
+3. `after + k` is the numerator; the denominator is `after.sum()` and what all V words got.
 """
 
 
@@ -574,15 +607,16 @@ def cases(seed):
     yield Case({"tokens": text, "history": [1], "vocab_size": 6, "k": 0.01}, note="a small k")
     yield Case({"tokens": text, "history": [4, 4], "vocab_size": 6, "k": 0.5}, note="a history that never came")
     yield Case({"tokens": text, "history": [1], "vocab_size": 6, "k": 0}, note="k = 0")
-    yield Case(
-        {"tokens": random_integers(seed, 0, 3, 60).tolist(), "history": [], "vocab_size": 5, "k": 0.3},
-        note="a random text, the empty history",
-    )
+    yield Case({"tokens": text, "history": [1], "vocab_size": 6, "k": -0.1}, note="k below 0")
+    for history, k, length in (([], 0.3, 60), ([2], 2.5, 40), ([1, 0], 0.04, 50)):
+        tokens = random_integers(seed + length, 0, 3, length).tolist()
+        note = f"a random text, a history of {len(history)}"
+        yield Case({"tokens": tokens, "history": history, "vocab_size": 5, "k": k}, note=note)
 
 
 # %% probe="add_k" active="py"
 def probe(student, case):
-    return student(list(case["tokens"]), tuple(case["history"]), case["vocab_size"], case["k"])
+    return student(case["tokens"], tuple(case["history"]), case["vocab_size"], case["k"])
 
 
 # %% mistake="add_k" name="denominator_plus_k" hint="The sum of the row grows by k for every word of the vocabulary: the denominator needs k·V and not k." active="py"
@@ -707,9 +741,10 @@ By hand, two words, three models: $(1, 0)$ with weight 0.2, *no prediction* with
 def interpolate(probs: Tensor, weights: Tensor) -> Tensor:
     """Return the mixture of several models' predictions of the next token.
 
-    probs    (M, V) one distribution a row; a row of nan is a model that has no prediction here. At least one has
-    weights  (M,) at least 0, with the sum 1 (up to rounding); the weight of a model without a prediction goes to
-             the others in proportion
+    probs    (M, V) one distribution a row; a row of nan is a model that has no prediction here.
+             At least one has
+    weights  (M,) at least 0, with the sum 1 (up to the rounding of float32); the weight of a model
+             without a prediction goes to the others in proportion
     returns  (V,) sums to 1
 
     Raises ValueError when a weight is below 0 or the weights have another sum.
@@ -724,8 +759,9 @@ def interpolate(probs: Tensor, weights: Tensor) -> Tensor:
 
 # %% [markdown] hints="interpolate"
 r"""
-1. Which rows can be used (`isnan`)? What do their weights sum to, and what should they?
-2. Check the weights; `usable = ~probs.isnan().any(-1)`; then `weights[usable] @ probs[usable] / weights[usable].sum()`.
+1. Which rows can be used (`isnan`)? What do their weights sum to, and what should they sum to?
+2. Keep the usable rows and their weights, mix them, and divide by the sum of the weights that are left. Check the weights first, with a tolerance: sums are rounded.
+3. `usable = ~probs.isnan().any(-1)`; a weighted sum of rows is `weights @ probs`.
 """
 
 
@@ -740,8 +776,12 @@ def cases(seed):
         note="one without a prediction, by hand",
     )
     yield Case(
-        {"probs": torch.tensor([[1.0, 0], [0.5, 0.5]]), "weights": torch.tensor([0.5, 0.4])},
-        note="weights that sum to 0.9",
+        {"probs": torch.tensor([[1.0, 0], [0.5, 0.5]]), "weights": torch.tensor([0.5, 0.48])},
+        note="weights that sum to 0.98",
+    )
+    yield Case(
+        {"probs": torch.tensor([[1.0, 0], [0.5, 0.5]]), "weights": torch.tensor([0.5, 0.52])},
+        note="weights that sum to 1.02",
     )
     yield Case(
         {"probs": torch.tensor([[1.0, 0], [0.5, 0.5]]), "weights": torch.tensor([1.5, -0.5])}, note="a negative weight"
@@ -754,6 +794,20 @@ def cases(seed):
     yield Case(
         {"probs": some, "weights": random_distributions(seed + 3, 3)}, note="three models, one without a prediction"
     )
+    rounded = torch.tensor([0.25, 0.5 - 2**-24, 0.25])  # in float32 their sum is 0.99999994, in whatever order
+    yield Case({"probs": some, "weights": rounded}, note="weights that sum to 1 up to rounding")
+    yield Case({"probs": some, "weights": torch.tensor([0.0, 0.75, 0.25])}, note="a weight of 0")
+    few = random_distributions(seed + 4, 7, 3)
+    few[[0, 2, 5]] = nan
+    yield Case(
+        {"probs": few, "weights": random_distributions(seed + 5, 7)}, note="seven models, three without a prediction"
+    )
+
+
+# %% equivalents="interpolate" active="py"
+equivalents = {
+    "probs.isnan().any(dim=-1) → probs.isnan().all(dim=-1)": "a row of nan is nan throughout",
+}
 
 
 # %% mistake="interpolate" name="nan_spreads" hint="A model without a prediction turned everything into nan. Leave its row out, and share its weight among the others." active="py"
@@ -881,13 +935,13 @@ r"""
 
 Two ideas, and you have seen the reason for the first.
 
-**Take a constant off.** Each count above 0 loses the same discount $D$, between 0 and 1. What this frees after $h$ is $D$ times the number of *different* words seen after it, written $N_{1+}(h\,\bullet)$, and goes to a second opinion:
+**Take a constant off.** Each count above 0 loses the same discount $D$, between 0 and 1. What this frees after $h$ is $D$ times the number of *different* words seen after it, written $N_{1+}(h\,\bullet)$, and goes to a **lower-order distribution**, which looks at less history:
 
 $$p(w \mid h) = \frac{\max(c(h\,w) - D,\ 0)}{c(h)} + \frac{D \cdot N_{1+}(h\,\bullet)}{c(h)} \cdot p_{\text{cont}}(w).$$
 
-**Ask the second opinion the right question.** It is heard when the history does not know. How *often* a word occurs is then the wrong evidence: in our language *Tower* is {{frequent : (my_frequency > my_frequency[chosen[0]]).sum() < 20}} (more so than all but {{16 = (my_frequency > my_frequency[chosen[0]]).sum()}} words), and
+**Estimate the lower order for its job.** It matters where the history says little. How *often* a word occurs is then the wrong evidence: in our language *Tower* is {{frequent : (my_frequency > my_frequency[chosen[0]]).sum() < 20}} (more so than all but {{16 = (my_frequency > my_frequency[chosen[0]]).sum()}} words), and
 {{always comes after *Eiffel* : {pair[0] for pair in count_ngrams(train.tolist(), 2) if pair[1] == chosen[0]} == {language.encode("Eiffel")[0]}}}, a history that knows it very well. After any other history it is a bad guess. Better evidence is in **how many different
-surroundings** a word was seen: the number of different words before it, $N_{1+}(\bullet\,w)$, as a share of all different bigrams,
+contexts** a word was seen: the number of different words before it, $N_{1+}(\bullet\,w)$, as a share of all different bigrams,
 
 $$p_{\text{cont}}(w) = \frac{N_{1+}(\bullet\, w)}{\text{number of different bigrams}} .$$
 
@@ -907,7 +961,8 @@ def continuation_prob(tokens: list[int], vocab_size: int) -> Tensor:
     vocab_size  V
     returns     (V,) sums to 1; 0 for a token that never followed another
 
-    Example: continuation_prob([0, 1, 0, 1, 1], 3) is [1/3, 2/3, 0]: the different bigrams are 01, 10 and 11.
+    Example: continuation_prob([0, 1, 0, 1, 1], 3) is [1/3, 2/3, 0]: the different bigrams are
+    01, 10 and 11.
     """
     ### BEGIN SOLUTION
     different = count_ngrams(tokens, 2).keys()
@@ -919,7 +974,8 @@ def continuation_prob(tokens: list[int], vocab_size: int) -> Tensor:
 # %% [markdown] hints="continuation_prob"
 r"""
 1. `count_ngrams(tokens, 2)` has one key for each *different* bigram. For each token, how many keys end with it?
-2. Collect the second tokens of the keys, count them with `torch.bincount(…, minlength=vocab_size)`, and divide by the number of keys.
+2. Count the second tokens of the keys, each key once, whatever its count is. Then divide so that all sum to 1.
+3. `ends = torch.tensor([w for _, w in count_ngrams(tokens, 2)])`; `torch.bincount` counts, with `minlength` for the words at the end.
 """
 
 
@@ -930,7 +986,10 @@ def cases(seed):
     yield Case({"tokens": [0, 1, 0, 1, 1], "vocab_size": 3}, note="the example")
     yield Case({"tokens": text, "vocab_size": 6}, note="by hand")
     yield Case({"tokens": [0, 1] * 10 + [2, 3, 4, 3, 2], "vocab_size": 5}, note="a frequent token with one neighbour")
-    yield Case({"tokens": random_integers(seed, 0, 6, 40).tolist(), "vocab_size": 8}, note="a random text")
+    yield Case({"tokens": [1, 12, 11, 2, 3, 12], "vocab_size": 13}, note="ids of two digits")
+    for largest, length in ((6, 40), (3, 12), (9, 30)):
+        tokens = random_integers(seed + length, 0, largest, length).tolist()
+        yield Case({"tokens": tokens, "vocab_size": largest + 2}, note=f"a random text of {length}")
 
 
 # %% mistake="continuation_prob" name="frequency" hint="You counted how often the token occurs. Count each different token before it once." active="py"
@@ -1005,8 +1064,9 @@ def kneser_ney(tokens: list[int], history: int, vocab_size: int, discount: float
 
 # %% [markdown] hints="kneser_ney"
 r"""
-1. You need the row `counts_after(tokens, (history,), vocab_size)`, the number of entries above 0 in it, its sum, and your `continuation_prob`. What happens to a count of 0 when D is taken off?
-2. `kept = (after - discount).clamp_min(0)`, `freed = discount * (after > 0).sum()`; return `(kept + freed * lower) / after.sum()`, or `lower` when the row is empty.
+1. How much does each seen word lose, how much is that for the whole row, and who gets it? What happens to a count of 0 when D is taken off?
+2. You need the row `counts_after(tokens, (history,), vocab_size)`, how many of its entries are above 0, its sum, and your `continuation_prob`.
+3. `kept = (after - discount).clamp_min(0)` and `freed = discount * (after > 0).sum()`; both are still to be divided by the sum of the row.
 """
 
 
@@ -1023,13 +1083,22 @@ def cases(seed):
     yield Case(
         {"tokens": [1, 2, 1, 3], "history": 0, "vocab_size": 4, "discount": 0.5}, note="a history that never came"
     )
-    yield Case(
-        {"tokens": random_integers(seed, 0, 5, 50).tolist(), "history": 2, "vocab_size": 7, "discount": 0.6},
-        note="a random text",
-    )
+    yield Case({"tokens": text, "history": 1, "vocab_size": 6, "discount": 1.0}, note="the largest discount")
+    for history, discount, length in ((2, 0.6, 50), (0, 0.9, 30), (4, 0.1, 40)):
+        tokens = random_integers(seed + length, 0, 5, length).tolist()
+        case = {"tokens": tokens, "history": history, "vocab_size": 7, "discount": discount}
+        yield Case(case, note=f"a random text of {length}")
 
 
-# %% mistake="kneser_ney" name="frequencies_below" hint="The second opinion is the plain frequency of the words. Use the continuation probabilities: in how many surroundings, not how often." active="py"
+# %% equivalents="kneser_ney" active="py"
+equivalents = {
+    "after.sum() → after.max()": "counts are not negative, so all are 0 where the largest, their mean or their sum is",
+    "after.sum() → after.mean()": "as with the largest",
+    "after.sum() → after.amax()": "as with the largest",
+}
+
+
+# %% mistake="kneser_ney" name="frequencies_below" hint="Your lower-order distribution is the plain frequency of the words. Use the continuation probabilities: in how many contexts, not how often." active="py"
 def kneser_ney(tokens, history, vocab_size, discount):
     after, lower = (
         counts_after(tokens, (history,), vocab_size),
@@ -1040,7 +1109,7 @@ def kneser_ney(tokens, history, vocab_size, discount):
     return lower if after.sum() == 0 else ((after - discount).clamp_min(0) + freed * lower) / after.sum()
 
 
-# %% mistake="kneser_ney" name="mass_lost" hint="The discount is taken off and nobody gets it: the row no longer sums to 1. Add what was freed, times the continuation probabilities." active="py"
+# %% mistake="kneser_ney" name="mass_lost" hint="The discount is taken off and goes nowhere: the row no longer sums to 1. Add what was freed, times the continuation probabilities." active="py"
 def kneser_ney(tokens, history, vocab_size, discount):
     after = counts_after(tokens, (history,), vocab_size)
     return continuation_prob(tokens, vocab_size) if after.sum() == 0 else (after - discount).clamp_min(0) / after.sum()
@@ -1081,7 +1150,7 @@ show(figures.two_shares(toy_words, rows, "After “the”: who gets what the see
 
 # %% [markdown]
 r"""
-**Longer histories** repeat the step: a trigram's second opinion is a bigram model, whose second opinion is a unigram model. All levels below the top count different surroundings instead of occurrences.
+**Longer histories** repeat the step: below a trigram model is a bigram model, below that a unigram model. All levels below the top count different contexts instead of occurrences.
 **Modified** Kneser–Ney (Chen and Goodman 1998) has three discounts a level: for counts of 1, of 2, and of 3 or more. They are not guessed but computed, from the numbers $n_1, n_2, n_3, n_4$ of n-grams that were seen once, twice, three and four times. With $Y = n_1 / (n_1 + 2 n_2)$,
 
 $$D_1 = 1 - 2Y\frac{n_2}{n_1}, \qquad D_2 = 2 - 3Y\frac{n_3}{n_2}, \qquad D_{3+} = 3 - 4Y\frac{n_4}{n_3}.$$
@@ -1101,7 +1170,7 @@ for count, computed in (1, d1), (2, d2), (3, d3), (4, d3), (5, d3):
 # %% [markdown]
 r"""
 Both {{grow from the first count to the third : d1 < d2 < d3 and 1 - mean[1] < 2 - mean[2] < 3 - mean[3]}}. The formula takes {{more : all(taken > count - mean[count]
-for count, taken in ((1, d1), (2, d2), (3, d3), (4, d3), (5, d3)))}} than this small language loses (Good and Turing, in section 4, came closer); what is taken too much is not lost, but goes to a second opinion.
+for count, taken in ((1, d1), (2, d2), (3, d3), (4, d3), (5, d3)))}} than this small language loses (Good and Turing, in section 4, came closer); what is taken too much is not lost, but goes to the lower order.
 Chen and Goodman found modified Kneser–Ney best nearly everywhere they looked; section 8 looks here.
 
 ### Are n-gram probabilities independent of each other?
@@ -1146,8 +1215,8 @@ $({{2.83 = corpus_perplexity([torch.tensor([0.5, 0.25]).log()])}} + 8)/2 \approx
 def corpus_perplexity(log_probs: list[Tensor]) -> Tensor:
     """Return the perplexity of a text that comes in sentences.
 
-    log_probs  one tensor (L,) for each sentence: the log probability (nats) of each of its tokens; lengths differ,
-               and may be 0
+    log_probs  one tensor (L,) for each sentence: the log probability (nats) of each of its tokens;
+               lengths differ, and may be 0
     returns    () exp(−mean over all tokens); inf when a token was impossible
 
     Raises ValueError when there is no token at all.
@@ -1162,7 +1231,8 @@ def corpus_perplexity(log_probs: list[Tensor]) -> Tensor:
 # %% [markdown] hints="corpus_perplexity"
 r"""
 1. Over what is the mean taken: over sentences, or over the tokens of all sentences together?
-2. `torch.cat(log_probs)` puts all tokens into one tensor: take its mean, change the sign, take the exponential. Check first that there is a token.
+2. Put all tokens together before you average; one exponential at the end. Check first that there is a token.
+3. `torch.cat(log_probs)` puts all tokens into one tensor. Which sign does the exponent have?
 """
 
 
@@ -1171,11 +1241,18 @@ def cases(seed):
     hand = [torch.tensor([0.5, 0.25]).log(), torch.tensor([0.125]).log()]
     yield Case({"log_probs": hand}, note="by hand")
     yield Case({"log_probs": []}, note="no sentence")
+    yield Case({"log_probs": [torch.zeros(0), torch.zeros(0)]}, note="two sentences without a token")
     yield Case({"log_probs": [torch.zeros(0), *hand]}, note="an empty sentence among them")
     yield Case({"log_probs": [torch.tensor([-1.0, -math.inf]), torch.tensor([-2.0])]}, note="an impossible token")
-    yield Case(
-        {"log_probs": [-3 * torch.rand(n, generator=generator(seed + n)) for n in (3, 9, 1)]}, note="three sentences"
-    )
+    for lengths in ((3, 9, 1), (1, 0, 12, 2), (30, 5)):
+        texts = [-3 * torch.rand(n, generator=generator(seed + n)) for n in lengths]
+        yield Case({"log_probs": texts}, note=f"{len(lengths)} sentences")
+
+
+# %% equivalents="corpus_perplexity" active="py"
+equivalents = {
+    "sum(map(len, log_probs)) → max(map(len, log_probs))": "0 for the same texts, and max of no sentence raises ValueError as well",
+}
 
 
 # %% mistake="corpus_perplexity" name="mean_of_perplexities" hint="You averaged the perplexities of the sentences. Average the surprise of all tokens first; one exponential at the end." active="py"
@@ -1353,8 +1430,8 @@ def sample_text(bigram: Tensor, eos: int, max_tokens: int, generator: torch.Gene
     """Return a random sentence of a bigram model.
 
     bigram      (V, V) row h holds p(w | h)
-    eos         the id that stands before the first word; drawing it ends the sentence, and it is not returned
-    max_tokens  the sentence is cut off after so many tokens
+    eos         the id before the first word; drawing it ends the sentence, and it is not returned
+    max_tokens  the sentence is cut off after so many tokens; may be 0
     generator   the source of all randomness
     returns     a list of at most max_tokens ids (ints), none of them eos; it may be empty
     """
@@ -1371,8 +1448,9 @@ def sample_text(bigram: Tensor, eos: int, max_tokens: int, generator: torch.Gene
 
 # %% [markdown] hints="sample_text"
 r"""
-1. Which row gives the first word, and which the word after `text[-1]`? `torch.multinomial` draws from a row.
-2. In a loop of at most `max_tokens` rounds: `token = int(torch.multinomial(bigram[previous], 1, generator=generator))`; stop when it is eos, else append it.
+1. Which row gives the first word, and which the word after `text[-1]`?
+2. `torch.multinomial` draws from a row, with the generator that you were given. Stop at eos, or when the text is long enough; with `max_tokens` 0 nothing is drawn.
+3. `token = int(torch.multinomial(bigram[previous], 1, generator=generator))`, in a loop.
 """
 
 
@@ -1381,18 +1459,22 @@ def cases(seed):
     sure = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
     yield Case({"bigram": sure, "eos": 0, "max_tokens": 5, "seed": seed}, note="only one sentence is possible")
     yield Case({"bigram": sure, "eos": 0, "max_tokens": 1, "seed": seed}, note="cut off after one token")
+    yield Case({"bigram": sure, "eos": 0, "max_tokens": 0, "seed": seed}, note="no token allowed")
     skewed = torch.tensor([[0.0, 0.7, 0.3], [0.6, 0.1, 0.3], [0.2, 0.7, 0.1]])
     yield Case({"bigram": skewed, "eos": 0, "max_tokens": 2, "seed": seed + 1}, note="three words, short sentences")
     mixed = 0.5 * skewed.roll((1, 1), (0, 1)) + 0.5 * random_distributions(seed, 3, 3)
     yield Case({"bigram": mixed, "eos": 1, "max_tokens": 2, "seed": seed + 2}, note="another id for the end")
+    longer = random_distributions(seed + 3, 3, 3)
+    yield Case({"bigram": longer, "eos": 2, "max_tokens": 3, "seed": seed + 3}, note="up to three words")
 
 
 # %% probe="sample_text" active="py"
 def probe(student, case):
     source, table, eos, longest = generator(case["seed"]), case["bigram"], case["eos"], case["max_tokens"]
-    draws = 4000 if longest == 2 else 20
+    draws = 3000 if table.max() < 1 else 20  # few where only one sentence is possible
     texts = plain([student(table, eos, longest, source) for _ in range(draws)])
     kinds = [[]] + [[a] for a in range(3)] + [[a, b] for a in range(3) for b in range(3)]
+    kinds += [[*pair, c] for pair in kinds[4:] for c in range(3)]
     counts = torch.tensor([texts.count(kind) for kind in kinds])
     twice = [plain([student(table, eos, longest, generator(5)) for _ in range(20)]) for _ in range(2)]
     return {
@@ -1584,8 +1666,8 @@ def noisy_channel_correct(typed: str, prior: dict[str, float], error_rate: float
 
     typed       what was typed, lower-case letters
     prior       word → p(w), the words that can be meant; may be empty
-    error_rate  ε: p(typed | w) is 1 − ε for w = typed, and ε · edits(w)[typed] / edits(w).total() for another word,
-                which is 0 for what is more than one slip away
+    error_rate  ε: p(typed | w) is 1 − ε for w = typed, and ε · edits(w)[typed] / edits(w).total()
+                for another word, which is 0 for what is more than one slip away
     returns     a word of prior; typed itself when none of them could have led to it
     """
     ### BEGIN SOLUTION
@@ -1602,7 +1684,8 @@ def noisy_channel_correct(typed: str, prior: dict[str, float], error_rate: float
 # %% [markdown] hints="noisy_channel_correct"
 r"""
 1. Give each word of `prior` a score, the product of two probabilities. What is the first one when the word is what was typed, and what otherwise? What if all scores are 0?
-2. Go through `prior.items()`; the channel is `1 - error_rate` if `word == typed`, else `error_rate * edits(word)[typed] / edits(word).total()`. Keep the word with the largest product; begin with `typed` and the score 0.
+2. Keep the best word and its score as you go through the prior. Begin with `typed` and the score 0, so that it stays where nothing fits.
+3. With `slips = edits(word)`, the share of the slips that lead to what was typed is `slips[typed] / slips.total()`.
 """
 
 
@@ -1624,12 +1707,23 @@ def cases(seed):
         note="a slip that makes a word",
     )
     yield Case({"typed": "form", "prior": {"form": 0.3, "from": 0.7}, "error_rate": 0.01}, note="a careful typist")
-    weights = random_distributions(seed, 5).tolist()
-    words = ["moose", "mouse", "house", "horse", "hose"]
-    for typed in ("mouse", "hous", "hoose", "morse"):
-        yield Case(
-            {"typed": typed, "prior": dict(zip(words, weights)), "error_rate": 0.3}, note=f"{typed}, random priors"
-        )
+    words, weights = ["moose", "mouse", "house", "horse", "hose"], random_distributions(seed, 5).tolist()
+    for typed in ("hoose", "mouse"):
+        case = {"typed": typed, "prior": dict(zip(words, weights)), "error_rate": 0.3}
+        yield Case(case, note=f"{typed}, random priors")
+
+    def channel(typed, meant, rate):
+        return 1 - rate if meant == typed else rate * edits(meant)[typed] / edits(meant).total()
+
+    # the priors nearly make up for the channel, now on one side, now on the other: a factor too much decides otherwise
+    calls = [("helo", 0.1, "hello", "help"), ("ths", 0.2, "the", "this"), ("tooo", 0.3, "too", "took")]
+    calls += [("form", 0.1, "form", "from"), ("from", 0.6, "from", "form")]
+    for i, (typed, about, *pair) in enumerate(calls):
+        rate = about * (0.8 + 0.4 * torch.rand(1, generator=generator(seed + i)).item())
+        for ahead in (1.25, 0.8):
+            odds = [1.0, channel(typed, pair[0], rate) / channel(typed, pair[1], rate) / ahead]
+            prior = {word: share / sum(odds) for word, share in zip(pair, odds)}
+            yield Case({"typed": typed, "prior": prior, "error_rate": rate}, note=f"{typed}, a close call")
 
 
 # %% mistake="noisy_channel_correct" name="prior_only" hint="You took the commonest word within one slip, whatever was typed: a word typed correctly is nearly always meant. Multiply by the channel." active="py"
@@ -1745,21 +1839,21 @@ r"""
 
 A colleague wrote a bigram model that **backs off** with absolute discounting: unlike in Kneser–Ney's mixture, only words that were *not* seen after $h$ get a share of what the discount freed, in proportion to a lower-order distribution. It runs, but its perplexities are worse than they should be, and after some histories nan.
 
-There are three faults; each is worth a point. After *the* in our text, with $D = 0.75$ and $p_{\text{cont}}$ below: the seen words keep {{$0.3125$, $0.0625$ and $0.0625$ : absolute_backoff(torch.stack([counts_after(toy_text, (h,), 6) for h in range(6)]), continuation_prob(toy_text, 6), 0.75)[1][[2, 4, 5]].tolist() == [0.3125, 0.0625, 0.0625]}}; $0.5625$ is free; the three unseen words have
+There are three faults, and each repair earns its point alone. After *the* in our text, with $D = 0.75$ and $p_{\text{cont}}$ below: the seen words keep {{$0.3125$, $0.0625$ and $0.0625$ : absolute_backoff(torch.stack([counts_after(toy_text, (h,), 6) for h in range(6)]), continuation_prob(toy_text, 6), 0.75)[1][[2, 4, 5]].tolist() == [0.3125, 0.0625, 0.0625]}}; $0.5625$ is free; the three unseen words have
 $p_{\text{cont}} = \tfrac29$ each, so each gets a third of it, ${{0.1875 = absolute_backoff(torch.stack([counts_after(toy_text, (h,), 6) for h in range(6)]), continuation_prob(toy_text, 6), 0.75)[1][0]}}$.
 """
 
 
 # %% exercise="absolute_backoff" points=3 parts={"shares":1,"empty":1,"full":1} withheld="course_lib.ngrams.by_hand.absolute_backoff"
 def absolute_backoff(counts: Tensor, lower: Tensor, discount: float) -> Tensor:
-    """Return a bigram model that backs off: seen words keep their discounted share, unseen words divide the rest.
+    """Return a bigram model that backs off: seen words keep a discounted share, others get the rest.
 
     counts    (V, V) row h: how often each word followed h
     lower     (V,) a distribution, positive everywhere
     discount  D, above 0 and below 1, taken off every count above 0
-    returns   (V, V) every row sums to 1. In a row, the unseen words get what was freed, in proportion to lower. A row
-              without any count is lower. A row in which every word was seen has nobody to give to: its discounted
-              shares are scaled to sum to 1
+    returns   (V, V) every row sums to 1. In a row, the unseen words get what was freed, in
+              proportion to lower. A row without any count is lower. Where every word was seen there
+              is no word to give to: the discounted shares are scaled to sum to 1
     """
     ### BEGIN SOLUTION
     seen = counts > 0
@@ -1781,31 +1875,42 @@ def absolute_backoff(counts: Tensor, lower: Tensor, discount: float) -> Tensor:
 # %% [markdown] hints="absolute_backoff"
 r"""
 1. Sum the rows for small tables: one with unseen words, one without any count, one in which every word was seen. What should each sum be?
-2. The unseen words of a row must share `freed` in proportion to `lower`: divide by the sum of `lower` over *these* words. A row with total 0 is `lower`; a row without unseen words is `share / share.sum()`.
+2. Three kinds of rows, three repairs: `freed` goes to the unseen words in shares that sum to 1; a row without counts is `lower`; a row without unseen words is scaled.
+3. `unseen = torch.where(seen, 0.0, lower)` has to be divided by its sum over each row; `torch.where` with one condition per row (`keepdim=True`) chooses.
 """
 
 
 # %% cases="absolute_backoff" active="py"
 def cases(seed):
     third = torch.full((3,), 1 / 3)
-    yield Case(
-        {"counts": torch.tensor([[2.0, 1, 0], [0, 3, 0], [0, 1, 1]]), "lower": third, "discount": 0.5},
-        note="some words unseen", part="shares",
-    )  # fmt: skip
+    small = {"counts": torch.tensor([[2.0, 1, 0], [0, 0, 0], [1, 4, 1]]), "lower": third, "discount": 0.5}
+    yield Case(small | {"rows": [0]}, note="a word unseen", part="shares")
+    yield Case(small | {"rows": [1]}, note="a row without counts", part="empty")
+    yield Case(small | {"rows": [2]}, note="a row without unseen words", part="full")
     hand = torch.tensor([[0.0, 0, 2, 0, 1, 1]]).expand(6, 6)
-    yield Case(
-        {"counts": hand, "lower": torch.tensor([2, 2, 1, 2, 1, 1]) / 9, "discount": 0.75}, note="by hand", part="shares"
-    )
-    some = random_integers(seed, 0, 3, 5, 5).float()
-    some[:, 0], some[:, 1] = 0, 1
-    lower = random_distributions(seed + 1, 5)
-    yield Case({"counts": some, "lower": lower, "discount": 0.6}, note="random counts", part="shares")
-    empty = some.clone()
-    empty[2] = 0
-    yield Case({"counts": empty, "lower": lower, "discount": 0.6}, note="a row without counts", part="empty")
-    full = some.clone()
-    full[3] = random_integers(seed + 2, 1, 6, 5).float()
-    yield Case({"counts": full, "lower": lower, "discount": 0.6}, note="a row without unseen words", part="full")
+    by_hand = {"counts": hand, "lower": torch.tensor([2, 2, 1, 2, 1, 1]) / 9, "discount": 0.75}
+    yield Case(by_hand | {"rows": [0]}, note="by hand", part="shares")
+    for i, discount in enumerate((0.6, 0.9, 0.25)):
+        counts = random_integers(seed + i, 0, 4, 7, 7).float()
+        counts[:, 0], counts[:, 1] = 0, 1
+        counts[2 + i], counts[1 - i] = 0, random_integers(seed + 9 + i, 1, 6, 7).float()
+        counts[5] = torch.eye(7)[3]  # a single count
+        case = {"counts": counts, "lower": random_distributions(seed + 5 + i, 7), "discount": discount}
+        rows = {"empty": [2 + i], "full": [(1 - i) % 7]}
+        rows["shares"] = [row for row in range(7) if [row] not in rows.values()]
+        for part, some in rows.items():
+            yield Case(case | {"rows": some}, note=f"random counts, rows {some}", part=part)
+
+
+# %% probe="absolute_backoff" active="py"
+def probe(student, case):
+    return student(case["counts"], case["lower"], case["discount"])[case["rows"]]
+
+
+# %% equivalents="absolute_backoff" active="py"
+equivalents = {
+    "torch.where(full, 1.0, unseen.sum(1, keepdim=True)) → torch.where(full, 2.0, unseen.sum(1, keepdim=True))": "where a row is full, this branch is not taken",
+}
 
 
 # %% mistake="absolute_backoff" name="two_rows_left" hint="Rows with unseen words sum to 1 now. Two faults are left: a row without counts is 0/0, and a row in which all words were seen loses what was freed." active="py"
@@ -1832,7 +1937,7 @@ def absolute_backoff(counts, lower, discount):
     return row / row.sum(1, keepdim=True)
 
 
-# %% mistake="absolute_backoff" name="full_row_left" hint="One fault is left: where every word was seen, nobody is there to take what was freed, and the row sums to less than 1." active="py"
+# %% mistake="absolute_backoff" name="full_row_left" hint="One fault is left: where every word was seen, no word is left to take what was freed, and the row sums to less than 1." active="py"
 def absolute_backoff(counts, lower, discount):
     seen, total = counts > 0, counts.sum(1, keepdim=True)
     share, freed = (counts - discount) / total.clamp_min(1), discount * seen.sum(1, keepdim=True) / total.clamp_min(1)
@@ -1872,16 +1977,16 @@ Interview question. Compare n-gram models with recurrent neural networks as lang
 r"""
 ### In your own words · why_surroundings
 
-Explain to a colleague why Kneser–Ney asks *in how many different surroundings* a word occurred and not *how often*, with an example of your own. Then say at which level of a trigram model the question is asked, and at which it is not, and why.
+Explain to a colleague why Kneser–Ney counts *in how many different contexts* a word occurred and not *how often*, with an example of your own. Then say at which levels of a trigram model it does so, at which it does not, and why.
 
 ### BEGIN SOLUTION
 The lower-order distribution matters when the longer history says little: a rare or new history. A word that is frequent only because it follows one particular word (*Tower* after *Eiffel*, *Francisco* after *San*, *Kong* after *Hong*) is predicted well by that word, and nearly never follows another. Its frequency would make it a likely guess after every new history; the number of different words before it, which is about one, says the right thing. One can also say: what remains for the lower order to explain, after the
 discounted counts have had their share, is about one occurrence for each different bigram, so the lower order should be estimated from those.
 
-In a trigram model the bigram and unigram levels, which are only consulted as second opinions, count different words to the left. The trigram level is the first opinion: nothing longer has explained its occurrences, so it counts them all.
+In a trigram model the bigram and unigram levels, which only get what the discount freed, count different words to the left. Nothing longer than the trigram level has explained its occurrences, so it counts them all.
 ### END SOLUTION
 ### BEGIN RUBRIC
-- 1 point: the lower order is consulted when the history is uninformative, and frequency is misleading for words bound to one history
+- 1 point: the lower order matters when the history is uninformative, and frequency is misleading for words bound to one history
 - 1 point: a correct example with its two numbers (frequent, few different neighbours)
 - 1 point: all levels below the highest use different left neighbours, the highest uses occurrences, with a reason
 ### END RUBRIC

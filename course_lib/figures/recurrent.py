@@ -128,6 +128,49 @@ def unrolled(words: Sequence[str], states: Tensor, title: str) -> Figure:
     return figure
 
 
+def lstm_cell(title: str) -> Figure:
+    """Draw one step of an LSTM: the cell on its straight line at the top, h and x below, four gates between them."""
+    figure, (axes,) = panels(1, width=9.6, height=4.2)
+    arrow = {"arrowstyle": "-|>", "linewidth": 2, "shrinkA": 0, "shrinkB": 0}
+
+    def line(*points: tuple[float, float], colour: str = INK) -> None:
+        *start, end = points
+        axes.plot(*zip(*start), color=colour, linewidth=2)
+        axes.annotate("", end, start[-1], arrowprops={**arrow, "color": colour})
+
+    def node(x: float, y: float, text: str, colour: str = "white") -> None:
+        axes.add_patch(Circle((x, y), 0.24, facecolor=colour, edgecolor=INK, linewidth=1.5, zorder=3))
+        axes.text(x, y, text, ha="center", va="center", fontsize=13 if len(text) == 1 else 10, zorder=4)
+
+    line((0, 3), (9.6, 3), colour=RUST)  # the path on which nothing but f stands
+    line((0, 0.4), (7, 0.4), (7, 0.96))
+    line((0.7, -0.3), (0.7, 0.35))
+    for x, gate in ((2, "σ"), (3.5, "σ"), (5, "tanh"), (7, "σ")):
+        line((x, 0.4), (x, 0.96))
+        node(x, 1.2, gate, "#dbe9f6")
+    for x, name in ((2, "$f$"), (3.5, "$i$"), (5, "$g$"), (7, "$o$")):
+        axes.text(x + 0.3, 1.5, name, fontsize=14)
+    line((2, 1.44), (2, 2.76))
+    line((3.5, 1.44), (3.5, 2), (4.01, 2))
+    line((5, 1.44), (5, 2), (4.49, 2))
+    line((4.25, 2.24), (4.25, 2.76))
+    line((8.2, 3), (8.2, 2.44))
+    line((8.2, 1.96), (8.2, 1.44))
+    line((7.24, 1.2), (7.96, 1.2))
+    line((8.2, 0.96), (8.2, 0.4), (9.6, 0.4))
+    for x, y, sign in ((2, 3, "×"), (4.25, 3, "+"), (4.25, 2, "×"), (8.2, 1.2, "×")):
+        node(x, y, sign, "#fbe3d6")
+    node(8.2, 2.2, "tanh", "#dbe9f6")
+    for x, y, name, side in ((0, 3, "$c_{t-1}$", "right"), (9.65, 3, "$c_t$", "left"), (0, 0.4, "$h_{t-1}$", "right")):
+        axes.text(x, y, f" {name} ", ha=side, va="center", fontsize=15)
+    axes.text(9.65, 0.4, " $h_t$", ha="left", va="center", fontsize=15)
+    axes.text(0.7, -0.35, "$x_t$", ha="center", va="top", fontsize=15)
+    axes.set(xlim=(-0.7, 10.3), ylim=(-0.9, 3.5))
+    axes.axis("off")
+    panel_title(axes, title)
+    return figure
+
+
 def reach(curves: Mapping[str, Sequence[float]], title: str, ylabel: str, lowest: float = 1e-14) -> Figure:
     """Draw how something fades with distance, on a logarithmic scale: one line per name, distances 0, 1, 2 …"""
     figure, (axes,) = panels(1, width=9.0, height=4.0)

@@ -90,11 +90,12 @@ def test_the_memory_of_a_unit_is_drawn_word_by_word():
     "figure",
     [
         figures.unrolled(["the", "mouse"], torch.tensor([[0.5, -0.5], [1.0, 0.0]]), "title"),
+        figures.lstm_cell("title"),
         figures.reach({"a": [1.0, 0.5], "b": [1.0, 0.0]}, "title", "norm"),
         figures.recall_curves([2, 4], {"RNN": [1.0, 0.5], "LSTM": [1.0, 1.0]}, 0.125, "title"),
         figures.training_pair({"a": [2.0, 1.0]}, {"a": [3.0, 0.5]}, 1.0, "title"),
     ],
-    ids=["unrolled", "reach", "recall_curves", "training_pair"],
+    ids=["unrolled", "lstm_cell", "reach", "recall_curves", "training_pair"],
 )
 def test_every_figure_can_be_drawn_and_has_a_title(figure):
     assert png(figure).startswith(b"\x89PNG")
