@@ -20,8 +20,9 @@ from autograder.grading.grade import Grading
 from autograder.grading.plain_text import readable
 from autograder.grading.prepare import GradedLesson
 from course_lib.judging.exercise import ExerciseId
+from course_lib.judging.needed import with_help
 from course_lib.judging.showing import case_label, difference, prose_html
-from course_lib.judging.verdict import Verdict, VerdictKind, smallest_failure, with_help
+from course_lib.judging.verdict import Verdict, VerdictKind, smallest_failure
 
 MAX_SOURCE = 50_000
 _TONES = {VerdictKind.PASSED: "good", VerdictKind.BY_HAND: "wait", VerdictKind.NOT_STARTED: "quiet"}
@@ -187,7 +188,7 @@ def _row(exercise: dict, given: Given) -> dict:
         "automatic": None if by_hand in (None, exercise["points"]) or read else exercise["points"],
         "waiting": by_hand is None and exercise["verdict"] in (VerdictKind.BY_HAND, VerdictKind.NOT_GRADED),
         "comment": given.comments.get(name, ""),
-        "message": "" if read or exercise["verdict"] == VerdictKind.PASSED else _prose(exercise.get("message", "")),
+        "message": "" if read or _is_plainly_right(exercise) else _prose(exercise.get("message", "")),
         "cases": exercise.get("cases", []),
         "failing": exercise.get("failing", ""),
         "reason": exercise.get("reason", ""),
@@ -196,6 +197,10 @@ def _row(exercise: dict, given: Given) -> dict:
         "sources": [_source(text, exercise["prose"]) for text in exercise.get("sources", [])],
         "images": exercise.get("images", {}),
     }
+
+
+def _is_plainly_right(exercise: dict) -> bool:
+    return exercise["verdict"] == VerdictKind.PASSED and not exercise.get("helped")
 
 
 def _words(exercise: dict) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from course_lib.judging.exercise import Exercise
+from course_lib.judging.needed import with_help
 from course_lib.judging.showing import case_label, difference, prose_html
 from course_lib.judging.verdict import Verdict, VerdictKind, smallest_failure
 
@@ -40,15 +41,10 @@ class Remark:
 
 @dataclass(frozen=True)
 class CheckView:
-    """The result of one check.
-
-    note           a remark about how it was checked
-    shown_answers  whether answers can be shown here
-    """
+    """The result of one check. shown_answers: whether answers can be shown here."""
 
     exercise: Exercise
     verdict: Verdict
-    note: str = ""
     shown_answers: bool = False
 
     @property
@@ -80,8 +76,14 @@ class CheckView:
         """The sentence that helps, when there is one beyond the difference itself."""
         kind = self.verdict.verdict
         if kind in (VerdictKind.MISTAKE, VerdictKind.FORBIDDEN) and self.verdict.judged:
-            return self.verdict.message
+            return self.verdict.message.removesuffix(with_help("", self.verdict.helped))
         return self.verdict.symptom.sentence if self.verdict.symptom else ""
+
+    @property
+    def note(self) -> str:
+        """Whose fault it is where the tested version of a needed exercise took the place of the learner's own."""
+        helped, passed = self.verdict.helped, self.verdict.verdict == VerdictKind.PASSED
+        return self.verdict.message if helped and passed else with_help("", helped).strip()
 
     @property
     def hints(self) -> tuple[str, ...]:

@@ -67,12 +67,6 @@ class Verdict:
         return tuple(judged for judged in self.judged if judged.reason)
 
 
-def with_help(message: str, helped: Sequence[str]) -> str:
-    """Return a verdict's message, with the names of the exercises whose tested version helped."""
-    names = ", ".join(f"`{name}`" for name in helped)
-    return f"{message} (Judged with the course's own {names}, since yours does not pass.)" if helped else message
-
-
 def with_symptom(message: str, symptom: Symptom | None) -> str:
     """Return a verdict's message after the sentence on what all failing cases have in common."""
     return f"{symptom.sentence} {message}" if symptom else message

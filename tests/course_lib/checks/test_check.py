@@ -204,7 +204,7 @@ def test_an_exercise_that_builds_on_a_wrong_one_is_checked_with_the_tested_one(n
     notebook.run(WRONG)
     text, page = texts(notebook.check("perplexity", "def perplexity(p):\n    return entropy(p).exp()"))
     assert text.splitlines()[0].startswith("✓ sample.perplexity")
-    assert "Checked with the course's own `entropy`, since yours does not pass yet." in text
+    assert "With the course's own `entropy` this is right; yours does not pass yet." in text
     assert "course&#x27;s own <code>entropy</code>" in page
     assert notebook.run("assert float(entropy(torch.tensor([.5, .5]))) == 0.0") is None  # their own is back
 
@@ -215,6 +215,31 @@ def test_the_tested_one_does_not_help_what_is_wrong_itself(notebook):
         notebook.check("perplexity", "def perplexity(p):\n    return p.sum(-1)")
     )
     assert notebook.shown[-1].verdict.points == 0
+
+
+# wrong only where `perplexity` asks: no case of `entropy` has three rows
+RIGHT_ON_ALL_ITS_CASES = """
+def entropy(p):
+    bits = 1.4427 if p.shape[0] == 3 else 1.0
+    return -bits * (p * p.clamp(1e-9).log()).sum(-1)
+"""
+
+
+def test_the_fault_of_a_needed_one_that_passes_its_check_is_told_as_in_grading(notebook):
+    assert notebook.check("entropy", RIGHT_ON_ALL_ITS_CASES).verdict.verdict == "passed"
+    view = notebook.check("perplexity", "def perplexity(p):\n    return entropy(p).exp()")
+    assert (view.verdict.verdict, view.verdict.mistake, view.verdict.symptom) == ("passed", "", None)
+    for said in texts(view):
+        assert "this is right: the fault is in your" in said and "although its own check passes." in said
+    notebook.run('mine = yours("sample.perplexity", "tested")')
+    assert notebook.names["mine"] == "tested"  # one's own would be wrong here
+
+
+def test_a_mistake_is_named_as_it_is_with_the_tested_version_of_what_is_needed(notebook):
+    notebook.run(RIGHT_ON_ALL_ITS_CASES)
+    text = repr(notebook.check("perplexity", "def perplexity(p):\n    return entropy(p)"))
+    assert "That is the entropy itself." in text
+    assert "Judged with the course's own `entropy` in place of yours." in text
 
 
 def test_a_forbidden_prerequisite_is_not_paid_for_twice(notebook):
