@@ -112,13 +112,24 @@ def test_single_and_double_precision_are_one_kind():
     assert compare(torch.ones(2).long(), torch.ones(2, dtype=torch.int32)) is True
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+HALVES = pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+
+
+@HALVES
 def test_half_precision_needs_two_digits(dtype):
     expected = tensor(1.0, 100.0)
-    assert compare(expected, (expected * 1.005).to(dtype)) is True
-    assert compare(expected.to(dtype), expected * 1.005) is True
+    assert compare(expected.to(dtype), (expected * 1.005).to(dtype)) is True
     assert compare(expected, expected * 1.005) is not True
-    assert compare(expected, (expected * 1.05).to(dtype)) is not True
+    assert compare(expected.to(dtype), (expected * 1.05).to(dtype)) is not True
+
+
+@HALVES
+def test_half_precision_must_come_back_where_it_is_expected_and_only_there(dtype):
+    name, single = str(dtype).removeprefix("torch."), tensor(1.0)
+    assert compare(single.to(dtype), single) == f"The result has the dtype float32; {name} was expected."
+    assert compare(single, single.to(dtype)) == f"The result has the dtype {name}; float32 was expected."
+    assert compare(single.to(dtype), single.double()) is not True
+    assert compare(torch.tensor(0.5, dtype=dtype), 0.5) is True
 
 
 def test_nan_is_right_where_it_is_expected_and_only_there():

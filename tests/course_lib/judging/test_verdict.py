@@ -150,6 +150,28 @@ def test_a_number_is_judged_to_one_percent():
     assert judge_exercise(check, cases(0.6931), outcomes(0.68)).verdict == VerdictKind.WRONG
 
 
+@pytest.mark.parametrize(
+    ("expected", "answer", "right"),
+    [
+        (24_704, 24_704, True),
+        (24_704, 24_704.0, True),
+        (24_704, 24_576, False),
+        (384, 382, False),
+        (384, 382.0, False),
+        (4.0, 4, True),
+        (69, 68.97, True),
+        (45.1, 45, True),
+        (45.1, 46, False),
+        (10**400, 10**400, True),
+        (10**400, 10**400 + 1, False),
+    ],
+)
+def test_a_whole_number_is_judged_exactly_where_both_are_whole(expected, answer, right):
+    check = Exercise(ExerciseId("lesson.thing"), "number", 1.0, "")
+    verdict = judge_exercise(check, cases(expected), outcomes(answer))
+    assert (verdict.verdict == VerdictKind.PASSED) == right
+
+
 # ---- mistakes
 
 
