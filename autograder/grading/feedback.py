@@ -21,8 +21,8 @@ from autograder.grading.plain_text import readable
 from autograder.grading.prepare import GradedLesson
 from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.needed import with_help
-from course_lib.judging.showing import case_label, difference, prose_html
-from course_lib.judging.verdict import Verdict, VerdictKind, smallest_failure
+from course_lib.judging.showing import case_label, difference, prose_html, whole_input
+from course_lib.judging.verdict import Verdict, VerdictKind, simplest_failure
 
 MAX_SOURCE = 50_000
 _TONES = {VerdictKind.PASSED: "good", VerdictKind.BY_HAND: "wait", VerdictKind.NOT_STARTED: "quiet"}
@@ -86,7 +86,7 @@ def describe_refusal(lesson: Lesson | None, name: str, reason: str) -> dict:
 def _exercise(graded: GradedLesson, grading: Grading, verdict: Verdict) -> dict:
     exercise = graded.lesson.exercises[verdict.id.name].check
     tried = verdict.verdict in (VerdictKind.MISTAKE, VerdictKind.WRONG, VerdictKind.ERROR)
-    failed = smallest_failure(verdict.judged) if verdict.failed else None
+    failed = simplest_failure(verdict.judged) if verdict.failed else None
     return {
         "id": verdict.id,
         "prose": exercise.kind == "text",
@@ -100,6 +100,7 @@ def _exercise(graded: GradedLesson, grading: Grading, verdict: Verdict) -> dict:
         "failing": case_label(failed, verdict.judged.index(failed)) if failed and verdict.mistake else "",
         "reason": failed.reason if failed else "",
         "difference": [list(row) for row in difference(failed)] if failed else [],
+        "input": whole_input(failed.case) if failed else "",
         "hints": list(exercise.hints) if tried else [],
         "sources": [text[:MAX_SOURCE] for text in grading.submission.sources(verdict.id)],
         "images": grading.submission.images(verdict.id),
@@ -193,6 +194,7 @@ def _row(exercise: dict, given: Given) -> dict:
         "failing": exercise.get("failing", ""),
         "reason": exercise.get("reason", ""),
         "difference": exercise.get("difference", []),
+        "input": exercise.get("input", ""),
         "hints": [_prose(hint) for hint in exercise.get("hints", [])],
         "sources": [_source(text, exercise["prose"]) for text in exercise.get("sources", [])],
         "images": exercise.get("images", {}),

@@ -22,7 +22,7 @@ from course_lib.judging.exercise import Exercise, ExerciseId
 from course_lib.judging.forbidden import forbidden_in, forbidden_sentence
 from course_lib.judging.needed import verdict_on_own_code
 from course_lib.judging.program import without_definitions
-from course_lib.judging.verdict import Verdict, VerdictKind, judge_exercise, smallest_failure, with_symptom, zero
+from course_lib.judging.verdict import Verdict, VerdictKind, judge_exercise, simplest_failure, with_symptom, zero
 
 MAX_OUTPUT = 8 * 2**20  # characters of a notebook's outputs that are kept
 
@@ -249,9 +249,9 @@ class _Run:
         public, message = verdict.judged[: graded.public], verdict.message
         if verdict.verdict in (VerdictKind.WRONG, VerdictKind.ERROR):
             if any(judged.reason for judged in public):
-                smallest = smallest_failure(public)
-                label = smallest.case.note or f"case {public.index(smallest) + 1}"
-                message = f"Not right on the public case “{label}”. {smallest.reason}"
+                simplest = simplest_failure(public)
+                label = simplest.case.note or f"case {public.index(simplest) + 1}"
+                message = f"Not right on the public case “{label}”. {simplest.reason}"
             else:
                 message = _about_hidden(verdict, graded.public)
             message = with_symptom(message, verdict.symptom)

@@ -27,7 +27,7 @@ def verdict_on_own_code(own: Verdict, failing: Sequence[str], passing: Sequence[
         passing = ()
     if own.points == own.max_points or not (failing or passing):
         return own
-    found = [(own, ())]
+    found: list[tuple[Verdict, tuple[str, ...]]] = [(own, ())]
     for tested in dict.fromkeys(filter(None, (tuple(failing), (*failing, *passing)))):
         again = judge_with(tested)
         if again.verdict == VerdictKind.PASSED:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from course_lib.judging.case import Case, CaseSet, Judge, Mistake, Outcome, judge_outcome
@@ -99,11 +100,11 @@ def judge_exercise(exercise: Exercise, cases: CaseSet, got: Sequence[Outcome]) -
         return Verdict(exercise.id, 0.0, exercise.points, VerdictKind.FORBIDDEN, sentence, "", judged)
     if mistake := _recognise(exercise, cases, got):
         return Verdict(exercise.id, points, exercise.points, VerdictKind.MISTAKE, mistake.hint, mistake.name, judged)
-    smallest = smallest_failure(judged)
-    kind = VerdictKind.ERROR if smallest.got.raised and not smallest.expected.raised else VerdictKind.WRONG
+    simplest = simplest_failure(judged)
+    kind = VerdictKind.ERROR if simplest.got.raised and not simplest.expected.raised else VerdictKind.WRONG
     # of a question every sentence would tell the answer
     symptom = symptom_of((o.case, o.expected, o.got) for o in failed) if exercise.kind == "function" else None
-    message = with_symptom(smallest.reason, symptom)
+    message = with_symptom(simplest.reason, symptom)
     return Verdict(exercise.id, points, exercise.points, kind, message, "", judged, symptom=symptom)
 
 
@@ -155,16 +156,37 @@ def _by_value(case: dict, expected: Any, got: Any) -> Any:
     return compare(expected, got)
 
 
-def smallest_failure(judged: Sequence[Judged]) -> Judged:
-    """Return the failing case with the least data in it; of equals the first."""
-    return min((one for one in judged if one.reason), key=lambda one: _size(one.case.arguments))
+def simplest_failure(judged: Sequence[Judged]) -> Judged:
+    """Return the failing case that is easiest to read; of equals the first.
+
+    A value says more than a missing error, plain numbers more than half precision or thousands, and little data more
+    than much; but no data at all say little.
+    """
+    return min((one for one in judged if one.reason), key=_hard_to_read)
+
+
+def _hard_to_read(judged: Judged) -> tuple[bool, bool, bool, int]:
+    arguments, value = judged.case.arguments, judged.expected.value
+    given, asked = _size(arguments), _size(value)
+    return bool(judged.expected.raised), _is_odd(arguments), bool(arguments) and given == 0, given + asked
+
+
+def _is_odd(value: Any) -> bool:
+    """Whether a value holds half precision or numbers of four and more digits."""
+    if isinstance(value, Tensor):
+        half = value.dtype in (torch.float16, torch.bfloat16)
+        return half or (value.numel() > 0 and not value.is_complex() and bool((value.abs() >= 1000).any()))
+    if isinstance(value, (dict, list, tuple)):
+        return any(_is_odd(item) for item in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, (int, float)) and not -1000 < value < 1000
 
 
 def _size(value: Any) -> int:
+    """Return how many numbers, characters and items a value holds."""
     if isinstance(value, Tensor):
         return value.numel()
     if isinstance(value, dict):
         return sum(_size(item) for item in value.values())
     if isinstance(value, (list, tuple, set)):
-        return 1 + sum(_size(item) for item in value)
+        return sum(_size(item) for item in value)
     return len(value) if isinstance(value, (str, bytes)) else 1

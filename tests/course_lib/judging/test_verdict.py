@@ -5,7 +5,7 @@ import torch
 
 from course_lib.judging.case import Case, CaseSet, Mistake, Outcome, judge_outcome
 from course_lib.judging.exercise import Exercise, ExerciseId, read_cases, write_cases
-from course_lib.judging.verdict import VerdictKind, judge_exercise, smallest_failure
+from course_lib.judging.verdict import VerdictKind, judge_exercise, simplest_failure
 from course_lib.judging.wire import WireError
 
 RAISES_VALUE_ERROR = Outcome(raised=("ValueError", "Exception", "BaseException"))
@@ -127,7 +127,7 @@ def test_the_words_of_a_refusal_are_never_the_students():
 
 def test_the_smallest_failing_case_is_told_and_of_equals_the_first():
     verdict = judge_exercise(exercise(), cases(1, 2, 3, 4, sizes=[1, 9, 2, 2]), outcomes(1, 0, 0, 0))
-    assert smallest_failure(verdict.judged).case.note == "case 2"
+    assert simplest_failure(verdict.judged).case.note == "case 2"
     assert verdict.message.endswith("The result is 0; 3 was expected.")
 
 
