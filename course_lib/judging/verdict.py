@@ -103,9 +103,16 @@ def judge_exercise(exercise: Exercise, cases: CaseSet, got: Sequence[Outcome]) -
     simplest = simplest_failure(judged)
     kind = VerdictKind.ERROR if simplest.got.raised and not simplest.expected.raised else VerdictKind.WRONG
     # of a question every sentence would tell the answer
-    symptom = symptom_of((o.case, o.expected, o.got) for o in failed) if exercise.kind == "function" else None
+    symptom = _symptom(exercise, judged) if exercise.kind == "function" else None
     message = with_symptom(simplest.reason, symptom)
     return Verdict(exercise.id, points, exercise.points, kind, message, "", judged, symptom=symptom)
+
+
+def _symptom(exercise: Exercise, judged: Sequence[Judged]) -> Symptom | None:
+    def is_right(arguments: dict[str, Any], want: Any, have: Any) -> bool:
+        return not _reason(exercise, Case(arguments), Outcome(want), Outcome(have))
+
+    return symptom_of([(o.case, o.expected, o.got) for o in judged], [bool(o.reason) for o in judged], is_right)
 
 
 def _reason(exercise: Exercise, case: Case, expected: Outcome, got: Outcome, judge: Judge | None = None) -> str:
@@ -175,7 +182,7 @@ def _is_odd(value: Any) -> bool:
     """Whether a value holds half precision or numbers of four and more digits."""
     if isinstance(value, Tensor):
         half = value.dtype in (torch.float16, torch.bfloat16)
-        return half or (value.numel() > 0 and not value.is_complex() and bool((value.abs() >= 1000).any()))
+        return half or (not value.is_complex() and bool(((value >= 1000) | (value <= -1000)).any()))
     if isinstance(value, (dict, list, tuple)):
         return any(_is_odd(item) for item in (value.values() if isinstance(value, dict) else value))
     return isinstance(value, (int, float)) and not -1000 < value < 1000
