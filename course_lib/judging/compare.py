@@ -3,6 +3,7 @@
 import math
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -164,6 +165,11 @@ def _least_atol(want: Tensor) -> float:
     return max(1e-6, _CANCELLED * min(scale, _MAX_SCALE))
 
 
+def _place(flat: int, shape: torch.Size) -> tuple[int, ...]:
+    """Return the index of the entry at a place in reading order (torch's own `unravel_index` imports sympy: 2 s)."""
+    return tuple(int(i) for i in np.unravel_index(flat, shape))
+
+
 def _tensors(expected: Tensor, got: Any, rtol: float | None, atol: float | None, where: str) -> Literal[True] | str:
     subject = _subject(where)
     if not isinstance(got, Tensor):
@@ -181,13 +187,13 @@ def _tensors(expected: Tensor, got: Any, rtol: float | None, atol: float | None,
     want, have = expected.to(wide), got.to(wide)
     difference = torch.where(close, 0.0, (have - want).abs().nan_to_num(torch.inf, torch.inf))
     flat = int(difference.argmax())
-    index = tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), expected.shape))
+    index = _place(flat, expected.shape)
     wrong, total = int((~close).sum()), expected.numel()
     place = f" at {list(index)}" if index else ""
     share = f" ({wrong} of {total} values differ)" if total > 1 else ""
     if have.isnan().any() and not want.isnan().any():
         flat = int((have.isnan() & ~want.isnan()).reshape(-1).nonzero()[0])
-        index = tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), expected.shape))
+        index = _place(flat, expected.shape)
         place = f" at {list(index)}" if index else ""
         return f"{subject} has a nan{place}; {want.reshape(-1)[flat].item():.6g} was expected{share}."
     have_value, want_value = have.reshape(-1)[flat].item(), want.reshape(-1)[flat].item()

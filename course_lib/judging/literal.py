@@ -113,6 +113,13 @@ def _carets(places: Sequence[tuple[int, int]]) -> str:
 # ---- shortened
 
 
+def given(value: Any) -> str:
+    """Return an argument as a literal, whole where it is small; of a large dict, as of a model's weights, its size."""
+    if isinstance(value, dict) and len(literal(value)) > 3 * MAX_LINE:
+        return f"{{...}}  # {len(value)} entries with {_count(value)} numbers are left out"
+    return short(value)
+
+
 def short(value: Any, other: Any = None) -> str:
     """Return a value as a literal, whole where it is small, else the part around the first difference.
 
@@ -121,7 +128,8 @@ def short(value: Any, other: Any = None) -> str:
     if isinstance(value, Tensor):
         return _short_tensor(value, other)
     whole = literal(value)
-    if len(whole) <= 3 * MAX_LINE and whole.count("\n") < 12:
+    compared = isinstance(value, dict) and isinstance(other, dict) and "\n" in whole
+    if len(whole) <= 3 * MAX_LINE and whole.count("\n") < 12 and not compared:
         return whole + _below(value, other, whole)
     if isinstance(value, (list, tuple)):
         return _short_sequence(value, other)
@@ -140,8 +148,7 @@ def _short_tensor(value: Tensor, other: Any) -> str:
     if value.numel() <= MAX_WHOLE:
         return _tensor(value, None if marks.all() else marks)
     first = int(marks.reshape(-1).nonzero()[0]) if marks.any() else 0
-    index = torch.unravel_index(torch.tensor(first), value.shape)
-    places: list[Any] = [int(i) for i in index]
+    places: list[Any] = [int(i) for i in np.unravel_index(first, value.shape)]
     for dimension, reach in ((-1, WINDOW), (-2, 1)):
         if value.ndim >= -dimension:
             places[dimension] = slice(*_window(places[dimension], value.shape[dimension], reach))
@@ -173,10 +180,18 @@ def _short_sequence(value: list | tuple, other: Any) -> str:
 def _short_dict(value: dict, other: Any) -> str:
     known = other if isinstance(other, dict) else {}
     differ = [key for key in value if key not in known or compare(known[key], value[key]) is not True]
-    shown = (differ if isinstance(other, dict) else list(value))[:2]
+    shown = differ[:2]
     parts = [f"# {key!r}\n{short(value[key], known.get(key))}" for key in shown]
     left = len(value) - len(shown)
     return "\n".join([*parts, f"# {left} more of {len(value)} entries are left out"] if left else parts)
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, Tensor):
+        return value.numel()
+    if isinstance(value, (dict, list, tuple)):
+        return sum(map(_count, value.values() if isinstance(value, dict) else value))
+    return int(isinstance(value, (int, float)))
 
 
 def _first_difference(value: Sequence, other: Sequence) -> int:

@@ -1,6 +1,8 @@
 """The default judge: what counts as the same, and what it says when something differs."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -173,3 +175,10 @@ def test_a_gradient_agrees_with_the_same_gradient_by_another_road(seed, size):
     halves = rows[::2].T @ errors[::2] + rows[1::2].T @ errors[1::2]
     assert compare(one_product, summed) is True
     assert compare(one_product, halves) is True
+
+
+def test_the_first_wrong_answer_imports_nothing_heavy():
+    program = "import sys, torch; from course_lib.judging.compare import compare; "
+    program += "print(compare(torch.zeros(2, 2), torch.ones(2, 2)), 'sympy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "The result is 1 at [0, 0]; 0 was expected (4 of 4 values differ). False\n"
