@@ -113,7 +113,7 @@ def _carets(places: Sequence[tuple[int, int]]) -> str:
 # ---- shortened
 
 
-def given(value: Any) -> str:
+def brief(value: Any) -> str:
     """Return an argument as a literal, whole where it is small; of a large dict, as of a model's weights, its size."""
     if isinstance(value, dict) and len(literal(value)) > 3 * MAX_LINE:
         return f"{{...}}  # {len(value)} entries with {_count(value)} numbers are left out"

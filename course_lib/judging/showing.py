@@ -5,7 +5,7 @@ import html
 from torch import Tensor
 
 from course_lib.judging.case import Case
-from course_lib.judging.literal import given, literal, short
+from course_lib.judging.literal import brief, literal, short
 from course_lib.judging.verdict import Judged
 
 MAX_PASTED = 20_000  # characters of an input that is offered whole
@@ -29,7 +29,7 @@ def difference(judged: Judged) -> list[tuple[str, str]]:
 
 def show_input(case: Case) -> str:
     """Return the arguments of a case as assignments, long ones shortened."""
-    return "\n".join(_assigned(name, given(value)) for name, value in case.arguments.items())
+    return "\n".join(_assigned(name, brief(value)) for name, value in case.arguments.items())
 
 
 def whole_input(case: Case) -> str:

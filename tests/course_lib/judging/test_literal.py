@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from course_lib.judging.literal import given, literal, short
+from course_lib.judging.literal import brief, literal, short
 from course_lib.judging.wire import encode
 
 
@@ -100,5 +100,5 @@ def test_any_value_beside_any_other_is_shown_briefly(value, other):
 
 def test_of_the_weights_of_a_model_their_size_is_shown():
     weights = {"weight": torch.zeros(8, 8), "bias": torch.zeros(8)}
-    assert given(weights) == "{...}  # 2 entries with 72 numbers are left out"
-    assert given({"n": 3}) == "{'n': 3}"
+    assert brief(weights) == "{...}  # 2 entries with 72 numbers are left out"
+    assert brief({"n": 3}) == "{'n': 3}"
