@@ -23,7 +23,7 @@ from autograder.grading.plain_text import readable, spelled_out
 from autograder.grading.prepare import GradedLesson, Limits, prepare
 from autograder.grading.submission import Submission, parse_submission
 from course_lib.judging.exercise import ExerciseId
-from course_lib.judging.showing import difference, show_value
+from course_lib.judging.showing import difference
 from course_lib.judging.verdict import Judged, Verdict, VerdictKind
 from course_lib.wrong_usage import WrongUsage
 
@@ -143,9 +143,7 @@ def _cases(judged: tuple[Judged, ...], public: int) -> Iterator[RenderableType]:
         kind = "public" if index < public else "hidden"
         title = f"case {index + 1} of {len(judged)} · {kind}" + (f" · {one.case.note}" if one.case.note else "")
         rows = dict(difference(one))
-        rows.setdefault("input", show_value(one.case.arguments))
-        order = ("input", "expected", "yours")
-        texts = [Text(f"{'got' if name == 'yours' else name:9}", style="dim") + _shown(rows[name]) for name in order]
+        texts = [Text(f"{'got' if name == 'yours' else name:9}", style="dim") + _shown(rows[name]) for name in rows]
         if one.reason:
             texts.append(_shown(f"✗ {one.reason}", "red"))
         yield Panel(Group(*texts), title=Text(title), title_align="left", border_style="red" if one.reason else "green")

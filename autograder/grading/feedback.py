@@ -20,8 +20,9 @@ from autograder.grading.grade import Grading
 from autograder.grading.plain_text import readable
 from autograder.grading.prepare import GradedLesson
 from course_lib.judging.exercise import ExerciseId
-from course_lib.judging.showing import case_label, difference, prose_html
-from course_lib.judging.verdict import Verdict, VerdictKind, smallest_failure, with_help
+from course_lib.judging.needed import with_help
+from course_lib.judging.showing import case_label, difference, prose_html, whole_input
+from course_lib.judging.verdict import Verdict, VerdictKind, simplest_failure
 
 MAX_SOURCE = 50_000
 _TONES = {VerdictKind.PASSED: "good", VerdictKind.BY_HAND: "wait", VerdictKind.NOT_STARTED: "quiet"}
@@ -85,7 +86,7 @@ def describe_refusal(lesson: Lesson | None, name: str, reason: str) -> dict:
 def _exercise(graded: GradedLesson, grading: Grading, verdict: Verdict) -> dict:
     exercise = graded.lesson.exercises[verdict.id.name].check
     tried = verdict.verdict in (VerdictKind.MISTAKE, VerdictKind.WRONG, VerdictKind.ERROR)
-    failed = smallest_failure(verdict.judged) if verdict.failed else None
+    failed = simplest_failure(verdict.judged) if verdict.failed else None
     return {
         "id": verdict.id,
         "prose": exercise.kind == "text",
@@ -99,6 +100,7 @@ def _exercise(graded: GradedLesson, grading: Grading, verdict: Verdict) -> dict:
         "failing": case_label(failed, verdict.judged.index(failed)) if failed and verdict.mistake else "",
         "reason": failed.reason if failed else "",
         "difference": [list(row) for row in difference(failed)] if failed else [],
+        "input": whole_input(failed.case) if failed else "",
         "hints": list(exercise.hints) if tried else [],
         "sources": [text[:MAX_SOURCE] for text in grading.submission.sources(verdict.id)],
         "images": grading.submission.images(verdict.id),
@@ -187,15 +189,20 @@ def _row(exercise: dict, given: Given) -> dict:
         "automatic": None if by_hand in (None, exercise["points"]) or read else exercise["points"],
         "waiting": by_hand is None and exercise["verdict"] in (VerdictKind.BY_HAND, VerdictKind.NOT_GRADED),
         "comment": given.comments.get(name, ""),
-        "message": "" if read or exercise["verdict"] == VerdictKind.PASSED else _prose(exercise.get("message", "")),
+        "message": "" if read or _is_plainly_right(exercise) else _prose(exercise.get("message", "")),
         "cases": exercise.get("cases", []),
         "failing": exercise.get("failing", ""),
         "reason": exercise.get("reason", ""),
         "difference": exercise.get("difference", []),
+        "input": exercise.get("input", ""),
         "hints": [_prose(hint) for hint in exercise.get("hints", [])],
         "sources": [_source(text, exercise["prose"]) for text in exercise.get("sources", [])],
         "images": exercise.get("images", {}),
     }
+
+
+def _is_plainly_right(exercise: dict) -> bool:
+    return exercise["verdict"] == VerdictKind.PASSED and not exercise.get("helped")
 
 
 def _words(exercise: dict) -> str:

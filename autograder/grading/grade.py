@@ -6,8 +6,10 @@ Everything that decides about marks happens in this process. The student's proce
 import builtins
 import json
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from autograder.authoring.withheld import withheld_beside, withheld_names
 from autograder.grading.prepare import GradedExercise, GradedLesson
@@ -18,16 +20,9 @@ from autograder.sandbox.turns import alone, side_by_side
 from course_lib.judging.case import Case, Outcome
 from course_lib.judging.exercise import Exercise, ExerciseId
 from course_lib.judging.forbidden import forbidden_in, forbidden_sentence
+from course_lib.judging.needed import verdict_on_own_code
 from course_lib.judging.program import without_definitions
-from course_lib.judging.verdict import (
-    Verdict,
-    VerdictKind,
-    judge_exercise,
-    smallest_failure,
-    with_help,
-    with_symptom,
-    zero,
-)
+from course_lib.judging.verdict import Verdict, VerdictKind, judge_exercise, simplest_failure, with_symptom, zero
 
 MAX_OUTPUT = 8 * 2**20  # characters of a notebook's outputs that are kept
 
@@ -254,9 +249,9 @@ class _Run:
         public, message = verdict.judged[: graded.public], verdict.message
         if verdict.verdict in (VerdictKind.WRONG, VerdictKind.ERROR):
             if any(judged.reason for judged in public):
-                smallest = smallest_failure(public)
-                label = smallest.case.note or f"case {public.index(smallest) + 1}"
-                message = f"Not right on the public case “{label}”. {smallest.reason}"
+                simplest = simplest_failure(public)
+                label = simplest.case.note or f"case {public.index(simplest) + 1}"
+                message = f"Not right on the public case “{label}”. {simplest.reason}"
             else:
                 message = _about_hidden(verdict, graded.public)
             message = with_symptom(message, verdict.symptom)
@@ -268,30 +263,26 @@ class _Run:
     # ---- prerequisites
 
     def help_with_prerequisites(self, found: dict[ExerciseId, Verdict]) -> None:
-        """Probe once more, with the tested version of what failed before, so that nobody loses marks twice."""
-        helped: dict[str, set[str]] = {}  # exercise → prerequisites that it passed with
-        for name, exercise in self.graded.lesson.exercises.items():
-            check, verdict = exercise.check, found[exercise.check.id]
-            tested: set[str] = set()
-            for need in check.needs:
-                passed = found[self.graded.lesson.exercises[need].check.id].verdict == VerdictKind.PASSED
-                tested |= helped.get(need, set()) if passed else {need}
-            lost = verdict.points < verdict.max_points
-            if not (lost and tested) or self.without_running(check) is not None:
+        """Judge again, with tested versions, what is not right and builds on others: nobody loses marks twice."""
+        exercises = self.graded.lesson.exercises
+        helped: dict[str, tuple[str, ...]] = {}  # exercise → prerequisites that it passed with
+        for name, exercise in exercises.items():
+            check = exercise.check
+            if not check.needs or self.without_running(check) is not None:
                 continue
-            again = self.judge_with_tested(check, tested)
-            named = again.points == verdict.points and again.mistake and not verdict.mistake
-            if again.points > verdict.points or named:
-                helped[name] = tested
-                needs = tuple(sorted(tested))
-                found[check.id] = replace(again, message=with_help(again.message, needs), helped=needs)
+            passes = {need: found[exercises[need].check.id].verdict == VerdictKind.PASSED for need in check.needs}
+            failing = {n for need in check.needs for n in (helped.get(need, ()) if passes[need] else (need,))}
+            passing = [need for need in check.needs if passes[need] and need not in failing]
+            judge_with = partial(self.judge_with_tested, check)
+            found[check.id] = verdict_on_own_code(found[check.id], sorted(failing), passing, judge_with)
+            helped[name] = found[check.id].helped
 
-    def judge_with_tested(self, check: Exercise, needs: set[str]) -> Verdict:
+    def judge_with_tested(self, check: Exercise, needs: Sequence[str]) -> Verdict:
         outputs, errors = dict(self.outputs), dict(self.errors)
         try:
             lesson = self.graded.lesson
-            session = self.running(withheld_beside(lesson, lesson.exercises[check.name], needs))
-            for need in sorted(needs):
+            session = self.running(withheld_beside(lesson, lesson.exercises[check.name], set(needs)))
+            for need in needs:
                 session.bind(need, self.graded.lesson.exercises[need].tested)
             outcomes: list[Outcome] = []
             for hidden in (False, True):

@@ -26,8 +26,9 @@ from autograder.classroom.whole_files import write_whole
 from autograder.report.graded_class import ClassLesson, Mark, Work, read_class
 from autograder.report.lookalikes import Copied, LookAlikes, Pair, Source, groups, library, tokens
 from course_lib.judging.exercise import ExerciseId
+from course_lib.judging.needed import with_help
 from course_lib.judging.showing import prose_html
-from course_lib.judging.verdict import VerdictKind, with_help
+from course_lib.judging.verdict import VerdictKind
 
 LIBRARY = Path(course_lib.__file__).parent
 KINDS = {  # what a bar is made of, in its order: verdict → what it is called

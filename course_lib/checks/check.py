@@ -3,7 +3,7 @@
 import importlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from course_lib.checks import progress, public
@@ -11,6 +11,7 @@ from course_lib.checks.render import AnswerView, CheckView, Remark, put
 from course_lib.judging.absent import absent_names, refusing
 from course_lib.judging.exercise import Exercise, ExerciseId, PublicExercise, read_cases
 from course_lib.judging.forbidden import forbidden_in, forbidden_sentence
+from course_lib.judging.needed import verdict_on_own_code
 from course_lib.judging.probe import run_probe
 from course_lib.judging.program import names_defined_in, without_definitions
 from course_lib.judging.verdict import Verdict, VerdictKind, judge_exercise, zero
@@ -32,10 +33,10 @@ def check(id: str) -> None:
     if _is_graded():
         return
     entry = _find(id)
-    result, note = _judge_in(entry, sys._getframe(1).f_globals)
+    result = _judge_in(entry, sys._getframe(1).f_globals)
     if result.verdict not in (VerdictKind.NOT_STARTED, VerdictKind.MISSING):
         progress.record_try(id, result.verdict == VerdictKind.PASSED, result.points)
-    put(CheckView(entry.exercise, result, note, shown_answers=bool(public.answers(entry.exercise.lesson))))
+    put(CheckView(entry.exercise, result, shown_answers=bool(public.answers(entry.exercise.lesson))))
     if os.environ.get("NBGRADER_EXECUTION") and result.verdict != VerdictKind.PASSED:
         raise CheckFailed(f"{id}: {result.message}")
 
@@ -61,8 +62,8 @@ def yours(id: str, tested: T) -> T:
     if _is_graded():
         return names.get(ExerciseId(id).name, tested)
     entry = _find(id)
-    result, note = _judge_in(entry, names)
-    if result.verdict == VerdictKind.PASSED and not note:
+    result = _judge_in(entry, names)
+    if result.verdict == VerdictKind.PASSED and not result.helped:
         put(Remark(f"Using your own {entry.exercise.name}."))
         return names[entry.exercise.name]
     put(Remark(f"Using the course's {entry.exercise.name} until yours passes its check."))
@@ -84,30 +85,31 @@ def _find(id: str) -> PublicExercise:
     return exercises[known]
 
 
-def _judge_in(entry: PublicExercise, names: dict[str, Any]) -> tuple[Verdict, str]:
-    """Return the verdict on what a notebook's names hold, and a note when tested prerequisites had to help."""
-    result = _judge(entry, names)
-    if result.verdict in (VerdictKind.PASSED, VerdictKind.NOT_STARTED, VerdictKind.MISSING) or not entry.exercise.needs:
-        return result, ""
-    replaced: dict[str, str] = {}
-    for need in entry.exercise.needs:
-        needed = _find(f"{entry.exercise.lesson}.{need}")
-        if _judge(needed, names).verdict != VerdictKind.PASSED:
-            replaced[need] = _tested(needed.exercise)
-    if not replaced:
-        return result, ""
-    own = {name: names[name] for name in replaced if name in names}
-    names.update({name: _from_library(tested) for name, tested in replaced.items()})
+def _judge_in(entry: PublicExercise, names: dict[str, Any]) -> Verdict:
+    """Return the verdict on what a notebook's names hold, where a fault of what the exercise needs does not count."""
+    own = _judge(entry, names)
+    if own.verdict in (VerdictKind.PASSED, VerdictKind.NOT_STARTED, VerdictKind.MISSING):
+        return own
+    needs = {need: _find(f"{entry.exercise.lesson}.{need}") for need in entry.exercise.needs}
+    passes = {need: _judge(needed, names).verdict == VerdictKind.PASSED for need, needed in needs.items()}
+
+    def judge_with(tested: Sequence[str]) -> Verdict:
+        return _judge_with({need: _tested(needs[need].exercise) for need in tested}, entry, names)
+
+    failing = [need for need in needs if not passes[need]]
+    return verdict_on_own_code(own, failing, [need for need in needs if passes[need]], judge_with)
+
+
+def _judge_with(tested: dict[str, str], entry: PublicExercise, names: dict[str, Any]) -> Verdict:
+    """Return the verdict while names of the notebook hold tested versions, which the library's names here say."""
+    own = {name: names[name] for name in tested if name in names}
+    names.update({name: _from_library(library) for name, library in tested.items()})
     try:
-        again = _judge(entry, names, replaced.values())
+        return _judge(entry, names, tested.values())
     finally:
-        for name in replaced:
+        for name in tested:
             names.pop(name, None)
         names.update(own)
-    if again.verdict != VerdictKind.PASSED:
-        return result, ""
-    helped = ", ".join(f"`{name}`" for name in replaced)
-    return again, f"Checked with the course's own {helped}, since yours does not pass yet."
 
 
 def _tested(exercise: Exercise) -> str:

@@ -1,12 +1,13 @@
-"""How a check looks: a line per case, the smallest failing one in full, what may help. HTML in Jupyter, else text."""
+"""How a check looks: a sentence, the simplest failing case, what may help; all else is folded. HTML, or text."""
 
 import html
 from dataclasses import dataclass
 from typing import Any
 
 from course_lib.judging.exercise import Exercise
-from course_lib.judging.showing import case_label, difference, prose_html
-from course_lib.judging.verdict import Verdict, VerdictKind, smallest_failure
+from course_lib.judging.needed import with_help
+from course_lib.judging.showing import case_label, difference, prose_html, whole_input
+from course_lib.judging.verdict import Judged, Verdict, VerdictKind, simplest_failure
 
 _COLOURS = {VerdictKind.PASSED: "#009e73", VerdictKind.NOT_STARTED: "#8c8c8c", VerdictKind.RECORDED: "#0072b2"}
 _RED = "#d55e00"  # vermilion: told from the green by every kind of colour vision; and ✓ and ✗ say it again
@@ -40,15 +41,10 @@ class Remark:
 
 @dataclass(frozen=True)
 class CheckView:
-    """The result of one check.
-
-    note           a remark about how it was checked
-    shown_answers  whether answers can be shown here
-    """
+    """The result of one check. shown_answers: whether answers can be shown here."""
 
     exercise: Exercise
     verdict: Verdict
-    note: str = ""
     shown_answers: bool = False
 
     @property
@@ -76,12 +72,26 @@ class CheckView:
         return self.exercise.kind == "function" and bool(self.verdict.judged)
 
     @property
-    def advice(self) -> str:
-        """The sentence that helps, when there is one beyond the difference itself."""
-        kind = self.verdict.verdict
-        if kind in (VerdictKind.MISTAKE, VerdictKind.FORBIDDEN) and self.verdict.judged:
-            return self.verdict.message
-        return self.verdict.symptom.sentence if self.verdict.symptom else ""
+    def sentence(self) -> str:
+        """What comes first: the mistake, what all failing cases have in common, or what was wanted; "" for none."""
+        verdict = self.verdict
+        if verdict.symptom:
+            return verdict.symptom.sentence
+        refused = verdict.verdict == VerdictKind.FORBIDDEN and verdict.judged
+        unreadable = verdict.verdict == VerdictKind.WRONG and not verdict.judged  # an answer of another kind
+        if verdict.verdict == VerdictKind.MISTAKE or refused or unreadable:
+            return verdict.message.removesuffix(with_help("", verdict.helped))
+        return ""
+
+    @property
+    def _simplest(self) -> Judged | None:
+        return simplest_failure(self.verdict.judged) if self.tells_cases and self.verdict.failed else None
+
+    @property
+    def note(self) -> str:
+        """Whose fault it is where the tested version of a needed exercise took the place of the learner's own."""
+        helped, passed = self.verdict.helped, self.verdict.verdict == VerdictKind.PASSED
+        return self.verdict.message if helped and passed else with_help("", helped).strip()
 
     @property
     def hints(self) -> tuple[str, ...]:
@@ -96,42 +106,39 @@ class CheckView:
             return ""
         return f'show_answer("{self.exercise.id}")'
 
+    def _labels(self) -> list[tuple[str, str]]:
+        """Return ✓ or ✗, and its label, of every case that may be told."""
+        judged = self.verdict.judged if self.tells_cases else ()
+        return [("✗" if one.reason else "✓", case_label(one, index)) for index, one in enumerate(judged)]
+
     def __repr__(self) -> str:
-        lines = [self.headline]
-        if self.tells_cases:
-            for index, judged in enumerate(self.verdict.judged):
-                lines.append(f"  {'✗' if judged.reason else '✓'} {case_label(judged, index)}")
-        if self.tells_cases and self.verdict.failed:
-            smallest = smallest_failure(self.verdict.judged)
-            lines.append(f"The smallest case that fails: {smallest.reason}")
-            lines += [f"  {name:>8}  " + text.replace("\n", "\n" + " " * 12) for name, text in difference(smallest)]
-        lines += [text for text in (self.advice, self.note) if text]
+        lines = [text for text in (self.headline, self.sentence, self.note) if text]
+        if simplest := self._simplest:
+            label = case_label(simplest, self.verdict.judged.index(simplest))
+            lines.append(f"The simplest case that fails is “{label}”. {simplest.reason}")
+            lines += [f"  {name:>8}  " + text.replace("\n", "\n" + " " * 12) for name, text in difference(simplest)]
         lines += [f"Hint {number}: {hint}" for number, hint in enumerate(self.hints[:1], 1)]
         if self.last_hint:
             lines.append(f"Still stuck? {self.last_hint} shows a solution; it is noted that you looked.")
+        if labels := self._labels():
+            lines.append("Cases: " + " · ".join(f"{sign} {label}" for sign, label in labels))
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         kind = self.verdict.verdict
         colour = _COLOURS.get(kind, _RED)
         parts = [f'<div style="font-weight:600;color:{colour}">{html.escape(self.headline)}</div>']
-        if self.tells_cases and kind != VerdictKind.PASSED:
-            parts.append(self._cases_html())
-        if self.tells_cases and self.verdict.failed:
-            parts.append(self._difference_html())
-        if self.advice:
-            parts.append(
-                f'<div style="margin-top:.5em"><b>This may be it:</b> {prose_html(self.advice)}</div>'
-                if kind == VerdictKind.MISTAKE
-                else f'<div style="margin-top:.5em">{prose_html(self.advice)}</div>'
-            )
+        if self.sentence:
+            lead = "<b>This may be it:</b> " if kind == VerdictKind.MISTAKE else ""
+            parts.append(f'<div style="margin-top:.3em">{lead}{prose_html(self.sentence)}</div>')
         if self.note:
-            parts.append(f'<div style="margin-top:.5em;opacity:.8">{prose_html(self.note)}</div>')
-        for number, hint in enumerate(self.hints, 1):
-            parts.append(
-                f'<details style="margin-top:.3em"><summary style="cursor:pointer">Hint {number}</summary>'
-                f'<div style="margin:.2em 0 0 1.1em">{prose_html(hint)}</div></details>'
-            )
+            parts.append(f'<div style="margin-top:.3em;opacity:.8">{prose_html(self.note)}</div>')
+        if simplest := self._simplest:
+            parts.append(self._case_html(simplest))
+        parts += [_folded(f"Hint {number}", prose_html(hint)) for number, hint in enumerate(self.hints, 1)]
+        if kind != VerdictKind.PASSED and (labels := self._labels()):
+            rows = (f'<span style="margin-right:1.2em">{sign} {html.escape(label)}</span>' for sign, label in labels)
+            parts.append(_folded("All cases", " ".join(rows)))
         if self.last_hint:
             parts.append(
                 f'<div style="margin-top:.3em;opacity:.8">Still stuck? <code>{html.escape(self.last_hint)}</code> '
@@ -143,31 +150,33 @@ class CheckView:
             f'padding:.4em .9em;margin:.3em 0;line-height:1.45;overflow-x:auto">{body}</div>'
         )
 
-    def _cases_html(self) -> str:
-        rows = []
-        for index, judged in enumerate(self.verdict.judged):
-            sign, colour = ("✗", _RED) if judged.reason else ("✓", _COLOURS[VerdictKind.PASSED])
-            label = html.escape(case_label(judged, index))
-            rows.append(
-                f'<span style="white-space:nowrap;margin-right:1.2em">'
-                f'<b style="color:{colour}">{sign}</b> {label}</span>'
-            )
-        return f'<div style="margin:.3em 0">{" ".join(rows)}</div>'
-
-    def _difference_html(self) -> str:
-        smallest = smallest_failure(self.verdict.judged)
+    def _case_html(self, case: Judged) -> str:
         cell = "padding:.15em .8em .15em 0;vertical-align:top;text-align:left;background:none"
-        pre = "margin:0;white-space:pre-wrap;font-family:monospace;font-size:.92em;line-height:1.35"
         rows = "".join(
             f'<tr style="background:none"><th style="{cell};font-weight:600">{name}</th>'
-            f'<td style="{cell}"><pre style="{pre}">{html.escape(text)}</pre></td></tr>'
-            for name, text in difference(smallest)
+            f'<td style="{cell}">{_code(text)}</td></tr>'
+            for name, text in difference(case)
         )
-        label = case_label(smallest, self.verdict.judged.index(smallest))
+        label = html.escape(case_label(case, self.verdict.judged.index(case)))
+        whole = whole_input(case.case)
         return (
-            f"<div>The smallest case that fails is <b>{html.escape(label)}</b>. {prose_html(smallest.reason)}</div>"
+            '<div style="margin-top:.3em">'
+            f"The simplest case that fails is <b>{label}</b>. {prose_html(case.reason)}</div>"
             f'<table style="border-collapse:collapse;margin:.3em 0;text-align:left">{rows}</table>'
+            + (_folded("The whole input, to paste", _code(whole)) if whole else "")
         )
+
+
+def _code(text: str) -> str:
+    style = "margin:0;white-space:pre;font-family:monospace;font-size:.92em;line-height:1.35;background:none"
+    return f'<pre style="{style}">{html.escape(text)}</pre>'
+
+
+def _folded(title: str, inside: str) -> str:
+    return (
+        f'<details style="margin-top:.3em"><summary style="cursor:pointer">{title}</summary>'
+        f'<div style="margin:.2em 0 0 1.1em;overflow-x:auto">{inside}</div></details>'
+    )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from course_lib.judging.compare import compare
 Judge = Callable[[Any, Any, Any], Any]
 Probe = Callable[[Any, dict], Any]
 
+UNUSABLE = "UnusableResult"  # in place of an error's type: what was returned made the probe fail
+
 
 @dataclass(frozen=True, eq=False)
 class Case:
@@ -120,6 +122,8 @@ def judge_outcome(case: Case, expected: Outcome, got: Outcome, judge: Judge | No
     """
     if expected.raised and not got.raised:
         return f"Nothing was raised; {_article(expected.raised[0])} was expected."
+    if got.raised[:1] == (UNUSABLE,):
+        return "What was returned is not what was asked for."
     if got.raised and not expected.raised:
         return f"{got.raised[0]} was raised."
     if expected.raised:

@@ -3,6 +3,7 @@
 import math
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,10 +25,12 @@ def compare(
                    In a tensor atol is then at least 2e-6 of its largest number
     where          what is being compared, for the sentence ("item 0", "'weights'"); empty for the whole
 
-    Lists and tuples count as the same structure, and so do a number and a tensor without dimensions.
+    Lists and tuples count as the same structure, and so do a number and a tensor without dimensions. Single and double
+    precision are one kind; half precision is expected only where it was given, and must be kept.
     """
     if isinstance(expected, Tensor) and isinstance(got, (int, float)) and not isinstance(got, bool):
         kind = torch.float64 if expected.dtype.is_floating_point or abs(got) >= 2**63 else None
+        kind = expected.dtype if expected.dtype in _HALF else kind
         got = torch.tensor(_float(got) if kind else got, dtype=kind)
     if isinstance(got, Tensor) and isinstance(expected, (bool, int, float)) and got.ndim == 0:
         got = got.item()
@@ -135,6 +138,10 @@ def _kind(tensor: Tensor) -> str:
     return "floating-point numbers" if tensor.dtype.is_floating_point else "integers"
 
 
+def _dtype(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
 def close_numbers(expected: Tensor, got: Tensor, rtol: float | None = None, atol: float | None = None) -> Tensor:
     """Return where two tensors of the same shape and kind of numbers agree, as booleans of that shape.
 
@@ -146,7 +153,7 @@ def close_numbers(expected: Tensor, got: Tensor, rtol: float | None = None, atol
     wide = torch.complex128 if expected.dtype.is_complex else torch.float64
     want, have = expected.to(wide), got.to(wide)
     rtol, atol = _or(rtol, 0.0 if whole else 1e-4), _or(atol, 0.0 if whole else _least_atol(want))
-    if expected.dtype in _HALF or got.dtype in _HALF:
+    if expected.dtype in _HALF:
         rtol, atol = max(rtol, 1e-2), max(atol, 1e-2)
     return torch.isclose(have, want, rtol=rtol, atol=atol, equal_nan=True)
 
@@ -158,6 +165,11 @@ def _least_atol(want: Tensor) -> float:
     return max(1e-6, _CANCELLED * min(scale, _MAX_SCALE))
 
 
+def _place(flat: int, shape: torch.Size) -> tuple[int, ...]:
+    """Return the index of the entry at a place in reading order (torch's own `unravel_index` imports sympy: 2 s)."""
+    return tuple(int(i) for i in np.unravel_index(flat, shape))
+
+
 def _tensors(expected: Tensor, got: Any, rtol: float | None, atol: float | None, where: str) -> Literal[True] | str:
     subject = _subject(where)
     if not isinstance(got, Tensor):
@@ -166,6 +178,8 @@ def _tensors(expected: Tensor, got: Any, rtol: float | None, atol: float | None,
         return f"{subject} has shape {tuple(got.shape)}; {tuple(expected.shape)} was expected."
     if _kind(expected) != _kind(got):
         return f"{subject} holds {_kind(got)}; {_kind(expected)} were expected."
+    if expected.dtype != got.dtype and (expected.dtype in _HALF or got.dtype in _HALF):
+        return f"{subject} has the dtype {_dtype(got)}; {_dtype(expected)} was expected."
     close = close_numbers(expected, got, rtol, atol)
     if close.all():
         return True
@@ -173,13 +187,13 @@ def _tensors(expected: Tensor, got: Any, rtol: float | None, atol: float | None,
     want, have = expected.to(wide), got.to(wide)
     difference = torch.where(close, 0.0, (have - want).abs().nan_to_num(torch.inf, torch.inf))
     flat = int(difference.argmax())
-    index = tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), expected.shape))
+    index = _place(flat, expected.shape)
     wrong, total = int((~close).sum()), expected.numel()
     place = f" at {list(index)}" if index else ""
     share = f" ({wrong} of {total} values differ)" if total > 1 else ""
     if have.isnan().any() and not want.isnan().any():
         flat = int((have.isnan() & ~want.isnan()).reshape(-1).nonzero()[0])
-        index = tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), expected.shape))
+        index = _place(flat, expected.shape)
         place = f" at {list(index)}" if index else ""
         return f"{subject} has a nan{place}; {want.reshape(-1)[flat].item():.6g} was expected{share}."
     have_value, want_value = have.reshape(-1)[flat].item(), want.reshape(-1)[flat].item()

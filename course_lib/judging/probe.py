@@ -4,6 +4,8 @@ This runs in the student's process. Nothing it reports is a mark: it returns pla
 """
 
 import copy
+import functools
+import inspect
 import linecache
 import random
 import traceback
@@ -16,7 +18,8 @@ import numpy as np
 import torch
 
 from course_lib.judging import wire
-from course_lib.judging.case import Outcome, Probe
+from course_lib.judging.case import UNUSABLE, Outcome, Probe
+from course_lib.judging.compare import describe
 from course_lib.judging.forbidden import ForbiddenCall, Tripwire, forbidden_behind
 
 
@@ -63,25 +66,54 @@ def run_probe(student: Any, probe: Probe | None, arguments: dict[str, Any], with
     student    what the student's cell defined under the exercise's name
     probe      probe(student, case); None for `default_probe`
     arguments  the case's arguments; they are copied, so the caller's stay as they are
+               Where a probe fails at what a function returned, that is said, and no case that must raise passes by it
     withheld   names that may not be called (see course_lib.judging.forbidden)
     """
     case = copy.deepcopy(arguments)
+    returned: list[Any] = []
     with _orderly_world():
         try:
             if name := forbidden_behind(student, withheld):
                 raise ForbiddenCall(name)
             with Tripwire(withheld):
-                value = (probe or default_probe)(student, case)
+                value = probe(_watched(student, returned), case) if probe else default_probe(student, case)
             value = wire.plain(value)  # a copy that shares nothing, in the form that a grader sees
         except KeyboardInterrupt:
             raise
         except wire.WireError as error:  # not a ValueError of the student's: no case that must raise may pass by it
             return Outcome(raised=("WireError",), complaint=complaint(error))
         except BaseException as error:
+            if returned and _is_raised_by(probe, error):
+                said = f"{describe(returned[-1])} was returned, and the check needs something else"
+                return Outcome(raised=(UNUSABLE,), complaint=f"{said} ({type(error).__name__}: {error}).")
             raised = _types(MemoryError()) if _is_out_of_memory(error) else _types(error)
             return Outcome(raised=raised, complaint=complaint(error))
     changed = [name for name in arguments if not _same(arguments[name], case.get(name))]
     return Outcome(value, (), tuple(changed))
+
+
+def _watched(student: Any, returned: list[Any]) -> Any:
+    """Return a function that does the same and notes what it returns; a class, or anything else, as it is."""
+    if not inspect.isfunction(student):
+        return student
+
+    @functools.wraps(student)
+    def watched(*args: Any, **options: Any) -> Any:
+        value = student(*args, **options)
+        returned.append(value)
+        return value
+
+    return watched
+
+
+def _is_raised_by(probe: Probe | None, error: BaseException) -> bool:
+    """Whether an error comes out of what a probe does with a result, and not of the student's code."""
+    code = getattr(probe, "__code__", None)
+    if code is None or not isinstance(error, (AttributeError, TypeError, ValueError, LookupError)):
+        return False
+    frames = traceback.extract_tb(error.__traceback__)
+    returned_before = all((frame.filename, frame.name) != (__file__, "watched") for frame in frames)
+    return returned_before and frames[-1].filename == code.co_filename
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

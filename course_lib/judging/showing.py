@@ -1,43 +1,14 @@
 """Values, outcomes and sentences as people read them: the same words in a notebook and on a feedback page."""
 
 import html
-from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from course_lib.judging.case import Outcome
+from course_lib.judging.case import Case
+from course_lib.judging.literal import brief, literal, short
 from course_lib.judging.verdict import Judged
 
-
-def show_value(value: Any) -> str:
-    """Return a value as short text; a large tensor begins with its shape."""
-    if isinstance(value, Tensor):
-        number = value.detach().to(torch.float64) if value.dtype.is_floating_point else value.detach()
-        text = np.array2string(
-            number.numpy(), precision=4, threshold=24, edgeitems=2, separator=", ", suppress_small=True
-        )
-        if value.ndim < 2 and value.numel() <= 24:
-            return f"tensor({text})"
-        return f"tensor of shape {tuple(value.shape)}:\n{text}"
-    if isinstance(value, dict):
-        return "\n".join(f"{key}: {_indent(show_value(item))}" for key, item in value.items())
-    if isinstance(value, (list, tuple)) and any(isinstance(item, (Tensor, list, tuple, dict)) for item in value):
-        return "\n".join(f"item {index}: {_indent(show_value(item))}" for index, item in enumerate(value[:6]))
-    text = repr(value)
-    return text if len(text) <= 300 else text[:297] + "…"
-
-
-def _indent(text: str) -> str:
-    return text.replace("\n", "\n    ")
-
-
-def show_outcome(outcome: Outcome) -> str:
-    """Return an outcome as short text: the value, or what was raised with the student's own lines."""
-    if outcome.raised:
-        return outcome.complaint or outcome.raised[0]
-    return show_value(outcome.value)
+MAX_PASTED = 20_000  # characters of an input that is offered whole
 
 
 def case_label(judged: Judged, index: int) -> str:
@@ -46,10 +17,34 @@ def case_label(judged: Judged, index: int) -> str:
 
 
 def difference(judged: Judged) -> list[tuple[str, str]]:
-    """Return the rows input, expected, yours of a failing case."""
-    expected = judged.expected.raised[0] + " raised" if judged.expected.raised else show_value(judged.expected.value)
-    rows = [("expected", expected), ("yours", show_outcome(judged.got))]
-    return [("input", show_value(judged.case.arguments)), *rows] if judged.case.arguments else rows
+    """Return the rows input, expected, yours of a case; shapes beside each other where they differ."""
+    want, have = judged.expected, judged.got
+    rows = [("input", show_input(judged.case))] if judged.case.arguments else []
+    if isinstance(want.value, Tensor) and isinstance(have.value, Tensor) and want.value.shape != have.value.shape:
+        rows.append(("shapes", f"{tuple(want.value.shape)} expected, {tuple(have.value.shape)} yours"))
+    expected = f"{want.raised[0]} raised" if want.raised else short(want.value, have.value)
+    yours = have.complaint or f"{have.raised[0]} raised" if have.raised else short(have.value, want.value)
+    return [*rows, ("expected", expected), ("yours", yours)]
+
+
+def show_input(case: Case) -> str:
+    """Return the arguments of a case as assignments, long ones shortened."""
+    return "\n".join(_assigned(name, brief(value)) for name, value in case.arguments.items())
+
+
+def whole_input(case: Case) -> str:
+    """Return the arguments of a case as assignments to paste; "" where `show_input` has all, or they are too long."""
+    text = "\n".join(_assigned(name, literal(value)) for name, value in case.arguments.items())
+    return "" if text == show_input(case) or len(text) > MAX_PASTED else text
+
+
+def _assigned(name: str, text: str) -> str:
+    """Return `name = text`: comments above it stay there, lines below it move with it."""
+    lines = text.split("\n")
+    first = next(index for index, line in enumerate(lines) if not line.startswith("#"))
+    indent = " " * (len(name) + 3)
+    below = [f"#{indent}{line[1:]}" if line.startswith("#") else indent + line for line in lines[first + 1 :]]
+    return "\n".join([*lines[:first], f"{name} = {lines[first]}", *below])
 
 
 def prose_html(text: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from course_lib.judging.case import Case, CaseSet, Judge, Mistake, Outcome, judge_outcome
@@ -68,12 +69,6 @@ class Verdict:
         return tuple(judged for judged in self.judged if judged.reason)
 
 
-def with_help(message: str, helped: Sequence[str]) -> str:
-    """Return a verdict's message, with the names of the exercises whose tested version helped."""
-    names = ", ".join(f"`{name}`" for name in helped)
-    return f"{message} (Judged with the course's own {names}, since yours does not pass.)" if helped else message
-
-
 def with_symptom(message: str, symptom: Symptom | None) -> str:
     """Return a verdict's message after the sentence on what all failing cases have in common."""
     return f"{symptom.sentence} {message}" if symptom else message
@@ -106,18 +101,23 @@ def judge_exercise(exercise: Exercise, cases: CaseSet, got: Sequence[Outcome]) -
         return Verdict(exercise.id, 0.0, exercise.points, VerdictKind.FORBIDDEN, sentence, "", judged)
     if mistake := _recognise(exercise, cases, got):
         return Verdict(exercise.id, points, exercise.points, VerdictKind.MISTAKE, mistake.hint, mistake.name, judged)
-    smallest = smallest_failure(judged)
-    kind = VerdictKind.ERROR if smallest.got.raised and not smallest.expected.raised else VerdictKind.WRONG
+    simplest = simplest_failure(judged)
+    kind = VerdictKind.ERROR if simplest.got.raised and not simplest.expected.raised else VerdictKind.WRONG
     # of a question every sentence would tell the answer
-    symptom = _symptom(cases, judged) if exercise.kind == "function" else None
-    message = with_symptom(smallest.reason, symptom)
+    symptom = _symptom(exercise, cases, judged) if exercise.kind == "function" else None
+    message = with_symptom(simplest.reason, symptom)
     return Verdict(exercise.id, points, exercise.points, kind, message, "", judged, symptom=symptom)
 
 
-def _symptom(cases: CaseSet, judged: Sequence[Judged]) -> Symptom | None:
+def _symptom(exercise: Exercise, cases: CaseSet, judged: Sequence[Judged]) -> Symptom | None:
     """Return the slip that gives these outcomes, or what the failing ones have in common."""
-    slip = slip_of(cases, [one.got for one in judged], [bool(one.reason) for one in judged])
-    return slip or symptom_of((one.case, one.expected, one.got) for one in judged if one.reason)
+
+    def is_right(arguments: dict[str, Any], want: Any, have: Any) -> bool:
+        return not _reason(exercise, Case(arguments), Outcome(want), Outcome(have))
+
+    wrong = [bool(one.reason) for one in judged]
+    slip = slip_of(cases, [one.got for one in judged], wrong)
+    return slip or symptom_of([(one.case, one.expected, one.got) for one in judged], wrong, is_right)
 
 
 def _reason(exercise: Exercise, case: Case, expected: Outcome, got: Outcome, judge: Judge | None = None) -> str:
@@ -168,16 +168,37 @@ def _by_value(case: dict, expected: Any, got: Any) -> Any:
     return compare(expected, got)
 
 
-def smallest_failure(judged: Sequence[Judged]) -> Judged:
-    """Return the failing case with the least data in it; of equals the first."""
-    return min((one for one in judged if one.reason), key=lambda one: _size(one.case.arguments))
+def simplest_failure(judged: Sequence[Judged]) -> Judged:
+    """Return the failing case that is easiest to read; of equals the first.
+
+    A value says more than a missing error, plain numbers more than half precision or thousands, and little data more
+    than much; but no data at all say little.
+    """
+    return min((one for one in judged if one.reason), key=_hard_to_read)
+
+
+def _hard_to_read(judged: Judged) -> tuple[bool, bool, bool, int]:
+    arguments, value = judged.case.arguments, judged.expected.value
+    given, asked = _size(arguments), _size(value)
+    return bool(judged.expected.raised), _is_odd(arguments), bool(arguments) and given == 0, given + asked
+
+
+def _is_odd(value: Any) -> bool:
+    """Whether a value holds half precision or numbers of four and more digits."""
+    if isinstance(value, Tensor):
+        half = value.dtype in (torch.float16, torch.bfloat16)
+        return half or (not value.is_complex() and bool(((value >= 1000) | (value <= -1000)).any()))
+    if isinstance(value, (dict, list, tuple)):
+        return any(_is_odd(item) for item in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, (int, float)) and not -1000 < value < 1000
 
 
 def _size(value: Any) -> int:
+    """Return how many numbers, characters and items a value holds."""
     if isinstance(value, Tensor):
         return value.numel()
     if isinstance(value, dict):
         return sum(_size(item) for item in value.values())
     if isinstance(value, (list, tuple, set)):
-        return 1 + sum(_size(item) for item in value)
+        return sum(_size(item) for item in value)
     return len(value) if isinstance(value, (str, bytes)) else 1

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from course_lib.judging.compare import compare
+from course_lib.judging.compare import close_numbers, compare
 
 MIN_EVIDENCE = 3  # numbers that a rule changes, over all failing cases: two agree by chance too easily
 
@@ -21,12 +22,51 @@ class Symptom:
     sentence: str
 
 
-class Pair(NamedTuple):
-    """One failing case: its arguments, the value that was expected and the one that was returned."""
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """One case: its arguments, the value that was expected and the one that was returned."""
 
     arguments: dict[str, Any]
     want: Any
     have: Any
+
+    @cached_property
+    def floats(self) -> Any:
+        """The returned value with every number in it as float64."""
+        return as_floats(self.have)
+
+    @cached_property
+    def tables(self) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Expected and returned numbers as tensors of one shape, and where they differ; None where there are none."""
+        want, have = as_table(self.want), as_table(self.have)
+        if want is None or have is None or want.shape != have.shape or want.is_complex() or have.is_complex():
+            return None
+        if (want.dtype == torch.bool) != (have.dtype == torch.bool):
+            return None
+        return want, have, ~close_numbers(want, have)
+
+
+def as_table(value: Any) -> Tensor | None:
+    """Return numbers as a tensor: of a tensor, a number, or a list of numbers or of rows of equal length; else None."""
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, (bool, int, float)):
+        return torch.tensor(value, dtype=torch.bool if isinstance(value, bool) else torch.float64)
+    if not isinstance(value, (list, tuple)) or not value:
+        return None
+    if all(isinstance(item, bool) for item in value):
+        return torch.tensor(value)
+    rows = [as_table(item) for item in value]
+    if any(row is None or row.ndim > 1 or row.shape != rows[0].shape or row.dtype == torch.bool for row in rows):  # type: ignore[union-attr]
+        return None
+    return torch.stack([row.double() for row in rows if row is not None])
+
+
+def tables_of(pairs: Sequence[Pair]) -> list[tuple[Tensor, Tensor, Tensor]] | None:
+    """Return the tables of all pairs; None where one has none, or too few numbers differ to say something."""
+    tables = [pair.tables for pair in pairs]
+    found = [table for table in tables if table is not None]
+    return found if len(found) == len(tables) and sum(int(wrong.sum()) for _, _, wrong in found) > 0 else None
 
 
 def map_numbers(change: Callable[[Tensor], Tensor], value: Any) -> Any:
@@ -70,17 +110,26 @@ def explains(pairs: Sequence[Pair], made_of: Callable[[Pair], Any], places: bool
     places  count the places whose numbers change, and not the different numbers
     """
     evidence: set[tuple[int, int] | float] = set()
-    for case, pair in enumerate(pairs):
+    made = []
+    for pair in pairs:
         try:
-            made = made_of(pair)
+            made.append(made_of(pair))
         except (RuntimeError, IndexError, TypeError, ValueError, OverflowError):  # not a thing to do with these values
             return False
-        if compare(made, as_floats(pair.have)) is not True:
+        if not equal(made[-1], pair.floats):
             return False
-        for place, (before, after) in enumerate(zip(numbers(as_floats(pair.want)), numbers(made))):
+    for case, (pair, changed) in enumerate(zip(pairs, made)):
+        for place, (before, after) in enumerate(zip(numbers(pair.want), numbers(changed))):
             if not close(before, after):
                 evidence.add((case, place) if places else float(f"{before:.6g}"))
     return len(evidence) >= MIN_EVIDENCE
+
+
+def equal(want: Any, have: Any) -> bool:
+    """Whether two values agree as the judge's default has it; of tensors without looking for the difference."""
+    if isinstance(want, Tensor) and isinstance(have, Tensor) and want.dtype == have.dtype and want.shape == have.shape:
+        return bool(close_numbers(want, have).all())
+    return compare(want, have) is True
 
 
 def close(a: float, b: float) -> bool:

@@ -79,5 +79,64 @@ def elsewhere_in_a_list(pairs: Sequence[Pair]) -> Symptom | None:
     return None
 
 
+def shorter(pairs: Sequence[Pair]) -> Symptom | None:
+    """A tensor or text lacks the first or last entry along a dimension, or has one too many; the others are right."""
+    if all(isinstance(pair.want, str) and isinstance(pair.have, str) for pair in pairs):
+        return _of_texts(pairs)
+    tensors = [(p.want, p.have) for p in pairs if isinstance(p.want, Tensor) and isinstance(p.have, Tensor)]
+    if len(tensors) < len(pairs) or any(want.ndim != have.ndim or not want.ndim for want, have in tensors):
+        return None
+    for dimension, words in ((0, "first"), (-1, "last"), (-2, "second to last")):
+        for side, cut in (("last", (0, -1)), ("first", (1, 0))):
+            for name, said in (("lost", "is missing"), ("extra", "is one too many")):
+                both = tensors if name == "lost" else [(have, want) for want, have in tensors]
+                if sum(x.numel() for x, _ in both) >= 2 * MIN_EVIDENCE and all(
+                    _without(long, dimension, *cut, less) for long, less in both
+                ):
+                    sentence = f"the {side} entry along the {words} dimension {said}; the others are right"
+                    return Symptom(f"{side}_{name}", f"In every failing case, {sentence}.")
+    return None
+
+
+def _without(long: Tensor, dimension: int, start: int, end: int, less: Tensor) -> bool:
+    """Whether a tensor, one entry shorter along a dimension, is another one."""
+    if long.ndim < (dimension + 1 if dimension >= 0 else -dimension) or long.shape[dimension] < 2:
+        return False
+    cut = long.narrow(dimension, start, long.shape[dimension] - 1 if start == 0 or end == 0 else 0)
+    return cut.shape == less.shape and compare(cut, less) is True
+
+
+def _of_texts(pairs: Sequence[Pair]) -> Symptom | None:
+    for name, words, plain in (
+        ("spaces", "in spaces and line ends", lambda x: "".join(x.split())),
+        ("capitals", "in capitals", str.casefold),
+        ("reversed", "in their order: they are reversed", lambda x: x[::-1]),
+    ):
+        other = (lambda x: x) if name == "reversed" else plain
+        if all(plain(pair.want) == other(pair.have) for pair in pairs) and any(
+            len(p.want) >= MIN_EVIDENCE for p in pairs
+        ):
+            return Symptom(name, f"In every failing case, your text differs from the expected one only {words}.")
+    return None
+
+
+def other_order(pairs: Sequence[Pair]) -> Symptom | None:
+    """A tensor holds the right values, in another order."""
+    tensors = [(p.want, p.have) for p in pairs if isinstance(p.want, Tensor) and isinstance(p.have, Tensor)]
+    if len(tensors) < len(pairs) or any(a.numel() != b.numel() or a.is_complex() for a, b in tensors):
+        return None
+    if any(a.dtype == torch.bool or b.dtype == torch.bool or b.is_complex() for a, b in tensors):
+        return None
+    if sum(len(set(a.reshape(-1).tolist())) for a, _ in tensors) < 2 * MIN_EVIDENCE:
+        return None
+    ordered = [[x.double().reshape(-1).sort().values for x in two] for two in tensors]
+    if not all(compare(a, b) is True for a, b in ordered):
+        return None
+    shapes = "" if all(a.shape == b.shape for a, b in tensors) else " and in another shape"
+    return Symptom(
+        "other_order", f"In every failing case, your values are the expected ones, but in another order{shapes}."
+    )
+
+
 def _is_list(value: object) -> bool:
     return isinstance(value, (list, tuple))

@@ -1,14 +1,23 @@
 """Symptoms of values: one factor, one shift, one function of the expected ones, sums along another dimension."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from course_lib.judging.symptoms.pair import Pair, Symptom, close, explains, map_numbers, numbers
+from course_lib.judging.symptoms.pair import (
+    MIN_EVIDENCE,
+    Pair,
+    Symptom,
+    as_table,
+    close,
+    explains,
+    map_numbers,
+    numbers,
+)
 
 FACTORS = {
     math.log(2): "ln 2",
@@ -28,6 +37,15 @@ FUNCTIONS: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
     "rounded": ("the expected ones, rounded to whole numbers", torch.round),
     "cut_off": ("the expected ones, cut off to whole numbers", torch.trunc),
 }
+UNDONE: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
+    "softmax": ("the softmax of {} over the last dimension", lambda x: x.softmax(-1)),
+    "log_softmax": ("the log-softmax of {} over the last dimension", lambda x: x.log_softmax(-1)),
+    "sigmoid": ("the sigmoid of {}", torch.sigmoid),
+    "tanh": ("the tanh of {}", torch.tanh),
+    "relu": ("{} with 0 in place of the negative ones", torch.relu),
+    "running_sum": ("the running sum of {} along the last dimension", lambda x: x.cumsum(-1)),
+    "normalised": ("{} divided by their sum over the last dimension", lambda x: x / x.sum(-1, keepdim=True)),
+}
 SIZES: dict[str, Callable[[Tensor], int]] = {
     "the size of {name} in the last dimension": lambda x: x.shape[-1],
     "the size of {name} in the first dimension": lambda x: x.shape[0],
@@ -42,6 +60,37 @@ def changed_by_a_function(pairs: Sequence[Pair]) -> Symptom | None:
         if explains(pairs, _with(change)):
             return Symptom(name, f"In every failing case, your values are {words}.")
     return None
+
+
+def undone_by_a_function(pairs: Sequence[Pair]) -> Symptom | None:
+    """A function of the returned values gives the expected ones, or of the expected ones the returned: it is left out,
+    or applied once too often.
+    """
+    tables = [as_table(value) for pair in pairs for value in (pair.want, pair.have)]
+    if any(x is None or x.ndim == 0 or x.shape[-1] < 2 for x in tables):
+        return None
+    turned = [Pair(pair.arguments, pair.have, pair.want) for pair in pairs]
+    for name, (words, change) in UNDONE.items():
+        if explains(turned, partial(_table_with, change)) and _is_varied(pairs):
+            said = f"{words.format('your values')} would be right"
+            return Symptom(f"{name}_left_out", f"In every failing case, {said}.")
+        if explains(pairs, partial(_table_with, change)) and _is_varied(turned):
+            said = f"you return {words.format('the expected values')}"
+            return Symptom(f"{name}_of_it", f"In every failing case, {said}.")
+    return None
+
+
+def _is_varied(pairs: Sequence[Pair]) -> bool:
+    """Whether the expected numbers are not all the same few: many things have the softmax 1."""
+    return len({f"{number:.4g}" for pair in pairs for number in numbers(pair.want)}) >= MIN_EVIDENCE
+
+
+def _table_with(change: Callable[[Tensor], Tensor], pair: Pair) -> Any:
+    table = as_table(pair.want)
+    if table is None or table.dtype == torch.bool:
+        raise TypeError("no numbers")
+    made = change(table.double())
+    return made if isinstance(pair.have, Tensor) else made.tolist()
 
 
 def _with(change: Callable[[Tensor], Tensor]) -> Callable[[Pair], Any]:
@@ -78,21 +127,52 @@ def shifted(pairs: Sequence[Pair]) -> Symptom | None:
     return Symptom("shifted", f"In every failing case, each of your values is {how}.")
 
 
+POWERS = {
+    1.0: "times {what}",
+    -1.0: "divided by {what}",
+    0.5: "times the root of {what}",
+    -0.5: "divided by the root of {what}",
+    2.0: "times the square of {what}",
+    -2.0: "divided by the square of {what}",
+}
+QUESTIONS = {1.0: ": a sum where a mean is asked?", -1.0: ": a mean where a sum is asked?"}
+
+
 def scaled_by_size(pairs: Sequence[Pair]) -> Symptom | None:
-    """All values are multiplied, or divided, by the size of an argument, which is not the same in every case."""
+    """All values are multiplied, or divided, by a size or a number among the arguments, not the same in every case."""
+    ratios = [_ratio([pair]) for pair in pairs]
+    known = [ratio for ratio in ratios if ratio is not None and ratio > 0]
+    if len(known) < len(pairs) or close(max(known), min(known)):
+        return None
+    if not explains(pairs, partial(_times, {id(pair): ratio for pair, ratio in zip(pairs, known)})):
+        return None
+    for what, sizes, is_size in _measures(pairs):
+        for power, words in POWERS.items():
+            if all(size > 0 and close(ratio, size**power) for size, ratio in zip(sizes, known)):
+                question = QUESTIONS.get(power, ".") if is_size else "."
+                names = {1.0: "sum_for_mean", -1.0: "mean_for_sum"} if is_size else {}
+                said = f"the expected ones {words.format(what=what)}{question}"
+                return Symptom(names.get(power, "scaled_by_argument"), f"In every failing case, your values are {said}")
+    if any(
+        len(set(numbers(pair.want)) - {0.0}) < MIN_EVIDENCE for pair in pairs
+    ):  # of one number there is a factor always
+        return None
+    said = "the expected ones times one factor, which is another one in each case"
+    return Symptom("scaled_by_case", f"In every failing case, your values are {said}.")
+
+
+def _measures(pairs: Sequence[Pair]) -> Iterator[tuple[str, list[float], bool]]:
+    """Yield words for a number that each case has, these numbers, and whether they are sizes."""
     for name in sorted(pairs[0].arguments):
+        given = [pair.arguments.get(name) for pair in pairs]
+        if all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in given):
+            yield f"`{name}`", [float(x) for x in given], False  # type: ignore[arg-type]
+            continue
         for what, size in SIZES.items():
-            sizes = [_size(pair.arguments.get(name), size) for pair in pairs]
-            if 0 in sizes or len(set(sizes)) < 2:
-                continue
-            what = what.format(name=f"`{name}`")
-            if explains(pairs, partial(_times, {id(pair): size for pair, size in zip(pairs, sizes)})):
-                slip = f"the expected ones times {what}: a sum where a mean is asked?"
-                return Symptom("sum_for_mean", f"In every failing case, your values are {slip}")
-            if explains(pairs, partial(_times, {id(pair): 1 / size for pair, size in zip(pairs, sizes)})):
-                slip = f"the expected ones divided by {what}: a mean where a sum is asked?"
-                return Symptom("mean_for_sum", f"In every failing case, your values are {slip}")
-    return None
+            yield what.format(name=f"`{name}`"), [float(_size(x, size)) for x in given], True
+        if all(isinstance(x, Tensor) and x.dtype == torch.bool and x.any() for x in given):
+            shares = [x.numel() / int(x.sum()) for x in given]  # type: ignore[union-attr]
+            yield f"the size of `{name}` per True in it (a mean over what is masked, too?)", shares, False
 
 
 def _times(factors: dict[int, float], pair: Pair) -> Any:
@@ -115,10 +195,12 @@ def normalised_elsewhere(pairs: Sequence[Pair]) -> Symptom | None:
         return None
     for axis in range(-2, -1 - min(pair.want.ndim for pair in pairs), -1):
         if all(_sums_to_one(pair.have, axis) for pair in pairs):
-            return Symptom(
-                "normalised_elsewhere",
-                f"In every failing case, your values sum to 1 along dimension {axis}, not along the last one.",
-            )
+            said = f"your values sum to 1 along dimension {axis}, not along the last one"
+            return Symptom("normalised_elsewhere", f"In every failing case, {said}.")
+    if all(abs(float(pair.have.double().sum()) - 1) < 1e-4 for pair in pairs):
+        return Symptom(
+            "normalised_everywhere", "In every failing case, all your values together sum to 1, not each row."
+        )
     return None
 
 

@@ -220,7 +220,30 @@ def test_nobody_loses_marks_twice(grade, solved, entropy):
     grading = grade(solved(entropy=entropy))
     assert set(lost(grading)) == {"entropy"}
     message = by_name(grading)["perplexity"].message
-    assert "Judged with the course's own `entropy`" in message
+    assert message == "With the course's own `entropy` this is right; yours does not pass yet."
+
+
+# wrong only where `perplexity` asks: no case of `entropy` has three rows
+RIGHT_ON_ALL_ITS_CASES = """
+def entropy(p):
+    bits = 1.4427 if p.shape[0] == 3 else 1.0
+    return -bits * (p * p.clamp(1e-9).log()).sum(-1)
+"""
+
+
+def test_the_fault_of_a_needed_one_that_passes_is_told_and_costs_nothing_here(grade, graded, solved):
+    grading = grade(solved(entropy=RIGHT_ON_ALL_ITS_CASES))
+    verdict = by_name(grading)["perplexity"]
+    assert lost(grading) == {}
+    assert (verdict.mistake, verdict.symptom, verdict.helped) == ("", None, ("entropy",))
+    assert "the fault is in your `entropy`, although its own check passes" in verdict.message
+    assert "the fault is in your <code>entropy</code>" in page_about(graded, grading)
+
+
+def test_beside_a_needed_one_that_passes_wrongly_a_mistake_is_still_found(grade, solved):
+    grading = grade(solved(entropy=RIGHT_ON_ALL_ITS_CASES, perplexity="def perplexity(p):\n    return entropy(p)"))
+    verdict = by_name(grading)["perplexity"]
+    assert (verdict.mistake, verdict.helped) == ("no_exp", ("entropy",))
 
 
 def test_the_tested_prerequisite_is_no_answer_to_anything_else(grade, solved):

@@ -19,7 +19,8 @@ from autograder.report.graded_class import ADDED, ClassLesson, Mark, Work, read_
 from autograder.report.lookalikes import Source
 from autograder.report.report import report_page, without_texts
 from course_lib.judging.exercise import ExerciseId
-from course_lib.judging.verdict import VerdictKind, with_help
+from course_lib.judging.needed import with_help
+from course_lib.judging.verdict import VerdictKind
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
 NOW = datetime(2026, 3, 4, 10, 0)

@@ -5,14 +5,12 @@ import shutil
 import sys
 
 import pytest
-import torch
 
 from course_lib.checks import check, progress, show_answer, yours
 from course_lib.checks.check import CheckFailed
 from course_lib.checks.public import lessons
 from course_lib.checks.render import AnswerView
 from course_lib.judging.exercise import read_public
-from course_lib.judging.showing import show_value
 
 RIGHT = "import torch\ndef entropy(p):\n    return -torch.where(p > 0, p * p.log(), 0).sum(-1)"
 BITS = "def entropy(p):\n    return -(p * p.log2()).nansum(-1)"
@@ -90,31 +88,39 @@ def test_a_right_solution_passes_and_is_recorded(notebook):
     text, page = texts(notebook.check("entropy", RIGHT))
     assert text.splitlines() == [
         "✓ sample.entropy – all 3 cases are right (2 points)",
-        "  ✓ a fair coin",
-        "  ✓ certainty",
-        "  ✓ case 3",
+        "Cases: ✓ a fair coin · ✓ certainty · ✓ case 3",
     ]
     assert 'data-verdict="passed"' in page and "Hint" not in page
     entry = progress.load()["sample.entropy"]
     assert (entry["passed"], entry["tries"], entry["points"], entry["answer_shown"]) == (True, 1, 2.0, False)
 
 
-def test_a_wrong_solution_sees_the_smallest_case_that_fails_and_hints(notebook):
+def test_a_wrong_solution_sees_what_is_wrong_then_the_simplest_case_that_fails_and_hints(notebook):
     text, page = texts(notebook.check("entropy", WRONG))
-    assert text.splitlines() == [
-        "✗ sample.entropy – 1 of 3 cases are right",
-        "  ✗ a fair coin",
-        "  ✓ certainty",
-        "  ✗ case 3",
-        "The smallest case that fails: The result is 0; 0.693147 was expected.",
-        "     input  p: tensor([0.5, 0.5])",
-        "  expected  tensor(0.6931)",
-        "     yours  tensor(0.)",
+    lines = text.splitlines()
+    assert lines[0] == "✗ sample.entropy – 1 of 3 cases are right"
+    assert lines[-7:] == [
+        "The simplest case that fails is “a fair coin”. The result is 0; 0.693147 was expected.",
+        "     input  p = torch.tensor([0.5, 0.5])",
+        "  expected  torch.tensor(0.6931472)",
+        "     yours  torch.tensor(0.0)",
         "Hint 1: What does `0 * log(0)` give, and what should it count as?",
         'Still stuck? show_answer("sample.entropy") shows a solution; it is noted that you looked.',
+        "Cases: ✗ a fair coin · ✓ certainty · ✗ case 3",
     ]
-    assert page.count("<details") == 2 and "<code>0 * log(0)</code>" in page
+    assert page.count("<details") == 3 and "<code>0 * log(0)</code>" in page
+    assert page.index("simplest case") < page.index("Hint 1") < page.index("All cases")
     assert progress.load()["sample.entropy"]["passed"] is False
+
+
+def test_the_sentence_comes_first(notebook):
+    for source, said in (
+        (BITS, "You measured in bits"),
+        ("def entropy(p):\n    return (p * p.log()).nansum(-1)", "sign"),
+    ):
+        text, page = texts(notebook.check("entropy", source))
+        assert said in text.splitlines()[1]
+        assert page.index(said) < page.index("The simplest case that fails")
 
 
 def test_without_answers_none_is_offered(in_class):
@@ -204,7 +210,7 @@ def test_an_exercise_that_builds_on_a_wrong_one_is_checked_with_the_tested_one(n
     notebook.run(WRONG)
     text, page = texts(notebook.check("perplexity", "def perplexity(p):\n    return entropy(p).exp()"))
     assert text.splitlines()[0].startswith("✓ sample.perplexity")
-    assert "Checked with the course's own `entropy`, since yours does not pass yet." in text
+    assert "With the course's own `entropy` this is right; yours does not pass yet." in text
     assert "course&#x27;s own <code>entropy</code>" in page
     assert notebook.run("assert float(entropy(torch.tensor([.5, .5]))) == 0.0") is None  # their own is back
 
@@ -215,6 +221,31 @@ def test_the_tested_one_does_not_help_what_is_wrong_itself(notebook):
         notebook.check("perplexity", "def perplexity(p):\n    return p.sum(-1)")
     )
     assert notebook.shown[-1].verdict.points == 0
+
+
+# wrong only where `perplexity` asks: no case of `entropy` has three rows
+RIGHT_ON_ALL_ITS_CASES = """
+def entropy(p):
+    bits = 1.4427 if p.shape[0] == 3 else 1.0
+    return -bits * (p * p.clamp(1e-9).log()).sum(-1)
+"""
+
+
+def test_the_fault_of_a_needed_one_that_passes_its_check_is_told_as_in_grading(notebook):
+    assert notebook.check("entropy", RIGHT_ON_ALL_ITS_CASES).verdict.verdict == "passed"
+    view = notebook.check("perplexity", "def perplexity(p):\n    return entropy(p).exp()")
+    assert (view.verdict.verdict, view.verdict.mistake, view.verdict.symptom) == ("passed", "", None)
+    for said in texts(view):
+        assert "this is right: the fault is in your" in said and "although its own check passes." in said
+    notebook.run('mine = yours("sample.perplexity", "tested")')
+    assert notebook.names["mine"] == "tested"  # one's own would be wrong here
+
+
+def test_a_mistake_is_named_as_it_is_with_the_tested_version_of_what_is_needed(notebook):
+    notebook.run(RIGHT_ON_ALL_ITS_CASES)
+    text = repr(notebook.check("perplexity", "def perplexity(p):\n    return entropy(p)"))
+    assert "That is the entropy itself." in text
+    assert "Judged with the course's own `entropy` in place of yours." in text
 
 
 def test_a_forbidden_prerequisite_is_not_paid_for_twice(notebook):
@@ -246,9 +277,12 @@ def test_in_self_study_an_answer_is_right_or_helped(notebook):
 
 
 @pytest.mark.parametrize("answer", ['"d"', "3", "['b']", "torch.tensor([1, 2])", '("b",)'])
-def test_an_answer_that_is_none_of_the_choices_is_wrong(notebook, answer):
+def test_an_answer_that_is_none_of_the_choices_is_wrong_and_what_is_wanted_is_said(notebook, answer):
     notebook.run("import torch")
-    assert notebook.check("which_log", f"which_log = {answer}").verdict.verdict == "wrong"
+    view = notebook.check("which_log", f"which_log = {answer}")
+    assert view.verdict.verdict == "wrong"
+    assert repr(view).splitlines()[1].startswith('The answer is one of "a", "b"')
+    assert "The answer is one of &quot;a&quot;" in view._repr_html_()
 
 
 @pytest.mark.parametrize("answer", ['"0,69"', "True", "None or 'x'", "[0.69]", "float('nan')"])
@@ -399,22 +433,6 @@ def test_under_plain_nbgrader_a_recorded_answer_earns_nothing_by_accident(in_cla
 def test_under_plain_nbgrader_a_right_solution_does_not_raise(notebook, monkeypatch):
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
     notebook.check("entropy", RIGHT)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (torch.tensor([0.5, 1.0]), "tensor([0.5, 1. ])"),
-        (torch.zeros(2, 2), "tensor of shape (2, 2):\n[[0., 0.],\n [0., 0.]]"),
-        (torch.tensor(True), "tensor(True)"),
-        (torch.tensor([1.0], dtype=torch.bfloat16), "tensor([1.])"),
-        ("x" * 400, "'" + "x" * 296 + "…"),
-        ([torch.tensor(1), "a"], "item 0: tensor(1)\nitem 1: 'a'"),
-        ({"a": [1, 2]}, "a: [1, 2]"),
-    ],
-)
-def test_a_value_is_shown_briefly(value, text):
-    assert show_value(value) == text
 
 
 def test_the_progress_file_is_plain_json(notebook, tmp_path):

@@ -1,6 +1,8 @@
 """The default judge: what counts as the same, and what it says when something differs."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -112,13 +114,24 @@ def test_single_and_double_precision_are_one_kind():
     assert compare(torch.ones(2).long(), torch.ones(2, dtype=torch.int32)) is True
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+HALVES = pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+
+
+@HALVES
 def test_half_precision_needs_two_digits(dtype):
     expected = tensor(1.0, 100.0)
-    assert compare(expected, (expected * 1.005).to(dtype)) is True
-    assert compare(expected.to(dtype), expected * 1.005) is True
+    assert compare(expected.to(dtype), (expected * 1.005).to(dtype)) is True
     assert compare(expected, expected * 1.005) is not True
-    assert compare(expected, (expected * 1.05).to(dtype)) is not True
+    assert compare(expected.to(dtype), (expected * 1.05).to(dtype)) is not True
+
+
+@HALVES
+def test_half_precision_must_come_back_where_it_is_expected_and_only_there(dtype):
+    name, single = str(dtype).removeprefix("torch."), tensor(1.0)
+    assert compare(single.to(dtype), single) == f"The result has the dtype float32; {name} was expected."
+    assert compare(single, single.to(dtype)) == f"The result has the dtype {name}; float32 was expected."
+    assert compare(single.to(dtype), single.double()) is not True
+    assert compare(torch.tensor(0.5, dtype=dtype), 0.5) is True
 
 
 def test_nan_is_right_where_it_is_expected_and_only_there():
@@ -162,3 +175,10 @@ def test_a_gradient_agrees_with_the_same_gradient_by_another_road(seed, size):
     halves = rows[::2].T @ errors[::2] + rows[1::2].T @ errors[1::2]
     assert compare(one_product, summed) is True
     assert compare(one_product, halves) is True
+
+
+def test_the_first_wrong_answer_imports_nothing_heavy():
+    program = "import sys, torch; from course_lib.judging.compare import compare; "
+    program += "print(compare(torch.zeros(2, 2), torch.ones(2, 2)), 'sympy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "The result is 1 at [0, 0]; 0 was expected (4 of 4 values differ). False\n"

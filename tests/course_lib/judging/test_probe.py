@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
+from course_lib.judging.case import Case, Outcome, judge_outcome
 from course_lib.judging.forbidden import ForbiddenCall, Tripwire, forbidden_behind, forbidden_in
 from course_lib.judging.probe import run_probe
 
@@ -331,3 +332,40 @@ def test_a_warning_costs_nothing_even_where_warnings_are_errors():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert run_probe(student, None, {}).value == 1
+
+
+def test_where_a_probe_fails_at_what_was_returned_that_is_said_and_not_the_probes_error():
+    def probe(student, case):
+        output, weights = student(**case)
+        return {"output": output, "weights": weights.sum()}
+
+    outcome = run_probe(lambda x: None, probe, {"x": 1})
+    assert outcome.raised == ("UnusableResult",)
+    assert outcome.complaint.startswith(
+        "None (is a `return` missing?) was returned, and the check needs something else"
+    )
+    assert "a list of 3 was returned" in run_probe(lambda x: [1, 2, 3], probe, {"x": 1}).complaint
+    assert run_probe(lambda x: (1, None), probe, {"x": 1}).raised == ("UnusableResult",)
+    wanted = Outcome(raised=("ValueError", "Exception"))
+    assert judge_outcome(Case({}), wanted, run_probe(lambda x: [1, 2, 3], probe, {"x": 1}), None, False) != ""
+
+
+def test_an_error_of_the_students_own_stays_what_it_is():
+    def probe(student, case):
+        return {"sum": student(**case) + 1}
+
+    def student(x):
+        return x[5]
+
+    assert run_probe(student, probe, {"x": [1]}).raised[0] == "IndexError"
+
+
+def test_an_error_that_a_probes_own_model_raises_while_the_student_calls_it_is_the_students():
+    def probe(student, case):
+        def model(x):
+            raise ValueError("too long")
+
+        student(lambda x: x)
+        return student(model)
+
+    assert run_probe(lambda model: model(3), probe, {}).raised[0] == "ValueError"

@@ -5,7 +5,7 @@ import torch
 
 from course_lib.judging.case import Case, CaseSet, Mistake, Outcome, judge_outcome
 from course_lib.judging.exercise import Exercise, ExerciseId, read_cases, write_cases
-from course_lib.judging.verdict import VerdictKind, judge_exercise, smallest_failure
+from course_lib.judging.verdict import VerdictKind, judge_exercise, simplest_failure
 from course_lib.judging.wire import WireError
 
 RAISES_VALUE_ERROR = Outcome(raised=("ValueError", "Exception", "BaseException"))
@@ -127,7 +127,7 @@ def test_the_words_of_a_refusal_are_never_the_students():
 
 def test_the_smallest_failing_case_is_told_and_of_equals_the_first():
     verdict = judge_exercise(exercise(), cases(1, 2, 3, 4, sizes=[1, 9, 2, 2]), outcomes(1, 0, 0, 0))
-    assert smallest_failure(verdict.judged).case.note == "case 2"
+    assert simplest_failure(verdict.judged).case.note == "case 2"
     assert verdict.message.endswith("The result is 0; 3 was expected.")
 
 
@@ -148,6 +148,28 @@ def test_a_number_is_judged_to_one_percent():
     check = Exercise(ExerciseId("lesson.thing"), "number", 1.0, "")
     assert judge_exercise(check, cases(0.6931), outcomes(0.69)).verdict == VerdictKind.PASSED
     assert judge_exercise(check, cases(0.6931), outcomes(0.68)).verdict == VerdictKind.WRONG
+
+
+@pytest.mark.parametrize(
+    ("expected", "answer", "right"),
+    [
+        (24_704, 24_704, True),
+        (24_704, 24_704.0, True),
+        (24_704, 24_576, False),
+        (384, 382, False),
+        (384, 382.0, False),
+        (4.0, 4, True),
+        (69, 68.97, True),
+        (45.1, 45, True),
+        (45.1, 46, False),
+        (10**400, 10**400, True),
+        (10**400, 10**400 + 1, False),
+    ],
+)
+def test_a_whole_number_is_judged_exactly_where_both_are_whole(expected, answer, right):
+    check = Exercise(ExerciseId("lesson.thing"), "number", 1.0, "")
+    verdict = judge_exercise(check, cases(expected), outcomes(answer))
+    assert (verdict.verdict == VerdictKind.PASSED) == right
 
 
 # ---- mistakes
