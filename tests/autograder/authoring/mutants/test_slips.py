@@ -68,7 +68,7 @@ def test_a_slip_that_no_author_wrote_is_named_in_the_public_check(lesson, tmp_pa
     assert verdict.mistake == "" and verdict.symptom.name == "slip_other_dimension"
     assert "`sum` goes along another dimension" in verdict.message
     assert verdict_on(public.exercise, public.cases, lambda x: x / x.sum()).mistake == "whole"
-    assert verdict_on(public.exercise, public.cases, lambda x: x * 0.9).symptom is None
+    assert not verdict_on(public.exercise, public.cases, lambda x: x * 0.9).symptom.name.startswith("slip_")
 
 
 def test_and_in_grading_where_hidden_cases_come_after_the_public_ones(lesson):
