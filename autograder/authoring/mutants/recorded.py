@@ -6,7 +6,7 @@ building a lesson tries nothing.
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from autograder.authoring.lesson import AuthoredExercise, Lesson
@@ -43,7 +43,12 @@ def read_record(path: Path) -> dict[ExerciseId, Row]:
     """Return what is recorded of a lesson file's exercises."""
     file = record_file(path)
     rows = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    return {ExerciseId(id): Row(**(row | {"slips": read_slips(row["slips"])})) for id, row in rows.items()}
+    known = {field.name for field in fields(Row)}  # a row of another version of this file is not known
+    return {
+        ExerciseId(id): Row(**(row | {"slips": read_slips(row["slips"])}))
+        for id, row in rows.items()
+        if row.keys() == known
+    }
 
 
 def write_record(path: Path, rows: dict[ExerciseId, Row]) -> None:
