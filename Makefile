@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SHELL := /bin/sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test lint notebooks slides bench bench-grading api scoreboard verify arena full clean
+.PHONY: help demo lab test lint notebooks slides bench bench-grading api gallery scoreboard verify arena full clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -59,6 +59,9 @@ bench-grading: $(VENV)/ready  ## the engine beside stock nbgrader, 25 minutes al
 
 api: $(VENV)/ready  ## a page for each module of course_lib, from its docstrings, in build/api
 	$(BIN)/python docs/build_api.py
+
+gallery: $(VENV)/ready  ## wrong answers and what the check says about them; writes docs/gallery.md
+	$(BIN)/python docs/build_gallery.py
 
 scoreboard: $(VENV)/ready  ## every model on the same text, measured; writes docs/scoreboard.md
 	$(BIN)/python -m course_lib.scoreboard --to docs/scoreboard.md
