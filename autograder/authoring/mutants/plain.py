@@ -167,7 +167,7 @@ def tie(node: ast.AST) -> Changed:
     """Of equals the last where the first is asked, in `max`, `min`, `sorted` with a key."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("max", "min", "sorted"):
         if any(keyword.arg == "key" for keyword in node.keywords) and len(node.args) == 1:
-            yield "other_tie", changed(node, args=[expression(f"[*{ast.unparse(node.args[0])}][::-1]")])
+            yield "other_tie", changed(node, args=[expression(f"[*({ast.unparse(node.args[0])})][::-1]")])
 
 
 SLIPS = (

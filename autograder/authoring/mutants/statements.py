@@ -23,7 +23,7 @@ def loop(node: ast.AST) -> Changed:
     """The first or the last round left out; a loop that goes on."""
     if isinstance(node, ast.For):
         for part in ("[1:]", "[:-1]"):
-            yield "round_left_out", changed(node, iter=expression(f"[*{ast.unparse(node.iter)}]{part}"))
+            yield "round_left_out", changed(node, iter=expression(f"[*({ast.unparse(node.iter)})]{part}"))
     if isinstance(node, (ast.Break, ast.Continue)):
         yield "goes_on", ast.Pass()
 
