@@ -135,19 +135,19 @@ learned_positions(torch.tensor([[[10, 10]]]), torch.tensor([[0, 1], [2, 3], [4, 
 def learned_positions(x: Tensor, table: Tensor, start: int = 0) -> Tensor:
     """Add to every token the vector of its position.
 
-    x        (B, T, d_model) tokens; the first of them stands at position start
+    x        (B, T, d_model) tokens; the first of them is at position start
     table    (seq_len, d_model) one row per position
     start    position of the first token: 0, or the number of tokens that a cache holds
-    returns  (B, T, d_model)
+    returns  (B, T, d_model); gradients flow to the tokens and to the table
 
-    Raises ValueError when a token stands at a position without a row, start + T > seq_len.
+    Raises ValueError when a token is at a position without a row, start + T > seq_len.
 
     Example: x = [[[10, 10]]], table = [[0, 1], [2, 3], [4, 5]], start = 2 gives [[[14, 15]]].
     """
     ### BEGIN SOLUTION
     end = start + x.size(1)
     if end > len(table):
-        raise ValueError(f"table has rows for the positions 0 … {len(table) - 1}, a token stands at {end - 1}")
+        raise ValueError(f"table has rows for the positions 0 … {len(table) - 1}, a token is at {end - 1}")
     return x + table[start:end]
     ### END SOLUTION
 
@@ -169,6 +169,20 @@ def cases(seed):
     yield Case({"x": random_tensor(seed + 2, 2, 3, 4), "table": table, "start": 2}, note="after two cached tokens")
     yield Case({"x": random_tensor(seed + 3, 1, 6, 4), "table": table}, note="one token too many")
     yield Case({"x": random_tensor(seed + 4, 1, 1, 4), "table": table, "start": 5}, note="one step past the table")
+    x, table = random_tensor(seed + 5, 3, 4, 2), random_tensor(seed + 6, 9, 2)
+    yield Case({"x": x, "table": table, "start": 1 + seed % 5}, note="another size")
+    yield Case({"x": x, "table": table, "start": 3, "ask": "gradients"}, note="gradients")
+
+
+# %% probe="learned_positions" active="py"
+def probe(student, case):
+    if "ask" not in case:
+        return student(**case)
+    x, table = case["x"].clone().requires_grad_(), case["table"].clone().requires_grad_()
+    moved = student(x, table, case["start"])
+    if moved.requires_grad:
+        (moved * torch.arange(1.0, 5.0)[:, None]).sum().backward()
+    return {"gradient of x": x.grad, "gradient of table": table.grad}
 
 
 # %% mistake="learned_positions" name="start_ignored" hint="A token that arrives alone got the row of position 0. Its row is table[start]." active="py"
@@ -244,6 +258,15 @@ def cases(seed):
     yield Case({"n_positions": 4, "d_model": 7}, note="an odd number of features")
     yield Case({"n_positions": 5 + seed % 50, "d_model": 2 * (3 + seed % 29)}, note="another size")
     yield Case({"n_positions": 3 + seed % 40, "d_model": 2 * (4 + seed % 23) + 1}, note="another odd size")
+    yield Case({"n_positions": 10_001 + seed % 100, "d_model": 2}, note="a long text")
+
+
+# %% probe="sinusoidal" active="py"
+def probe(student, case):
+    table = student(**case)
+    if case["n_positions"] < 1000:
+        return table
+    return {"shape": list(table.shape), "dtype": str(table.dtype), "last two rows": table[-2:]}
 
 
 # %% mistake="sinusoidal" name="i_is_the_feature" hint="Your exponent runs to 2: you took i for the number of the feature. It counts pairs; feature 2i and 2i + 1 share the speed 10000^(−2i/d_model)." active="py"
@@ -338,6 +361,7 @@ def cases(seed):
     yield Case({"offset": -3, "d_model": 6}, note="to the left")
     yield Case({"offset": 2 + seed % 97, "d_model": 2 * (4 + seed % 11)}, note="another offset and size")
     yield Case({"offset": 1, "d_model": 5}, note="an odd number of features")
+    yield Case({"offset": -1 - seed % 89, "d_model": 2 * (2 + seed % 7)}, note="another size, to the left")
 
 
 # %% mistake="shift_matrix" name="backwards" hint="Your matrix moves by −r. The plus sign of sin stands in the first row: [[cos, sin], [−sin, cos]]." active="py"
@@ -421,10 +445,10 @@ def rope(x: Tensor, positions: Tensor, theta: float = 10000.0) -> Tensor:
     """Rotate queries or keys by angles proportional to their positions.
 
     x          (..., T, D) queries or keys
-    positions  (T,) where each of them stands; need not begin at 0
+    positions  (T,) where each of them is; need not begin at 0
     theta      the base: pair i turns by position · theta^(−2i/D) radians
     returns    (..., T, D) in the dtype of x. Pair i is made of the features a = x[..., i] and b = x[..., i + D/2];
-               it becomes (a·cos − b·sin, b·cos + a·sin)
+               it becomes (a·cos − b·sin, b·cos + a·sin). Gradients flow to x
 
     Raises ValueError when D is odd.
 
@@ -453,35 +477,41 @@ r"""
 def cases(seed):
     yield Case({"x": torch.tensor([[1.0, 0.0], [1.0, 0.0]]), "positions": torch.tensor([0, 1])}, note="by hand")
     yield Case({"x": random_tensor(seed, 3, 8), "positions": torch.arange(3)}, note="from position 0")
-    yield Case(
-        {"x": random_tensor(seed + 1, 2, 2, 1, 8), "positions": torch.tensor([7])},
-        note="one token after seven cached ones",
-    )
-    yield Case(
-        {"x": random_tensor(seed + 2, 2, 3, 4, 6), "positions": random_integers(seed, 0, 500, 4)}, note="anywhere"
-    )
-    yield Case(
-        {"x": random_tensor(seed + 3, 2, 8), "positions": torch.tensor([3, 90]), "theta": 500.0}, note="another base"
-    )
-    yield Case(
-        {"x": random_tensor(seed + 4, 2, 8).half(), "positions": torch.tensor([2049, 5001])},
-        note="half precision, far out",
-    )
+    one = {"x": random_tensor(seed + 1, 2, 2, 1, 8), "positions": torch.tensor([7])}
+    yield Case(one, note="one token after seven cached ones")
+    where = random_integers(seed, 0, 500, 4)
+    yield Case({"x": random_tensor(seed + 2, 2, 3, 4, 6), "positions": where}, note="anywhere")
+    base = {"x": random_tensor(seed + 3, 2, 8), "positions": torch.tensor([3, 90]), "theta": 500.0}
+    yield Case(base, note="another base")
     yield Case({"x": random_tensor(seed + 5, 2, 3), "positions": torch.arange(2)}, note="an odd number of features")
+    base = {"x": random_tensor(seed + 6, 2, 5, 4), "positions": where[:1] + 3 * torch.arange(5)}
+    yield Case(base | {"theta": 20.0 + seed % 1000}, note="another base, every third position")
+    yield Case(base | {"ask": "gradient"}, note="gradient")
+    for half in (torch.float16, torch.bfloat16):
+        x = random_tensor(seed + 4, 2, 8).to(half)
+        note = f"{str(half).removeprefix('torch.')}, far out"
+        yield Case({"x": x, "positions": torch.tensor([2049, 5001]), "ask": "dtype"}, note=note)
 
 
 # %% probe="rope" active="py"
 def probe(student, case):
-    turned = student(**case)
-    return {"turned": turned, "dtype": str(turned.dtype)}
+    inputs = {name: value for name, value in case.items() if name != "ask"}
+    if case.get("ask") != "gradient":
+        turned = student(**inputs)
+        return {"turned": turned, "dtype": str(turned.dtype)} if "ask" in case else turned
+    x = case["x"].clone().requires_grad_()
+    turned = student(**inputs | {"x": x})
+    if turned.requires_grad:
+        (turned * torch.tensor([1.0, 2.0, 3.0, 5.0])).sum().backward()
+    return {"gradient of x": x.grad}
 
 
-# %% mistake="rope" name="backwards" hint="You turned the other way. The minus stands with b: a·cos − b·sin, then b·cos + a·sin." active="py"
+# %% mistake="rope" name="backwards" hint="You turned the other way. The minus goes with b: a·cos − b·sin, then b·cos + a·sin." active="py"
 def rope(x, positions, theta=10000.0, right=rope):
     return right(x, -positions, theta)
 
 
-# %% mistake="rope" name="neighbours_paired" hint="You paired the features 2i and 2i + 1, as the paper does. Here a pair is i and i + D/2, as in Llama's weights." active="py"
+# %% mistake="rope" name="neighbours_paired" hint="You paired the features 2i and 2i + 1, as the paper does. Here a pair is i and i + D/2." active="py"
 def rope(x, positions, theta=10000.0, right=rope):
     half = x.size(-1) // 2
     order = torch.cat([torch.arange(0, x.size(-1), 2), torch.arange(1, x.size(-1), 2)])
@@ -591,6 +621,7 @@ def cases(seed):
         yield Case({"n_heads": n_heads}, note=f"{n_heads} heads")
     yield Case({"n_heads": 16 << seed % 3}, note="another power of two")
     yield Case({"n_heads": 9 + seed % 7}, note="no power of two")
+    yield Case({"n_heads": 17 + seed % 47}, note="many heads")
 
 
 # %% mistake="alibi_slopes" name="from_zero" hint="Your first head has the slope 1: you counted h from 0. It runs from 1 to H." active="py"
@@ -663,6 +694,9 @@ def cases(seed):
     yield Case({"n_heads": 4, "n_queries": 2, "n_keys": 5}, note="two queries after three cached keys")
     yield Case({"n_heads": 1 + seed % 12, "n_queries": 2 + seed % 5, "n_keys": 8 + seed % 31}, note="another size")
     yield Case({"n_heads": 2, "n_queries": 3, "n_keys": 2}, note="fewer keys than queries")
+    size = int(random_integers(seed, 2, 9, 1))
+    yield Case({"n_heads": 5 + seed % 3, "n_queries": size, "n_keys": size}, note="another number of heads")
+    yield Case({"n_heads": 3, "n_queries": 1, "n_keys": size + 3}, note="one query after many keys")
 
 
 # %% mistake="alibi_bias" name="sign" hint="Your bias grows with the distance, so every look goes to the oldest token. Distance is a cost: minus the slope times the distance." active="py"
@@ -765,22 +799,30 @@ r"""
 
 # %% cases="relative_buckets" active="py"
 def cases(seed):
-    back = dict(bidirectional=False, part="one_direction")
-
     def past(values, note, part="one_direction", **options):
         return Case({"relative": torch.tensor(values), **options}, note=note, part=part)
+
+    def some(seed, low, high, n, reach, *shape):
+        """Random relative positions, none near a border of buckets, where rounding decides."""
+        relative = random_integers(seed, low, high, *shape)
+        place = (relative.abs().clamp(min=1) / (n // 2)).log() / math.log(reach / (n // 2)) * (n - n // 2)
+        return torch.where((place - place.round()).abs() < 1e-3, 0, relative).tolist()
 
     yield past([0, -1, -15], "near and past", bidirectional=False)
     yield past([-17, -20, -50, -127, -128, -5000], "far and past", bidirectional=False)
     yield past([0, 1, 40], "later keys in a decoder", bidirectional=False)
     yield past([-3, -5, -11, -31], "few buckets", bidirectional=False, n_buckets=8, max_distance=20)
-    # distances that are powers of two lie on a border of buckets, where rounding decides
-    some = random_integers(seed, -300, 1, 4, 6)
-    yield past(torch.where((-some).log2().frac() == 0, some - 1, some).tolist(), "a table", bidirectional=False)
-    yield past([0, -1, -7, -8, -20, -500, 1], "the example", part="both_directions")
-    both = random_integers(seed + 1, -300, 301, 4, 6)
-    both = torch.where(both.abs().log2().frac() == 0, both + 2 * both.sign(), both)
-    yield past(both.tolist(), "a table, both ways", part="both_directions")
+    yield past(some(seed, -300, 1, 32, 128, 4, 6), "a table", bidirectional=False)
+    options = {"n_buckets": 12 + 4 * (seed % 5), "max_distance": 40 + seed % 60}
+    table = some(seed + 2, -150, 20, options["n_buckets"], options["max_distance"], 2, 3, 5)
+    yield past(table, "other sizes", bidirectional=False, **options)
+    both = "both_directions"
+    yield past([0, -1, -7, -8, -20, -500, 1], "the example", part=both)
+    yield past(some(seed + 1, -300, 301, 16, 128, 4, 6), "a table, both ways", part=both)
+    yield past(some(seed + 3, -9, 10, 16, 128, 30), "near, both ways", part=both)
+    table = some(seed + 4, -150, 151, options["n_buckets"] // 2, options["max_distance"], 3, 8)
+    yield past(table, "other sizes, both ways", part=both, **options)
+    yield past(3 + seed % 5, "a single number", part=both)
 
 
 # %% mistake="relative_buckets" name="sign" hint="Your directions are exchanged: relative is key minus query, so a negative number is a key in the past." active="py"
@@ -886,6 +928,9 @@ def cases(seed):
     yield Case({"n_queries": 3, "n_keys": 4, "window": 9}, note="a window wider than the text")
     yield Case({"n_queries": 3 + seed % 7, "n_keys": 11 + seed % 13, "window": 2 + seed % 5}, note="another size")
     yield Case({"n_queries": 2, "n_keys": 2, "window": 0}, note="no window")
+    size = int(random_integers(seed, 4, 9, 1))
+    yield Case({"n_queries": size, "n_keys": size, "window": 3 + seed % 2}, note="as many queries as keys")
+    yield Case({"n_queries": 2, "n_keys": 9 + seed % 4, "window": size}, note="two queries after many keys")
 
 
 # %% mistake="local_window_mask" name="one_too_many" hint="Your queries see window + 1 keys. The window includes the query's own position." active="py"
@@ -1011,7 +1056,7 @@ r"""
 
 A colleague generates text with rotary attention and a cache. The function's only test asks for the right shapes, and it passes; the model's first words are fine. After a while it repeats itself.
 
-There are three faults, each worth a point: one shows only with a cache, one is a rotation too many, and one lets queries see too little.
+There are three faults; each repair earns its point alone.
 """
 
 
@@ -1060,9 +1105,25 @@ def cases(seed):
 
     yield Case(some(1, 1), note="one token", part="no_cache")
     yield Case(some(4, 4, 10), note="as many queries as keys", part="no_cache")
-    yield Case(some(1, 4, 20), note="one query, three cached keys", part="cache")
-    yield Case(some(2, 7, 30), note="two queries, five cached keys", part="shift")
-    yield Case(some(3, 4, 40), note="three queries, one cached key", part="shift")
+    yield Case(some(6, 6, 20, 4, 8), note="six tokens", part="no_cache")
+    # Each of the others asks about one fault alone. Only the first key, which no rotation moves, has a value.
+    for n_queries, n_keys in ((2, 4), (3, 5), (4, 9)):
+        inputs = some(n_queries, n_keys, 30 + n_keys)
+        inputs["v"][:, 1:] = 0
+        inputs["q"][..., 3::4], inputs["k"][..., 3::4] = 10, 0
+        inputs["k"][:, :n_queries, 3::4] = 10  # keys after these have next to no weight: the mask does not matter
+        yield Case(inputs | {"ask": "last"}, note=f"the last of {n_queries} queries", part="cache")
+    for n_queries, n_keys, offset in ((2, 7, 40), (3, 4, 50), (1, 5, 60)):
+        inputs = some(n_queries, n_keys, offset)
+        inputs["v"][:, 1:] = 0
+        note = f"{n_queries} of {n_keys} positions ask, and all keys are alike to them"
+        yield Case(inputs | {"q": 0 * inputs["q"]}, note=note, part="shift")
+
+
+# %% probe="rotary_attention" active="py"
+def probe(student, case):
+    output = student(case["q"], case["k"], case["v"])
+    return output[:, -1] if "ask" in case else output
 
 
 # %% mistake="rotary_attention" name="values_rotated" hint="The values are still rotated. Positions belong into the scores; what is passed on stays as it is." active="py"
