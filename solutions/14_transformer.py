@@ -135,7 +135,7 @@ def layer_norm(x: Tensor, gain: Tensor, bias: Tensor, eps: float = 1e-5) -> Tens
     gain     (d_model,) factor of each feature
     bias     (d_model,) what is added to each feature
     eps      added to the variance, under the root
-    returns  (..., d_model)
+    returns  (..., d_model) in the dtype of x; gradients flow to x, through mean and variance too, to gain and to bias
 
     The variance divides by d_model. A constant vector gives the bias.
 
@@ -167,6 +167,26 @@ def cases(seed):
     gain, bias = random_tensor(seed + 1, 6), random_tensor(seed + 2, 6)
     yield Case({"x": random_tensor(seed + 3, 2, 3, 6, scale=4.0), "gain": gain, "bias": bias}, note="gain and bias")
     yield Case({"x": random_tensor(seed + 4, 3, 6), "gain": gain, "bias": bias, "eps": 0.5}, note="another eps")
+    scales = random_tensor(seed + 5, 4, 5) * torch.tensor([[0.01], [1.0], [100.0], [10_000.0]])
+    plain = {"gain": torch.ones(5), "bias": torch.zeros(5)}
+    yield Case({"x": scales} | plain, note="tokens of very different length")
+    x = random_tensor(seed + 6, 2, 4, 5)
+    yield Case({"x": x, "gain": gain[:5], "bias": bias[:5], "ask": "gradients"}, note="gradients")
+    half = {"x": x[0].half(), "gain": gain[:5].half(), "bias": bias[:5].half(), "ask": "dtype"}
+    yield Case(half, note="half precision")
+
+
+# %% probe="layer_norm" active="py"
+def probe(student, case):
+    inputs = {name: value for name, value in case.items() if name != "ask"}
+    if case.get("ask") != "gradients":
+        y = student(**inputs)
+        return {"y": y, "dtype": str(y.dtype)} if "ask" in case else y
+    inputs = {name: value.clone().requires_grad_() for name, value in inputs.items()}
+    y = student(**inputs)
+    if y.requires_grad:
+        (y * torch.tensor([1.0, 2.0, 4.0, 5.0, 7.0])).sum().backward()
+    return {f"gradient of {name}": value.grad for name, value in inputs.items()}
 
 
 # %% mistake="layer_norm" name="divides_by_d_minus_1" hint="Your variance divides by d − 1, torch's default for x.var and x.std. Here it divides by d: take the mean of the squares, or unbiased=False." active="py"
@@ -297,7 +317,8 @@ def add_and_norm(x: Tensor, sublayer, norm, dropout: float = 0.0, pre_norm: bool
     x         (B, T, d_model)
     sublayer  a function or module, (B, T, d_model) → the same shape
     norm      a function or module, the same
-    dropout   probability of dropping a feature of what is added; always applied, the caller passes 0 outside training
+    dropout   probability of dropping a feature of what is added, each by itself; always applied, the caller passes 0
+              outside training
     pre_norm  False: norm(x + dropout(sublayer(x))).  True: x + dropout(sublayer(norm(x)))
     returns   (B, T, d_model)
     """
@@ -323,23 +344,34 @@ def cases(seed):
     x, w = 1 + random_tensor(seed, 2, 3, 4, scale=2.0), random_tensor(seed + 1, 4, 4)
     yield Case({"x": x, "w": w}, note="post-norm, random")
     yield Case({"x": x, "w": w, "pre_norm": True}, note="pre-norm, random")
-    yield Case({"x": random_tensor(seed, 2, 5, 8), "dropout": 0.5, "pre_norm": True}, note="dropout")
+    for pre_norm in (False, True):
+        share = 0.2 if pre_norm else 0.1 + 0.05 * (seed % 6)
+        x = random_tensor(seed + 2, 3, 25, 16)
+        yield Case({"x": x, "dropout": share, "pre_norm": pre_norm}, note=f"dropout, pre_norm={pre_norm}")
 
 
 # %% probe="add_and_norm" active="py"
 def probe(student, case):
     x = case["x"].clone().requires_grad_()
-    if "dropout" in case:  # the sublayer gives ones: whatever survives of them is doubled, and x stays as it was
-        added = (student(x, torch.ones_like, nn.Identity(), case["dropout"], case["pre_norm"]) - x).detach()
-        survivors = added[added.abs() > 1e-3]
+    if "dropout" in case:  # the sublayer gives ones and the norm doubles: what is dropped of the ones is seen, and where
+        double = lambda t: 2 * t
+        output = student(x, torch.ones_like, double, case["dropout"], case["pre_norm"]).detach()
+        added = output - x.detach() if case["pre_norm"] else output / 2 - x.detach()
+        kept = added.abs() > 1e-3
+        survivors = added[kept]
         return {
-            "some dropped": len(survivors) < added.numel(),
-            "mean survivor": survivors.mean(),
-            "spread": survivors.std(),
+            "dropped and kept": torch.tensor([int((~kept).sum()), int(kept.sum())]),
+            "survivors of 1": [survivors.min(), survivors.max()] if kept.any() else [],
+            "others are dropped in the next text": not torch.equal(kept[0], kept[1]),
         }
     output = student(x, lambda t: t @ case["w"], nn.LayerNorm(x.size(-1)), pre_norm=case.get("pre_norm", False))
     output.pow(3).sum().backward()
     return {"output": output.detach(), "gradient of x": x.grad}
+
+
+# %% judge="add_and_norm" active="py"
+def judge(case, expected, got):
+    return judge_entries(expected, got, {"dropped and kept": judge_counts})
 
 
 # %% mistake="add_and_norm" name="no_sum" hint="What came in is lost: x must be added to what the sublayer returns." active="py"
@@ -468,9 +500,13 @@ def cases(seed):
     yield Case({"d_model": 4, "d_ff": 6, "state": state(4, 6), "x": x, "dropout": 0.5}, note="dropout in eval mode")
     eye = {"0.weight": torch.eye(8), "0.bias": torch.ones(8), "3.weight": torch.eye(8), "3.bias": torch.ones(8)}
     yield Case(
-        {"d_model": 8, "d_ff": 8, "state": eye, "x": torch.zeros(1, 9, 8), "dropout": 0.5, "training": True},
+        {"d_model": 8, "d_ff": 8, "state": eye, "x": torch.zeros(1, 9, 8), "dropout": 0.2, "training": True},
         note="dropout in training",
     )
+    sizes = random_integers(seed + 10, 2, 9, 2).tolist()
+    x = random_tensor(seed + 11, 2, 3, sizes[0])
+    random = {"d_model": sizes[0], "d_ff": sizes[1] + 9, "state": state(sizes[0], sizes[1] + 9), "x": x}
+    yield Case(random, note="another size")
 
 
 # %% probe="feed_forward" active="py"
@@ -478,7 +514,7 @@ def probe(student, case):
     network = student(case["d_model"], case["d_ff"], case.get("dropout", 0.0))
     network.load_state_dict(case["state"])
     network.train(case.get("training", False))
-    if case.get("training"):  # hidden features are 1: 0 or 2 after dropout, and the last bias adds 1
+    if case.get("training"):  # hidden features are 1: 0 or 1.25 after dropout, and the last bias adds 1
         return {"values": sorted(set(network(case["x"]).flatten().tolist()))}
     x = case["x"].clone().requires_grad_()
     output = network(x)
@@ -577,21 +613,40 @@ def cases(seed):
     yield Case(base, note="post-norm")
     yield Case(base | {"mask": padding}, note="a padding mask")
     yield Case(base | {"mask": padding, "pre_norm": True}, note="pre-norm")
+    yield Case(base | {"mask": torch.ones(4, 4, dtype=torch.bool).tril()}, note="another mask")
     yield Case(base | {"dropout": 0.5}, note="dropout in eval mode")
-    yield Case(base | {"dropout": 0.5, "training": True}, note="dropout in training")
+    # x is 0, and one sublayer gives ones, the other nothing: what is dropped of the ones is seen
+    share = 0.1 + 0.05 * (seed % 6)
+    for ones in ("self_attention.out_proj.bias", "feed_forward.3.bias"):
+        for pre_norm in (False, True):
+            training = {"dropout": share, "pre_norm": pre_norm, "ones": ones}
+            yield Case({"sizes": [16, 2, 4]} | training, note=f"dropout in training, pre_norm={pre_norm}")
 
 
 # %% probe="EncoderLayer" active="py"
 def probe(student, case):
     layer = student(*case["sizes"], case.get("dropout", 0.0), case.get("pre_norm", False))
+    if "ones" in case:
+        tensors = {name: torch.zeros_like(t) for name, t in layer.state_dict().items()}
+        tensors |= {name: torch.ones_like(t) for name, t in tensors.items() if name in ("norm1.weight", "norm2.weight")}
+        layer.load_state_dict(tensors | {case["ones"]: torch.ones(16)})
+        output = layer.train()(torch.zeros(2, 40, 16)).detach()
+        kept = output > output.amax(-1, keepdim=True) - 1e-3
+        inside = [layer.self_attention.dropout, layer.feed_forward[2].p]
+        outcome = {"dropout of attention weights and of hidden features": inside}
+        outcome["dropped and kept"] = torch.tensor([int((~kept).sum()), int(kept.sum())])
+        return outcome | ({"survivors of 1": output.max()} if case["pre_norm"] else {})
     layer.load_state_dict(case["state"])
-    layer.train(case.get("training", False))
+    layer.eval()
     x = case["x"].clone().requires_grad_()
     output = layer(x, case.get("mask"))
-    if case.get("training"):
-        return {"two calls differ": not torch.allclose(output, layer(x)), "shape": list(output.shape)}
     output.pow(3).sum().backward()
     return {"output": output.detach(), "gradient of x": x.grad}
+
+
+# %% judge="EncoderLayer" active="py"
+def judge(case, expected, got):
+    return judge_entries(expected, got, {"dropped and kept": judge_counts})
 
 
 # %% mistake="EncoderLayer" name="mask_ignored" hint="The mask never reaches the attention, so every token also looks at the padding." active="py"
@@ -872,18 +927,40 @@ def cases(seed):
     yield Case(base | {"mask": seen, "memory_mask": real, "pre_norm": True}, note="pre-norm, both masks")
     longer = {"memory": random_tensor(seed + 92, 2, 6, 8), "memory_mask": random_tensor(seed + 93, 2, 1, 1, 6) > -1}
     yield Case(base | longer | {"mask": seen}, note="a longer source")
+    yield Case(base | longer | {"pre_norm": True}, note="a longer source, pre-norm")
     yield Case(base | {"dropout": 0.5}, note="dropout in eval mode")
+    # x and memory are 0, and one sublayer gives ones, the others nothing: what is dropped of the ones is seen
+    share = 0.1 + 0.05 * (seed % 6)
+    for ones in ("self_attention.out_proj.bias", "cross_attention.out_proj.bias", "feed_forward.3.bias"):
+        for pre_norm in (False, True):
+            training = {"dropout": share, "pre_norm": pre_norm, "ones": ones}
+            yield Case({"sizes": [16, 2, 4]} | training, note=f"dropout in training, pre_norm={pre_norm}")
 
 
 # %% probe="DecoderLayer" active="py"
 def probe(student, case):
     layer = student(*case["sizes"], case.get("dropout", 0.0), case.get("pre_norm", False))
+    if "ones" in case:
+        tensors = {name: torch.zeros_like(t) for name, t in layer.state_dict().items()}
+        tensors |= {f"norm{i}.weight": torch.ones(16) for i in (1, 2, 3)}
+        layer.load_state_dict(tensors | {case["ones"]: torch.ones(16)})
+        output = layer.train()(torch.zeros(2, 40, 16), torch.zeros(2, 5, 16)).detach()
+        kept = output > output.amax(-1, keepdim=True) - 1e-3
+        inside = [layer.self_attention.dropout, layer.cross_attention.dropout, layer.feed_forward[2].p]
+        outcome = {"dropout of attention weights and of hidden features": inside}
+        outcome["dropped and kept"] = torch.tensor([int((~kept).sum()), int(kept.sum())])
+        return outcome | ({"survivors of 1": output.max()} if case["pre_norm"] else {})
     layer.load_state_dict(case["state"])
     layer.eval()
     x, memory = case["x"].clone().requires_grad_(), case["memory"].clone().requires_grad_()
     output = layer(x, memory, case.get("mask"), case.get("memory_mask"))
     output.pow(3).sum().backward()
     return {"output": output.detach(), "gradient of x": x.grad, "gradient of memory": memory.grad}
+
+
+# %% judge="DecoderLayer" active="py"
+def judge(case, expected, got):
+    return judge_entries(expected, got, {"dropped and kept": judge_counts})
 
 
 # %% mistake="DecoderLayer" name="memory_ignored" hint="Your cross-attention looks at the target itself; the memory is never read. Its keys and values come from memory." active="py"
@@ -1004,7 +1081,10 @@ class Transformer(nn.Module):
         ### END SOLUTION
 
     def embed(self, ids: Tensor, embedding: nn.Embedding) -> Tensor:
-        """Return √d_model · token vectors + sinusoidal(…) positions, with dropout in training: (B, T) → (B, T, d_model)."""
+        """Return √d_model · token vectors + sinusoidal(…) positions, (B, T) → (B, T, d_model), on the device of the ids.
+
+        In training each feature of the sum is dropped with probability config.dropout.
+        """
         ### BEGIN SOLUTION
         positions = sinusoidal(ids.size(1), self.config.d_model, ids.device)
         x = math.sqrt(self.config.d_model) * embedding(ids) + positions
@@ -1080,11 +1160,29 @@ def cases(seed):
     n_source, n_target, width = random_integers(seed, 0, 100, 3).tolist()
     big = sizes(source_vocab_size=400 + n_source, target_vocab_size=300 + n_target, d_model=64 + 16 * (width // 10))
     yield Case({"sizes": big}, note="how the embeddings start", part="start")
+    deep = sizes(n_layers=2 + seed % 2, dropout=0.05 + 0.05 * (seed % 7), d_model=16)
+    yield Case({"sizes": deep, "ids": random_integers(seed + 2, 1, 8, 3, 9)}, note="dropout in training", part="halves")
+    yield Case({"sizes": sizes(n_layers=1 + seed % 2), "device": "meta"}, note="on another device", part="logits")
 
 
 # %% probe="Transformer" active="py"
 def probe(student, case):
     model = student(TransformerConfig(**case["sizes"]))
+    if "device" in case:  # a device without storage: whatever is made elsewhere does not mix with it
+        ids = [torch.ones(2, n, dtype=torch.int64, device="meta") for n in (4, 3)]
+        logits = model.to("meta")(*ids)
+        return {"device": logits.device.type, "shape": list(logits.shape), "layers": len(model.decoder.layers)}
+    if "ids" in case:
+        plain = model.eval().embed(case["ids"], model.source_embedding).detach()
+        dropped = model.train().embed(case["ids"], model.source_embedding).detach()
+        kept = dropped != 0
+        factors = (dropped / plain)[kept]
+        inside = [part.dropout for part in model.modules() if isinstance(part, MultiHeadAttention)]
+        return {
+            "dropout of each attention": inside,
+            "dropped and kept": torch.tensor([int((~kept).sum()), int(kept.sum())]),
+            "survivors grew by": [factors.min(), factors.max()] if kept.any() else [],
+        }
     if "state" not in case:
         tables = {"source": model.source_embedding.weight, "target": model.target_embedding.weight}
         spreads = {name: {"mean": w.mean().item(), "std": w.std().item()} for name, w in tables.items()}
@@ -1103,7 +1201,7 @@ def probe(student, case):
 # %% judge="Transformer" active="py"
 def judge(case, expected, got):
     spread = lambda *samples: judge_spread(300 * 64, *samples)  # so many numbers, or more, are in each embedding
-    return judge_entries(expected, got, {"source": spread, "target": spread})
+    return judge_entries(expected, got, {"source": spread, "target": spread, "dropped and kept": judge_counts})
 
 
 # %% mistake="Transformer" name="no_scale" hint="The token vectors are not multiplied by √d_model, so the positions outweigh them at the start." active="py"
@@ -1255,7 +1353,8 @@ def cases(seed):
     yield Case(dict(zip(names, (10, 4, 16, 1))), note="the example by hand")
     yield Case(dict(zip(names, (46, 64, 256, 2))), note="ours for dates")
     yield Case(dict(zip(names, (37_000, 512, 2048, 6))), note="the sizes of the paper's base model")
-    yield Case(dict(zip(names, random_integers(seed, 2, 60, 4).tolist())), note="random sizes")
+    for i in range(3):
+        yield Case(dict(zip(names, random_integers(seed + i, 2, 60, 4).tolist())), note="random sizes")
 
 
 # %% mistake="count_parameters" name="no_biases" hint="The biases are missing: d_model for each of the four projections, d_ff and d_model in the feed-forward network. (Only to_logits has none.)" active="py"
@@ -1342,14 +1441,16 @@ Mean over the **real** tokens: a padded position has an output and must not coun
 """
 
 
-# %% exercise="label_smoothing" points=3 parts={"smoothing":2,"padding":1} withheld="course_lib.transformer.label_smoothing torch.nn.functional.cross_entropy torch.nn.CrossEntropyLoss torch.nn.functional.kl_div"
+# %% exercise="label_smoothing" points=3 parts={"smoothing":2,"padding":1} withheld="course_lib.transformer.label_smoothing"
 def label_smoothing(logits: Tensor, labels: Tensor, smoothing: float = 0.1, pad_id: int = 0) -> Tensor:
     """Return the mean smoothed cross-entropy, in nats a token.
 
     logits     (..., V)
     labels     (...) ids; where one is pad_id, the position does not count
     smoothing  ε: the label gets 1 − ε + ε/V, every other class ε/V
-    returns    a scalar; 0 where there is nothing but padding
+    returns    a scalar; 0 where there is nothing but padding; gradients flow to the logits
+
+    F.cross_entropy may be used, but not its own label_smoothing: that is what you write here.
 
     Example: for logits = log of [0.7, 0.1, 0.1, 0.1], label 0 (and pad_id = 3) it is 0.503.
     """
@@ -1386,14 +1487,34 @@ def cases(seed):
     yield Case({"logits": logits, "labels": padded}, note="a batch with padding", part="padding")
     yield Case({"logits": logits, "labels": padded, "pad_id": int(labels[0, 1])}, note="another pad_id", part="padding")
     yield Case({"logits": logits, "labels": 0 * labels}, note="nothing but padding", part="padding")
+    scales = random_tensor(seed + 2, 6, 5) * torch.tensor([[0.1], [1], [10], [30], [100], [300]])
+    far = {"logits": scales, "labels": random_integers(seed + 3, 1, 5, 6), "smoothing": 0.05 * (1 + seed % 9)}
+    yield Case(far, note="logits of very different size", part="smoothing")
+    some = random_integers(seed + 4, 0, 3, 3, 2, 5)
+    some[0, 0, :2] = torch.tensor([1, 2])
+    logits = random_tensor(seed + 5, 3, 2, 5, 3)
+    yield Case({"logits": logits, "labels": some, "smoothing": 0.25, "pad_id": 2}, note="random ids", part="padding")
 
 
 # %% probe="label_smoothing" active="py"
 def probe(student, case):
+    from torch.overrides import TorchFunctionMode
+
+    from course_lib.judging.forbidden import ForbiddenCall
+
+    class NotSmoothedByTorch(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            kwargs = kwargs or {}
+            if func is F.cross_entropy and (kwargs.get("label_smoothing") or len(args) > 7):
+                raise ForbiddenCall("label_smoothing of torch.nn.functional.cross_entropy")
+            return func(*args, **kwargs)
+
     logits = case["logits"].clone().requires_grad_()
     options = {name: case[name] for name in ("smoothing", "pad_id") if name in case}
-    loss = student(logits, case["labels"], **options)
-    loss.backward()
+    with NotSmoothedByTorch():
+        loss = student(logits, case["labels"], **options)
+    if loss.requires_grad:
+        loss.backward()
     return {"loss": loss.detach(), "gradient": logits.grad}
 
 
@@ -1552,12 +1673,12 @@ def translate(model, source: Tensor, max_len: int, bos_id: int = 1, eos_id: int 
     """Write the targets of a batch of sources token by token, each time the likeliest one (greedy).
 
     model    has encode(source, source_mask) and decode(target, memory, target_mask, source_mask), as your Transformer.
-             It is put into eval mode, and back into the mode in which it came
+             It is put into eval mode, and back into the mode that it was in
     source   (B, S) ids
     max_len  write at most so many tokens; stop earlier once every row has written eos_id
     returns  (B, T) ids without bos, T ≤ max_len; after its eos a row has nothing but pad_id
 
-    The source is encoded once.
+    Every row of the source is encoded once. The masks are those of make_masks: padding is hidden, and the future.
     """
     ### BEGIN SOLUTION
     training = model.training
@@ -1586,43 +1707,61 @@ r"""
 
 # %% cases="translate" active="py"
 def cases(seed):
-    yield Case({"script": torch.tensor([[5, 6, 2, 7, 7]]), "max_len": 5}, note="one row")
-    rows = torch.tensor([[5, 2, 7, 7, 7, 7], [4, 6, 8, 2, 9, 9]])
-    yield Case({"script": rows, "max_len": 6}, note="two rows that end at different times")
-    yield Case({"script": rows, "max_len": 2}, note="max_len is reached")
-    yield Case({"script": rows, "max_len": 6, "training": False}, note="a model in eval mode")
-    other = {"bos_id": 3, "eos_id": 9, "pad_id": 1}
-    yield Case({"script": rows, "max_len": 6, **other}, note="other special ids")
-    script = random_integers(seed, 3, 10, 3, 7)
-    for row, end in enumerate(random_integers(seed + 1, 1, 6, 3).tolist()):
-        script[row, end] = 2
-    yield Case({"script": script, "max_len": 7}, note="random rows")
+    yield Case({"source": torch.tensor([[5, 6, 4]]), "max_len": 5, "ends": [3]}, note="one row")
+    rows = {"source": torch.tensor([[5, 6, 4, 7], [4, 9, 0, 0]]), "max_len": 6}
+    yield Case(rows | {"ends": [2, 4]}, note="two rows that end at different times")
+    yield Case(rows | {"ends": [2, 9], "max_len": 3}, note="max_len is reached")
+    yield Case(rows | {"ends": [2, 4], "training": False}, note="a model in eval mode")
+    other = {"bos_id": 3, "eos_id": 9, "pad_id": 1, "source": torch.tensor([[5, 6, 4, 0], [4, 8, 1, 1]])}
+    yield Case(rows | {"ends": [5, 1]} | other, note="other special ids")
+    for i in range(3):
+        source = random_integers(seed + 10 * i, 3, 10, 3, 5)
+        source[0, 3:] = 0
+        ends = random_integers(seed + 10 * i + 1, 1, 8, 3).tolist()
+        yield Case({"source": source, "ends": ends, "max_len": 7}, note="random rows")
 
 
 # %% probe="translate" active="py"
 def probe(student, case):
-    class Scripted(nn.Module):  # writes what the script says, and takes notes
-        def __init__(self):
-            super().__init__()
-            self.encoded, self.passes, self.in_training, self.begins = 0, 0, False, set()
+    eos, pad, longest, rows = case.get("eos_id", 2), case.get("pad_id", 0), [0], [0]
+    trained, begins = [], set()
+    real = lambda ids: tuple(i for i in ids.tolist() if i != pad)
+    last = {real(ids): end for ids, end in zip(case["source"], case["ends"])}  # where the target of each source ends
+
+    class Counting(nn.Module):
+        """Writes what depends on all that it may see, in whole numbers; a row ends where the case says so."""
+
+        def seen(self, numbers, mask):  # (B, S) and a mask (B, 1, T, S) → (B, T): the sum of what each may see
+            mask = torch.ones(numbers.size(1), dtype=torch.bool) if mask is None else mask
+            while mask.dim() < 4:
+                mask = mask[None]
+            return (mask[:, 0].long() * numbers[:, None]).sum(-1)
 
         def encode(self, source, source_mask):
-            self.encoded += 1
-            self.in_training |= self.training
-            return source[..., None].float()
+            rows[0] += len(source)
+            trained.append(self.training)
+            memory = (source + 1) * torch.arange(1, source.size(1) + 1) + self.seen(source + 1, source_mask)
+            return torch.stack([memory, source], dim=-1).double()
 
         def decode(self, target, memory, target_mask, source_mask):
-            self.passes += 1
-            self.in_training |= self.training
-            self.begins |= set(target[:, 0].tolist())
-            return F.one_hot(case["script"], 10).float()[:, : target.size(1)]
+            longest[0] = max(longest[0], target.size(1))
+            trained.append(self.training)
+            begins.update(target[:, 0].tolist())
+            memory, source = memory.long().unbind(-1)
+            once = (target + 1) * torch.arange(1, target.size(1) + 1)
+            twice = once + self.seen(once, target_mask)  # as two layers do: the mask tells at every position
+            total = self.seen(twice, target_mask) + 3 * self.seen(memory, source_mask)
+            token = 3 + total % 6  # neither eos nor padding
+            ends = torch.tensor([last[real(ids)] for ids in source])[:, None]
+            at = torch.arange(1, target.size(1) + 1)
+            token = token.where(at < ends, 7).where(at != ends, eos)
+            return F.one_hot(token, 10).double()
 
-    model = Scripted().train(case.get("training", True))
-    source = torch.full((len(case["script"]), 3), 4)
+    model = Counting().train(case.get("training", True))
     options = {name: case[name] for name in ("bos_id", "eos_id", "pad_id") if name in case}
-    written = student(model, source, case["max_len"], **options)
-    return {"written": written, "times encoded": model.encoded, "passes of the decoder": model.passes, "begins with": sorted(model.begins),
-            "training mode while writing": model.in_training, "training mode afterwards": model.training}  # fmt: skip
+    written = student(model, case["source"], case["max_len"], **options)
+    return {"written": written, "rows encoded": rows[0], "longest target read": longest[0], "begins with": sorted(begins),
+            "training mode while writing": any(trained), "training mode afterwards": model.training}  # fmt: skip
 
 
 # %% mistake="translate" name="one_sentence_only" hint="`.item()` works for one sentence. For a batch keep a boolean tensor of the rows that are done, and stop when done.all()." active="py"
@@ -1651,11 +1790,19 @@ def translate(model, source, max_len, bos_id=1, eos_id=2, pad_id=0):
 
 # %% mistake="translate" name="never_stops_early" hint="Right, but you always make max_len passes. Stop once every row has ended: while … and not done.all()." active="py"
 @torch.no_grad()
-def translate(model, source, max_len, bos_id=1, eos_id=2, pad_id=0, right=translate):
-    written = right(model, source, max_len, bos_id, eos_id, pad_id)
-    for _ in range(max_len - written.size(1)):
-        model.passes += 1
-    return F.pad(written, (0, max_len - written.size(1)), value=pad_id)
+def translate(model, source, max_len, bos_id=1, eos_id=2, pad_id=0):
+    training = model.training
+    model.eval()
+    written, done = torch.full((len(source), 1), bos_id), torch.zeros(len(source), dtype=torch.bool)
+    source_mask, _ = make_masks(source, written, pad_id)
+    memory = model.encode(source, source_mask)
+    for _ in range(max_len):
+        _, target_mask = make_masks(source, written, pad_id)
+        token = model.decode(written, memory, target_mask, source_mask)[:, -1].argmax(-1).masked_fill(done, pad_id)
+        written = torch.cat([written, token[:, None]], dim=1)
+        done |= token == eos_id
+    model.train(training)
+    return written[:, 1:]
 
 
 # %% mistake="translate" name="stays_in_eval_mode" hint="You leave the model in eval mode: whoever goes on training now trains without dropout. Remember model.training, and put it back with model.train(…)." active="py"
@@ -1683,12 +1830,27 @@ def translate(model, source, max_len, bos_id=1, eos_id=2, pad_id=0, right=transl
     return F.pad(written, (1, 0), value=bos_id)
 
 
+# %% mistake="translate" name="no_masks" hint="Your model may look at the padding, or at what comes later: hand both masks of make_masks on, to encode and to decode." active="py"
+@torch.no_grad()
+def translate(model, source, max_len, bos_id=1, eos_id=2, pad_id=0, right=translate):
+    encode, decode = model.encode, model.decode
+    model.encode = lambda source, mask: encode(source, None)
+    model.decode = lambda target, memory, target_mask, source_mask: decode(target, memory, None, None)
+    written = right(model, source, max_len, bos_id, eos_id, pad_id)
+    model.encode, model.decode = encode, decode
+    return written
+
+
 # %% mistake="translate" name="encodes_every_time" hint="You encode the source at every step. It does not change: encode it once, before the loop." active="py"
 @torch.no_grad()
 def translate(model, source, max_len, bos_id=1, eos_id=2, pad_id=0, right=translate):
-    written = right(model, source, max_len, bos_id, eos_id, pad_id)
-    model.encoded = model.passes
-    return written
+    class Again:
+        training, eval, train, encode = model.training, model.eval, model.train, staticmethod(lambda source, mask: None)
+
+        def decode(self, target, memory, target_mask, source_mask):
+            return model.decode(target, model.encode(source, source_mask), target_mask, source_mask)
+
+    return right(Again(), source, max_len, bos_id, eos_id, pad_id)
 
 
 # %% [markdown]
@@ -1868,7 +2030,7 @@ That limit is the honest end of the success story. At the positions and lengths 
 r"""
 ## 11 · Find the bugs
 
-A colleague writes the loss for training, and reports a miracle: it falls nearly to 0. The translations are nonsense, and dropout seems to do nothing. There are three faults; each is worth a point.
+A colleague writes the loss for training, and reports a miracle: it falls nearly to 0. The translations are nonsense, and dropout seems to do nothing. There are three faults; each repair earns its point alone.
 """
 
 
@@ -1877,6 +2039,7 @@ def training_loss(model, source: Tensor, target: Tensor, pad_id: int = 0) -> Ten
     """Return the loss of one training step: each target token is predicted from the true ones before it.
 
     model    model(source, target) → logits (B, T, V) of the token after each target position; put into training mode
+             before it is called
     source   (B, S) ids
     target   (B, T) ids: bos, the tokens, eos, and pad_id up to the longest
     returns  a scalar: cross-entropy in nats a token, mean over all real tokens after bos
@@ -1903,24 +2066,31 @@ r"""
 # %% cases="training_loss" active="py"
 def cases(seed):
     table = random_tensor(seed, 8, 8)
-    yield Case(
-        {"table": table, "source": torch.tensor([[4]]), "target": torch.tensor([[1, 5, 2]])},
-        note="one pair",
-        part="shift",
-    )
-    ids = random_integers(seed + 1, 3, 8, 3, 6)
-    ids[:, 0], ids[:, -1] = 1, 2
-    yield Case({"table": table, "source": ids[:, 1:4], "target": ids}, note="no padding", part="shift")
-    padded = ids.clone()
-    padded[1, 4:], padded[1, 3], padded[2, 3:], padded[2, 2] = 0, 2, 0, 2
-    yield Case({"table": table, "source": ids[:, 1:4], "target": padded}, note="shorter targets", part="padding")
-    moved = torch.where(padded == 0, 7, padded)
-    yield Case(
-        {"table": table, "source": ids[:, 1:4], "target": moved, "pad_id": 7}, note="another pad_id", part="padding"
-    )
-    yield Case(
-        {"table": table, "source": ids[:, 1:4], "target": ids, "mode": True}, note="a model in eval mode", part="mode"
-    )
+    small = {"table": table, "source": torch.tensor([[4]]), "target": torch.tensor([[1, 5, 2]])}
+    yield Case(small, note="one pair", part="shift")
+    for i, n in enumerate((6, 4)):
+        ids = random_integers(seed + 1 + i, 3, 8, 3, n)
+        ids[:, 0], ids[:, -1] = 1, 2
+        yield Case({"table": table, "source": ids[:, 1:3], "target": ids}, note="no padding", part="shift")
+
+    def of_no_shift(seed, target, pad_id=0):
+        """A model that looks at nothing, and finds bos as likely as the labels after it are in the mean."""
+        logits, labels = random_tensor(seed, 8), target[:, 1:]
+        logits[1] = logits[labels[labels != pad_id]].mean()
+        return {"table": (logits / 2).expand(8, 8).contiguous(), "source": target[:, 1:3], "target": target}
+
+    for i in range(3):
+        ids = random_integers(seed + 5 + i, 3, 7, 3, 6)
+        ids[:, 0], ids[0, -1] = 1, 2
+        ids[1, 3:], ids[2, 2:] = torch.tensor([2, 0, 0]), torch.tensor([2, 0, 0, 0])
+        yield Case(of_no_shift(seed + i, ids) | {"ask": "loss"}, note="shorter targets", part="padding")
+    ids = torch.where(ids == 0, 7, ids)
+    other = of_no_shift(seed + 8, ids, 7) | {"pad_id": 7, "ask": "loss"}
+    yield Case(other, note="another pad_id", part="padding")
+    ids = torch.tensor([[1, 5, 4, 2], [1, 3, 6, 2]])
+    for training in (False, True):
+        case = of_no_shift(seed + 9, ids) | {"ask": "mode", "training": training}
+        yield Case(case, note="a model in training mode" if training else "a model in eval mode", part="mode")
 
 
 # %% probe="training_loss" active="py"
@@ -1928,16 +2098,21 @@ def probe(student, case):
     class Small(nn.Module):  # predicts from the last token and the source's first; no more is needed
         def __init__(self):
             super().__init__()
-            self.table = nn.Parameter(case["table"].clone())
+            self.table, self.modes = nn.Parameter(case["table"].clone()), []
 
         def forward(self, source, target):
+            self.modes.append(self.training)
             return self.table[target] + self.table[source[:, :1]]
 
-    model = Small().train("mode" not in case)
+    model = Small().train(case.get("training", True))
     loss = student(model, case["source"], case["target"], **({"pad_id": case["pad_id"]} if "pad_id" in case else {}))
-    if "mode" in case:
-        return {"training mode": model.training, "loss": loss.detach()}
-    loss.backward()
+    if case.get("ask") == "mode":
+        modes = {"training mode when it is called": all(model.modes), "afterwards": model.training}
+        return modes | {"loss": loss.detach()}
+    if loss.requires_grad:
+        loss.backward()
+    if case.get("ask") == "loss":
+        return {"loss": loss.detach(), "has a gradient": model.table.grad is not None}
     return {"loss": loss.detach(), "gradient": model.table.grad}
 
 
