@@ -837,6 +837,12 @@ def judge(case, expected, got):
     return judge_entries(expected, got, {"dropped and kept": judge_counts})
 
 
+# %% equivalents="scaled_dot_product_attention" active="py"
+equivalents = {
+    "return (F.dropout(weights, dropout) @ v, weights) → return in_float32((F.dropout(weights, dropout) @ v, weights))": "the mutant leaves a tuple as it is",
+}
+
+
 # %% mistake="scaled_dot_product_attention" name="no_scale" hint="The scores are not divided by √D." active="py"
 def scaled_dot_product_attention(q, k, v, mask=None, dropout=0.0, right=scaled_dot_product_attention):
     return right(q * math.sqrt(q.size(-1)), k, v, mask, dropout)
@@ -1691,6 +1697,12 @@ def judge(case, expected, got):
         # this part is right although the student still takes padding for real tokens
         return True if compare(expected, got[::-1]) is True else same
     return same
+
+
+# %% equivalents="attend_to_source" active="py"
+equivalents = {
+    "return (weights @ v, weights) → return in_float32((weights @ v, weights))": "the mutant leaves a tuple as it is",
+}
 
 
 # %% mistake="attend_to_source" name="only_flipped" hint="The padding is hidden now. Two faults are left: -1e9 does not fit into float16, and an empty source still gets a uniform look at its padding." active="py"

@@ -506,6 +506,13 @@ def probe(student, case):
     return {"gradient of x": x.grad}
 
 
+# %% equivalents="rope" active="py"
+equivalents = {
+    "positions[:, None].float() → positions[:, None]": "integers times the float32 speeds are float32",
+    "x.float() → x": "half precision times the float32 tables is float32",
+}
+
+
 # %% mistake="rope" name="backwards" hint="You turned the other way. The minus goes with b: a·cos − b·sin, then b·cos + a·sin." active="py"
 def rope(x, positions, theta=10000.0, right=rope):
     return right(x, -positions, theta)
@@ -617,11 +624,17 @@ r"""
 
 # %% cases="alibi_slopes" active="py"
 def cases(seed):
-    for n_heads in (1, 2, 8, 3, 6):
+    for n_heads in (1, 2, 8, 3, 6, 7):
         yield Case({"n_heads": n_heads}, note=f"{n_heads} heads")
     yield Case({"n_heads": 16 << seed % 3}, note="another power of two")
     yield Case({"n_heads": 9 + seed % 7}, note="no power of two")
     yield Case({"n_heads": 17 + seed % 47}, note="many heads")
+
+
+# %% equivalents="alibi_slopes" active="py"
+equivalents = {
+    "2 * power → 3 * power": "there are more slopes between than needed, and the list is cut",
+}
 
 
 # %% mistake="alibi_slopes" name="from_zero" hint="Your first head has the slope 1: you counted h from 0. It runs from 1 to H." active="py"
@@ -697,6 +710,12 @@ def cases(seed):
     size = int(random_integers(seed, 2, 9, 1))
     yield Case({"n_heads": 5 + seed % 3, "n_queries": size, "n_keys": size}, note="another number of heads")
     yield Case({"n_heads": 3, "n_queries": 1, "n_keys": size + 3}, note="one query after many keys")
+
+
+# %% equivalents="alibi_bias" active="py"
+equivalents = {
+    "where_queries[:, None] - where_keys → where_keys - where_queries[:, None]": "a distance has no sign",
+}
 
 
 # %% mistake="alibi_bias" name="sign" hint="Your bias grows with the distance, so every look goes to the oldest token. Distance is a cost: minus the slope times the distance." active="py"
@@ -809,9 +828,10 @@ def cases(seed):
         return torch.where((place - place.round()).abs() < 1e-3, 0, relative).tolist()
 
     yield past([0, -1, -15], "near and past", bidirectional=False)
-    yield past([-17, -20, -50, -127, -128, -5000], "far and past", bidirectional=False)
+    yield past([-17, -20, -50, -67, -76, -127, -128, -5000], "far and past", bidirectional=False)
     yield past([0, 1, 40], "later keys in a decoder", bidirectional=False)
     yield past([-3, -5, -11, -31], "few buckets", bidirectional=False, n_buckets=8, max_distance=20)
+    yield past([0, -1, -2, -9], "three buckets", bidirectional=False, n_buckets=3, max_distance=3)
     yield past(some(seed, -300, 1, 32, 128, 4, 6), "a table", bidirectional=False)
     options = {"n_buckets": 12 + 4 * (seed % 5), "max_distance": 40 + seed % 60}
     table = some(seed + 2, -150, 20, options["n_buckets"], options["max_distance"], 2, 3, 5)
@@ -823,6 +843,15 @@ def cases(seed):
     table = some(seed + 4, -150, 151, options["n_buckets"] // 2, options["max_distance"], 3, 8)
     yield past(table, "other sizes, both ways", part=both, **options)
     yield past(3 + seed % 5, "a single number", part=both)
+
+
+# %% equivalents="relative_buckets" active="py"
+equivalents = {
+    "distance.clamp(min=1) → distance": "the bucket of so near a distance is the exact one, not this",
+    "min=1 → min=0": "the bucket of so near a distance is the exact one, not this",
+    "distance < exact → distance <= exact": "both rules give the distance e the bucket e",
+    "return bucket + n * (relative > 0) if bidirectional else bucket → return in_float32(bucket + n * (relative > 0) if bidirectional else bucket)": "buckets are integers, which it leaves alone",
+}
 
 
 # %% mistake="relative_buckets" name="sign" hint="Your directions are exchanged: relative is key minus query, so a negative number is a key in the past." active="py"
@@ -1124,6 +1153,12 @@ def cases(seed):
 def probe(student, case):
     output = student(case["q"], case["k"], case["v"])
     return output[:, -1] if "ask" in case else output
+
+
+# %% equivalents="rotary_attention" active="py"
+equivalents = {
+    "-math.inf → -1000000000.0": "every query sees itself, and in float32 e to the power of −10⁹ is 0",
+}
 
 
 # %% mistake="rotary_attention" name="values_rotated" hint="The values are still rotated. Positions belong into the scores; what is passed on stays as it is." active="py"

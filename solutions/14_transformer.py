@@ -522,6 +522,12 @@ def probe(student, case):
     return {"output": output.detach(), "gradient of x": x.grad}
 
 
+# %% equivalents="feed_forward" active="py"
+equivalents = {
+    "nn.Sequential(nn.Linear(d_model, d_ff), nn.ReLU(), nn.Dropout(dropout), nn.Linear(d_ff, d… → nn.Sequential(nn.Linear(d_model, d_ff), nn.Dropout(dropout), nn.ReLU(), nn.Linear(d_ff, d…": "ReLU and dropout commute: a feature becomes 0 or is multiplied by 1/(1 − p) either way",
+}
+
+
 # %% mistake="feed_forward" name="no_nonlinearity" hint="Without the ReLU two matrices are one: nothing is gained by d_ff." active="py"
 def feed_forward(d_model, d_ff, dropout=0.0, right=feed_forward):
     network = right(d_model, d_ff, dropout)
@@ -632,7 +638,8 @@ def probe(student, case):
         layer.load_state_dict(tensors | {case["ones"]: torch.ones(16)})
         output = layer.train()(torch.zeros(2, 40, 16)).detach()
         kept = output > output.amax(-1, keepdim=True) - 1e-3
-        inside = [layer.self_attention.dropout, layer.feed_forward[2].p]
+        hidden = [part.p for part in layer.feed_forward if isinstance(part, nn.Dropout)]
+        inside = [layer.self_attention.dropout, *hidden]
         outcome = {"dropout of attention weights and of hidden features": inside}
         outcome["dropped and kept"] = torch.tensor([int((~kept).sum()), int(kept.sum())])
         return outcome | ({"survivors of 1": output.max()} if case["pre_norm"] else {})
@@ -790,7 +797,7 @@ def probe(student, case):
     if "device" in case:  # a device without storage: whatever is made elsewhere does not mix with it
         source, target = (torch.zeros(case[name], dtype=torch.int64, device="meta") for name in ("source", "target"))
         return [[mask.device.type, list(mask.shape)] for mask in student(source, target)]
-    masks = student(case["source"], case["target"], case.get("pad_id", 0))
+    masks = student(case["source"], case["target"], **({"pad_id": case["pad_id"]} if "pad_id" in case else {}))
     return masks[0 if case["ask"] == "source" else 1]
 
 
@@ -946,7 +953,8 @@ def probe(student, case):
         layer.load_state_dict(tensors | {case["ones"]: torch.ones(16)})
         output = layer.train()(torch.zeros(2, 40, 16), torch.zeros(2, 5, 16)).detach()
         kept = output > output.amax(-1, keepdim=True) - 1e-3
-        inside = [layer.self_attention.dropout, layer.cross_attention.dropout, layer.feed_forward[2].p]
+        hidden = [part.p for part in layer.feed_forward if isinstance(part, nn.Dropout)]
+        inside = [layer.self_attention.dropout, layer.cross_attention.dropout, *hidden]
         outcome = {"dropout of attention weights and of hidden features": inside}
         outcome["dropped and kept"] = torch.tensor([int((~kept).sum()), int(kept.sum())])
         return outcome | ({"survivors of 1": output.max()} if case["pre_norm"] else {})
@@ -1679,6 +1687,7 @@ def translate(model, source: Tensor, max_len: int, bos_id: int = 1, eos_id: int 
     returns  (B, T) ids without bos, T ≤ max_len; after its eos a row has nothing but pad_id
 
     Every row of the source is encoded once. The masks are those of make_masks: padding is hidden, and the future.
+    No gradients are kept.
     """
     ### BEGIN SOLUTION
     training = model.training
@@ -1724,7 +1733,7 @@ def cases(seed):
 # %% probe="translate" active="py"
 def probe(student, case):
     eos, pad, longest, rows = case.get("eos_id", 2), case.get("pad_id", 0), [0], [0]
-    trained, begins = [], set()
+    trained, kept, begins = [], [], set()
     real = lambda ids: tuple(i for i in ids.tolist() if i != pad)
     last = {real(ids): end for ids, end in zip(case["source"], case["ends"])}  # where the target of each source ends
 
@@ -1740,6 +1749,7 @@ def probe(student, case):
         def encode(self, source, source_mask):
             rows[0] += len(source)
             trained.append(self.training)
+            kept.append(torch.is_grad_enabled())
             memory = (source + 1) * torch.arange(1, source.size(1) + 1) + self.seen(source + 1, source_mask)
             return torch.stack([memory, source], dim=-1).double()
 
@@ -1761,7 +1771,15 @@ def probe(student, case):
     options = {name: case[name] for name in ("bos_id", "eos_id", "pad_id") if name in case}
     written = student(model, case["source"], case["max_len"], **options)
     return {"written": written, "rows encoded": rows[0], "longest target read": longest[0], "begins with": sorted(begins),
-            "training mode while writing": any(trained), "training mode afterwards": model.training}  # fmt: skip
+            "gradients kept": any(kept), "training mode while writing": any(trained),
+            "training mode afterwards": model.training}  # fmt: skip
+
+
+# %% equivalents="translate" active="py"
+equivalents = {
+    "logits.argmax(-1) → last_argmax(logits, -1)": "of two tokens that are equally likely, each is the likeliest",
+    "return written[:, 1:] → return detached(written[:, 1:])": "ids are integers: they have no gradient",
+}
 
 
 # %% mistake="translate" name="one_sentence_only" hint="`.item()` works for one sentence. For a batch keep a boolean tensor of the rows that are done, and stop when done.all()." active="py"
