@@ -16,7 +16,7 @@ r"""
 *the mouse that the cats chase …*
 
 Which word comes next? Perhaps **eats**, and certainly not **eat**. The word that decides it is {{*mouse* : depends_on.nonzero().tolist() == [[1]]}}, {{five words : len(depends_on) - 1 - depends_on.argmax() == 5}} back;
-*cats* stands nearer and has the wrong number. A model that looks at the last word or two cannot know.
+*cats* is nearer and has the wrong number. A model that looks at the last word or two cannot know.
 The picture shows, computed exactly for the course's toy language, how far the next word's probabilities can move when one word is swapped for
 another of its kind.
 
@@ -248,8 +248,9 @@ def attention_scores(q: Tensor, k: Tensor) -> Tensor:
 
 # %% [markdown] hints="attention_scores"
 r"""
-1. Write the shapes down: (..., T, D) times what gives (..., T, S)? And what does `k.transpose(-2, -1)` have?
-2. Compare `q.size(-1)` with `k.size(-1)` and raise ValueError; else return `q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))`.
+1. Write the shapes down: (..., T, D) times what gives (..., T, S)?
+2. The keys must be (..., D, S) for that product, so their last two dimensions change places, and nothing else moves. Before it, compare the two sizes D.
+3. `scores = q @ k.transpose(…, …)`; what do you divide them by?
 """
 
 
@@ -469,8 +470,9 @@ def causal_mask(n_queries: int, n_keys: int | None = None, device: torch.device 
 
 # %% [markdown] hints="causal_mask"
 r"""
-1. The allowed pairs form a lower triangle with its diagonal: look up `torch.tril`, and what its argument `diagonal` does.
-2. Make a tensor of ones with `dtype=torch.bool` and shape (T, S), and keep `.tril(S - T)`: the last row then ends at the last key.
+1. Which pairs (query, key) are allowed for three tokens? And with one query at the end of four keys?
+2. The allowed pairs are a lower triangle with its diagonal, moved so far to the right that the last row ends at the last key. Look up `torch.tril` and its argument `diagonal`.
+3. `torch.ones(n_queries, n_keys, dtype=…, device=…).tril(…)`: by how many columns has the triangle moved?
 """
 
 
@@ -543,7 +545,8 @@ def padding_mask(ids: Tensor, pad_id: int = 0) -> Tensor:
 # %% [markdown] hints="padding_mask"
 r"""
 1. For which ids should the mask be True: for those equal to `pad_id`, or for the others?
-2. `(ids != pad_id)` has shape (B, S); indexing with `[:, None, None, :]` puts two dimensions of size 1 in the middle.
+2. One comparison makes a boolean (B, S). Two dimensions of size 1 go between B and S, for the heads and the queries.
+3. `(…)[:, None, …, :]`
 """
 
 
@@ -612,7 +615,8 @@ def combine_masks(*masks: Tensor | None) -> Tensor | None:
 # %% [markdown] hints="combine_masks"
 r"""
 1. Which of `&` and `|` says “every mask allows it”? What should happen to a None?
-2. Start from `combined = None`; for each mask that is not None check `mask.dtype`, then `combined = mask if combined is None else combined & mask`.
+2. Keep what is combined so far, None at first. Go through the masks: skip a None, refuse a dtype that is not boolean, and join the others to what you have.
+3. `combined = mask if combined is None else …`
 """
 
 
@@ -760,8 +764,9 @@ def scaled_dot_product_attention(
 
 # %% [markdown] hints="scaled_dot_product_attention"
 r"""
-1. Follow the four lines of pseudo-code above the exercise; each is one line of torch. `masked_fill(~mask, number)` replaces, and `softmax(dim=-1)` works along rows.
-2. `scores.masked_fill(~mask, torch.finfo(scores.dtype).min)`, then softmax, then `weights.masked_fill(~mask, 0.0)`; return `F.dropout(weights, dropout) @ v` and the untouched `weights`.
+1. Follow the four lines of pseudo-code above the exercise. At which two places does the mask come in, and which of the two results is dropout for?
+2. `masked_fill(~mask, number)` replaces what is hidden: before the softmax by the lowest number of the scores' own dtype, after it by 0. Only the product with v gets the weights after dropout.
+3. `scores = scores.masked_fill(~mask, torch.finfo(…).min)`, and the last line is `return F.dropout(…) @ v, …`
 """
 
 
@@ -980,7 +985,8 @@ def cross_attention(
 # %% [markdown] hints="cross_attention"
 r"""
 1. Which of the three matrices multiplies x, and which two multiply memory? Look at their first dimensions.
-2. Hand `x @ w_q, memory @ w_k, memory @ w_v` to your attention, with the mask `memory_mask[:, None, :]` when there is one.
+2. It is your attention, with queries from one sequence and keys and values from the other. A mask (B, S) needs one more dimension to broadcast to (B, T, S).
+3. `scaled_dot_product_attention(x @ w_q, …, …, mask)`, where mask is None or `memory_mask[…]`
 """
 
 
@@ -1029,7 +1035,7 @@ def cross_attention(x, memory, w_q, w_k, w_v, memory_mask=None):
 r"""
 ### What attention cannot see: order
 
-Self-attention compares every pair and sums; where a token stands appears nowhere in the formula. Shuffle the tokens, and the outputs come out {{shuffled in the same way and otherwise unchanged : equivariant["no mask"]}}:
+Self-attention compares every pair and sums; the position of a token appears nowhere in the formula. Shuffle the tokens, and the outputs come out {{shuffled in the same way and otherwise unchanged : equivariant["no mask"]}}:
 
 $$f(Px) = P f(x) \qquad \text{with } P \text{ a permutation: } \textbf{equivariant}.$$
 
@@ -1126,7 +1132,8 @@ def split_heads(x: Tensor, n_heads: int) -> Tensor:
 # %% [markdown] hints="split_heads"
 r"""
 1. Two steps: (B, T, H·D) → (B, T, H, D) → (B, H, T, D). Which of them may be a view, and which is a transpose?
-2. Check `x.size(-1) % n_heads`, then `x.unflatten(-1, (n_heads, -1)).transpose(1, 2)`.
+2. Splitting the last dimension keeps each head's features together; then tokens and heads change places. `unflatten` splits one dimension in two.
+3. `x.unflatten(-1, (n_heads, -1))` is the first step, after the check.
 """
 
 
@@ -1181,7 +1188,8 @@ def merge_heads(x: Tensor) -> Tensor:
 # %% [markdown] hints="merge_heads"
 r"""
 1. Undo the steps of split_heads in the opposite order: which comes first, the transpose or the joining of H and D?
-2. `x.transpose(1, 2)` is (B, T, H, D); `.flatten(start_dim=2)` joins the last two.
+2. Bring tokens before heads again, then join the last two dimensions. `view` refuses after a transpose; `reshape` and `flatten` do not.
+3. `x.transpose(…, …).flatten(start_dim=…)`
 """
 
 
@@ -1258,8 +1266,9 @@ class MultiHeadAttention(nn.Module):
 
 # %% [markdown] hints="MultiHeadAttention"
 r"""
-1. Build the four nn.Linear in `__init__`. In `forward`, which of the projections get x, and which get memory? Which steps have you written already?
-2. `q = split_heads(self.q_proj(x), self.n_heads)`, likewise k and v from memory; attend; `self.out_proj(merge_heads(heads))`. Dropout is `self.dropout if self.training else 0.0`.
+1. Which of the projections get x, and which get memory? Which of the five steps have you written already?
+2. In `__init__`, four nn.Linear and what forward must remember. In `forward`: project, split, attend, merge, project. Dropout is 0 unless `self.training`.
+3. `q = split_heads(self.q_proj(x), self.n_heads)`; k and v go the same way, from what?
 """
 
 
@@ -1453,7 +1462,7 @@ A naive implementation computes one layer: batch 1, 32 heads, 8,192 tokens, scor
 score_gib = 32 * 8192**2 * 2 / 2**30  # 4.0
 ### END SOLUTION
 
-# %% mistake="score_gib" name="one_head" hint="That is one head. There are 32 of them, each with a matrix of its own." active="py"
+# %% mistake="score_gib" name="one_head" hint="That is one head. There are 32 of them, each with its own matrix." active="py"
 score_gib = 0.125
 
 # %% mistake="score_gib" name="linear" hint="You multiplied by 8,192 once. Every query meets every key: 8,192 · 8,192 scores a head." active="py"
@@ -1529,7 +1538,7 @@ scoreboard.show_scoreboard()
 
 # %% [markdown]
 r"""
-The bigram has a count for every pair of words and stays at {{2.383 = levels["bigram"] ± 0.001}} nats: what it needs stands further back. With the full budget the attention model of this one run comes within {{0.03 = reached - language.entropy_rate ± 0.01}} nats of the floor, with
+The bigram has a count for every pair of words and stays at {{2.383 = levels["bigram"] ± 0.001}} nats: what it needs is further back. With the full budget the attention model of this one run comes within {{0.03 = reached - language.entropy_rate ± 0.01}} nats of the floor, with
 {{fewer parameters than the bigram has counts : parameters < vocab_size**2}}.
 
 ### Does it carry the subject to the verb?
@@ -1656,8 +1665,9 @@ def attend_to_source(q: Tensor, k: Tensor, v: Tensor, source_ids: Tensor, pad_id
 
 # %% [markdown] hints="attend_to_source"
 r"""
-1. Print the mask for `source_ids = [[5, 7, 0]]`. Where is it 1, and which scores does `mask == 0` replace? Then read section 4 on what hides a score.
-2. Make it boolean and True on real tokens; fill `~real` with `torch.finfo(scores.dtype).min`; after the softmax, `masked_fill(~real, 0.0)`.
+1. Print the mask for `source_ids = [[5, 7, 0]]`. Where is it 1, and which scores does `mask == 0` replace?
+2. Section 4 has the other two: which number is low enough in every dtype, and what becomes of a row in which all scores are equally low?
+3. `real = (…)[:, None, :]`, and after the softmax `weights.masked_fill(~real, …)`
 """
 
 

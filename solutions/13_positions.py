@@ -60,7 +60,7 @@ Attention is a weighted mean over a **set**. Who chased whom is in the order, an
 - write the position encodings of the original Transformer, GPT-2, Llama, BLOOM and T5, each from its formula;
 - prove that rotary scores depend on the distance alone, and show that they need not fall with it;
 - keep positions right when text is generated with a cache;
-- measure which encoding survives sequences longer than it was trained on, where popular tables are wrong.
+- measure which encoding survives sequences longer than it was trained on, where popular tables are wrong, and what helps.
 
 **Time** two hours. **Builds on** [12 Attention](12_attention.ipynb).
 **Sizes** B sequences, H heads, T queries, S keys, D features of a head, `d_model` features of a token. A *position* is a whole number, 0 for the first token.
@@ -75,7 +75,7 @@ Let $P$ be a permutation matrix $(T, T)$ and $X$ the tokens $(T, d_{model})$. Fo
 $$f(PX) = P\,f(X).$$
 
 That is permutation **equivariance**: outputs {{move along with their inputs, none changes : equivariant}}. (Many texts say *invariance*, $f(PX) = f(X)$; that {{is false : not invariant}}, and the next cell shows it.)
-A **causal mask** {{breaks the symmetry : not equivariant_under_a_mask}}: token $t$ sees the first $t + 1$ tokens, so *how many* it sees depends on where it stands. A decoder can learn some order from that alone.
+A **causal mask** {{breaks the symmetry : not equivariant_under_a_mask}}: token $t$ sees the first $t + 1$ tokens, so *how many* it sees depends on where it is. A decoder can learn some order from that alone.
 """
 
 # %%
@@ -125,7 +125,7 @@ $$x'_t = x_t + E_t .$$
 GPT-2 does this. The table is cheap: $1024 \times 768 = {{786,432 = gpt2_rows}}$ of GPT-2 small's $124{,}439{,}808$ parameters, {{0.6 % = gpt2_rows / 124_439_808}}. What it cannot do is go on: position 1024 has **no row**. That is no poor extrapolation, it is none.
 
 By hand, with $E = \begin{pmatrix} 0 & 1 \\ 2 & 3 \\ 4 & 5 \end{pmatrix}$: a token $(10, 10)$ at position 2 becomes $({{14, 15 :
-learned_positions(torch.tensor([[[10, 10]]]), torch.tensor([[0, 1], [2, 3], [4, 5]]), start=2).tolist() == [[[14, 15]]]}})$. When text is generated one token at a time, that token arrives *alone*, and `start = 2` says where it stands.
+learned_positions(torch.tensor([[[10, 10]]]), torch.tensor([[0, 1], [2, 3], [4, 5]]), start=2).tolist() == [[[14, 15]]]}})$. When text is generated one token at a time, that token arrives *alone*, and `start = 2` says where it is.
 
 ### Exercise · learned_positions
 """
@@ -155,7 +155,8 @@ def learned_positions(x: Tensor, table: Tensor, start: int = 0) -> Tensor:
 # %% [markdown] hints="learned_positions"
 r"""
 1. Which rows of the table belong to T tokens that begin at `start`? And what does Python's slicing do when the table ends too early?
-2. `end = start + x.size(1)`; raise ValueError if `end > len(table)`; else return `x + table[start:end]`: the rows broadcast over the batch.
+2. The rows from `start` up to start + T; they broadcast over the batch. A slice never complains, so compare its end with the length of the table first.
+3. `end = start + x.size(…)`, and `x + table[…]`
 """
 
 
@@ -246,8 +247,9 @@ def sinusoidal(n_positions: int, d_model: int) -> Tensor:
 
 # %% [markdown] hints="sinusoidal"
 r"""
-1. How many speeds are there for `d_model` features? Print `torch.arange(0, d_model, 2)`: these are the numbers 2i. Then think of a table `(T, pairs)` of angles.
-2. `angles = torch.arange(n_positions)[:, None] * speeds`; stack sine and cosine in a *new last* dimension, `flatten(1)` so that they alternate, keep `[:, :d_model]`.
+1. How many speeds are there for `d_model` features? Print `torch.arange(0, d_model, 2)`: which index of the formula is that?
+2. A table (T, pairs) of angles, position times speed. Sine and cosine of each must end up side by side; with an odd `d_model` one column is too many.
+3. `torch.stack([angles.sin(), angles.cos()], dim=…)`, then join the last two dimensions.
 """
 
 
@@ -349,8 +351,9 @@ def shift_matrix(offset: int, d_model: int) -> Tensor:
 
 # %% [markdown] hints="shift_matrix"
 r"""
-1. Fill a matrix of zeros block by block: pair i owns the rows and the columns 2i and 2i + 1. What is its angle?
-2. For each i: `angle = offset * 10000 ** (-2 * i / d_model)`, and the block `[[cos, sin], [-sin, cos]]` goes to `matrix[2*i:2*i+2, 2*i:2*i+2]`.
+1. Pair i owns the rows and the columns 2i and 2i + 1. Which 2×2 block belongs there, and what is its angle?
+2. Check `d_model`, start from zeros, and fill one block after the other. The formula above has the block; the angle is the offset times the speed of the pair.
+3. `matrix[2*i : 2*i + 2, 2*i : 2*i + 2] = torch.tensor([[cos, …], [… , …]])`
 """
 
 
@@ -364,12 +367,12 @@ def cases(seed):
     yield Case({"offset": -1 - seed % 89, "d_model": 2 * (2 + seed % 7)}, note="another size, to the left")
 
 
-# %% mistake="shift_matrix" name="backwards" hint="Your matrix moves by −r. The plus sign of sin stands in the first row: [[cos, sin], [−sin, cos]]." active="py"
+# %% mistake="shift_matrix" name="backwards" hint="Your matrix moves by −r. The plus sign of sin is in the first row: [[cos, sin], [−sin, cos]]." active="py"
 def shift_matrix(offset, d_model, right=shift_matrix):
     return right(offset, d_model).T
 
 
-# %% mistake="shift_matrix" name="pairs_far_apart" hint="You paired feature i with i + d_model/2. In this encoding a pair stands side by side: 2i and 2i + 1." active="py"
+# %% mistake="shift_matrix" name="pairs_far_apart" hint="You paired feature i with i + d_model/2. In this encoding a pair is side by side: 2i and 2i + 1." active="py"
 def shift_matrix(offset, d_model, right=shift_matrix):
     order = torch.cat([torch.arange(0, d_model, 2), torch.arange(1, d_model, 2)])
     return right(offset, d_model)[order][:, order]
@@ -430,7 +433,7 @@ $$(R_t\,q) \cdot (R_s\,k) = q^\top R_t^\top R_s\, k = q^\top R_{s-t}\, k .$$
 
 The score depends on the contents and on $s - t$: **relative by construction**. Lengths do not change, and the values are left alone.
 
-**Which features make a pair?** The paper takes $(2i, 2i + 1)$. The weights of Llama and most models on the Hugging Face hub are stored for $(i,\ i + D/2)$, “rotate half”. Both are the same up to a permutation of the features, and mixing them up gives a model that speaks nonsense. This course takes $(i,\ i + D/2)$.
+**Which features make a pair?** The paper takes $(2i, 2i + 1)$, and so do Llama's weights as Meta publishes them. The `transformers` library takes $(i,\ i + D/2)$, “rotate half”, and permutes the weights when it converts them. Both are the same up to a permutation of the features, and mixing them up gives a model that speaks nonsense. This course takes $(i,\ i + D/2)$.
 
 By hand, $D = 2$: $(1, 0)$ at position 1 becomes $(\cos 1, \sin 1) = ({{0.540 = rope(torch.tensor([[1.0, 0.0]]), torch.tensor([1]))[0, 0]}},\ {{0.841 = rope(torch.tensor([[1.0, 0.0]]), torch.tensor([1]))[0, 1]}})$.
 
@@ -468,8 +471,9 @@ def rope(x: Tensor, positions: Tensor, theta: float = 10000.0) -> Tensor:
 
 # %% [markdown] hints="rope"
 r"""
-1. The angles are a table (T, D/2): positions times speeds. `x.chunk(2, dim=-1)` gives the first and the second half of the features, (..., T, D/2) each: the a's and the b's.
-2. `torch.cat([a * cos - b * sin, b * cos + a * sin], dim=-1)`, all in float32 (`x.float()`, `positions.float()`), then `.to(x.dtype)`.
+1. The angles are a table (T, D/2): positions times what? Which features of x are the a's, which the b's?
+2. `x.chunk(2, dim=-1)` gives both halves. Turn them by the formula of the docstring, all in float32, put the halves behind each other again, and go back to the dtype of x.
+3. `torch.cat([a * cos - b * sin, …], dim=-1).to(…)`
 """
 
 
@@ -617,8 +621,9 @@ def alibi_slopes(n_heads: int) -> Tensor:
 
 # %% [markdown] hints="alibi_slopes"
 r"""
-1. First solve it for powers of two; h counts from 1. Then: which power of two is the largest that does not exceed `n_heads`?
-2. `power = 2 ** int(math.log2(n_heads))`; the slopes of `power` heads; then 2^(−8h/(2·power)) for h = 1, 3, 5, … until there are enough.
+1. First solve it for powers of two; from where does h count? Then: which power of two is the largest that does not exceed `n_heads`?
+2. The slopes of P heads, and behind them as many as are missing, from the slopes of 2P heads: those with odd h.
+3. `between = [2 ** (-8 * h / (2 * power)) for h in range(1, …, 2)]`: how many of them are needed?
 """
 
 
@@ -695,8 +700,9 @@ def alibi_bias(n_heads: int, n_queries: int, n_keys: int) -> Tensor:
 
 # %% [markdown] hints="alibi_bias"
 r"""
-1. Write down the positions of the keys, 0 … S − 1, and of the queries: the last T of them. Their difference is a table (T, S).
-2. `distance = (queries[:, None] - keys).abs()`; the slopes as `[:, None, None]` broadcast it to (H, T, S). Farther is *lower*.
+1. Write down the positions of the keys, 0 … S − 1, and of the queries, the last T of them. What is a table (T, S) of their distances?
+2. The distance has no sign. Slopes (H) times distances (T, S) broadcast to (H, T, S) when the slopes get two more dimensions. Farther is *lower*.
+3. `distance = (where_queries[:, None] - where_keys).abs()`
 """
 
 
@@ -811,8 +817,9 @@ def relative_buckets(
 
 # %% [markdown] hints="relative_buckets"
 r"""
-1. Settle one direction first: turn `relative` into a distance that is never negative, compute both candidates (the exact bucket and the logarithmic one) for all entries, and choose with `torch.where`.
-2. `far = exact + (growth * (n - exact)).long()`, clamped to n − 1; the logarithm of 0 is avoided with `distance.clamp(min=1)`. Bidirectional: n is half of the buckets, and `n * (relative > 0)` is added at the end.
+1. Settle one direction first: how does `relative` become a distance that is never negative, and how many buckets does one direction have?
+2. Compute both candidates for all entries, the exact bucket and the logarithmic one, and choose with `torch.where`. Keep 0 out of the logarithm; cut at the last bucket; later keys are numbered higher.
+3. `far = (exact + (growth * (n - exact)).long()).clamp(max=…)`: what is `growth`?
 """
 
 
@@ -937,15 +944,16 @@ def local_window_mask(n_queries: int, n_keys: int, window: int) -> Tensor:
     ### BEGIN SOLUTION
     if window < 1:
         raise ValueError(f"window must be at least 1, got {window}")
-    back = torch.arange(n_keys - n_queries, n_keys)[:, None] - torch.arange(n_keys)  # how far back each key stands
+    back = torch.arange(n_keys - n_queries, n_keys)[:, None] - torch.arange(n_keys)  # how far back each key is
     return (back >= 0) & (back < window)
     ### END SOLUTION
 
 
 # %% [markdown] hints="local_window_mask"
 r"""
-1. Make the table (T, S) of how far back each key stands from each query. Which of its values may be seen?
-2. `back = query positions[:, None] - key positions`; return `(back >= 0) & (back < window)`, after the check of `window`.
+1. Make the table (T, S) of how far back each key is from each query. Which of its values may be seen?
+2. A key may be seen if it is not in the future, and not further back than the window reaches; the query itself counts as one.
+3. `back = where_queries[:, None] - where_keys`; two comparisons, joined by `&`
 """
 
 
@@ -1026,7 +1034,7 @@ r"""
 
 Which encoding works on sequences longer than any in training? Popular tables call sinusoids “good” and RoPE “excellent”. A formula that is *defined* for position 200 says nothing about a network that has never seen it. So measure.
 
-{{Six : len(losses) == 6}} copies of one small decoder, each told its positions in another way, learn the toy language from windows of {{32 = trained}} tokens. Then all read windows of {{128 = long}}. Sentences have {{nine tokens : 8.5 < language.tokens_per_sentence < 9.5}} on average, so nothing beyond the training length is needed to predict well: whoever gets worse out there is confused by the positions themselves.
+Small decoders, equal but for {{six : len(losses) == 6}} ways to tell them positions, learn the toy language from windows of {{32 = trained}} tokens, {{three : all(len(three) == 3 for three in models.values())}} of each kind with different seeds, all for as many updates. Then all read windows of {{128 = long}}. Sentences have {{nine tokens : 8.5 < language.tokens_per_sentence < 9.5}} on average, so nothing beyond the training length is needed to predict well: a model that gets worse out there is confused by the positions themselves.
 """
 
 # %%
@@ -1038,45 +1046,100 @@ from course_lib.train import Trainer
 from course_lib.widgets.training import watch
 
 torch.set_num_threads(1)  # matrices this small are faster on one core
-language, train_tokens, test_tokens = scoreboard.language(), scoreboard.training(), scoreboard.held_out()
-trained, long, losses = 32, 128, {}
-for encoding in ENCODINGS:
-    torch.manual_seed(0)
+language, train_tokens = scoreboard.language(), scoreboard.training()
+test_tokens, trained, long = scoreboard.held_out(), 32, 128
+
+
+def learn(encoding, seed):
+    """A decoder that has read windows of 32 tokens."""
+    torch.manual_seed(seed)
     model = PositionalLM(len(language.vocabulary), encoding, seq_len=trained)
-    steps = budget(full=350, short=5)
-    trainer = Trainer(model, draw_windows(train_tokens, 32, trained), next_token_loss, steps=steps, lr=0.005)
-    for _ in watch(trainer, encoding, curve=False):
+    draw, steps = draw_windows(train_tokens, 16, trained), budget(full=200, short=3)
+    trainer = Trainer(model, draw, next_token_loss, steps=steps, lr=0.005)
+    for _ in watch(trainer, f"{encoding}, seed {seed}", curve=False):
         pass
-    longest = trained if encoding == "learned" else long  # a table of 32 rows has no row 32
-    losses[encoding] = loss_by_position(model, test_tokens, longest)
+    return model
+
+
+models = {encoding: [learn(encoding, seed) for seed in range(3)] for encoding in ENCODINGS}
+
 
 # %%
+def over_the_floor(by_position):
+    """Nats above the entropy rate at the positions 16–31, 32–63 and 64–127, as far as there are any."""
+    parts = [by_position[16:32], by_position[32:64], by_position[64:]]
+    return [part.mean().item() - language.entropy_rate for part in parts if len(part)]
+
+
+losses, excess = {}, {}
+print("nats over the floor, mean of three runs   16–31   32–63  64–127")
+for encoding, three in models.items():
+    longest = trained if encoding == "learned" else long  # a table of 32 rows has no row 32
+    runs = [loss_by_position(model, test_tokens, longest) for model in three]
+    losses[encoding] = torch.stack(runs).mean(0)
+    excess[encoding] = torch.tensor([over_the_floor(run) for run in runs])  # (seeds, ranges)
+    print(f"{encoding:38}", *(f"{mean:7.2f}" for mean in excess[encoding].mean(0).tolist()))
 show(
     figures.extrapolation(losses, trained, language.entropy_rate),
-    alt="Loss by position. Inside the training window RoPE is lowest, none and learned positions are highest; beyond it sinusoids jump, RoPE and none rise, T5's bias less, ALiBi hardly; learned positions end.",
-)
-excess = {}  # nats over the floor at the positions 16–31, 32–63 and 64–127
-print("mean loss at positions    16–31    32–63   64–127")
-for name, by_position in losses.items():
-    parts = [by_position[16:32], by_position[32:64], by_position[64:]]
-    excess[name] = [part.mean().item() - language.entropy_rate for part in parts if len(part)]
-    print(f"{name:22}", "".join(f"{part.mean():9.3f}" if len(part) else "     none" for part in parts))
+    alt="Loss by position, mean of three runs: " + "; ".join(
+        f"{name} {values[:trained].mean():.2f} inside the training window"
+        + (f", {values[64:].mean():.2f} at the positions 64–127" if len(values) > trained else " and none beyond")
+        for name, values in losses.items()
+    ),
+)  # fmt: skip
 
 # %% [markdown]
 r"""
-This is one run of each encoding, so differences of a few hundredths say nothing. Inside the window, at the positions 16–31, what is left over the floor already differs {{2.8 = excess["none"][0] / excess["rope"][0] ± 0.4}}-fold:
-from {{0.11 = excess["rope"][0] ± 0.02}} nats with RoPE to {{0.32 = excess["none"][0] ± 0.03}} without any positions. Beyond the window:
+Inside the window, at the positions 16–31, what is left over the floor differs already: from {{0.33 = excess["rope"][:, 0].mean() ± 0.05}} nats with RoPE, {{the best in every run : all((excess["rope"][:, 0] < values[:, 0]).all() for name, values in excess.items() if name != "rope")}}, to {{0.54 = excess["none"][:, 0].mean() ± 0.05}} without positions and {{0.61 = excess["learned"][:, 0].mean() ± 0.05}} with learned ones (the training was short). Beyond it:
 
 - **learned** positions end; the cross marks the last one.
-- **sinusoids** fail at once and by far, although the formula goes on: from {{0.18 = excess["sinusoidal"][0] ± 0.03}} nats over the floor to {{1.2 = excess["sinusoidal"][1] ± 0.3}} at the positions 32–63. The network never learned what those rows mean.
-- **RoPE** is {{the best inside : excess["rope"][0] == min(values[0] for values in excess.values())}} and loses more and more outside. At the positions 64–127 it is {{no better than no positions at all :
-excess["rope"][2] > excess["none"][2] - 0.05}}. “Excellent extrapolation” it is not; long-context models rescale its positions and are trained further.
-- **T5's** last bucket was trained, so it degrades more gently, and still loses {{0.3 = excess["relative"][2] - excess["relative"][0] ± 0.1}} nats from the positions 16–31 to 64–127. **ALiBi** stays
-{{nearly flat : excess["alibi"][2] - excess["alibi"][0] < 0.12}} and is {{the best outside : excess["alibi"][2] == min(values[-1] for values in excess.values() if len(values) == 3)}}.
-- **none** at all is {{the worst inside : excess["none"][0] == max(values[0] for values in excess.values())}}, but beyond the window it does better than sinusoids, since the causal mask alone carries some order:
-{{0.6 = excess["none"][2] ± 0.1}} nats over the floor at the positions 64–127, against {{1.7 = excess["sinusoidal"][2] ± 0.4}}.
+- **sinusoids** fail at once and by far, although the formula goes on: from {{0.49 = excess["sinusoidal"][:, 0].mean() ± 0.06}} nats over the floor to {{1.2 = excess["sinusoidal"][:, 1].mean() ± 0.3}} at the positions 32–63. The network never learned what those rows mean.
+- **RoPE** loses more and more: {{0.8 = excess["rope"][:, 2].mean() ± 0.15}} nats at the positions 64–127, {{no better than no positions at all : excess["rope"][:, 2].mean() > excess["none"][:, 2].mean() - 0.03}}. “Excellent extrapolation” it is not.
+- **T5's** last bucket was trained, so it degrades more gently, and still loses {{0.19 = (excess["relative"][:, 2] - excess["relative"][:, 0]).mean() ± 0.06}} nats from the positions 16–31 to 64–127. **ALiBi** loses {{0.1 = (excess["alibi"][:, 2] - excess["alibi"][:, 0]).mean() ± 0.05}} and is {{the best outside in every run : all((excess["alibi"][:, 2] < values[:, 2]).all() for name, values in excess.items() if name not in ("alibi", "learned"))}}.
+- **none** at all does better beyond the window than sinusoids, {{in every run : (excess["none"][:, 1:] < excess["sinusoidal"][:, 1:]).all()}}, since the causal mask alone carries some order.
 
 A flat line is no proof that far context is *used*. ALiBi stays nearly flat because its steep heads look at the last few words whatever the length.
+"""
+
+# %% [markdown]
+r"""
+### Can RoPE be taught to go on?
+
+Beyond the window, queries and keys are turned against each other by angles that they never met. **Position interpolation** (Chen et al. 2023) divides all positions by $	ext{long} / 	ext{trained} = {{4 = long / trained}}$, so that the long window fits into the trained angles, and then trains a little further.
+
+A fair comparison needs the same further training without the division. So each of the three RoPE models goes on for {{50 = more}} updates on windows of {{128 = long}} tokens, once squeezed and once as it is.
+"""
+
+# %%
+import copy
+
+more, taught = budget(full=50, short=2), {}
+
+
+def go_on(model, seed, stretch, steps):
+    """A copy of the model with its positions divided by `stretch`, trained further on long windows."""
+    torch.manual_seed(seed)
+    model = copy.deepcopy(model)
+    model.stretch = stretch
+    trainer = Trainer(model, draw_windows(train_tokens, 4, long), next_token_loss, steps=steps, lr=0.002)
+    for _ in watch(trainer, f"positions / {stretch:g}, seed {seed}", curve=False):
+        pass
+    return over_the_floor(loss_by_position(model, test_tokens, long))
+
+
+for stretch, steps in ((1.0, 0), (4.0, 0), (4.0, more), (1.0, more)):
+    three = enumerate(models["rope"])
+    taught[stretch, steps > 0] = torch.tensor([go_on(model, seed, stretch, steps) for seed, model in three])
+print("nats over the floor, mean of three runs   16–31   32–63  64–127")
+for (stretch, trained_on), values in taught.items():
+    name = f"positions / {stretch:g}" + (f", {more} updates on long windows" if trained_on else "")
+    print(f"{name:38}", *(f"{mean:7.2f}" for mean in values.mean(0).tolist()))
+
+# %% [markdown]
+r"""
+Squeezing alone makes the loss {{nearly the same everywhere : abs(taught[4.0, False][:, 2] - taught[4.0, False][:, 0]).max() < 0.15}}, and {{high : taught[4.0, False].min() > 0.7}}: neighbours are now a quarter of a position apart, which the model never saw either. Trained further, it is at {{0.53 = taught[4.0, True][:, 2].mean() ± 0.07}} nats at the positions 64–127, {{better in every run : (taught[4.0, True][:, 2] < taught[1.0, False][:, 2]).all()}} than the {{0.8 = taught[1.0, False][:, 2].mean() ± 0.15}} before.
+
+But the training alone, without any squeezing, does {{better still in every run : (taught[1.0, True] < taught[4.0, True]).all()}}: {{0.42 = taught[1.0, True][:, 2].mean() ± 0.06}}. Chen et al. extended LLaMA models to 32,768 tokens by squeezing and at most 1,000 further steps; this small experiment cannot say which way is better there. Our windows are short, and a few dozen updates suffice to learn their angles. What the experiment shows is that the *angles never met* are the trouble: whichever way the model gets to know them, the loss at the far positions falls.
 """
 
 # %% [markdown]
@@ -1118,8 +1181,9 @@ def rotary_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 # %% [markdown] hints="rotary_attention"
 r"""
-1. One query, four keys: print the positions that `q` is rotated by, and the row of the mask. At which position does the query stand? Then: what must positions not change, according to section 4?
-2. The queries stand at `torch.arange(n_keys - n_queries, n_keys)`; the mask is `key position <= query position`; the values are not rotated.
+1. One query, four keys: print the positions that `q` is rotated by, and the row of the mask. At which position is the query?
+2. The queries are the last T of S positions, for the rotation and for the mask alike. And section 4: what must positions not change?
+3. `where_queries = torch.arange(n_keys - …, n_keys)`
 """
 
 
@@ -1202,7 +1266,7 @@ RoPE multiplies a query at position $t$ by $R_t$ and a key at position $s$ by $R
 
 It does not imply that scores fall with distance: for fixed $q$ and $k$ the score is a sum of cosines of the distance, and a head can prefer any distance; only an averaged upper bound decays. Nor does it imply that a model works beyond its training length: it meets angles between queries and keys that it never saw, and its loss rises unless positions are rescaled or it is trained further.
 
-The values are what is passed on. Rotating them would make the same content arrive differently from every absolute position; only the *choice* should depend on where things stand.
+The values are what is passed on. Rotating them would make the same content arrive differently from every absolute position; only the *choice* should depend on where things are.
 ### END SOLUTION
 ### BEGIN RUBRIC
 - 1 point: R_t transposed times R_s equals R_(s−t), with both properties of rotations named
@@ -1235,10 +1299,10 @@ r"""
 - **Gehring et al. (2017)** and **GPT-2** (Radford et al. 2019): learned vectors. **Vaswani et al. (2017)**: sinusoids; they report nearly the same translation quality for both.
 - **Shaw et al. (2018)**: relative positions inside attention. **Raffel et al. (2020)**, T5: buckets.
 - **Su et al. (2021)**, *RoFormer*: rotations, used by GPT-J, Llama and most open models since. **Press et al. (2022)**, *Train Short, Test Long*: ALiBi, and the measurement that you repeated.
-- **Chen et al. (2023)**, *position interpolation*: to read longer texts with RoPE, squeeze positions into the trained range, and train a little more. **Beltagy et al. (2020)**, *Longformer*: windows.
+- **Chen et al. (2023)**, *Extending Context Window of Large Language Models via Positional Interpolation*: section 8 tries it. **Beltagy et al. (2020)**, *Longformer*: windows.
 - **Kazemnejad et al. (2023)**: decoders without any position encoding (NoPE) do better on some tasks of length generalisation than with one.
 
-**What we do not know.** Nobody has a theory that says which encoding a given task needs; {{six : len(losses) == 6}} tiny models on one toy task settle nothing about large ones. Today's practice (RoPE with a larger base, rescaled for long contexts) is engineering that was found by trying.
+**What we do not know.** Nobody has a theory that says which encoding a given task needs; {{eighteen : sum(map(len, models.values())) == 18}} tiny models on one toy task settle nothing about large ones. Today's practice (RoPE with a larger base, rescaled for long contexts) is engineering that was found by trying.
 
 From the next lesson on, `course_lib.positions` holds the tested version of what you wrote. Next: [14 Transformer](14_transformer.ipynb), *how do the pieces make a translator?*
 """

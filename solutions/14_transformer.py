@@ -93,7 +93,7 @@ What makes a Transformer, and where in this lesson it is built:
 
 | part | what it is for | section |
 |---|---|---|
-| token embedding **plus** position | what the token is, and where it stands; with positions alone all texts of one length would be the same input | 6 |
+| token embedding **plus** position | what the token is, and where it is; with positions alone all texts of one length would be the same input | 6 |
 | multi-head attention | tokens exchange information; three uses: source on source, target on itself, target on source | lesson 12 |
 | feed-forward network | works on each token alone; {{two thirds : abs(parts["feed_forward"] / sum(parts.values()) - 2 / 3) < 0.005}} of an encoder layer's weights | 4 |
 | residual sum | what came in is kept, so that deep stacks can be trained | 3 |
@@ -117,7 +117,7 @@ $$\mu = \frac1d \sum_{i=1}^d x_i, \qquad \sigma^2 = \frac1d \sum_{i=1}^d (x_i - 
 |---|---|---|
 | $\mu, \sigma^2$ | one number **per token** | mean and variance over the features of this token alone |
 | $g, b$ | $d$ numbers, learned | gain (starts at 1) and bias (starts at 0) |
-| $\varepsilon$ | $10^{-5}$ | keeps a constant vector from dividing by 0; it stands **inside** the root |
+| $\varepsilon$ | $10^{-5}$ | keeps a constant vector from dividing by 0; it is **inside** the root |
 
 The variance divides by $d$, not $d - 1$: this is no estimate from a sample, it is the spread of these $d$ numbers.
 
@@ -151,7 +151,8 @@ def layer_norm(x: Tensor, gain: Tensor, bias: Tensor, eps: float = 1e-5) -> Tens
 # %% [markdown] hints="layer_norm"
 r"""
 1. Which dimension holds the features of one token? What does `keepdim=True` do to the shape of a mean?
-2. `centred = x - x.mean(-1, keepdim=True)`; the variance is the mean of its squares, again over the last dimension; divide by `(variance + eps).sqrt()`, times gain, plus bias.
+2. Subtract the mean of each token; the mean of the squares of what is left is the variance. eps is added before the root is taken; gain and bias come last.
+3. `centred = x - x.mean(…, keepdim=True)`
 """
 
 
@@ -194,7 +195,7 @@ def layer_norm(x, gain, bias, eps=1e-5):
     return gain * (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True) + eps).sqrt() + bias
 
 
-# %% mistake="layer_norm" name="eps_outside" hint="Your eps stands outside the root: √σ² + ε. It belongs under it, √(σ² + ε)." active="py"
+# %% mistake="layer_norm" name="eps_outside" hint="Your eps is outside the root: √σ² + ε. It belongs under it, √(σ² + ε)." active="py"
 def layer_norm(x, gain, bias, eps=1e-5):
     centred = x - x.mean(-1, keepdim=True)
     return gain * centred / (centred.square().mean(-1, keepdim=True).sqrt() + eps) + bias
@@ -207,7 +208,7 @@ def layer_norm(x, gain, bias, eps=1e-5):
     return gain * centred / (centred.square().mean(others, keepdim=True) + eps).sqrt() + bias
 
 
-# %% mistake="layer_norm" name="whole_text" hint="You normalised over positions and features together, so one token's size changes another's. Each token has a mean and a variance of its own: dim=-1 only." active="py"
+# %% mistake="layer_norm" name="whole_text" hint="You normalised over positions and features together, so one token's size changes another's. Each token has its own mean and variance: dim=-1 only." active="py"
 def layer_norm(x, gain, bias, eps=1e-5):
     both = (-2, -1) if x.dim() > 1 else (-1,)
     centred = x - x.mean(both, keepdim=True)
@@ -293,7 +294,7 @@ r"""
 ## 3 · The sum that keeps what came in
 
 A sublayer $f$ (attention, or the feed-forward network) does not replace $x$. Its output is **added** (He et al. 2016): $x + f(x)$. Then whatever a layer cannot improve it may leave alone, and the gradient has a way
-past $f$: the derivative of $x + f(x)$ with respect to $x$ is $I + f'(x)$ ($I$ the identity matrix), not $f'(x)$ alone.
+past $f$: the derivative of $x + f(x)$ in $x$ is $I + f'(x)$ ($I$ the identity matrix), not $f'(x)$ alone.
 
 Where does the norm go? Two answers are in use:
 
@@ -331,8 +332,9 @@ def add_and_norm(x: Tensor, sublayer, norm, dropout: float = 0.0, pre_norm: bool
 
 # %% [markdown] hints="add_and_norm"
 r"""
-1. The docstring has both formulas. In which of them does the plain x, unnormalised, stand in the sum?
-2. `x + F.dropout(sublayer(norm(x)), dropout)` when pre_norm, else `norm(x + F.dropout(sublayer(x), dropout))`.
+1. The docstring has both formulas. In which of them does the plain x, unnormalised, go into the sum?
+2. Two returns, one for each order. Dropout falls on what the sublayer returned, and on nothing else.
+3. `return x + F.dropout(sublayer(…), dropout)` is one of them; what does the sublayer read there?
 """
 
 
@@ -379,7 +381,7 @@ def add_and_norm(x, sublayer, norm, dropout=0.0, pre_norm=False):
     return F.dropout(sublayer(norm(x)), dropout) if pre_norm else norm(F.dropout(sublayer(x), dropout))
 
 
-# %% mistake="add_and_norm" name="always_post" hint="You normalise after the sum in both cases. With pre_norm the norm stands before the sublayer, and nothing is normalised after the sum." active="py"
+# %% mistake="add_and_norm" name="always_post" hint="You normalise after the sum in both cases. With pre_norm the norm comes before the sublayer, and nothing is normalised after the sum." active="py"
 def add_and_norm(x, sublayer, norm, dropout=0.0, pre_norm=False):
     return norm(x + F.dropout(sublayer(x), dropout))
 
@@ -481,7 +483,8 @@ def feed_forward(d_model: int, d_ff: int, dropout: float = 0.0) -> nn.Sequential
 # %% [markdown] hints="feed_forward"
 r"""
 1. `nn.Linear(a, b)` goes from a to b features. Which two sizes has the first, which the second?
-2. `nn.Sequential(nn.Linear(d_model, d_ff), nn.ReLU(), nn.Dropout(dropout), nn.Linear(d_ff, d_model))`.
+2. Four modules one after another: up, nonlinearity, dropout, down.
+3. `nn.Sequential(nn.Linear(d_model, d_ff), …, …, nn.Linear(…, …))`
 """
 
 
@@ -542,7 +545,7 @@ def feed_forward(d_model, d_ff, dropout=0.0, right=feed_forward):
     return network
 
 
-# %% mistake="feed_forward" name="relu_at_the_end" hint="Your ReLU stands after the second matrix, so the network can only add positive numbers. It belongs between the two." active="py"
+# %% mistake="feed_forward" name="relu_at_the_end" hint="Your ReLU comes after the second matrix, so the network can only add positive numbers. It belongs between the two." active="py"
 def feed_forward(d_model, d_ff, dropout=0.0, right=feed_forward):
     network = right(d_model, d_ff, dropout)
     return nn.Sequential(network[0], nn.Identity(), network[2], network[3], nn.ReLU())
@@ -558,7 +561,7 @@ def feed_forward(d_model, d_ff, dropout=0.0, right=feed_forward):
 r"""
 ### Exercise · EncoderLayer
 
-Self-attention, then the feed-forward network; each inside `add_and_norm` with a norm of its own. `MultiHeadAttention` is lesson 12's; it returns a pair, and the output is the first: `attention(x, mask=mask)[0]`. It is imported, not copied: where two blocks of a notebook each define a class of that name, the second replaces the first, and whatever is built afterwards from the first breaks.
+Self-attention, then the feed-forward network; each inside `add_and_norm` with its own norm. `MultiHeadAttention` is lesson 12's; it returns a pair, and the output is the first: `attention(x, mask=mask)[0]`. It is imported, not copied: where two blocks of a notebook each define a class of that name, the second replaces the first, and whatever is built afterwards from the first breaks.
 
 The whole layer, with its shapes: $x\,(B, S, d_{model})$ → attention → $(B, S, d_{model})$ → feed-forward, $(B, S, d_{ff})$ inside → $(B, S, d_{model})$. In and out have the same shape, so layers can be stacked.
 """
@@ -600,8 +603,9 @@ class EncoderLayer(nn.Module):
 
 # %% [markdown] hints="EncoderLayer"
 r"""
-1. `add_and_norm` wants a function of one argument. How do you make one from attention, which also needs the mask? (A `lambda` does.)
-2. `add_and_norm(x, lambda t: self.self_attention(t, mask=mask)[0], self.norm1, dropout, self.pre_norm)`, then the same with `self.feed_forward` and `self.norm2`; dropout is `self.dropout if self.training else 0.0`.
+1. `add_and_norm` wants a function of one argument. How do you make one from attention, which also needs the mask?
+2. A `lambda` does: it hands x and the mask to the attention and takes the first of the pair. Two calls of `add_and_norm`, each with its own norm; dropout is 0 unless `self.training`.
+3. `x = add_and_norm(x, lambda t: …, self.norm1, dropout, self.pre_norm)`
 """
 
 
@@ -668,7 +672,7 @@ class EncoderLayer(EncoderLayer):
         super().__init__(d_model, n_heads, d_ff, dropout)
 
 
-# %% mistake="EncoderLayer" name="one_norm_twice" hint="norm1 is used for both sums. Each sublayer has a norm of its own: norm2 belongs to the feed-forward network." active="py"
+# %% mistake="EncoderLayer" name="one_norm_twice" hint="norm1 is used for both sums. Each sublayer has its own norm: norm2 belongs to the feed-forward network." active="py"
 class EncoderLayer(EncoderLayer):
     def forward(self, x, mask=None):
         own, self.norm2 = self.norm2, self.norm1
@@ -716,7 +720,7 @@ for mine, other in {
 
 x, ids = torch.randn(2, 6, 64), torch.tensor([[5, 7, 6, 4, 8, 9], [6, 9, 3, 0, 0, 0]])
 expected = theirs(x, src_key_padding_mask=ids == PAD)
-real = ids != PAD  # what stands at padded positions means nothing
+real = ids != PAD  # the values at padded positions mean nothing
 print(
     "equal to nn.TransformerEncoderLayer:", torch.allclose(ours(x, padding_mask(ids))[real], expected[real], atol=1e-5)
 )
@@ -733,7 +737,7 @@ A decoder layer has three sublayers. It **looks back** (masked self-attention), 
 | decoder, self | target | target | target mask: padding **and** future | $(B, 1, T, T)$ |
 | decoder, cross | target | source | source mask, **again** | $(B, 1, 1, S)$ |
 
-The mask belongs to the *keys*. Across, the keys are the source, so it is the source's padding that must be hidden. Tutorials call the third one “target padding mask”; who believes the name and passes the target's gets a shape error, or, when both lengths are equal, a wrong mask and no error.
+The mask belongs to the *keys*. Across, the keys are the source, so it is the source's padding that must be hidden. Tutorials call the third one “target padding mask”; if you believe the name and pass the target's, you get a shape error, or, when both lengths are equal, a wrong mask and no error.
 
 Shorten the two sequences:
 """
@@ -774,8 +778,9 @@ def make_masks(source: Tensor, target: Tensor, pad_id: int = 0) -> tuple[Tensor,
 
 # %% [markdown] hints="make_masks"
 r"""
-1. Which of lesson 12's three functions gives each of the two masks? One of them needs two functions and a third to join them.
-2. `padding_mask(source, pad_id)`, and `combine_masks(causal_mask(target.size(1), device=target.device), padding_mask(target, pad_id))`.
+1. Which of lesson 12's three functions gives each of the two masks?
+2. The source needs one of them, the target two, joined by the third. The causal mask must be told the device.
+3. `causal_mask(target.size(1), device=…)`
 """
 
 
@@ -913,7 +918,8 @@ class DecoderLayer(nn.Module):
 # %% [markdown] hints="DecoderLayer"
 r"""
 1. Three calls of `add_and_norm`, in the order back, across, feed-forward. Which of them gets `mask`, which `memory_mask`?
-2. The middle one is `add_and_norm(x, lambda t: self.cross_attention(t, memory, memory_mask)[0], self.norm2, dropout, self.pre_norm)`: only x is normalised in pre-norm, the memory is not.
+2. As in the encoder layer, with one more `lambda` in the middle: there x asks and the memory answers. Only x is normalised in pre-norm, the memory is not.
+3. `look_across = lambda t: self.cross_attention(t, …, …)[0]`
 """
 
 
@@ -1121,8 +1127,9 @@ class Transformer(nn.Module):
 
 # %% [markdown] hints="Transformer"
 r"""
-1. Follow the picture at the top from the bottom up. `sinusoidal(n_positions, d_model, device)` is imported; `nn.init.normal_(table.weight, std=…)` draws new weights.
-2. `Stack((EncoderLayer(…) for _ in range(n)), d_model, pre_norm)`; encode is `self.encoder(self.embed(source, self.source_embedding), source_mask)`; decode is `self.to_logits(self.decoder(…, memory, target_mask, source_mask))`; forward: `make_masks(source, target, self.config.pad_id)`.
+1. Follow the picture at the top from the bottom up. Which parts are built once, in `__init__`, and what does each method hand on?
+2. `Stack` takes an iterable of layers, `d_model` and `pre_norm`. encode embeds and runs the encoder; decode embeds, runs the decoder with the memory and both masks, and ends in the logits; forward makes the masks. `nn.init.normal_(table.weight, std=…)` draws new weights.
+3. `self.encoder = Stack((EncoderLayer(*sizes) for _ in range(c.n_layers)), c.d_model, c.pre_norm)`
 """
 
 
@@ -1231,7 +1238,7 @@ class Transformer(Transformer):
         return 0 * embedding(ids) + sinusoidal(ids.size(1), self.config.d_model, ids.device)
 
 
-# %% mistake="Transformer" name="default_start" hint="Your embeddings start with nn.Embedding's standard deviation of 1; times √d_model they drown the positions. Draw them anew with std = d_model ** -0.5." active="py"
+# %% mistake="Transformer" name="default_start" hint="Your embeddings start with nn.Embedding's standard deviation of 1; times √d_model they drown the positions. Draw them again with std = d_model ** -0.5." active="py"
 class Transformer(Transformer):
     def __init__(self, config):
         super().__init__(config)
@@ -1239,7 +1246,7 @@ class Transformer(Transformer):
             nn.init.normal_(table.weight)
 
 
-# %% mistake="Transformer" name="one_embedding" hint="Your target is looked up in source_embedding. Each side has a table of its own." active="py"
+# %% mistake="Transformer" name="one_embedding" hint="Your target is looked up in source_embedding. Each side has its own table." active="py"
 class Transformer(Transformer):
     def decode(self, target, memory, target_mask, source_mask):
         x = self.embed(target, self.source_embedding)
@@ -1350,8 +1357,9 @@ def count_parameters(vocab_size: int, d_model: int, d_ff: int, n_layers: int) ->
 
 # %% [markdown] hints="count_parameters"
 r"""
-1. Give names to the three building blocks (attention, network, norm) and count each; then how many of each does an encoder layer have, and a decoder layer?
-2. `attention = 4 * (d_model**2 + d_model)`, `network = 2 * d_model * d_ff + d_ff + d_model`, `norm = 2 * d_model`; encoder: attention + network + 2 norms a layer, decoder: 2 attentions + network + 3 norms.
+1. Which three building blocks occur, and how many numbers does each hold?
+2. Count attention, network and norm with their biases; then an encoder layer has one attention, a decoder layer two. How many norms has each?
+3. `attention = 4 * (d_model**2 + d_model)`
 """
 
 
@@ -1473,8 +1481,9 @@ def label_smoothing(logits: Tensor, labels: Tensor, smoothing: float = 0.1, pad_
 
 # %% [markdown] hints="label_smoothing"
 r"""
-1. `log_softmax`, then two pieces: the label's own log-probability (`gather`), and the mean of all V of them. Which positions count?
-2. `-(1 - smoothing) * log_probs.gather(-1, labels[..., None]).squeeze(-1) - smoothing * log_probs.mean(-1)`, set to 0 where `labels == pad_id`; the sum divided by `(labels != pad_id).sum().clamp(min=1)`.
+1. Two pieces: the label's own log-probability, and the mean of all V of them. Which positions count?
+2. `gather` picks the label's log-probability. Weigh the two pieces by 1 − ε and ε, set the padding to 0, and divide by the number of real labels, at least 1.
+3. `of_label = log_probs.gather(-1, labels[..., None]).squeeze(-1)`
 """
 
 
@@ -1604,7 +1613,7 @@ after_the_peak = 0.5
 # %% mistake="after_the_peak" name="inverse" hint="That would be a rate that falls with 1/t. This one falls with 1/√t." active="py"
 after_the_peak = 0.25
 
-# %% mistake="after_the_peak" name="factor" hint="You wrote how much larger the peak is. Asked is lr(4 · warm-up) / lr(warm-up)." active="py"
+# %% mistake="after_the_peak" name="factor" hint="You wrote how much larger the peak is. The question is lr(4 · warm-up) / lr(warm-up)." active="py"
 after_the_peak = 2.0
 
 # %% [markdown]
@@ -1669,7 +1678,7 @@ Four things go wrong in popular versions of this loop:
 - it tests `if next_token.item() == eos`, which works for a single sentence and crashes for a batch;
 - a row that has ended goes on writing, because others have not ended yet: it must get padding from then on;
 - dropout is still active, so the same source is translated differently each time: the model must be in **eval mode**;
-- the model is *left* in eval mode. Who translates a sample in the middle of training then trains on without dropout, and nothing says so. Put the mode back as it was.
+- the model is *left* in eval mode. If you translate a sample in the middle of training, you then train on without dropout, and nothing says so. Put the mode back as it was.
 
 ### Exercise · translate
 """
@@ -1709,8 +1718,9 @@ def translate(model, source: Tensor, max_len: int, bos_id: int = 1, eos_id: int 
 
 # %% [markdown] hints="translate"
 r"""
-1. Keep two tensors: what is written so far (B, t), beginning with bos, and a boolean (B,) that says which rows are done. Which position of the logits predicts the next token?
-2. In the loop: `logits = model.decode(written, memory, target_mask, source_mask)[:, -1]`; `token = logits.argmax(-1).masked_fill(done, pad_id)`; append it; `done |= token == eos_id`; stop when `done.all()`. Remember `model.training` before `model.eval()`.
+1. What must be remembered from step to step? Which position of the logits predicts the next token?
+2. Two tensors: what is written so far, (B, t), beginning with bos, and a boolean (B,) that says which rows are done. A row that is done gets padding. Remember `model.training` before `model.eval()`.
+3. `token = model.decode(…)[:, -1].argmax(-1).masked_fill(done, …)`
 """
 
 
@@ -1977,7 +1987,7 @@ alignment_explorer(text, f"{answer}◂", cross)
 r"""
 ### What has it learned, and what not?
 
-{{That day was held out : dates.is_held_out("March 5th, 2025", "2025-03-05")}}. The *notations* below are new to it as well; at some of them a person would not hesitate:
+{{That day was held out : dates.is_held_out("March 5th, 2025", "2025-03-05")}}. The *notations* below are new to it as well; at some of them you would not hesitate:
 """
 
 # %%
@@ -2041,7 +2051,7 @@ show(
 
 # %% [markdown]
 r"""
-That limit is the honest end of the success story. At the positions and lengths that it was shown, the model has learned to do this, with {{more than nine in ten right : min(shares[:4]) > 0.9}}; of longer numbers it reads {{next to none : max(shares[4:]) < 0.05}}. It has not learned what a number is. Lesson [13 Positions](13_positions.ipynb) measures which position encodings reach a little further.
+That limit is the honest end of the success story. At the positions and lengths that it was shown, the model has learned to do this, with {{more than nine in ten right : min(shares[:4]) > 0.9}}; of longer numbers it reads {{next to none : max(shares[4:]) < 0.05}}. (One run.) It has not learned what a number is. Lesson [13 Positions](13_positions.ipynb) measures which position encodings reach a little further.
 """
 
 # %% [markdown]
@@ -2076,8 +2086,9 @@ def training_loss(model, source: Tensor, target: Tensor, pad_id: int = 0) -> Ten
 
 # %% [markdown] hints="training_loss"
 r"""
-1. Write down, for the target bos 2 0 eos pad, what the model reads at each position and what its label is. Which label can it copy from what it reads? Which labels are no tokens at all?
-2. Read `target[:, :-1]`, predict `target[:, 1:]`, with `ignore_index=pad_id`; and a training step wants `model.train()`.
+1. Write down, for the target bos 2 0 eos pad, what the model reads at each position and what its label is. Which label can it copy from what it reads?
+2. Inputs and labels must be shifted against each other by one. Which labels are no tokens at all, and which mode does a training step want?
+3. `logits = model(source, target[:, :-1])`: what are the labels then?
 """
 
 
@@ -2199,11 +2210,11 @@ A colleague's 6-layer post-norm model trains well. At 24 layers, with the same s
 ### BEGIN SOLUTION
 First suspicion: the start of training. In post-norm every signal passes through every norm, gradients near the output are large at initialisation, and with the full learning rate from the first step (and Adam's estimates still young) a deep stack can be thrown to where it no longer learns. Look at the learning rate of the first steps, at gradient norms by layer, and whether there is a residual sum at all (without one, {{a deep stack does not learn either : without[-1] > math.log(8) - 0.05}}).
 
-First change: pre-norm with a norm at the end of each stack, which leaves a path of sums from top to bottom; or keep post-norm and warm the rate up for longer, to a lower peak. Clipping the gradient helps against single large steps. The experiment that decides: the same model with warm-up only, with pre-norm only, same seed.
+First change, since it costs nothing: a lower rate, or a longer warm-up to a lower peak. Then pre-norm with a norm at the end of each stack, which leaves a path of sums from top to bottom. Clipping the gradient helps against single large steps. The experiment that decides: the same model with a lower rate only, with warm-up only, with pre-norm only, on a few seeds.
 ### END SOLUTION
 ### BEGIN RUBRIC
 - 1 point: names the start of training (rate, warm-up, gradients) as the suspect, with a measurement
-- 1 point: pre-norm or a longer warm-up, with the reason (a path of sums; large gradients near the output)
+- 1 point: a lower rate, a longer warm-up or pre-norm, with the reason (large gradients near the output; a path of sums)
 - 1 point: an experiment that changes one thing at a time, or the check for residual sums
 ### END RUBRIC
 """
@@ -2214,10 +2225,10 @@ r"""
 
 - **Vaswani et al. (2017)**, *Attention Is All You Need*: the architecture of this lesson, for translation; 6 + 6 layers of 512 features, 8 heads, $d_{ff} = 2048$, warm-up of 4,000 updates, label smoothing 0.1.
 - **He et al. (2016)**: residual sums. **Ba, Kiros and Hinton (2016)**: layer norm. **Szegedy et al. (2016)**: label smoothing.
-- **Xiong et al. (2020)**, *On Layer Normalization in the Transformer Architecture*: why post-norm needs the warm-up and pre-norm does not.
+- **Xiong et al. (2020)**, *On Layer Normalization in the Transformer Architecture*: at the start the gradients near the output of a post-norm stack are large, those of a pre-norm stack are not, and it trains without a warm-up.
 - **Raffel et al. (2020)**, T5: one encoder–decoder for every task, as text to text (lesson 16). **Radford et al. (2018)**: the decoder alone, without the look across, becomes GPT (lesson 15). **Devlin et al. (2018)**: the encoder alone becomes BERT (lesson 16).
 
-**What modern systems do instead.** Most large language models keep only the decoder stack, pre-norm, with RMSNorm in place of layer norm and SwiGLU in place of the ReLU network. Encoder–decoders remain where input and output are clearly two things: speech recognition, translation. When writing, nobody recomputes the keys and values of what is already written, as our `translate` does: a cache keeps them (lesson 15).
+**What modern systems do instead.** Most large language models of 2023 to 2025 keep only the decoder stack, pre-norm, with RMSNorm in place of layer norm and SwiGLU in place of the ReLU network. Encoder–decoders remain where input and output are clearly two things: speech recognition, translation. When writing, nobody recomputes the keys and values of what is already written, as our `translate` does: a cache keeps them (lesson 15).
 
 **What we do not know.** Why these sizes and these ratios ($d_{ff} = 4\,d_{model}$, the depth, the number of heads) is experience, not theory. And a model of this size on a task with {{73,000 = len(days) ± 500}} days says little about translation between languages, where there is no single right answer.
 
