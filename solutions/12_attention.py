@@ -787,7 +787,8 @@ def cases(seed):
     small = [random_tensor(seed + i, 1, 3, 4) for i in range(3)]
     lower = torch.ones(3, 3, dtype=torch.bool).tril()
     yield Case(dict(zip(names, small), mask=lower), note="a causal mask", part="mask")
-    q, k, v = random_tensor(seed + 4, 2, 3, 4, 8), random_tensor(seed + 5, 2, 3, 5, 8), random_tensor(seed + 6, 2, 3, 5, 6)
+    q, k = random_tensor(seed + 4, 2, 3, 4, 8), random_tensor(seed + 5, 2, 3, 5, 8)
+    v = random_tensor(seed + 6, 2, 3, 5, 6)
     some = random_tensor(seed + 3, 2, 1, 4, 5) > 0
     some[..., 2] = True
     yield Case({"q": q, "k": k, "v": v, "mask": some}, note="a mask that broadcasts over heads", part="mask")
@@ -1296,7 +1297,8 @@ def cases(seed):
     # values and output are passed on as they are, and each value is a one twice: what comes out are the weights, twice
     passing = {f"{name}_proj.weight": torch.eye(16) for name in ("v", "out")}
     passing |= {f"{name}_proj.bias": torch.zeros(16) for name in ("v", "out")}
-    looking = {f"{name}_proj.{kind}": t for name in "qk" for kind, t in (("weight", 0.1 * torch.eye(16)), ("bias", torch.zeros(16)))}
+    looking = {f"{name}_proj.weight": 0.1 * torch.eye(16) for name in "qk"}
+    looking |= {f"{name}_proj.bias": torch.zeros(16) for name in "qk"}
     ones = torch.eye(4).repeat(1, 4).expand(2, 4, 16)
     for share in (0.2, 0.05 + 0.05 * (seed % 7)):
         yield Case(

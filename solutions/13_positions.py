@@ -1055,7 +1055,7 @@ def learn(encoding, seed):
     torch.manual_seed(seed)
     model = PositionalLM(len(language.vocabulary), encoding, seq_len=trained)
     draw, steps = draw_windows(train_tokens, 16, trained), budget(full=200, short=3)
-    trainer = Trainer(model, draw, next_token_loss, steps=steps, lr=0.005)
+    trainer = Trainer(model, draw, next_token_loss, steps=steps, lr=0.005, seed=seed)
     for _ in watch(trainer, f"{encoding}, seed {seed}", curve=False):
         pass
     return model
@@ -1116,20 +1116,21 @@ import copy
 more, taught = budget(full=50, short=2), {}
 
 
-def go_on(model, seed, stretch, steps):
-    """A copy of the model with its positions divided by `stretch`, trained further on long windows."""
-    torch.manual_seed(seed)
+def go_on(model, seed, stretch, train):
+    """Divide the positions of a copy by `stretch`, perhaps train it on long windows: nats over the floor."""
     model = copy.deepcopy(model)
     model.stretch = stretch
-    trainer = Trainer(model, draw_windows(train_tokens, 4, long), next_token_loss, steps=steps, lr=0.002)
-    for _ in watch(trainer, f"positions / {stretch:g}, seed {seed}", curve=False):
-        pass
+    draw = draw_windows(train_tokens, 4, long)
+    trainer = Trainer(model, draw, next_token_loss, steps=more, lr=0.002, seed=seed)
+    if train:
+        for _ in watch(trainer, f"positions / {stretch:g}, seed {seed}", curve=False):
+            pass
     return over_the_floor(loss_by_position(model, test_tokens, long))
 
 
-for stretch, steps in ((1.0, 0), (4.0, 0), (4.0, more), (1.0, more)):
+for stretch, train in ((1.0, False), (4.0, False), (4.0, True), (1.0, True)):
     three = enumerate(models["rope"])
-    taught[stretch, steps > 0] = torch.tensor([go_on(model, seed, stretch, steps) for seed, model in three])
+    taught[stretch, train] = torch.tensor([go_on(model, seed, stretch, train) for seed, model in three])
 print("nats over the floor, mean of three runs   16–31   32–63  64–127")
 for (stretch, trained_on), values in taught.items():
     name = f"positions / {stretch:g}" + (f", {more} updates on long windows" if trained_on else "")
