@@ -25,6 +25,9 @@ class PositionalLM(nn.Module):
     seq_len     tokens of a training window. With "learned" no longer text can be read, with the others it can
     d_model, n_heads, n_layers  sizes
 
+    `stretch`, 1 at first, divides the positions that "rope" turns by: 4 squeezes windows four times as long as those of
+    the training into the same angles (position interpolation, Chen et al. 2023).
+
     Raises ValueError for an encoding that is not in ENCODINGS.
     """
 
@@ -41,6 +44,7 @@ class PositionalLM(nn.Module):
         if positions not in ENCODINGS:
             raise ValueError(f"positions must be one of {', '.join(ENCODINGS)}, got {positions!r}")
         self.vocab_size, self.seq_len, self.positions, self.n_heads = vocab_size, seq_len, positions, n_heads
+        self.stretch = 1.0
         self.tokens = nn.Embedding(vocab_size, d_model)
         nn.init.normal_(self.tokens.weight, std=0.5)  # of the size of the sinusoids: larger tokens would drown them
         self.learned = LearnedPositions(seq_len, d_model) if positions == "learned" else None
@@ -78,7 +82,7 @@ class PositionalLM(nn.Module):
             bias = alibi_bias(self.n_heads, length, device=x.device)
         if self.relative is not None:
             bias = self.relative(length)
-        at = torch.arange(length, device=x.device)
+        at = torch.arange(length, device=x.device) / self.stretch
         for layer in cast(Iterable[nn.ModuleDict], self.layers):
             q, k, v = (split_heads(part, self.n_heads) for part in layer["qkv"](layer["norm"](x)).chunk(3, dim=-1))
             if self.positions == "rope":

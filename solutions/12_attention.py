@@ -16,7 +16,7 @@ r"""
 *the mouse that the cats chase …*
 
 Which word comes next? Perhaps **eats**, and certainly not **eat**. The word that decides it is {{*mouse* : depends_on.nonzero().tolist() == [[1]]}}, {{five words : len(depends_on) - 1 - depends_on.argmax() == 5}} back;
-*cats* stands nearer and has the wrong number. A model that looks at the last word or two cannot know.
+*cats* is nearer and has the wrong number. A model that looks at the last word or two cannot know.
 The picture shows, computed exactly for the course's toy language, how far the next word's probabilities can move when one word is swapped for
 another of its kind.
 
@@ -233,7 +233,7 @@ def attention_scores(q: Tensor, k: Tensor) -> Tensor:
 
     q        (..., T, D) queries
     k        (..., S, D) keys; leading dimensions broadcast with those of q
-    returns  (..., T, S), row t holds the scores of query t
+    returns  (..., T, S) in the dtype of q and k, row t holds the scores of query t; gradients flow to both
 
     Raises ValueError when the last dimensions differ.
 
@@ -248,8 +248,9 @@ def attention_scores(q: Tensor, k: Tensor) -> Tensor:
 
 # %% [markdown] hints="attention_scores"
 r"""
-1. Write the shapes down: (..., T, D) times what gives (..., T, S)? And what does `k.transpose(-2, -1)` have?
-2. Compare `q.size(-1)` with `k.size(-1)` and raise ValueError; else return `q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))`.
+1. Write the shapes down: (..., T, D) times what gives (..., T, S)?
+2. The keys must be (..., D, S) for that product, so their last two dimensions change places, and nothing else moves. Before it, compare the two sizes D.
+3. `scores = q @ k.transpose(…, …)`; what do you divide them by?
 """
 
 
@@ -264,6 +265,23 @@ def cases(seed):
         {"q": random_tensor(seed, 2, 3, 4, 16), "k": random_tensor(seed + 1, 2, 3, 5, 16)}, note="batches and heads"
     )
     yield Case({"q": random_tensor(seed, 2, 3), "k": random_tensor(seed, 2, 4)}, note="sizes that do not fit")
+    q, k = random_tensor(seed + 2, 2, 3, 4, 6), random_tensor(seed + 3, 5, 6)
+    yield Case({"q": q, "k": k}, note="the same keys for all batches and heads")
+    yield Case({"q": q[0, 0], "k": k, "ask": "gradients"}, note="gradients")
+    yield Case({"q": q[0, 0].half(), "k": k.half(), "ask": "dtype"}, note="half precision")
+
+
+# %% probe="attention_scores" active="py"
+def probe(student, case):
+    if "ask" not in case:
+        return student(case["q"], case["k"])
+    q, k = case["q"].clone().requires_grad_(), case["k"].clone().requires_grad_()
+    scores = student(q, k)
+    if case["ask"] == "dtype":
+        return {"dtype": str(scores.dtype), "scores": scores.detach()}
+    if scores.requires_grad:
+        (scores * torch.arange(1.0, 6.0)).sum().backward()
+    return {"gradient of q": q.grad, "gradient of k": k.grad}
 
 
 # %% mistake="attention_scores" name="no_scale" hint="The scores are not divided by √D." active="py"
@@ -305,7 +323,7 @@ $q \cdot k = \sum_{i=1}^{d_k} q_i k_i$ look like?
 
 Unscaled scores spread by {{$\sqrt{d_k}$ : all(abs(s - 1) < 0.05 for s in scaled)}}: with $d_k = 64$ scores of $+8$ and $-8$ are ordinary, and $e^{8} \approx {{2981 = math.exp(8)}}$. One key takes nearly all of the softmax:
 of 16 keys the largest has {{0.83 = peak_plain[3] ± 0.005}} of it with $d_k = 64$, and {{0.96 = peak_plain[5] ± 0.005}} with $d_k = 1024$.
-The slope of the softmax $p$ with respect to its scores $s$ is
+The slope of the softmax $p$ in its scores $s$ is
 
 $$\frac{\partial p_i}{\partial s_j} = p_i\,(\mathbb{1}[i = j] - p_j),$$
 
@@ -452,8 +470,9 @@ def causal_mask(n_queries: int, n_keys: int | None = None, device: torch.device 
 
 # %% [markdown] hints="causal_mask"
 r"""
-1. The allowed pairs form a lower triangle with its diagonal: look up `torch.tril`, and what its argument `diagonal` does.
-2. Make a tensor of ones with `dtype=torch.bool` and shape (T, S), and keep `.tril(S - T)`: the last row then ends at the last key.
+1. Which pairs (query, key) are allowed for three tokens? And with one query at the end of four keys?
+2. The allowed pairs are a lower triangle with its diagonal, moved so far to the right that the last row ends at the last key. Look up `torch.tril` and its argument `diagonal`.
+3. `torch.ones(n_queries, n_keys, dtype=…, device=…).tril(…)`: by how many columns has the triangle moved?
 """
 
 
@@ -465,7 +484,15 @@ def cases(seed):
     yield Case({"n_queries": 2, "n_keys": 3}, note="two queries, three keys")
     yield Case({"n_queries": 3, "n_keys": 2}, note="fewer keys than queries")
     size = int(random_integers(seed, 4, 9, 1))
-    yield Case({"n_queries": size, "n_keys": size + int(random_integers(seed, 0, 5, 1))}, note="random sizes")
+    yield Case({"n_queries": size, "n_keys": size + int(random_integers(seed + 1, 1, 5, 1))}, note="random sizes")
+    yield Case({"n_queries": 2, "n_keys": 3 + seed % 5, "device": "meta"}, note="on another device")
+
+
+# %% probe="causal_mask" active="py"
+def probe(student, case):
+    mask = student(**case)
+    # the device "meta" has shapes and no numbers
+    return {"device": mask.device.type, "shape": list(mask.shape)} if "device" in case else mask
 
 
 # %% mistake="causal_mask" name="upside_down" hint="Upside down: your True means hidden. True = may attend, so the past and the diagonal are True." active="py"
@@ -518,7 +545,8 @@ def padding_mask(ids: Tensor, pad_id: int = 0) -> Tensor:
 # %% [markdown] hints="padding_mask"
 r"""
 1. For which ids should the mask be True: for those equal to `pad_id`, or for the others?
-2. `(ids != pad_id)` has shape (B, S); indexing with `[:, None, None, :]` puts two dimensions of size 1 in the middle.
+2. One comparison makes a boolean (B, S). Two dimensions of size 1 go between B and S, for the heads and the queries.
+3. `(…)[:, None, …, :]`
 """
 
 
@@ -528,6 +556,8 @@ def cases(seed):
     yield Case({"ids": torch.tensor([[5, 7, 6], [4, 0, 0]])}, note="a full row and a short one")
     yield Case({"ids": torch.tensor([[0, 2, 9, 9]]), "pad_id": 9}, note="another pad_id")
     yield Case({"ids": random_integers(seed, 0, 3, 3, 6), "pad_id": 2}, note="random ids")
+    yield Case({"ids": random_integers(seed + 1, 0, 3, 2, 2)}, note="as many sequences as tokens")
+    yield Case({"ids": random_integers(seed + 2, -3, 2, 2, 7), "pad_id": -1}, note="a negative pad_id")
 
 
 # %% mistake="padding_mask" name="inverted" hint="Inverted: your mask is True on the padding, so every token would look at the filling and at nothing else. True = may attend." active="py"
@@ -585,7 +615,8 @@ def combine_masks(*masks: Tensor | None) -> Tensor | None:
 # %% [markdown] hints="combine_masks"
 r"""
 1. Which of `&` and `|` says “every mask allows it”? What should happen to a None?
-2. Start from `combined = None`; for each mask that is not None check `mask.dtype`, then `combined = mask if combined is None else combined & mask`.
+2. Keep what is combined so far, None at first. Go through the masks: skip a None, refuse a dtype that is not boolean, and join the others to what you have.
+3. `combined = mask if combined is None else …`
 """
 
 
@@ -594,9 +625,13 @@ def cases(seed):
     yield Case({"masks": [torch.tensor([True, True, False]), torch.tensor([True, False, False])]}, note="two masks")
     yield Case({"masks": [None, torch.tensor([True, False]), None]}, note="None among them")
     yield Case({"masks": []}, note="no mask at all")
+    yield Case({"masks": [None, None]}, note="nothing but None")
     yield Case({"masks": [torch.tensor([0.0, -math.inf])]}, note="an additive mask")
+    yield Case({"masks": [torch.tensor([True, False]), None, torch.tensor([1, 0])]}, note="a mask of integers, last")
     a, b = random_tensor(seed, 4, 5) > 0, random_tensor(seed + 1, 2, 1, 1, 5) > 0
     yield Case({"masks": [a, b, random_tensor(seed + 2, 4, 1) > -1]}, note="three masks that broadcast")
+    same = [random_tensor(seed + i, 3, 4) > -1 for i in range(3, 7)]
+    yield Case({"masks": [None, *same]}, note="four masks of the same shape")
 
 
 # %% probe="combine_masks" active="py"
@@ -705,10 +740,10 @@ def scaled_dot_product_attention(
     k        (..., S, D) keys
     v        (..., S, E) values
     mask     broadcastable to (..., T, S), boolean, True = may attend; None allows everything
-    dropout  probability of dropping a weight on its way to the values
+    dropout  probability of dropping a weight on its way to the values, each by itself
     returns  output (..., T, E) and weights (..., T, S). A row of weights sums to 1, or to 0 where the query may
              attend to nothing (its output is then 0 too, and no gradient is nan); dropout never touches the
-             returned weights. Both have the dtype of q; float16 and bfloat16 work
+             returned weights. Both have the dtype of q; float16 and bfloat16 work, and gradients flow to q, k and v
 
     Raises ValueError when q and k differ in D or k and v in S, TypeError for a mask that is not boolean.
     """
@@ -729,13 +764,15 @@ def scaled_dot_product_attention(
 
 # %% [markdown] hints="scaled_dot_product_attention"
 r"""
-1. Follow the four lines of pseudo-code above the exercise; each is one line of torch. `masked_fill(~mask, number)` replaces, and `softmax(dim=-1)` works along rows.
-2. `scores.masked_fill(~mask, torch.finfo(scores.dtype).min)`, then softmax, then `weights.masked_fill(~mask, 0.0)`; return `F.dropout(weights, dropout) @ v` and the untouched `weights`.
+1. Follow the four lines of pseudo-code above the exercise. At which two places does the mask come in, and which of the two results is dropout for?
+2. `masked_fill(~mask, number)` replaces what is hidden: before the softmax by the lowest number of the scores' own dtype, after it by 0. Only the product with v gets the weights after dropout.
+3. `scores = scores.masked_fill(~mask, torch.finfo(…).min)`, and the last line is `return F.dropout(…) @ v, …`
 """
 
 
 # %% cases="scaled_dot_product_attention" active="py"
 def cases(seed):
+    names = ("q", "k", "v")
     q, k = torch.ones(1, 4), torch.tensor([[1.0, 1, 0, 0], [0, 0, 0, 0], [-1, 0, -1, 0]])
     yield Case(
         {"q": q, "k": k, "v": torch.tensor([[1.0, 0], [0, 0], [0, 1]])}, note="the example by hand", part="values"
@@ -743,21 +780,36 @@ def cases(seed):
     q, k, v = random_tensor(seed, 2, 3, 4, 8), random_tensor(seed + 1, 2, 3, 5, 8), random_tensor(seed + 2, 2, 3, 5, 6)
     yield Case({"q": q, "k": k, "v": v}, note="batches and heads, T, S, D and E all different", part="values")
     yield Case({"q": q, "k": k, "v": v[..., :4, :]}, note="fewer values than keys", part="values")
+    yield Case({"q": q, "k": k[..., :7], "v": v}, note="keys with fewer features", part="values")
+    q = q[0, 0] * torch.tensor([[0.1], [1.0], [30.0], [300.0]])
+    scales = dict(zip(names, (q, k[0, 0], v[0, 0])), ask="values")
+    yield Case(scales, note="queries of very different length", part="values")
     small = [random_tensor(seed + i, 1, 3, 4) for i in range(3)]
-    ok = torch.ones(3, 3, dtype=torch.bool).tril()
-    names = ("q", "k", "v")
-    yield Case(dict(zip(names, small), mask=ok), note="a causal mask", part="mask")
+    lower = torch.ones(3, 3, dtype=torch.bool).tril()
+    yield Case(dict(zip(names, small), mask=lower), note="a causal mask", part="mask")
+    q, k = random_tensor(seed + 4, 2, 3, 4, 8), random_tensor(seed + 5, 2, 3, 5, 8)
+    v = random_tensor(seed + 6, 2, 3, 5, 6)
     some = random_tensor(seed + 3, 2, 1, 4, 5) > 0
     some[..., 2] = True
     yield Case({"q": q, "k": k, "v": v, "mask": some}, note="a mask that broadcasts over heads", part="mask")
     ok = torch.tensor([[True, False, True], [False, False, False], [True, True, True]])
     yield Case(dict(zip(names, small), mask=ok), note="a query that may see nothing", part="mask")
-    half = [t.half() for t in small]
+    for half in (torch.float16, torch.bfloat16):
+        inputs = dict(zip(names, (t.to(half) for t in small)), mask=lower, ask="values")
+        yield Case(inputs, note=str(half).removeprefix("torch."), part="mask")
+    low = torch.tensor([[-512.0, 0], [-512 + 1 / 64, 0], [0, 0]])  # scores of −32,768, −32,767 and 0
+    hidden = torch.tensor([True, True, False])
     yield Case(
-        dict(zip(names, half), mask=torch.ones(3, 3, dtype=torch.bool).tril()), note="half precision", part="mask"
+        {"q": torch.tensor([[64 * 2**0.5, 0]]), "k": low, "v": torch.eye(3), "mask": hidden, "ask": "values"},
+        note="scores far below 0",
+        part="mask",
     )
     yield Case(dict(zip(names, small), mask=ok.float()), note="a mask of numbers", part="mask")
-    yield Case({"q": q, "k": k, "v": torch.eye(5), "dropout": 0.5}, note="dropout", part="dropout")
+    yield Case(dict(zip(names, small), mask=ok.long()), note="a mask of integers", part="mask")
+    v = torch.eye(16).repeat(1, 2)  # the weights that reach the values come out twice, side by side
+    dropped = {"q": random_tensor(seed + 7, 4, 32, 4), "k": random_tensor(seed + 8, 4, 16, 4), "v": v}
+    for share in (0.2, 0.05 + 0.05 * (seed % 7)):
+        yield Case(dropped | {"dropout": share}, note="dropout", part="dropout")
 
 
 # %% probe="scaled_dot_product_attention" active="py"
@@ -765,19 +817,36 @@ def probe(student, case):
     inputs = {name: case[name].clone().requires_grad_() for name in ("q", "k", "v")}
     options = {name: case[name] for name in ("mask", "dropout") if name in case}
     output, weights = student(**inputs, **options)
-    if (
-        "dropout" in case
-    ):  # with v = identity the output is the weights that reached it: each 0 or twice the probability
-        kept = output != 0
-        factor = (output[kept] / weights[kept]).mean()
-        return {"weights": weights.detach(), "some dropped": bool((~kept).any()), "survivors grew by": factor.detach()}
-    output.float().square().sum().backward()
-    return {
-        "output": output.detach(),
-        "weights": weights.detach(),
-        "gradient of q": inputs["q"].grad,
-        "gradient of v": inputs["v"].grad,
-    }
+    if "dropout" in case:
+        reached = output[..., :16].detach()  # the weights that reached the values
+        kept = reached != 0
+        again = student(**inputs, **options)[0][..., :16]
+        factors = (reached / weights.detach())[kept]
+        return {
+            "weights": weights[0, :3].detach(),
+            "dropped and kept": torch.tensor([int((~kept).sum()), int(kept.sum())]),
+            "survivors grew by": [factors.min(), factors.max()] if kept.any() else [],
+            "all values of a key are dropped together": torch.equal(reached, output[..., 16:]),
+            "others are dropped in the next text": not torch.equal(kept[0], kept[1]),
+            "others are dropped the next time": not torch.equal(reached, again),
+        }
+    outcome = {"output": output.detach(), "weights": weights.detach()}
+    if case.get("ask") == "values":
+        return outcome | {"dtypes": [str(output.dtype), str(weights.dtype)]}
+    if output.requires_grad:
+        (output * (torch.arange(output.numel()).view(output.shape) % 7)).sum().backward()
+    return outcome | {f"gradient of {name}": tensor.grad for name, tensor in inputs.items()}
+
+
+# %% judge="scaled_dot_product_attention" active="py"
+def judge(case, expected, got):
+    return judge_entries(expected, got, {"dropped and kept": judge_counts})
+
+
+# %% equivalents="scaled_dot_product_attention" active="py"
+equivalents = {
+    "return (F.dropout(weights, dropout) @ v, weights) → return in_float32((F.dropout(weights, dropout) @ v, weights))": "the mutant leaves a tuple as it is",
+}
 
 
 # %% mistake="scaled_dot_product_attention" name="no_scale" hint="The scores are not divided by √D." active="py"
@@ -917,7 +986,8 @@ def cross_attention(
 # %% [markdown] hints="cross_attention"
 r"""
 1. Which of the three matrices multiplies x, and which two multiply memory? Look at their first dimensions.
-2. Hand `x @ w_q, memory @ w_k, memory @ w_v` to your attention, with the mask `memory_mask[:, None, :]` when there is one.
+2. It is your attention, with queries from one sequence and keys and values from the other. A mask (B, S) needs one more dimension to broadcast to (B, T, S).
+3. `scaled_dot_product_attention(x @ w_q, …, …, mask)`, where mask is None or `memory_mask[…]`
 """
 
 
@@ -935,6 +1005,9 @@ def cases(seed):
     yield Case(dict(zip(names, square), memory_mask=real), note="padding in the memory")
     mixed = [random_tensor(seed + i, *shape) for i, shape in enumerate([(2, 3, 6), (2, 4, 5), (6, 8), (5, 8), (5, 7)])]
     yield Case(dict(zip(names, mixed), memory_mask=real), note="all sizes different")
+    some = random_tensor(seed + 5, 2, 4) > 0
+    some[0] = False
+    yield Case(dict(zip(names, mixed), memory_mask=some), note="a memory without a real token")
 
 
 # %% mistake="cross_attention" name="roles_swapped" hint="The memory asks and x answers in your version. Queries come from x, keys and values from memory." active="py"
@@ -963,7 +1036,7 @@ def cross_attention(x, memory, w_q, w_k, w_v, memory_mask=None):
 r"""
 ### What attention cannot see: order
 
-Self-attention compares every pair and sums; where a token stands appears nowhere in the formula. Shuffle the tokens, and the outputs come out {{shuffled in the same way and otherwise unchanged : equivariant["no mask"]}}:
+Self-attention compares every pair and sums; the position of a token appears nowhere in the formula. Shuffle the tokens, and the outputs come out {{shuffled in the same way and otherwise unchanged : equivariant["no mask"]}}:
 
 $$f(Px) = P f(x) \qquad \text{with } P \text{ a permutation: } \textbf{equivariant}.$$
 
@@ -1060,7 +1133,8 @@ def split_heads(x: Tensor, n_heads: int) -> Tensor:
 # %% [markdown] hints="split_heads"
 r"""
 1. Two steps: (B, T, H·D) → (B, T, H, D) → (B, H, T, D). Which of them may be a view, and which is a transpose?
-2. Check `x.size(-1) % n_heads`, then `x.unflatten(-1, (n_heads, -1)).transpose(1, 2)`.
+2. Splitting the last dimension keeps each head's features together; then tokens and heads change places. `unflatten` splits one dimension in two.
+3. `x.unflatten(-1, (n_heads, -1))` is the first step, after the check.
 """
 
 
@@ -1071,6 +1145,8 @@ def cases(seed):
     yield Case({"x": torch.arange(6.0).view(1, 1, 6), "n_heads": 4}, note="heads that do not divide the features")
     yield Case({"x": random_tensor(seed, 2, 4, 16), "n_heads": 4}, note="as many tokens as heads")
     yield Case({"x": random_tensor(seed, 2, 5, 12), "n_heads": 3}, note="random features")
+    yield Case({"x": random_tensor(seed + 1, 3, 2, 6), "n_heads": 6}, note="one feature a head")
+    yield Case({"x": random_tensor(seed + 2, 1, 7, 10), "n_heads": 2}, note="one long text")
 
 
 # %% mistake="split_heads" name="view_only" hint="The right shape with the wrong contents: a view alone cuts along tokens. View as (B, T, H, D) first, then transpose(1, 2)." active="py"
@@ -1113,7 +1189,8 @@ def merge_heads(x: Tensor) -> Tensor:
 # %% [markdown] hints="merge_heads"
 r"""
 1. Undo the steps of split_heads in the opposite order: which comes first, the transpose or the joining of H and D?
-2. `x.transpose(1, 2)` is (B, T, H, D); `.flatten(start_dim=2)` joins the last two.
+2. Bring tokens before heads again, then join the last two dimensions. `view` refuses after a transpose; `reshape` and `flatten` do not.
+3. `x.transpose(…, …).flatten(start_dim=…)`
 """
 
 
@@ -1122,6 +1199,7 @@ def cases(seed):
     yield Case({"x": torch.arange(8.0).view(1, 2, 2, 2)}, note="two heads, two tokens, two features")
     yield Case({"x": random_tensor(seed, 2, 4, 4, 4)}, note="as many heads as tokens as features")
     yield Case({"x": random_tensor(seed, 2, 3, 5, 4)}, note="random heads")
+    yield Case({"x": random_tensor(seed + 1, 3, 4, 1, 2)}, note="one token each")
 
 
 # %% mistake="merge_heads" name="view_only" hint="The right shape with the wrong contents: without transpose(1, 2) first you join the features of different tokens." active="py"
@@ -1189,8 +1267,9 @@ class MultiHeadAttention(nn.Module):
 
 # %% [markdown] hints="MultiHeadAttention"
 r"""
-1. Build the four nn.Linear in `__init__`. In `forward`, which of the projections get x, and which get memory? Which steps have you written already?
-2. `q = split_heads(self.q_proj(x), self.n_heads)`, likewise k and v from memory; attend; `self.out_proj(merge_heads(heads))`. Dropout is `self.dropout if self.training else 0.0`.
+1. Which of the projections get x, and which get memory? Which of the five steps have you written already?
+2. In `__init__`, four nn.Linear and what forward must remember. In `forward`: project, split, attend, merge, project. Dropout is 0 unless `self.training`.
+3. `q = split_heads(self.q_proj(x), self.n_heads)`; k and v go the same way, from what?
 """
 
 
@@ -1208,14 +1287,25 @@ def cases(seed):
     base = {"d_model": 8, "n_heads": 4, "state": state(8), "x": x}
     yield Case(base, note="self-attention with four heads")
     yield Case(base | {"mask": torch.ones(4, 4, dtype=torch.bool).tril()}, note="a causal mask")
-    yield Case(
-        base | {"memory": memory, "mask": (random_tensor(seed + 22, 2, 1, 1, 5) > -1)},
-        note="cross-attention with padding",
-    )
+    real = random_tensor(seed + 22, 2, 1, 1, 5) > -1
+    real[..., 1:3] = torch.tensor([True, False])
+    yield Case(base | {"memory": memory, "mask": real}, note="cross-attention with padding")
     yield Case(base | {"need_weights": False}, note="weights not wanted")
     yield Case(base | {"dropout": 0.5}, note="dropout in eval mode")
-    yield Case(base | {"dropout": 0.5, "training": True}, note="weights returned in training")
+    yield Case(base | {"memory": memory, "need_weights": False}, note="a memory, weights not wanted")
     yield Case({"d_model": 6, "n_heads": 4, "state": {}, "x": x}, note="heads that do not divide d_model")
+    # values and output are passed on as they are, and each value is a one twice: what comes out are the weights, twice
+    passing = {f"{name}_proj.weight": torch.eye(16) for name in ("v", "out")}
+    passing |= {f"{name}_proj.bias": torch.zeros(16) for name in ("v", "out")}
+    looking = {f"{name}_proj.weight": 0.1 * torch.eye(16) for name in "qk"}
+    looking |= {f"{name}_proj.bias": torch.zeros(16) for name in "qk"}
+    ones = torch.eye(4).repeat(1, 4).expand(2, 4, 16)
+    for share in (0.2, 0.05 + 0.05 * (seed % 7)):
+        yield Case(
+            {"d_model": 16, "n_heads": 2, "state": passing | looking, "dropout": share, "training": True,
+             "x": random_tensor(seed + 23, 2, 60, 16), "memory": ones},
+            note="dropout in training",
+        )  # fmt: skip
 
 
 # %% probe="MultiHeadAttention" active="py"
@@ -1224,12 +1314,29 @@ def probe(student, case):
     layer.load_state_dict(case["state"])
     layer.train(case.get("training", False))
     x = case["x"].clone().requires_grad_()
-    output, weights = layer(x, case.get("memory"), case.get("mask"), case.get("need_weights", True))
+    memory = case["memory"].clone().requires_grad_() if "memory" in case else None
+    output, weights = layer(x, memory, case.get("mask"), case.get("need_weights", True))
     if case.get("training"):
-        return {"weights": weights.detach()}
-    output.square().sum().backward()
+        reached = output.detach().unflatten(-1, (2, 8)).transpose(1, 2)  # (B, H, T, 8), each weight twice
+        kept = reached[..., :4] != 0
+        factors = (reached[..., :4] / weights.detach())[kept]
+        return {
+            "weights": weights[0, :, :3].detach(),
+            "dropped and kept": torch.tensor([int((~kept).sum()), int(kept.sum())]),
+            "survivors grew by": [factors.min(), factors.max()] if kept.any() else [],
+            "all values of a key are dropped together": torch.equal(reached[..., :4], reached[..., 4:]),
+        }
     outcome = {"output": output.detach(), "weights": None if weights is None else weights.detach()}
-    return outcome | {"gradient of x": x.grad, "gradient of q_proj": layer.q_proj.weight.grad}
+    if output.requires_grad:
+        (output * (torch.arange(output.numel()).view(output.shape) % 7)).sum().backward()
+    given = {"x": x} if memory is None else {"x": x, "memory": memory}
+    tensors = given | {name: getattr(layer, f"{name}_proj").weight for name in ("q", "k", "v", "out")}
+    return outcome | {f"gradient of {name}": tensor.grad for name, tensor in tensors.items()}
+
+
+# %% judge="MultiHeadAttention" active="py"
+def judge(case, expected, got):
+    return judge_entries(expected, got, {"dropped and kept": judge_counts})
 
 
 # %% mistake="MultiHeadAttention" name="scaled_by_d_model" hint="You divide by √d_model. Inside a head a query has d_model / H features, and their root is the divisor." active="py"
@@ -1357,7 +1464,7 @@ A naive implementation computes one layer: batch 1, 32 heads, 8,192 tokens, scor
 score_gib = 32 * 8192**2 * 2 / 2**30  # 4.0
 ### END SOLUTION
 
-# %% mistake="score_gib" name="one_head" hint="That is one head. There are 32 of them, each with a matrix of its own." active="py"
+# %% mistake="score_gib" name="one_head" hint="That is one head. There are 32 of them, each with its own matrix." active="py"
 score_gib = 0.125
 
 # %% mistake="score_gib" name="linear" hint="You multiplied by 8,192 once. Every query meets every key: 8,192 · 8,192 scores a head." active="py"
@@ -1433,7 +1540,7 @@ scoreboard.show_scoreboard()
 
 # %% [markdown]
 r"""
-The bigram has a count for every pair of words and stays at {{2.383 = levels["bigram"] ± 0.001}} nats: what it needs stands further back. With the full budget the attention model of this one run comes within {{0.03 = reached - language.entropy_rate ± 0.01}} nats of the floor, with
+The bigram has a count for every pair of words and stays at {{2.383 = levels["bigram"] ± 0.001}} nats: what it needs is further back. With the full budget the attention model of this one run comes within {{0.03 = reached - language.entropy_rate ± 0.01}} nats of the floor, with
 {{fewer parameters than the bigram has counts : parameters < vocab_size**2}}.
 
 ### Does it carry the subject to the verb?
@@ -1527,7 +1634,7 @@ r"""
 A colleague wrote one head of cross-attention over padded sources, from a popular tutorial. It runs, it trains, and translations are bad. In half precision it crashes, and
 when a source is empty (all padding) the decoder receives the mean of the padding.
 
-There are three faults; each is worth a point. Everything that you need was in section 4.
+There are three faults; each repair earns its point alone. Everything that you need was in section 4.
 """
 
 
@@ -1560,28 +1667,54 @@ def attend_to_source(q: Tensor, k: Tensor, v: Tensor, source_ids: Tensor, pad_id
 
 # %% [markdown] hints="attend_to_source"
 r"""
-1. Print the mask for `source_ids = [[5, 7, 0]]`. Where is it 1, and which scores does `mask == 0` replace? Then read section 4 on what hides a score.
-2. Make it boolean and True on real tokens; fill `~real` with `torch.finfo(scores.dtype).min`; after the softmax, `masked_fill(~real, 0.0)`.
+1. Print the mask for `source_ids = [[5, 7, 0]]`. Where is it 1, and which scores does `mask == 0` replace?
+2. Section 4 has the other two: which number is low enough in every dtype, and what becomes of a row in which all scores are equally low?
+3. `real = (…)[:, None, :]`, and after the softmax `weights.masked_fill(~real, …)`
 """
 
 
 # %% cases="attend_to_source" active="py"
 def cases(seed):
-    q, k, v = (random_tensor(seed + i, 2, 3, 4) for i in range(3))
+    q, k, v = random_tensor(seed, 2, 2, 4), random_tensor(seed + 1, 2, 3, 4), random_tensor(seed + 2, 2, 3, 5)
     ids = torch.tensor([[5, 7, 0], [6, 0, 0]])
     yield Case({"q": q[:1], "k": k[:1], "v": v[:1], "source_ids": ids[:1]}, note="one filler", part="padding")
     yield Case({"q": q, "k": k, "v": v, "source_ids": ids + 1, "pad_id": 9}, note="no padding at all", part="padding")
-    yield Case(
-        {"q": q, "k": k, "v": v, "source_ids": random_integers(seed, 1, 3, 2, 3), "pad_id": 7},
-        note="another pad_id",
-        part="padding",
-    )
-    yield Case({"q": q.half(), "k": k.half(), "v": v.half(), "source_ids": ids}, note="half precision", part="half")
-    yield Case(
-        {"q": q, "k": k, "v": v, "source_ids": torch.tensor([[0, 0, 0], [4, 5, 0]])},
-        note="an empty source",
-        part="nothing",
-    )
+    yield Case({"q": q, "k": k, "v": v, "source_ids": ids + 1, "pad_id": 1}, note="another pad_id", part="padding")
+    some = random_integers(seed + 3, 0, 3, 2, 3)
+    some[:, 1], some[0, 2] = 4, 2
+    yield Case({"q": q, "k": k, "v": v, "source_ids": some, "pad_id": 2}, note="random ids", part="padding")
+    # each of the others is asked twice, with real tokens and padding exchanged the second time
+    half = {"q": q.half(), "k": k.half(), "v": v.half()}
+    yield Case(half | {"source_ids": ids, "exchanged": (ids == 0).long()}, note="half precision", part="half")
+    ids = torch.tensor([[0, 0, 0], [4, 5, 6]])
+    both = {"source_ids": ids, "exchanged": (ids == 0).long()}
+    yield Case({"q": q, "k": k, "v": v, **both}, note="an empty source", part="nothing")
+
+
+# %% probe="attend_to_source" active="py"
+def probe(student, case):
+    sources = [case["source_ids"], *([case["exchanged"]] if "exchanged" in case else [])]
+    options = {"pad_id": case["pad_id"]} if "pad_id" in case else {}
+    outcomes = []
+    for ids in sources:
+        output, weights = student(case["q"], case["k"], case["v"], ids, **options)
+        outcomes.append({"output": output, "weights": weights, "dtypes": [str(output.dtype), str(weights.dtype)]})
+    return outcomes if "exchanged" in case else outcomes[0]
+
+
+# %% judge="attend_to_source" active="py"
+def judge(case, expected, got):
+    same = compare(expected, got)
+    if same is not True and "exchanged" in case and isinstance(got, list):
+        # this part is right although the student still takes padding for real tokens
+        return True if compare(expected, got[::-1]) is True else same
+    return same
+
+
+# %% equivalents="attend_to_source" active="py"
+equivalents = {
+    "return (weights @ v, weights) → return in_float32((weights @ v, weights))": "the mutant leaves a tuple as it is",
+}
 
 
 # %% mistake="attend_to_source" name="only_flipped" hint="The padding is hidden now. Two faults are left: -1e9 does not fit into float16, and an empty source still gets a uniform look at its padding." active="py"

@@ -60,7 +60,7 @@ Attention is a weighted mean over a **set**. Who chased whom is in the order, an
 - write the position encodings of the original Transformer, GPT-2, Llama, BLOOM and T5, each from its formula;
 - prove that rotary scores depend on the distance alone, and show that they need not fall with it;
 - keep positions right when text is generated with a cache;
-- measure which encoding survives sequences longer than it was trained on, where popular tables are wrong.
+- measure which encoding survives sequences longer than it was trained on, where popular tables are wrong, and what helps.
 
 **Time** two hours. **Builds on** [12 Attention](12_attention.ipynb).
 **Sizes** B sequences, H heads, T queries, S keys, D features of a head, `d_model` features of a token. A *position* is a whole number, 0 for the first token.
@@ -75,7 +75,7 @@ Let $P$ be a permutation matrix $(T, T)$ and $X$ the tokens $(T, d_{model})$. Fo
 $$f(PX) = P\,f(X).$$
 
 That is permutation **equivariance**: outputs {{move along with their inputs, none changes : equivariant}}. (Many texts say *invariance*, $f(PX) = f(X)$; that {{is false : not invariant}}, and the next cell shows it.)
-A **causal mask** {{breaks the symmetry : not equivariant_under_a_mask}}: token $t$ sees the first $t + 1$ tokens, so *how many* it sees depends on where it stands. A decoder can learn some order from that alone.
+A **causal mask** {{breaks the symmetry : not equivariant_under_a_mask}}: token $t$ sees the first $t + 1$ tokens, so *how many* it sees depends on where it is. A decoder can learn some order from that alone.
 """
 
 # %%
@@ -125,7 +125,7 @@ $$x'_t = x_t + E_t .$$
 GPT-2 does this. The table is cheap: $1024 \times 768 = {{786,432 = gpt2_rows}}$ of GPT-2 small's $124{,}439{,}808$ parameters, {{0.6 % = gpt2_rows / 124_439_808}}. What it cannot do is go on: position 1024 has **no row**. That is no poor extrapolation, it is none.
 
 By hand, with $E = \begin{pmatrix} 0 & 1 \\ 2 & 3 \\ 4 & 5 \end{pmatrix}$: a token $(10, 10)$ at position 2 becomes $({{14, 15 :
-learned_positions(torch.tensor([[[10, 10]]]), torch.tensor([[0, 1], [2, 3], [4, 5]]), start=2).tolist() == [[[14, 15]]]}})$. When text is generated one token at a time, that token arrives *alone*, and `start = 2` says where it stands.
+learned_positions(torch.tensor([[[10, 10]]]), torch.tensor([[0, 1], [2, 3], [4, 5]]), start=2).tolist() == [[[14, 15]]]}})$. When text is generated one token at a time, that token arrives *alone*, and `start = 2` says where it is.
 
 ### Exercise · learned_positions
 """
@@ -135,19 +135,19 @@ learned_positions(torch.tensor([[[10, 10]]]), torch.tensor([[0, 1], [2, 3], [4, 
 def learned_positions(x: Tensor, table: Tensor, start: int = 0) -> Tensor:
     """Add to every token the vector of its position.
 
-    x        (B, T, d_model) tokens; the first of them stands at position start
+    x        (B, T, d_model) tokens; the first of them is at position start
     table    (seq_len, d_model) one row per position
     start    position of the first token: 0, or the number of tokens that a cache holds
-    returns  (B, T, d_model)
+    returns  (B, T, d_model); gradients flow to the tokens and to the table
 
-    Raises ValueError when a token stands at a position without a row, start + T > seq_len.
+    Raises ValueError when a token is at a position without a row, start + T > seq_len.
 
     Example: x = [[[10, 10]]], table = [[0, 1], [2, 3], [4, 5]], start = 2 gives [[[14, 15]]].
     """
     ### BEGIN SOLUTION
     end = start + x.size(1)
     if end > len(table):
-        raise ValueError(f"table has rows for the positions 0 … {len(table) - 1}, a token stands at {end - 1}")
+        raise ValueError(f"table has rows for the positions 0 … {len(table) - 1}, a token is at {end - 1}")
     return x + table[start:end]
     ### END SOLUTION
 
@@ -155,7 +155,8 @@ def learned_positions(x: Tensor, table: Tensor, start: int = 0) -> Tensor:
 # %% [markdown] hints="learned_positions"
 r"""
 1. Which rows of the table belong to T tokens that begin at `start`? And what does Python's slicing do when the table ends too early?
-2. `end = start + x.size(1)`; raise ValueError if `end > len(table)`; else return `x + table[start:end]`: the rows broadcast over the batch.
+2. The rows from `start` up to start + T; they broadcast over the batch. A slice never complains, so compare its end with the length of the table first.
+3. `end = start + x.size(…)`, and `x + table[…]`
 """
 
 
@@ -169,6 +170,20 @@ def cases(seed):
     yield Case({"x": random_tensor(seed + 2, 2, 3, 4), "table": table, "start": 2}, note="after two cached tokens")
     yield Case({"x": random_tensor(seed + 3, 1, 6, 4), "table": table}, note="one token too many")
     yield Case({"x": random_tensor(seed + 4, 1, 1, 4), "table": table, "start": 5}, note="one step past the table")
+    x, table = random_tensor(seed + 5, 3, 4, 2), random_tensor(seed + 6, 9, 2)
+    yield Case({"x": x, "table": table, "start": 1 + seed % 5}, note="another size")
+    yield Case({"x": x, "table": table, "start": 3, "ask": "gradients"}, note="gradients")
+
+
+# %% probe="learned_positions" active="py"
+def probe(student, case):
+    if "ask" not in case:
+        return student(**case)
+    x, table = case["x"].clone().requires_grad_(), case["table"].clone().requires_grad_()
+    moved = student(x, table, case["start"])
+    if moved.requires_grad:
+        (moved * torch.arange(1.0, 5.0)[:, None]).sum().backward()
+    return {"gradient of x": x.grad, "gradient of table": table.grad}
 
 
 # %% mistake="learned_positions" name="start_ignored" hint="A token that arrives alone got the row of position 0. Its row is table[start]." active="py"
@@ -232,8 +247,9 @@ def sinusoidal(n_positions: int, d_model: int) -> Tensor:
 
 # %% [markdown] hints="sinusoidal"
 r"""
-1. How many speeds are there for `d_model` features? Print `torch.arange(0, d_model, 2)`: these are the numbers 2i. Then think of a table `(T, pairs)` of angles.
-2. `angles = torch.arange(n_positions)[:, None] * speeds`; stack sine and cosine in a *new last* dimension, `flatten(1)` so that they alternate, keep `[:, :d_model]`.
+1. How many speeds are there for `d_model` features? Print `torch.arange(0, d_model, 2)`: which index of the formula is that?
+2. A table (T, pairs) of angles, position times speed. Sine and cosine of each must end up side by side; with an odd `d_model` one column is too many.
+3. `torch.stack([angles.sin(), angles.cos()], dim=…)`, then join the last two dimensions.
 """
 
 
@@ -244,6 +260,15 @@ def cases(seed):
     yield Case({"n_positions": 4, "d_model": 7}, note="an odd number of features")
     yield Case({"n_positions": 5 + seed % 50, "d_model": 2 * (3 + seed % 29)}, note="another size")
     yield Case({"n_positions": 3 + seed % 40, "d_model": 2 * (4 + seed % 23) + 1}, note="another odd size")
+    yield Case({"n_positions": 10_001 + seed % 100, "d_model": 2}, note="a long text")
+
+
+# %% probe="sinusoidal" active="py"
+def probe(student, case):
+    table = student(**case)
+    if case["n_positions"] < 1000:
+        return table
+    return {"shape": list(table.shape), "dtype": str(table.dtype), "last two rows": table[-2:]}
 
 
 # %% mistake="sinusoidal" name="i_is_the_feature" hint="Your exponent runs to 2: you took i for the number of the feature. It counts pairs; feature 2i and 2i + 1 share the speed 10000^(−2i/d_model)." active="py"
@@ -326,8 +351,9 @@ def shift_matrix(offset: int, d_model: int) -> Tensor:
 
 # %% [markdown] hints="shift_matrix"
 r"""
-1. Fill a matrix of zeros block by block: pair i owns the rows and the columns 2i and 2i + 1. What is its angle?
-2. For each i: `angle = offset * 10000 ** (-2 * i / d_model)`, and the block `[[cos, sin], [-sin, cos]]` goes to `matrix[2*i:2*i+2, 2*i:2*i+2]`.
+1. Pair i owns the rows and the columns 2i and 2i + 1. Which 2×2 block belongs there, and what is its angle?
+2. Check `d_model`, start from zeros, and fill one block after the other. The formula above has the block; the angle is the offset times the speed of the pair.
+3. `matrix[2*i : 2*i + 2, 2*i : 2*i + 2] = torch.tensor([[cos, …], [… , …]])`
 """
 
 
@@ -338,14 +364,15 @@ def cases(seed):
     yield Case({"offset": -3, "d_model": 6}, note="to the left")
     yield Case({"offset": 2 + seed % 97, "d_model": 2 * (4 + seed % 11)}, note="another offset and size")
     yield Case({"offset": 1, "d_model": 5}, note="an odd number of features")
+    yield Case({"offset": -1 - seed % 89, "d_model": 2 * (2 + seed % 7)}, note="another size, to the left")
 
 
-# %% mistake="shift_matrix" name="backwards" hint="Your matrix moves by −r. The plus sign of sin stands in the first row: [[cos, sin], [−sin, cos]]." active="py"
+# %% mistake="shift_matrix" name="backwards" hint="Your matrix moves by −r. The plus sign of sin is in the first row: [[cos, sin], [−sin, cos]]." active="py"
 def shift_matrix(offset, d_model, right=shift_matrix):
     return right(offset, d_model).T
 
 
-# %% mistake="shift_matrix" name="pairs_far_apart" hint="You paired feature i with i + d_model/2. In this encoding a pair stands side by side: 2i and 2i + 1." active="py"
+# %% mistake="shift_matrix" name="pairs_far_apart" hint="You paired feature i with i + d_model/2. In this encoding a pair is side by side: 2i and 2i + 1." active="py"
 def shift_matrix(offset, d_model, right=shift_matrix):
     order = torch.cat([torch.arange(0, d_model, 2), torch.arange(1, d_model, 2)])
     return right(offset, d_model)[order][:, order]
@@ -406,7 +433,7 @@ $$(R_t\,q) \cdot (R_s\,k) = q^\top R_t^\top R_s\, k = q^\top R_{s-t}\, k .$$
 
 The score depends on the contents and on $s - t$: **relative by construction**. Lengths do not change, and the values are left alone.
 
-**Which features make a pair?** The paper takes $(2i, 2i + 1)$. The weights of Llama and most models on the Hugging Face hub are stored for $(i,\ i + D/2)$, “rotate half”. Both are the same up to a permutation of the features, and mixing them up gives a model that speaks nonsense. This course takes $(i,\ i + D/2)$.
+**Which features make a pair?** The paper takes $(2i, 2i + 1)$, and so do Llama's weights as Meta publishes them. The `transformers` library takes $(i,\ i + D/2)$, “rotate half”, and permutes the weights when it converts them. Both are the same up to a permutation of the features, and mixing them up gives a model that speaks nonsense. This course takes $(i,\ i + D/2)$.
 
 By hand, $D = 2$: $(1, 0)$ at position 1 becomes $(\cos 1, \sin 1) = ({{0.540 = rope(torch.tensor([[1.0, 0.0]]), torch.tensor([1]))[0, 0]}},\ {{0.841 = rope(torch.tensor([[1.0, 0.0]]), torch.tensor([1]))[0, 1]}})$.
 
@@ -421,10 +448,10 @@ def rope(x: Tensor, positions: Tensor, theta: float = 10000.0) -> Tensor:
     """Rotate queries or keys by angles proportional to their positions.
 
     x          (..., T, D) queries or keys
-    positions  (T,) where each of them stands; need not begin at 0
+    positions  (T,) where each of them is; need not begin at 0
     theta      the base: pair i turns by position · theta^(−2i/D) radians
     returns    (..., T, D) in the dtype of x. Pair i is made of the features a = x[..., i] and b = x[..., i + D/2];
-               it becomes (a·cos − b·sin, b·cos + a·sin)
+               it becomes (a·cos − b·sin, b·cos + a·sin). Gradients flow to x
 
     Raises ValueError when D is odd.
 
@@ -444,8 +471,9 @@ def rope(x: Tensor, positions: Tensor, theta: float = 10000.0) -> Tensor:
 
 # %% [markdown] hints="rope"
 r"""
-1. The angles are a table (T, D/2): positions times speeds. `x.chunk(2, dim=-1)` gives the first and the second half of the features, (..., T, D/2) each: the a's and the b's.
-2. `torch.cat([a * cos - b * sin, b * cos + a * sin], dim=-1)`, all in float32 (`x.float()`, `positions.float()`), then `.to(x.dtype)`.
+1. The angles are a table (T, D/2): positions times what? Which features of x are the a's, which the b's?
+2. `x.chunk(2, dim=-1)` gives both halves. Turn them by the formula of the docstring, all in float32, put the halves behind each other again, and go back to the dtype of x.
+3. `torch.cat([a * cos - b * sin, …], dim=-1).to(…)`
 """
 
 
@@ -453,35 +481,48 @@ r"""
 def cases(seed):
     yield Case({"x": torch.tensor([[1.0, 0.0], [1.0, 0.0]]), "positions": torch.tensor([0, 1])}, note="by hand")
     yield Case({"x": random_tensor(seed, 3, 8), "positions": torch.arange(3)}, note="from position 0")
-    yield Case(
-        {"x": random_tensor(seed + 1, 2, 2, 1, 8), "positions": torch.tensor([7])},
-        note="one token after seven cached ones",
-    )
-    yield Case(
-        {"x": random_tensor(seed + 2, 2, 3, 4, 6), "positions": random_integers(seed, 0, 500, 4)}, note="anywhere"
-    )
-    yield Case(
-        {"x": random_tensor(seed + 3, 2, 8), "positions": torch.tensor([3, 90]), "theta": 500.0}, note="another base"
-    )
-    yield Case(
-        {"x": random_tensor(seed + 4, 2, 8).half(), "positions": torch.tensor([2049, 5001])},
-        note="half precision, far out",
-    )
+    one = {"x": random_tensor(seed + 1, 2, 2, 1, 8), "positions": torch.tensor([7])}
+    yield Case(one, note="one token after seven cached ones")
+    where = random_integers(seed, 0, 500, 4)
+    yield Case({"x": random_tensor(seed + 2, 2, 3, 4, 6), "positions": where}, note="anywhere")
+    base = {"x": random_tensor(seed + 3, 2, 8), "positions": torch.tensor([3, 90]), "theta": 500.0}
+    yield Case(base, note="another base")
     yield Case({"x": random_tensor(seed + 5, 2, 3), "positions": torch.arange(2)}, note="an odd number of features")
+    base = {"x": random_tensor(seed + 6, 2, 5, 4), "positions": where[:1] + 3 * torch.arange(5)}
+    yield Case(base | {"theta": 20.0 + seed % 1000}, note="another base, every third position")
+    yield Case(base | {"ask": "gradient"}, note="gradient")
+    for half in (torch.float16, torch.bfloat16):
+        x = random_tensor(seed + 4, 2, 8).to(half)
+        note = f"{str(half).removeprefix('torch.')}, far out"
+        yield Case({"x": x, "positions": torch.tensor([2049, 5001]), "ask": "dtype"}, note=note)
 
 
 # %% probe="rope" active="py"
 def probe(student, case):
-    turned = student(**case)
-    return {"turned": turned, "dtype": str(turned.dtype)}
+    inputs = {name: value for name, value in case.items() if name != "ask"}
+    if case.get("ask") != "gradient":
+        turned = student(**inputs)
+        return {"turned": turned, "dtype": str(turned.dtype)} if "ask" in case else turned
+    x = case["x"].clone().requires_grad_()
+    turned = student(**inputs | {"x": x})
+    if turned.requires_grad:
+        (turned * torch.tensor([1.0, 2.0, 3.0, 5.0])).sum().backward()
+    return {"gradient of x": x.grad}
 
 
-# %% mistake="rope" name="backwards" hint="You turned the other way. The minus stands with b: a·cos − b·sin, then b·cos + a·sin." active="py"
+# %% equivalents="rope" active="py"
+equivalents = {
+    "positions[:, None].float() → positions[:, None]": "integers times the float32 speeds are float32",
+    "x.float() → x": "half precision times the float32 tables is float32",
+}
+
+
+# %% mistake="rope" name="backwards" hint="You turned the other way. The minus goes with b: a·cos − b·sin, then b·cos + a·sin." active="py"
 def rope(x, positions, theta=10000.0, right=rope):
     return right(x, -positions, theta)
 
 
-# %% mistake="rope" name="neighbours_paired" hint="You paired the features 2i and 2i + 1, as the paper does. Here a pair is i and i + D/2, as in Llama's weights." active="py"
+# %% mistake="rope" name="neighbours_paired" hint="You paired the features 2i and 2i + 1, as the paper does. Here a pair is i and i + D/2." active="py"
 def rope(x, positions, theta=10000.0, right=rope):
     half = x.size(-1) // 2
     order = torch.cat([torch.arange(0, x.size(-1), 2), torch.arange(1, x.size(-1), 2)])
@@ -580,17 +621,25 @@ def alibi_slopes(n_heads: int) -> Tensor:
 
 # %% [markdown] hints="alibi_slopes"
 r"""
-1. First solve it for powers of two; h counts from 1. Then: which power of two is the largest that does not exceed `n_heads`?
-2. `power = 2 ** int(math.log2(n_heads))`; the slopes of `power` heads; then 2^(−8h/(2·power)) for h = 1, 3, 5, … until there are enough.
+1. First solve it for powers of two; from where does h count? Then: which power of two is the largest that does not exceed `n_heads`?
+2. The slopes of P heads, and behind them as many as are missing, from the slopes of 2P heads: those with odd h.
+3. `between = [2 ** (-8 * h / (2 * power)) for h in range(1, …, 2)]`: how many of them are needed?
 """
 
 
 # %% cases="alibi_slopes" active="py"
 def cases(seed):
-    for n_heads in (1, 2, 8, 3, 6):
+    for n_heads in (1, 2, 8, 3, 6, 7):
         yield Case({"n_heads": n_heads}, note=f"{n_heads} heads")
     yield Case({"n_heads": 16 << seed % 3}, note="another power of two")
     yield Case({"n_heads": 9 + seed % 7}, note="no power of two")
+    yield Case({"n_heads": 17 + seed % 47}, note="many heads")
+
+
+# %% equivalents="alibi_slopes" active="py"
+equivalents = {
+    "2 * power → 3 * power": "there are more slopes between than needed, and the list is cut",
+}
 
 
 # %% mistake="alibi_slopes" name="from_zero" hint="Your first head has the slope 1: you counted h from 0. It runs from 1 to H." active="py"
@@ -651,8 +700,9 @@ def alibi_bias(n_heads: int, n_queries: int, n_keys: int) -> Tensor:
 
 # %% [markdown] hints="alibi_bias"
 r"""
-1. Write down the positions of the keys, 0 … S − 1, and of the queries: the last T of them. Their difference is a table (T, S).
-2. `distance = (queries[:, None] - keys).abs()`; the slopes as `[:, None, None]` broadcast it to (H, T, S). Farther is *lower*.
+1. Write down the positions of the keys, 0 … S − 1, and of the queries, the last T of them. What is a table (T, S) of their distances?
+2. The distance has no sign. Slopes (H) times distances (T, S) broadcast to (H, T, S) when the slopes get two more dimensions. Farther is *lower*.
+3. `distance = (where_queries[:, None] - where_keys).abs()`
 """
 
 
@@ -663,6 +713,15 @@ def cases(seed):
     yield Case({"n_heads": 4, "n_queries": 2, "n_keys": 5}, note="two queries after three cached keys")
     yield Case({"n_heads": 1 + seed % 12, "n_queries": 2 + seed % 5, "n_keys": 8 + seed % 31}, note="another size")
     yield Case({"n_heads": 2, "n_queries": 3, "n_keys": 2}, note="fewer keys than queries")
+    size = int(random_integers(seed, 2, 9, 1))
+    yield Case({"n_heads": 5 + seed % 3, "n_queries": size, "n_keys": size}, note="another number of heads")
+    yield Case({"n_heads": 3, "n_queries": 1, "n_keys": size + 3}, note="one query after many keys")
+
+
+# %% equivalents="alibi_bias" active="py"
+equivalents = {
+    "where_queries[:, None] - where_keys → where_keys - where_queries[:, None]": "a distance has no sign",
+}
 
 
 # %% mistake="alibi_bias" name="sign" hint="Your bias grows with the distance, so every look goes to the oldest token. Distance is a cost: minus the slope times the distance." active="py"
@@ -758,29 +817,48 @@ def relative_buckets(
 
 # %% [markdown] hints="relative_buckets"
 r"""
-1. Settle one direction first: turn `relative` into a distance that is never negative, compute both candidates (the exact bucket and the logarithmic one) for all entries, and choose with `torch.where`.
-2. `far = exact + (growth * (n - exact)).long()`, clamped to n − 1; the logarithm of 0 is avoided with `distance.clamp(min=1)`. Bidirectional: n is half of the buckets, and `n * (relative > 0)` is added at the end.
+1. Settle one direction first: how does `relative` become a distance that is never negative, and how many buckets does one direction have?
+2. Compute both candidates for all entries, the exact bucket and the logarithmic one, and choose with `torch.where`. Keep 0 out of the logarithm; cut at the last bucket; later keys are numbered higher.
+3. `far = (exact + (growth * (n - exact)).long()).clamp(max=…)`: what is `growth`?
 """
 
 
 # %% cases="relative_buckets" active="py"
 def cases(seed):
-    back = dict(bidirectional=False, part="one_direction")
-
     def past(values, note, part="one_direction", **options):
         return Case({"relative": torch.tensor(values), **options}, note=note, part=part)
 
+    def some(seed, low, high, n, reach, *shape):
+        """Random relative positions, none near a border of buckets, where rounding decides."""
+        relative = random_integers(seed, low, high, *shape)
+        place = (relative.abs().clamp(min=1) / (n // 2)).log() / math.log(reach / (n // 2)) * (n - n // 2)
+        return torch.where((place - place.round()).abs() < 1e-3, 0, relative).tolist()
+
     yield past([0, -1, -15], "near and past", bidirectional=False)
-    yield past([-17, -20, -50, -127, -128, -5000], "far and past", bidirectional=False)
+    yield past([-17, -20, -50, -67, -76, -127, -128, -5000], "far and past", bidirectional=False)
     yield past([0, 1, 40], "later keys in a decoder", bidirectional=False)
     yield past([-3, -5, -11, -31], "few buckets", bidirectional=False, n_buckets=8, max_distance=20)
-    # distances that are powers of two lie on a border of buckets, where rounding decides
-    some = random_integers(seed, -300, 1, 4, 6)
-    yield past(torch.where((-some).log2().frac() == 0, some - 1, some).tolist(), "a table", bidirectional=False)
-    yield past([0, -1, -7, -8, -20, -500, 1], "the example", part="both_directions")
-    both = random_integers(seed + 1, -300, 301, 4, 6)
-    both = torch.where(both.abs().log2().frac() == 0, both + 2 * both.sign(), both)
-    yield past(both.tolist(), "a table, both ways", part="both_directions")
+    yield past([0, -1, -2, -9], "three buckets", bidirectional=False, n_buckets=3, max_distance=3)
+    yield past(some(seed, -300, 1, 32, 128, 4, 6), "a table", bidirectional=False)
+    options = {"n_buckets": 12 + 4 * (seed % 5), "max_distance": 40 + seed % 60}
+    table = some(seed + 2, -150, 20, options["n_buckets"], options["max_distance"], 2, 3, 5)
+    yield past(table, "other sizes", bidirectional=False, **options)
+    both = "both_directions"
+    yield past([0, -1, -7, -8, -20, -500, 1], "the example", part=both)
+    yield past(some(seed + 1, -300, 301, 16, 128, 4, 6), "a table, both ways", part=both)
+    yield past(some(seed + 3, -9, 10, 16, 128, 30), "near, both ways", part=both)
+    table = some(seed + 4, -150, 151, options["n_buckets"] // 2, options["max_distance"], 3, 8)
+    yield past(table, "other sizes, both ways", part=both, **options)
+    yield past(3 + seed % 5, "a single number", part=both)
+
+
+# %% equivalents="relative_buckets" active="py"
+equivalents = {
+    "distance.clamp(min=1) → distance": "the bucket of so near a distance is the exact one, not this",
+    "min=1 → min=0": "the bucket of so near a distance is the exact one, not this",
+    "distance < exact → distance <= exact": "both rules give the distance e the bucket e",
+    "return bucket + n * (relative > 0) if bidirectional else bucket → return in_float32(bucket + n * (relative > 0) if bidirectional else bucket)": "buckets are integers, which it leaves alone",
+}
 
 
 # %% mistake="relative_buckets" name="sign" hint="Your directions are exchanged: relative is key minus query, so a negative number is a key in the past." active="py"
@@ -866,15 +944,16 @@ def local_window_mask(n_queries: int, n_keys: int, window: int) -> Tensor:
     ### BEGIN SOLUTION
     if window < 1:
         raise ValueError(f"window must be at least 1, got {window}")
-    back = torch.arange(n_keys - n_queries, n_keys)[:, None] - torch.arange(n_keys)  # how far back each key stands
+    back = torch.arange(n_keys - n_queries, n_keys)[:, None] - torch.arange(n_keys)  # how far back each key is
     return (back >= 0) & (back < window)
     ### END SOLUTION
 
 
 # %% [markdown] hints="local_window_mask"
 r"""
-1. Make the table (T, S) of how far back each key stands from each query. Which of its values may be seen?
-2. `back = query positions[:, None] - key positions`; return `(back >= 0) & (back < window)`, after the check of `window`.
+1. Make the table (T, S) of how far back each key is from each query. Which of its values may be seen?
+2. A key may be seen if it is not in the future, and not further back than the window reaches; the query itself counts as one.
+3. `back = where_queries[:, None] - where_keys`; two comparisons, joined by `&`
 """
 
 
@@ -886,6 +965,9 @@ def cases(seed):
     yield Case({"n_queries": 3, "n_keys": 4, "window": 9}, note="a window wider than the text")
     yield Case({"n_queries": 3 + seed % 7, "n_keys": 11 + seed % 13, "window": 2 + seed % 5}, note="another size")
     yield Case({"n_queries": 2, "n_keys": 2, "window": 0}, note="no window")
+    size = int(random_integers(seed, 4, 9, 1))
+    yield Case({"n_queries": size, "n_keys": size, "window": 3 + seed % 2}, note="as many queries as keys")
+    yield Case({"n_queries": 2, "n_keys": 9 + seed % 4, "window": size}, note="two queries after many keys")
 
 
 # %% mistake="local_window_mask" name="one_too_many" hint="Your queries see window + 1 keys. The window includes the query's own position." active="py"
@@ -952,7 +1034,7 @@ r"""
 
 Which encoding works on sequences longer than any in training? Popular tables call sinusoids “good” and RoPE “excellent”. A formula that is *defined* for position 200 says nothing about a network that has never seen it. So measure.
 
-{{Six : len(losses) == 6}} copies of one small decoder, each told its positions in another way, learn the toy language from windows of {{32 = trained}} tokens. Then all read windows of {{128 = long}}. Sentences have {{nine tokens : 8.5 < language.tokens_per_sentence < 9.5}} on average, so nothing beyond the training length is needed to predict well: whoever gets worse out there is confused by the positions themselves.
+Small decoders, equal but for {{six : len(losses) == 6}} ways to tell them positions, learn the toy language from windows of {{32 = trained}} tokens, {{three : all(len(three) == 3 for three in models.values())}} of each kind with different seeds, all for as many updates. Then all read windows of {{128 = long}}. Sentences have {{nine tokens : 8.5 < language.tokens_per_sentence < 9.5}} on average, so nothing beyond the training length is needed to predict well: a model that gets worse out there is confused by the positions themselves.
 """
 
 # %%
@@ -964,45 +1046,101 @@ from course_lib.train import Trainer
 from course_lib.widgets.training import watch
 
 torch.set_num_threads(1)  # matrices this small are faster on one core
-language, train_tokens, test_tokens = scoreboard.language(), scoreboard.training(), scoreboard.held_out()
-trained, long, losses = 32, 128, {}
-for encoding in ENCODINGS:
-    torch.manual_seed(0)
+language, train_tokens = scoreboard.language(), scoreboard.training()
+test_tokens, trained, long = scoreboard.held_out(), 32, 128
+
+
+def learn(encoding, seed):
+    """A decoder that has read windows of 32 tokens."""
+    torch.manual_seed(seed)
     model = PositionalLM(len(language.vocabulary), encoding, seq_len=trained)
-    steps = budget(full=350, short=5)
-    trainer = Trainer(model, draw_windows(train_tokens, 32, trained), next_token_loss, steps=steps, lr=0.005)
-    for _ in watch(trainer, encoding, curve=False):
+    draw, steps = draw_windows(train_tokens, 16, trained), budget(full=200, short=3)
+    trainer = Trainer(model, draw, next_token_loss, steps=steps, lr=0.005, seed=seed)
+    for _ in watch(trainer, f"{encoding}, seed {seed}", curve=False):
         pass
-    longest = trained if encoding == "learned" else long  # a table of 32 rows has no row 32
-    losses[encoding] = loss_by_position(model, test_tokens, longest)
+    return model
+
+
+models = {encoding: [learn(encoding, seed) for seed in range(3)] for encoding in ENCODINGS}
+
 
 # %%
+def over_the_floor(by_position):
+    """Nats above the entropy rate at the positions 16–31, 32–63 and 64–127, as far as there are any."""
+    parts = [by_position[16:32], by_position[32:64], by_position[64:]]
+    return [part.mean().item() - language.entropy_rate for part in parts if len(part)]
+
+
+losses, excess = {}, {}
+print("nats over the floor, mean of three runs   16–31   32–63  64–127")
+for encoding, three in models.items():
+    longest = trained if encoding == "learned" else long  # a table of 32 rows has no row 32
+    runs = [loss_by_position(model, test_tokens, longest) for model in three]
+    losses[encoding] = torch.stack(runs).mean(0)
+    excess[encoding] = torch.tensor([over_the_floor(run) for run in runs])  # (seeds, ranges)
+    print(f"{encoding:38}", *(f"{mean:7.2f}" for mean in excess[encoding].mean(0).tolist()))
 show(
     figures.extrapolation(losses, trained, language.entropy_rate),
-    alt="Loss by position. Inside the training window RoPE is lowest, none and learned positions are highest; beyond it sinusoids jump, RoPE and none rise, T5's bias less, ALiBi hardly; learned positions end.",
-)
-excess = {}  # nats over the floor at the positions 16–31, 32–63 and 64–127
-print("mean loss at positions    16–31    32–63   64–127")
-for name, by_position in losses.items():
-    parts = [by_position[16:32], by_position[32:64], by_position[64:]]
-    excess[name] = [part.mean().item() - language.entropy_rate for part in parts if len(part)]
-    print(f"{name:22}", "".join(f"{part.mean():9.3f}" if len(part) else "     none" for part in parts))
+    alt="Loss by position, mean of three runs: " + "; ".join(
+        f"{name} {values[:trained].mean():.2f} inside the training window"
+        + (f", {values[64:].mean():.2f} at the positions 64–127" if len(values) > trained else " and none beyond")
+        for name, values in losses.items()
+    ),
+)  # fmt: skip
 
 # %% [markdown]
 r"""
-This is one run of each encoding, so differences of a few hundredths say nothing. Inside the window, at the positions 16–31, what is left over the floor already differs {{2.8 = excess["none"][0] / excess["rope"][0] ± 0.4}}-fold:
-from {{0.11 = excess["rope"][0] ± 0.02}} nats with RoPE to {{0.32 = excess["none"][0] ± 0.03}} without any positions. Beyond the window:
+Inside the window, at the positions 16–31, what is left over the floor differs already: from {{0.35 = excess["rope"][:, 0].mean() ± 0.04}} nats with RoPE and {{0.37 = excess["alibi"][:, 0].mean() ± 0.04}} with ALiBi, {{lower than all others in every run : all((torch.maximum(excess["rope"], excess["alibi"])[:, 0] < values[:, 0]).all() for name, values in excess.items() if name not in ("rope", "alibi"))}}, to {{0.55 = excess["none"][:, 0].mean() ± 0.05}} without positions and {{0.61 = excess["learned"][:, 0].mean() ± 0.05}} with learned ones (the training was short). Beyond it:
 
 - **learned** positions end; the cross marks the last one.
-- **sinusoids** fail at once and by far, although the formula goes on: from {{0.18 = excess["sinusoidal"][0] ± 0.03}} nats over the floor to {{1.2 = excess["sinusoidal"][1] ± 0.3}} at the positions 32–63. The network never learned what those rows mean.
-- **RoPE** is {{the best inside : excess["rope"][0] == min(values[0] for values in excess.values())}} and loses more and more outside. At the positions 64–127 it is {{no better than no positions at all :
-excess["rope"][2] > excess["none"][2] - 0.05}}. “Excellent extrapolation” it is not; long-context models rescale its positions and are trained further.
-- **T5's** last bucket was trained, so it degrades more gently, and still loses {{0.3 = excess["relative"][2] - excess["relative"][0] ± 0.1}} nats from the positions 16–31 to 64–127. **ALiBi** stays
-{{nearly flat : excess["alibi"][2] - excess["alibi"][0] < 0.12}} and is {{the best outside : excess["alibi"][2] == min(values[-1] for values in excess.values() if len(values) == 3)}}.
-- **none** at all is {{the worst inside : excess["none"][0] == max(values[0] for values in excess.values())}}, but beyond the window it does better than sinusoids, since the causal mask alone carries some order:
-{{0.6 = excess["none"][2] ± 0.1}} nats over the floor at the positions 64–127, against {{1.7 = excess["sinusoidal"][2] ± 0.4}}.
+- **sinusoids** fail at once and by far, although the formula goes on: from {{0.48 = excess["sinusoidal"][:, 0].mean() ± 0.06}} nats over the floor to {{1.2 = excess["sinusoidal"][:, 1].mean() ± 0.3}} at the positions 32–63. The network never learned what those rows mean.
+- **RoPE** loses more and more: {{0.78 = excess["rope"][:, 2].mean() ± 0.15}} nats at the positions 64–127, {{no better than no positions at all : excess["rope"][:, 2].mean() > excess["none"][:, 2].mean() - 0.03}}. “Excellent extrapolation” it is not.
+- **T5's** last bucket was trained, so it degrades more gently, and still loses {{0.19 = (excess["relative"][:, 2] - excess["relative"][:, 0]).mean() ± 0.06}} nats from the positions 16–31 to 64–127. **ALiBi** loses {{0.1 = (excess["alibi"][:, 2] - excess["alibi"][:, 0]).mean() ± 0.05}} and is {{the best outside in every run : all((excess["alibi"][:, 2] < values[:, 2]).all() for name, values in excess.items() if name not in ("alibi", "learned"))}}.
+- **none** at all does better beyond the window than sinusoids, {{in every run : (excess["none"][:, 1:] < excess["sinusoidal"][:, 1:]).all()}}, since the causal mask alone carries some order.
 
 A flat line is no proof that far context is *used*. ALiBi stays nearly flat because its steep heads look at the last few words whatever the length.
+"""
+
+# %% [markdown]
+r"""
+### Can RoPE be taught to go on?
+
+Beyond the window, queries and keys are turned against each other by angles that they never met. **Position interpolation** (Chen et al. 2023) divides all positions by $	ext{long} / 	ext{trained} = {{4 = long / trained}}$, so that the long window fits into the trained angles, and then trains a little further.
+
+A fair comparison needs the same further training without the division. So each of the three RoPE models goes on for {{50 = more}} updates on windows of {{128 = long}} tokens, once squeezed and once as it is.
+"""
+
+# %%
+import copy
+
+more, taught = budget(full=50, short=2), {}
+
+
+def go_on(model, seed, stretch, train):
+    """Divide the positions of a copy by `stretch`, perhaps train it on long windows: nats over the floor."""
+    model = copy.deepcopy(model)
+    model.stretch = stretch
+    draw = draw_windows(train_tokens, 4, long)
+    trainer = Trainer(model, draw, next_token_loss, steps=more, lr=0.002, seed=seed)
+    if train:
+        for _ in watch(trainer, f"positions / {stretch:g}, seed {seed}", curve=False):
+            pass
+    return over_the_floor(loss_by_position(model, test_tokens, long))
+
+
+for stretch, train in ((1.0, False), (4.0, False), (4.0, True), (1.0, True)):
+    three = enumerate(models["rope"])
+    taught[stretch, train] = torch.tensor([go_on(model, seed, stretch, train) for seed, model in three])
+print("nats over the floor, mean of three runs   16–31   32–63  64–127")
+for (stretch, trained_on), values in taught.items():
+    name = f"positions / {stretch:g}" + (f", {more} updates on long windows" if trained_on else "")
+    print(f"{name:38}", *(f"{mean:7.2f}" for mean in values.mean(0).tolist()))
+
+# %% [markdown]
+r"""
+Squeezing alone makes the loss {{nearly the same everywhere : abs(taught[4.0, False][:, 2] - taught[4.0, False][:, 0]).max() < 0.15}}, and {{high : taught[4.0, False].min() > 0.7}}: neighbours are now a quarter of a position apart, which the model never saw either. Trained further, it is at {{0.55 = taught[4.0, True][:, 2].mean() ± 0.07}} nats at the positions 64–127, {{better in every run : (taught[4.0, True][:, 2] < taught[1.0, False][:, 2]).all()}} than the {{0.78 = taught[1.0, False][:, 2].mean() ± 0.15}} before.
+
+But the training alone, without any squeezing, does {{better still in every run : (taught[1.0, True] < taught[4.0, True]).all()}}: {{0.44 = taught[1.0, True][:, 2].mean() ± 0.06}}. Chen et al. extended LLaMA models to 32,768 tokens by squeezing and at most 1,000 further steps; this small experiment cannot say which way is better there. Our windows are short, and a few dozen updates suffice to learn their angles. What the experiment shows is that the *angles never met* are the trouble: whichever way the model gets to know them, the loss at the far positions falls.
 """
 
 # %% [markdown]
@@ -1011,7 +1149,7 @@ r"""
 
 A colleague generates text with rotary attention and a cache. The function's only test asks for the right shapes, and it passes; the model's first words are fine. After a while it repeats itself.
 
-There are three faults, each worth a point: one shows only with a cache, one is a rotation too many, and one lets queries see too little.
+There are three faults; each repair earns its point alone.
 """
 
 
@@ -1044,8 +1182,9 @@ def rotary_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 # %% [markdown] hints="rotary_attention"
 r"""
-1. One query, four keys: print the positions that `q` is rotated by, and the row of the mask. At which position does the query stand? Then: what must positions not change, according to section 4?
-2. The queries stand at `torch.arange(n_keys - n_queries, n_keys)`; the mask is `key position <= query position`; the values are not rotated.
+1. One query, four keys: print the positions that `q` is rotated by, and the row of the mask. At which position is the query?
+2. The queries are the last T of S positions, for the rotation and for the mask alike. And section 4: what must positions not change?
+3. `where_queries = torch.arange(n_keys - …, n_keys)`
 """
 
 
@@ -1060,9 +1199,31 @@ def cases(seed):
 
     yield Case(some(1, 1), note="one token", part="no_cache")
     yield Case(some(4, 4, 10), note="as many queries as keys", part="no_cache")
-    yield Case(some(1, 4, 20), note="one query, three cached keys", part="cache")
-    yield Case(some(2, 7, 30), note="two queries, five cached keys", part="shift")
-    yield Case(some(3, 4, 40), note="three queries, one cached key", part="shift")
+    yield Case(some(6, 6, 20, 4, 8), note="six tokens", part="no_cache")
+    # Each of the others asks about one fault alone. Only the first key, which no rotation moves, has a value.
+    for n_queries, n_keys in ((2, 4), (3, 5), (4, 9)):
+        inputs = some(n_queries, n_keys, 30 + n_keys)
+        inputs["v"][:, 1:] = 0
+        inputs["q"][..., 3::4], inputs["k"][..., 3::4] = 10, 0
+        inputs["k"][:, :n_queries, 3::4] = 10  # keys after these have next to no weight: the mask does not matter
+        yield Case(inputs | {"ask": "last"}, note=f"the last of {n_queries} queries", part="cache")
+    for n_queries, n_keys, offset in ((2, 7, 40), (3, 4, 50), (1, 5, 60)):
+        inputs = some(n_queries, n_keys, offset)
+        inputs["v"][:, 1:] = 0
+        note = f"{n_queries} of {n_keys} positions ask, and all keys are alike to them"
+        yield Case(inputs | {"q": 0 * inputs["q"]}, note=note, part="shift")
+
+
+# %% probe="rotary_attention" active="py"
+def probe(student, case):
+    output = student(case["q"], case["k"], case["v"])
+    return output[:, -1] if "ask" in case else output
+
+
+# %% equivalents="rotary_attention" active="py"
+equivalents = {
+    "-math.inf → -1000000000.0": "every query sees itself, and in float32 e to the power of −10⁹ is 0",
+}
 
 
 # %% mistake="rotary_attention" name="values_rotated" hint="The values are still rotated. Positions belong into the scores; what is passed on stays as it is." active="py"
@@ -1106,7 +1267,7 @@ RoPE multiplies a query at position $t$ by $R_t$ and a key at position $s$ by $R
 
 It does not imply that scores fall with distance: for fixed $q$ and $k$ the score is a sum of cosines of the distance, and a head can prefer any distance; only an averaged upper bound decays. Nor does it imply that a model works beyond its training length: it meets angles between queries and keys that it never saw, and its loss rises unless positions are rescaled or it is trained further.
 
-The values are what is passed on. Rotating them would make the same content arrive differently from every absolute position; only the *choice* should depend on where things stand.
+The values are what is passed on. Rotating them would make the same content arrive differently from every absolute position; only the *choice* should depend on where things are.
 ### END SOLUTION
 ### BEGIN RUBRIC
 - 1 point: R_t transposed times R_s equals R_(s−t), with both properties of rotations named
@@ -1139,10 +1300,10 @@ r"""
 - **Gehring et al. (2017)** and **GPT-2** (Radford et al. 2019): learned vectors. **Vaswani et al. (2017)**: sinusoids; they report nearly the same translation quality for both.
 - **Shaw et al. (2018)**: relative positions inside attention. **Raffel et al. (2020)**, T5: buckets.
 - **Su et al. (2021)**, *RoFormer*: rotations, used by GPT-J, Llama and most open models since. **Press et al. (2022)**, *Train Short, Test Long*: ALiBi, and the measurement that you repeated.
-- **Chen et al. (2023)**, *position interpolation*: to read longer texts with RoPE, squeeze positions into the trained range, and train a little more. **Beltagy et al. (2020)**, *Longformer*: windows.
+- **Chen et al. (2023)**, *Extending Context Window of Large Language Models via Positional Interpolation*: section 8 tries it. **Beltagy et al. (2020)**, *Longformer*: windows.
 - **Kazemnejad et al. (2023)**: decoders without any position encoding (NoPE) do better on some tasks of length generalisation than with one.
 
-**What we do not know.** Nobody has a theory that says which encoding a given task needs; {{six : len(losses) == 6}} tiny models on one toy task settle nothing about large ones. Today's practice (RoPE with a larger base, rescaled for long contexts) is engineering that was found by trying.
+**What we do not know.** Nobody has a theory that says which encoding a given task needs; {{eighteen : sum(map(len, models.values())) == 18}} tiny models on one toy task settle nothing about large ones. Today's practice (RoPE with a larger base, rescaled for long contexts) is engineering that was found by trying.
 
 From the next lesson on, `course_lib.positions` holds the tested version of what you wrote. Next: [14 Transformer](14_transformer.ipynb), *how do the pieces make a translator?*
 """

@@ -93,7 +93,7 @@ What makes a Transformer, and where in this lesson it is built:
 
 | part | what it is for | section |
 |---|---|---|
-| token embedding **plus** position | what the token is, and where it stands; with positions alone all texts of one length would be the same input | 6 |
+| token embedding **plus** position | what the token is, and where it is; with positions alone all texts of one length would be the same input | 6 |
 | multi-head attention | tokens exchange information; three uses: source on source, target on itself, target on source | lesson 12 |
 | feed-forward network | works on each token alone; {{two thirds : abs(parts["feed_forward"] / sum(parts.values()) - 2 / 3) < 0.005}} of an encoder layer's weights | 4 |
 | residual sum | what came in is kept, so that deep stacks can be trained | 3 |
@@ -117,7 +117,7 @@ $$\mu = \frac1d \sum_{i=1}^d x_i, \qquad \sigma^2 = \frac1d \sum_{i=1}^d (x_i - 
 |---|---|---|
 | $\mu, \sigma^2$ | one number **per token** | mean and variance over the features of this token alone |
 | $g, b$ | $d$ numbers, learned | gain (starts at 1) and bias (starts at 0) |
-| $\varepsilon$ | $10^{-5}$ | keeps a constant vector from dividing by 0; it stands **inside** the root |
+| $\varepsilon$ | $10^{-5}$ | keeps a constant vector from dividing by 0; it is **inside** the root |
 
 The variance divides by $d$, not $d - 1$: this is no estimate from a sample, it is the spread of these $d$ numbers.
 
@@ -135,7 +135,7 @@ def layer_norm(x: Tensor, gain: Tensor, bias: Tensor, eps: float = 1e-5) -> Tens
     gain     (d_model,) factor of each feature
     bias     (d_model,) what is added to each feature
     eps      added to the variance, under the root
-    returns  (..., d_model)
+    returns  (..., d_model) in the dtype of x; gradients flow to x, through mean and variance too, to gain and to bias
 
     The variance divides by d_model. A constant vector gives the bias.
 
@@ -151,7 +151,8 @@ def layer_norm(x: Tensor, gain: Tensor, bias: Tensor, eps: float = 1e-5) -> Tens
 # %% [markdown] hints="layer_norm"
 r"""
 1. Which dimension holds the features of one token? What does `keepdim=True` do to the shape of a mean?
-2. `centred = x - x.mean(-1, keepdim=True)`; the variance is the mean of its squares, again over the last dimension; divide by `(variance + eps).sqrt()`, times gain, plus bias.
+2. Subtract the mean of each token; the mean of the squares of what is left is the variance. eps is added before the root is taken; gain and bias come last.
+3. `centred = x - x.mean(…, keepdim=True)`
 """
 
 
@@ -167,6 +168,26 @@ def cases(seed):
     gain, bias = random_tensor(seed + 1, 6), random_tensor(seed + 2, 6)
     yield Case({"x": random_tensor(seed + 3, 2, 3, 6, scale=4.0), "gain": gain, "bias": bias}, note="gain and bias")
     yield Case({"x": random_tensor(seed + 4, 3, 6), "gain": gain, "bias": bias, "eps": 0.5}, note="another eps")
+    scales = random_tensor(seed + 5, 4, 5) * torch.tensor([[0.01], [1.0], [100.0], [10_000.0]])
+    plain = {"gain": torch.ones(5), "bias": torch.zeros(5)}
+    yield Case({"x": scales} | plain, note="tokens of very different length")
+    x = random_tensor(seed + 6, 2, 4, 5)
+    yield Case({"x": x, "gain": gain[:5], "bias": bias[:5], "ask": "gradients"}, note="gradients")
+    half = {"x": x[0].half(), "gain": gain[:5].half(), "bias": bias[:5].half(), "ask": "dtype"}
+    yield Case(half, note="half precision")
+
+
+# %% probe="layer_norm" active="py"
+def probe(student, case):
+    inputs = {name: value for name, value in case.items() if name != "ask"}
+    if case.get("ask") != "gradients":
+        y = student(**inputs)
+        return {"y": y, "dtype": str(y.dtype)} if "ask" in case else y
+    inputs = {name: value.clone().requires_grad_() for name, value in inputs.items()}
+    y = student(**inputs)
+    if y.requires_grad:
+        (y * torch.tensor([1.0, 2.0, 4.0, 5.0, 7.0])).sum().backward()
+    return {f"gradient of {name}": value.grad for name, value in inputs.items()}
 
 
 # %% mistake="layer_norm" name="divides_by_d_minus_1" hint="Your variance divides by d − 1, torch's default for x.var and x.std. Here it divides by d: take the mean of the squares, or unbiased=False." active="py"
@@ -174,7 +195,7 @@ def layer_norm(x, gain, bias, eps=1e-5):
     return gain * (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True) + eps).sqrt() + bias
 
 
-# %% mistake="layer_norm" name="eps_outside" hint="Your eps stands outside the root: √σ² + ε. It belongs under it, √(σ² + ε)." active="py"
+# %% mistake="layer_norm" name="eps_outside" hint="Your eps is outside the root: √σ² + ε. It belongs under it, √(σ² + ε)." active="py"
 def layer_norm(x, gain, bias, eps=1e-5):
     centred = x - x.mean(-1, keepdim=True)
     return gain * centred / (centred.square().mean(-1, keepdim=True).sqrt() + eps) + bias
@@ -187,7 +208,7 @@ def layer_norm(x, gain, bias, eps=1e-5):
     return gain * centred / (centred.square().mean(others, keepdim=True) + eps).sqrt() + bias
 
 
-# %% mistake="layer_norm" name="whole_text" hint="You normalised over positions and features together, so one token's size changes another's. Each token has a mean and a variance of its own: dim=-1 only." active="py"
+# %% mistake="layer_norm" name="whole_text" hint="You normalised over positions and features together, so one token's size changes another's. Each token has its own mean and variance: dim=-1 only." active="py"
 def layer_norm(x, gain, bias, eps=1e-5):
     both = (-2, -1) if x.dim() > 1 else (-1,)
     centred = x - x.mean(both, keepdim=True)
@@ -273,7 +294,7 @@ r"""
 ## 3 · The sum that keeps what came in
 
 A sublayer $f$ (attention, or the feed-forward network) does not replace $x$. Its output is **added** (He et al. 2016): $x + f(x)$. Then whatever a layer cannot improve it may leave alone, and the gradient has a way
-past $f$: the derivative of $x + f(x)$ with respect to $x$ is $I + f'(x)$ ($I$ the identity matrix), not $f'(x)$ alone.
+past $f$: the derivative of $x + f(x)$ in $x$ is $I + f'(x)$ ($I$ the identity matrix), not $f'(x)$ alone.
 
 Where does the norm go? Two answers are in use:
 
@@ -297,7 +318,8 @@ def add_and_norm(x: Tensor, sublayer, norm, dropout: float = 0.0, pre_norm: bool
     x         (B, T, d_model)
     sublayer  a function or module, (B, T, d_model) → the same shape
     norm      a function or module, the same
-    dropout   probability of dropping a feature of what is added; always applied, the caller passes 0 outside training
+    dropout   probability of dropping a feature of what is added, each by itself; always applied, the caller passes 0
+              outside training
     pre_norm  False: norm(x + dropout(sublayer(x))).  True: x + dropout(sublayer(norm(x)))
     returns   (B, T, d_model)
     """
@@ -310,8 +332,9 @@ def add_and_norm(x: Tensor, sublayer, norm, dropout: float = 0.0, pre_norm: bool
 
 # %% [markdown] hints="add_and_norm"
 r"""
-1. The docstring has both formulas. In which of them does the plain x, unnormalised, stand in the sum?
-2. `x + F.dropout(sublayer(norm(x)), dropout)` when pre_norm, else `norm(x + F.dropout(sublayer(x), dropout))`.
+1. The docstring has both formulas. In which of them does the plain x, unnormalised, go into the sum?
+2. Two returns, one for each order. Dropout falls on what the sublayer returned, and on nothing else.
+3. `return x + F.dropout(sublayer(…), dropout)` is one of them; what does the sublayer read there?
 """
 
 
@@ -323,23 +346,35 @@ def cases(seed):
     x, w = 1 + random_tensor(seed, 2, 3, 4, scale=2.0), random_tensor(seed + 1, 4, 4)
     yield Case({"x": x, "w": w}, note="post-norm, random")
     yield Case({"x": x, "w": w, "pre_norm": True}, note="pre-norm, random")
-    yield Case({"x": random_tensor(seed, 2, 5, 8), "dropout": 0.5, "pre_norm": True}, note="dropout")
+    for pre_norm in (False, True):
+        share = 0.2 if pre_norm else 0.1 + 0.05 * (seed % 6)
+        x = random_tensor(seed + 2, 3, 25, 16)
+        yield Case({"x": x, "dropout": share, "pre_norm": pre_norm}, note=f"dropout, pre_norm={pre_norm}")
 
 
 # %% probe="add_and_norm" active="py"
 def probe(student, case):
     x = case["x"].clone().requires_grad_()
-    if "dropout" in case:  # the sublayer gives ones: whatever survives of them is doubled, and x stays as it was
-        added = (student(x, torch.ones_like, nn.Identity(), case["dropout"], case["pre_norm"]) - x).detach()
-        survivors = added[added.abs() > 1e-3]
+    # the sublayer gives ones and the norm doubles: what is dropped of the ones is seen, and where
+    if "dropout" in case:
+        double = lambda t: 2 * t
+        output = student(x, torch.ones_like, double, case["dropout"], case["pre_norm"]).detach()
+        added = output - x.detach() if case["pre_norm"] else output / 2 - x.detach()
+        kept = added.abs() > 1e-3
+        survivors = added[kept]
         return {
-            "some dropped": len(survivors) < added.numel(),
-            "mean survivor": survivors.mean(),
-            "spread": survivors.std(),
+            "dropped and kept": torch.tensor([int((~kept).sum()), int(kept.sum())]),
+            "survivors of 1": [survivors.min(), survivors.max()] if kept.any() else [],
+            "others are dropped in the next text": not torch.equal(kept[0], kept[1]),
         }
     output = student(x, lambda t: t @ case["w"], nn.LayerNorm(x.size(-1)), pre_norm=case.get("pre_norm", False))
     output.pow(3).sum().backward()
     return {"output": output.detach(), "gradient of x": x.grad}
+
+
+# %% judge="add_and_norm" active="py"
+def judge(case, expected, got):
+    return judge_entries(expected, got, {"dropped and kept": judge_counts})
 
 
 # %% mistake="add_and_norm" name="no_sum" hint="What came in is lost: x must be added to what the sublayer returns." active="py"
@@ -347,7 +382,7 @@ def add_and_norm(x, sublayer, norm, dropout=0.0, pre_norm=False):
     return F.dropout(sublayer(norm(x)), dropout) if pre_norm else norm(F.dropout(sublayer(x), dropout))
 
 
-# %% mistake="add_and_norm" name="always_post" hint="You normalise after the sum in both cases. With pre_norm the norm stands before the sublayer, and nothing is normalised after the sum." active="py"
+# %% mistake="add_and_norm" name="always_post" hint="You normalise after the sum in both cases. With pre_norm the norm comes before the sublayer, and nothing is normalised after the sum." active="py"
 def add_and_norm(x, sublayer, norm, dropout=0.0, pre_norm=False):
     return norm(x + F.dropout(sublayer(x), dropout))
 
@@ -449,7 +484,8 @@ def feed_forward(d_model: int, d_ff: int, dropout: float = 0.0) -> nn.Sequential
 # %% [markdown] hints="feed_forward"
 r"""
 1. `nn.Linear(a, b)` goes from a to b features. Which two sizes has the first, which the second?
-2. `nn.Sequential(nn.Linear(d_model, d_ff), nn.ReLU(), nn.Dropout(dropout), nn.Linear(d_ff, d_model))`.
+2. Four modules one after another: up, nonlinearity, dropout, down.
+3. `nn.Sequential(nn.Linear(d_model, d_ff), …, …, nn.Linear(…, …))`
 """
 
 
@@ -468,9 +504,13 @@ def cases(seed):
     yield Case({"d_model": 4, "d_ff": 6, "state": state(4, 6), "x": x, "dropout": 0.5}, note="dropout in eval mode")
     eye = {"0.weight": torch.eye(8), "0.bias": torch.ones(8), "3.weight": torch.eye(8), "3.bias": torch.ones(8)}
     yield Case(
-        {"d_model": 8, "d_ff": 8, "state": eye, "x": torch.zeros(1, 9, 8), "dropout": 0.5, "training": True},
+        {"d_model": 8, "d_ff": 8, "state": eye, "x": torch.zeros(1, 9, 8), "dropout": 0.2, "training": True},
         note="dropout in training",
     )
+    sizes = random_integers(seed + 10, 2, 9, 2).tolist()
+    x = random_tensor(seed + 11, 2, 3, sizes[0])
+    random = {"d_model": sizes[0], "d_ff": sizes[1] + 9, "state": state(sizes[0], sizes[1] + 9), "x": x}
+    yield Case(random, note="another size")
 
 
 # %% probe="feed_forward" active="py"
@@ -478,12 +518,18 @@ def probe(student, case):
     network = student(case["d_model"], case["d_ff"], case.get("dropout", 0.0))
     network.load_state_dict(case["state"])
     network.train(case.get("training", False))
-    if case.get("training"):  # hidden features are 1: 0 or 2 after dropout, and the last bias adds 1
+    if case.get("training"):  # hidden features are 1: 0 or 1.25 after dropout, and the last bias adds 1
         return {"values": sorted(set(network(case["x"]).flatten().tolist()))}
     x = case["x"].clone().requires_grad_()
     output = network(x)
     output.square().sum().backward()
     return {"output": output.detach(), "gradient of x": x.grad}
+
+
+# %% equivalents="feed_forward" active="py"
+equivalents = {
+    "nn.Sequential(nn.Linear(d_model, d_ff), nn.ReLU(), nn.Dropout(dropout), nn.Linear(d_ff, d… → nn.Sequential(nn.Linear(d_model, d_ff), nn.Dropout(dropout), nn.ReLU(), nn.Linear(d_ff, d…": "ReLU and dropout commute: a feature becomes 0 or is multiplied by 1/(1 − p) either way",
+}
 
 
 # %% mistake="feed_forward" name="no_nonlinearity" hint="Without the ReLU two matrices are one: nothing is gained by d_ff." active="py"
@@ -500,7 +546,7 @@ def feed_forward(d_model, d_ff, dropout=0.0, right=feed_forward):
     return network
 
 
-# %% mistake="feed_forward" name="relu_at_the_end" hint="Your ReLU stands after the second matrix, so the network can only add positive numbers. It belongs between the two." active="py"
+# %% mistake="feed_forward" name="relu_at_the_end" hint="Your ReLU comes after the second matrix, so the network can only add positive numbers. It belongs between the two." active="py"
 def feed_forward(d_model, d_ff, dropout=0.0, right=feed_forward):
     network = right(d_model, d_ff, dropout)
     return nn.Sequential(network[0], nn.Identity(), network[2], network[3], nn.ReLU())
@@ -516,7 +562,7 @@ def feed_forward(d_model, d_ff, dropout=0.0, right=feed_forward):
 r"""
 ### Exercise · EncoderLayer
 
-Self-attention, then the feed-forward network; each inside `add_and_norm` with a norm of its own. `MultiHeadAttention` is lesson 12's; it returns a pair, and the output is the first: `attention(x, mask=mask)[0]`. It is imported, not copied: where two blocks of a notebook each define a class of that name, the second replaces the first, and whatever is built afterwards from the first breaks.
+Self-attention, then the feed-forward network; each inside `add_and_norm` with its own norm. `MultiHeadAttention` is lesson 12's; it returns a pair, and the output is the first: `attention(x, mask=mask)[0]`. It is imported, not copied: where two blocks of a notebook each define a class of that name, the second replaces the first, and whatever is built afterwards from the first breaks.
 
 The whole layer, with its shapes: $x\,(B, S, d_{model})$ → attention → $(B, S, d_{model})$ → feed-forward, $(B, S, d_{ff})$ inside → $(B, S, d_{model})$. In and out have the same shape, so layers can be stacked.
 """
@@ -558,8 +604,9 @@ class EncoderLayer(nn.Module):
 
 # %% [markdown] hints="EncoderLayer"
 r"""
-1. `add_and_norm` wants a function of one argument. How do you make one from attention, which also needs the mask? (A `lambda` does.)
-2. `add_and_norm(x, lambda t: self.self_attention(t, mask=mask)[0], self.norm1, dropout, self.pre_norm)`, then the same with `self.feed_forward` and `self.norm2`; dropout is `self.dropout if self.training else 0.0`.
+1. `add_and_norm` wants a function of one argument. How do you make one from attention, which also needs the mask?
+2. A `lambda` does: it hands x and the mask to the attention and takes the first of the pair. Two calls of `add_and_norm`, each with its own norm; dropout is 0 unless `self.training`.
+3. `x = add_and_norm(x, lambda t: …, self.norm1, dropout, self.pre_norm)`
 """
 
 
@@ -577,21 +624,41 @@ def cases(seed):
     yield Case(base, note="post-norm")
     yield Case(base | {"mask": padding}, note="a padding mask")
     yield Case(base | {"mask": padding, "pre_norm": True}, note="pre-norm")
+    yield Case(base | {"mask": torch.ones(4, 4, dtype=torch.bool).tril()}, note="another mask")
     yield Case(base | {"dropout": 0.5}, note="dropout in eval mode")
-    yield Case(base | {"dropout": 0.5, "training": True}, note="dropout in training")
+    # x is 0, and one sublayer gives ones, the other nothing: what is dropped of the ones is seen
+    share = 0.1 + 0.05 * (seed % 6)
+    for ones in ("self_attention.out_proj.bias", "feed_forward.3.bias"):
+        for pre_norm in (False, True):
+            training = {"dropout": share, "pre_norm": pre_norm, "ones": ones}
+            yield Case({"sizes": [16, 2, 4]} | training, note=f"dropout in training, pre_norm={pre_norm}")
 
 
 # %% probe="EncoderLayer" active="py"
 def probe(student, case):
     layer = student(*case["sizes"], case.get("dropout", 0.0), case.get("pre_norm", False))
+    if "ones" in case:
+        tensors = {name: torch.zeros_like(t) for name, t in layer.state_dict().items()}
+        tensors |= {name: torch.ones_like(t) for name, t in tensors.items() if name in ("norm1.weight", "norm2.weight")}
+        layer.load_state_dict(tensors | {case["ones"]: torch.ones(16)})
+        output = layer.train()(torch.zeros(2, 40, 16)).detach()
+        kept = output > output.amax(-1, keepdim=True) - 1e-3
+        hidden = [part.p for part in layer.feed_forward if isinstance(part, nn.Dropout)]
+        inside = [layer.self_attention.dropout, *hidden]
+        outcome = {"dropout of attention weights and of hidden features": inside}
+        outcome["dropped and kept"] = torch.tensor([int((~kept).sum()), int(kept.sum())])
+        return outcome | ({"survivors of 1": output.max()} if case["pre_norm"] else {})
     layer.load_state_dict(case["state"])
-    layer.train(case.get("training", False))
+    layer.eval()
     x = case["x"].clone().requires_grad_()
     output = layer(x, case.get("mask"))
-    if case.get("training"):
-        return {"two calls differ": not torch.allclose(output, layer(x)), "shape": list(output.shape)}
     output.pow(3).sum().backward()
     return {"output": output.detach(), "gradient of x": x.grad}
+
+
+# %% judge="EncoderLayer" active="py"
+def judge(case, expected, got):
+    return judge_entries(expected, got, {"dropped and kept": judge_counts})
 
 
 # %% mistake="EncoderLayer" name="mask_ignored" hint="The mask never reaches the attention, so every token also looks at the padding." active="py"
@@ -606,7 +673,7 @@ class EncoderLayer(EncoderLayer):
         super().__init__(d_model, n_heads, d_ff, dropout)
 
 
-# %% mistake="EncoderLayer" name="one_norm_twice" hint="norm1 is used for both sums. Each sublayer has a norm of its own: norm2 belongs to the feed-forward network." active="py"
+# %% mistake="EncoderLayer" name="one_norm_twice" hint="norm1 is used for both sums. Each sublayer has its own norm: norm2 belongs to the feed-forward network." active="py"
 class EncoderLayer(EncoderLayer):
     def forward(self, x, mask=None):
         own, self.norm2 = self.norm2, self.norm1
@@ -654,7 +721,7 @@ for mine, other in {
 
 x, ids = torch.randn(2, 6, 64), torch.tensor([[5, 7, 6, 4, 8, 9], [6, 9, 3, 0, 0, 0]])
 expected = theirs(x, src_key_padding_mask=ids == PAD)
-real = ids != PAD  # what stands at padded positions means nothing
+real = ids != PAD  # the values at padded positions mean nothing
 print(
     "equal to nn.TransformerEncoderLayer:", torch.allclose(ours(x, padding_mask(ids))[real], expected[real], atol=1e-5)
 )
@@ -671,7 +738,7 @@ A decoder layer has three sublayers. It **looks back** (masked self-attention), 
 | decoder, self | target | target | target mask: padding **and** future | $(B, 1, T, T)$ |
 | decoder, cross | target | source | source mask, **again** | $(B, 1, 1, S)$ |
 
-The mask belongs to the *keys*. Across, the keys are the source, so it is the source's padding that must be hidden. Tutorials call the third one “target padding mask”; who believes the name and passes the target's gets a shape error, or, when both lengths are equal, a wrong mask and no error.
+The mask belongs to the *keys*. Across, the keys are the source, so it is the source's padding that must be hidden. Tutorials call the third one “target padding mask”; if you believe the name and pass the target's, you get a shape error, or, when both lengths are equal, a wrong mask and no error.
 
 Shorten the two sequences:
 """
@@ -712,8 +779,9 @@ def make_masks(source: Tensor, target: Tensor, pad_id: int = 0) -> tuple[Tensor,
 
 # %% [markdown] hints="make_masks"
 r"""
-1. Which of lesson 12's three functions gives each of the two masks? One of them needs two functions and a third to join them.
-2. `padding_mask(source, pad_id)`, and `combine_masks(causal_mask(target.size(1), device=target.device), padding_mask(target, pad_id))`.
+1. Which of lesson 12's three functions gives each of the two masks?
+2. The source needs one of them, the target two, joined by the third. The causal mask must be told the device.
+3. `causal_mask(target.size(1), device=…)`
 """
 
 
@@ -735,7 +803,7 @@ def probe(student, case):
     if "device" in case:  # a device without storage: whatever is made elsewhere does not mix with it
         source, target = (torch.zeros(case[name], dtype=torch.int64, device="meta") for name in ("source", "target"))
         return [[mask.device.type, list(mask.shape)] for mask in student(source, target)]
-    masks = student(case["source"], case["target"], case.get("pad_id", 0))
+    masks = student(case["source"], case["target"], **({"pad_id": case["pad_id"]} if "pad_id" in case else {}))
     return masks[0 if case["ask"] == "source" else 1]
 
 
@@ -851,7 +919,8 @@ class DecoderLayer(nn.Module):
 # %% [markdown] hints="DecoderLayer"
 r"""
 1. Three calls of `add_and_norm`, in the order back, across, feed-forward. Which of them gets `mask`, which `memory_mask`?
-2. The middle one is `add_and_norm(x, lambda t: self.cross_attention(t, memory, memory_mask)[0], self.norm2, dropout, self.pre_norm)`: only x is normalised in pre-norm, the memory is not.
+2. As in the encoder layer, with one more `lambda` in the middle: there x asks and the memory answers. Only x is normalised in pre-norm, the memory is not.
+3. `look_across = lambda t: self.cross_attention(t, …, …)[0]`
 """
 
 
@@ -872,18 +941,41 @@ def cases(seed):
     yield Case(base | {"mask": seen, "memory_mask": real, "pre_norm": True}, note="pre-norm, both masks")
     longer = {"memory": random_tensor(seed + 92, 2, 6, 8), "memory_mask": random_tensor(seed + 93, 2, 1, 1, 6) > -1}
     yield Case(base | longer | {"mask": seen}, note="a longer source")
+    yield Case(base | longer | {"pre_norm": True}, note="a longer source, pre-norm")
     yield Case(base | {"dropout": 0.5}, note="dropout in eval mode")
+    # x and memory are 0, and one sublayer gives ones, the others nothing: what is dropped of the ones is seen
+    share = 0.1 + 0.05 * (seed % 6)
+    for ones in ("self_attention.out_proj.bias", "cross_attention.out_proj.bias", "feed_forward.3.bias"):
+        for pre_norm in (False, True):
+            training = {"dropout": share, "pre_norm": pre_norm, "ones": ones}
+            yield Case({"sizes": [16, 2, 4]} | training, note=f"dropout in training, pre_norm={pre_norm}")
 
 
 # %% probe="DecoderLayer" active="py"
 def probe(student, case):
     layer = student(*case["sizes"], case.get("dropout", 0.0), case.get("pre_norm", False))
+    if "ones" in case:
+        tensors = {name: torch.zeros_like(t) for name, t in layer.state_dict().items()}
+        tensors |= {f"norm{i}.weight": torch.ones(16) for i in (1, 2, 3)}
+        layer.load_state_dict(tensors | {case["ones"]: torch.ones(16)})
+        output = layer.train()(torch.zeros(2, 40, 16), torch.zeros(2, 5, 16)).detach()
+        kept = output > output.amax(-1, keepdim=True) - 1e-3
+        hidden = [part.p for part in layer.feed_forward if isinstance(part, nn.Dropout)]
+        inside = [layer.self_attention.dropout, layer.cross_attention.dropout, *hidden]
+        outcome = {"dropout of attention weights and of hidden features": inside}
+        outcome["dropped and kept"] = torch.tensor([int((~kept).sum()), int(kept.sum())])
+        return outcome | ({"survivors of 1": output.max()} if case["pre_norm"] else {})
     layer.load_state_dict(case["state"])
     layer.eval()
     x, memory = case["x"].clone().requires_grad_(), case["memory"].clone().requires_grad_()
     output = layer(x, memory, case.get("mask"), case.get("memory_mask"))
     output.pow(3).sum().backward()
     return {"output": output.detach(), "gradient of x": x.grad, "gradient of memory": memory.grad}
+
+
+# %% judge="DecoderLayer" active="py"
+def judge(case, expected, got):
+    return judge_entries(expected, got, {"dropped and kept": judge_counts})
 
 
 # %% mistake="DecoderLayer" name="memory_ignored" hint="Your cross-attention looks at the target itself; the memory is never read. Its keys and values come from memory." active="py"
@@ -1004,7 +1096,10 @@ class Transformer(nn.Module):
         ### END SOLUTION
 
     def embed(self, ids: Tensor, embedding: nn.Embedding) -> Tensor:
-        """Return √d_model · token vectors + sinusoidal(…) positions, with dropout in training: (B, T) → (B, T, d_model)."""
+        """Return √d_model · token vectors + sinusoidal(…) positions, (B, T) → (B, T, d_model), on the device of the ids.
+
+        In training each feature of the sum is dropped with probability config.dropout.
+        """
         ### BEGIN SOLUTION
         positions = sinusoidal(ids.size(1), self.config.d_model, ids.device)
         x = math.sqrt(self.config.d_model) * embedding(ids) + positions
@@ -1033,8 +1128,9 @@ class Transformer(nn.Module):
 
 # %% [markdown] hints="Transformer"
 r"""
-1. Follow the picture at the top from the bottom up. `sinusoidal(n_positions, d_model, device)` is imported; `nn.init.normal_(table.weight, std=…)` draws new weights.
-2. `Stack((EncoderLayer(…) for _ in range(n)), d_model, pre_norm)`; encode is `self.encoder(self.embed(source, self.source_embedding), source_mask)`; decode is `self.to_logits(self.decoder(…, memory, target_mask, source_mask))`; forward: `make_masks(source, target, self.config.pad_id)`.
+1. Follow the picture at the top from the bottom up. Which parts are built once, in `__init__`, and what does each method hand on?
+2. `Stack` takes an iterable of layers, `d_model` and `pre_norm`. encode embeds and runs the encoder; decode embeds, runs the decoder with the memory and both masks, and ends in the logits; forward makes the masks. `nn.init.normal_(table.weight, std=…)` draws new weights.
+3. `self.encoder = Stack((EncoderLayer(*sizes) for _ in range(c.n_layers)), c.d_model, c.pre_norm)`
 """
 
 
@@ -1080,11 +1176,29 @@ def cases(seed):
     n_source, n_target, width = random_integers(seed, 0, 100, 3).tolist()
     big = sizes(source_vocab_size=400 + n_source, target_vocab_size=300 + n_target, d_model=64 + 16 * (width // 10))
     yield Case({"sizes": big}, note="how the embeddings start", part="start")
+    deep = sizes(n_layers=2 + seed % 2, dropout=0.05 + 0.05 * (seed % 7), d_model=16)
+    yield Case({"sizes": deep, "ids": random_integers(seed + 2, 1, 8, 3, 9)}, note="dropout in training", part="halves")
+    yield Case({"sizes": sizes(n_layers=1 + seed % 2), "device": "meta"}, note="on another device", part="logits")
 
 
 # %% probe="Transformer" active="py"
 def probe(student, case):
     model = student(TransformerConfig(**case["sizes"]))
+    if "device" in case:  # a device without storage: whatever is made elsewhere does not mix with it
+        ids = [torch.ones(2, n, dtype=torch.int64, device="meta") for n in (4, 3)]
+        logits = model.to("meta")(*ids)
+        return {"device": logits.device.type, "shape": list(logits.shape), "layers": len(model.decoder.layers)}
+    if "ids" in case:
+        plain = model.eval().embed(case["ids"], model.source_embedding).detach()
+        dropped = model.train().embed(case["ids"], model.source_embedding).detach()
+        kept = dropped != 0
+        factors = (dropped / plain)[kept]
+        inside = [part.dropout for part in model.modules() if isinstance(part, MultiHeadAttention)]
+        return {
+            "dropout of each attention": inside,
+            "dropped and kept": torch.tensor([int((~kept).sum()), int(kept.sum())]),
+            "survivors grew by": [factors.min(), factors.max()] if kept.any() else [],
+        }
     if "state" not in case:
         tables = {"source": model.source_embedding.weight, "target": model.target_embedding.weight}
         spreads = {name: {"mean": w.mean().item(), "std": w.std().item()} for name, w in tables.items()}
@@ -1103,7 +1217,7 @@ def probe(student, case):
 # %% judge="Transformer" active="py"
 def judge(case, expected, got):
     spread = lambda *samples: judge_spread(300 * 64, *samples)  # so many numbers, or more, are in each embedding
-    return judge_entries(expected, got, {"source": spread, "target": spread})
+    return judge_entries(expected, got, {"source": spread, "target": spread, "dropped and kept": judge_counts})
 
 
 # %% mistake="Transformer" name="no_scale" hint="The token vectors are not multiplied by √d_model, so the positions outweigh them at the start." active="py"
@@ -1125,7 +1239,7 @@ class Transformer(Transformer):
         return 0 * embedding(ids) + sinusoidal(ids.size(1), self.config.d_model, ids.device)
 
 
-# %% mistake="Transformer" name="default_start" hint="Your embeddings start with nn.Embedding's standard deviation of 1; times √d_model they drown the positions. Draw them anew with std = d_model ** -0.5." active="py"
+# %% mistake="Transformer" name="default_start" hint="Your embeddings start with nn.Embedding's standard deviation of 1; times √d_model they drown the positions. Draw them again with std = d_model ** -0.5." active="py"
 class Transformer(Transformer):
     def __init__(self, config):
         super().__init__(config)
@@ -1133,7 +1247,7 @@ class Transformer(Transformer):
             nn.init.normal_(table.weight)
 
 
-# %% mistake="Transformer" name="one_embedding" hint="Your target is looked up in source_embedding. Each side has a table of its own." active="py"
+# %% mistake="Transformer" name="one_embedding" hint="Your target is looked up in source_embedding. Each side has its own table." active="py"
 class Transformer(Transformer):
     def decode(self, target, memory, target_mask, source_mask):
         x = self.embed(target, self.source_embedding)
@@ -1244,8 +1358,9 @@ def count_parameters(vocab_size: int, d_model: int, d_ff: int, n_layers: int) ->
 
 # %% [markdown] hints="count_parameters"
 r"""
-1. Give names to the three building blocks (attention, network, norm) and count each; then how many of each does an encoder layer have, and a decoder layer?
-2. `attention = 4 * (d_model**2 + d_model)`, `network = 2 * d_model * d_ff + d_ff + d_model`, `norm = 2 * d_model`; encoder: attention + network + 2 norms a layer, decoder: 2 attentions + network + 3 norms.
+1. Which three building blocks occur, and how many numbers does each hold?
+2. Count attention, network and norm with their biases; then an encoder layer has one attention, a decoder layer two. How many norms has each?
+3. `attention = 4 * (d_model**2 + d_model)`
 """
 
 
@@ -1255,7 +1370,8 @@ def cases(seed):
     yield Case(dict(zip(names, (10, 4, 16, 1))), note="the example by hand")
     yield Case(dict(zip(names, (46, 64, 256, 2))), note="ours for dates")
     yield Case(dict(zip(names, (37_000, 512, 2048, 6))), note="the sizes of the paper's base model")
-    yield Case(dict(zip(names, random_integers(seed, 2, 60, 4).tolist())), note="random sizes")
+    for i in range(3):
+        yield Case(dict(zip(names, random_integers(seed + i, 2, 60, 4).tolist())), note="random sizes")
 
 
 # %% mistake="count_parameters" name="no_biases" hint="The biases are missing: d_model for each of the four projections, d_ff and d_model in the feed-forward network. (Only to_logits has none.)" active="py"
@@ -1342,14 +1458,16 @@ Mean over the **real** tokens: a padded position has an output and must not coun
 """
 
 
-# %% exercise="label_smoothing" points=3 parts={"smoothing":2,"padding":1} withheld="course_lib.transformer.label_smoothing torch.nn.functional.cross_entropy torch.nn.CrossEntropyLoss torch.nn.functional.kl_div"
+# %% exercise="label_smoothing" points=3 parts={"smoothing":2,"padding":1} withheld="course_lib.transformer.label_smoothing"
 def label_smoothing(logits: Tensor, labels: Tensor, smoothing: float = 0.1, pad_id: int = 0) -> Tensor:
     """Return the mean smoothed cross-entropy, in nats a token.
 
     logits     (..., V)
     labels     (...) ids; where one is pad_id, the position does not count
     smoothing  ε: the label gets 1 − ε + ε/V, every other class ε/V
-    returns    a scalar; 0 where there is nothing but padding
+    returns    a scalar; 0 where there is nothing but padding; gradients flow to the logits
+
+    F.cross_entropy may be used, but not its own label_smoothing: that is what you write here.
 
     Example: for logits = log of [0.7, 0.1, 0.1, 0.1], label 0 (and pad_id = 3) it is 0.503.
     """
@@ -1364,8 +1482,9 @@ def label_smoothing(logits: Tensor, labels: Tensor, smoothing: float = 0.1, pad_
 
 # %% [markdown] hints="label_smoothing"
 r"""
-1. `log_softmax`, then two pieces: the label's own log-probability (`gather`), and the mean of all V of them. Which positions count?
-2. `-(1 - smoothing) * log_probs.gather(-1, labels[..., None]).squeeze(-1) - smoothing * log_probs.mean(-1)`, set to 0 where `labels == pad_id`; the sum divided by `(labels != pad_id).sum().clamp(min=1)`.
+1. Two pieces: the label's own log-probability, and the mean of all V of them. Which positions count?
+2. `gather` picks the label's log-probability. Weigh the two pieces by 1 − ε and ε, set the padding to 0, and divide by the number of real labels, at least 1.
+3. `of_label = log_probs.gather(-1, labels[..., None]).squeeze(-1)`
 """
 
 
@@ -1386,14 +1505,34 @@ def cases(seed):
     yield Case({"logits": logits, "labels": padded}, note="a batch with padding", part="padding")
     yield Case({"logits": logits, "labels": padded, "pad_id": int(labels[0, 1])}, note="another pad_id", part="padding")
     yield Case({"logits": logits, "labels": 0 * labels}, note="nothing but padding", part="padding")
+    scales = random_tensor(seed + 2, 6, 5) * torch.tensor([[0.1], [1], [10], [30], [100], [300]])
+    far = {"logits": scales, "labels": random_integers(seed + 3, 1, 5, 6), "smoothing": 0.05 * (1 + seed % 9)}
+    yield Case(far, note="logits of very different size", part="smoothing")
+    some = random_integers(seed + 4, 0, 3, 3, 2, 5)
+    some[0, 0, :2] = torch.tensor([1, 2])
+    logits = random_tensor(seed + 5, 3, 2, 5, 3)
+    yield Case({"logits": logits, "labels": some, "smoothing": 0.25, "pad_id": 2}, note="random ids", part="padding")
 
 
 # %% probe="label_smoothing" active="py"
 def probe(student, case):
+    from torch.overrides import TorchFunctionMode
+
+    from course_lib.judging.forbidden import ForbiddenCall
+
+    class NotSmoothedByTorch(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            kwargs = kwargs or {}
+            if func is F.cross_entropy and (kwargs.get("label_smoothing") or len(args) > 7):
+                raise ForbiddenCall("label_smoothing of torch.nn.functional.cross_entropy")
+            return func(*args, **kwargs)
+
     logits = case["logits"].clone().requires_grad_()
     options = {name: case[name] for name in ("smoothing", "pad_id") if name in case}
-    loss = student(logits, case["labels"], **options)
-    loss.backward()
+    with NotSmoothedByTorch():
+        loss = student(logits, case["labels"], **options)
+    if loss.requires_grad:
+        loss.backward()
     return {"loss": loss.detach(), "gradient": logits.grad}
 
 
@@ -1475,12 +1614,12 @@ after_the_peak = 0.5
 # %% mistake="after_the_peak" name="inverse" hint="That would be a rate that falls with 1/t. This one falls with 1/√t." active="py"
 after_the_peak = 0.25
 
-# %% mistake="after_the_peak" name="factor" hint="You wrote how much larger the peak is. Asked is lr(4 · warm-up) / lr(warm-up)." active="py"
+# %% mistake="after_the_peak" name="factor" hint="You wrote how much larger the peak is. The question is lr(4 · warm-up) / lr(warm-up)." active="py"
 after_the_peak = 2.0
 
 # %% [markdown]
 r"""
-Does it matter at our size? Six layers on each side learn to reverse strings of two to five letters. With a rate of 0.01: post-norm without a warm-up, post-norm with one, pre-norm without. And post-norm once more without a warm-up, at 0.003.
+Does it matter at our size? Six layers on each side learn to reverse strings of two to five letters, {{three times : all(len(three) == 3 for three in runs.values())}} each with different seeds. With a rate of 0.01: post-norm without a warm-up, post-norm with one, pre-norm without. And post-norm once more without a warm-up, at 0.003.
 """
 
 # %%
@@ -1497,16 +1636,14 @@ deep = partial(
 plain_loss, unit = partial(translation_loss, smoothing=0.0), "nats per character"
 
 
-def learn_to_reverse(name, pre_norm, warmup, lr):
-    """Training loss against updates, each point a mean over a ninth of them."""
-    torch.manual_seed(0)
+def learn_to_reverse(name, seed, pre_norm, warmup, lr):
+    """The training loss of every update."""
+    torch.manual_seed(seed)
     rising = lambda step: min(1.0, (step + 1) / warmup)  # then it stays
-    model, draw = Model(deep(pre_norm=pre_norm)), partial(reverse.batch, 64)
-    trainer = Trainer(model, draw, plain_loss, steps=steps, lr=lr, schedule=rising, clip=None)
-    losses = [step.loss for step in watch(trainer, name, unit=unit, curve=False)]
-    width = max(steps // 9, 1)
-    starts = range(0, steps, width)
-    return [start + width for start in starts], [sum(losses[i : i + width]) / width for i in starts]
+    model, draw = Model(deep(pre_norm=pre_norm)), partial(reverse.batch, 32)
+    trainer = Trainer(model, draw, plain_loss, steps=steps, lr=lr, schedule=rising, clip=None, seed=seed)
+    label = f"{name}, seed {seed}"
+    return torch.tensor([step.loss for step in watch(trainer, label, unit=unit, curve=False)])
 
 
 # %%
@@ -1516,17 +1653,27 @@ settings = {
     "pre-norm, no warm-up": (True, 1, 0.01),
     "post-norm, no warm-up, rate 0.003": (False, 1, 0.003),
 }
-curves = {name: learn_to_reverse(name, *setting) for name, setting in settings.items()}
-ends = [losses[-1] for _, losses in curves.values()]
+runs = {
+    name: torch.stack([learn_to_reverse(name, seed, *setting) for seed in range(3)])
+    for name, setting in settings.items()
+}  # (seeds, updates) each
+width = max(steps // 9, 1)
+ends = torch.stack([three[:, -width:].mean(1) for three in runs.values()])  # (settings, seeds)
+for name, three in zip(settings, ends.tolist()):
+    print(f"{name:34}", "loss at the end of the three runs:", *(f"{loss:6.2f}" for loss in three))
+means = {name: three.mean(0).view(-1, width).mean(1).tolist() for name, three in runs.items()}
+curves = {name: (range(width, steps + 1, width), mean) for name, mean in means.items()}
 show(
-    figures.lines(curves, "update", f"training loss ({unit})", "Deep post-norm cannot bear large first steps"),
-    alt="Training loss at the end: " + ", ".join(f"{name} {end:.2f}" for name, end in zip(curves, ends)),
+    figures.lines(curves, "update", f"training loss ({unit})", "This deep stack cannot bear a rate of 0.01 at once"),
+    alt="Training loss at the end, mean of three runs: "
+    + ", ".join(f"{name} {end:.2f}" for name, end in zip(settings, ends.mean(1).tolist())),
 )
 
 # %% [markdown]
 r"""
-At a rate of 0.01, post-norm without a warm-up ends its 90 updates at {{1.5 = ends[0] ± 0.3}} nats per character; {{the warm-up : ends[1] < ends[0] / 3}} and {{pre-norm : ends[2] < ends[0] / 3}} each repair that.
-But so does {{a rate of 0.003 from the first step on : ends[3] < ends[0] / 3}}: what a deep post-norm stack cannot bear is a large step at the start, and a warm-up is one way to avoid it. One seed each: the gap to the first curve means something, the order of the other three does not.
+At a rate of 0.01, post-norm without a warm-up ends its 90 updates at {{1.4 = ends[0].mean() ± 0.35}} nats per character, the mean of three runs. {{The warm-up : (ends[1] < ends[0]).all()}} and {{pre-norm : (ends[2] < ends[0]).all()}} each lower that in every run, to {{0.59 = ends[1].mean() ± 0.25}} and {{0.45 = ends[2].mean() ± 0.15}}.
+
+But {{the lowest loss in every run : (ends[3] < ends[:3]).all()}} is that of post-norm *without* a warm-up at 0.003: {{0.18 = ends[3].mean() ± 0.1}}. So this stack does not need a warm-up; it needs a rate that it can bear from the first update on. A warm-up helps a rate through the start that is too high for it, and this experiment cannot say more than that.
 """
 
 # %% [markdown]
@@ -1540,7 +1687,7 @@ Four things go wrong in popular versions of this loop:
 - it tests `if next_token.item() == eos`, which works for a single sentence and crashes for a batch;
 - a row that has ended goes on writing, because others have not ended yet: it must get padding from then on;
 - dropout is still active, so the same source is translated differently each time: the model must be in **eval mode**;
-- the model is *left* in eval mode. Who translates a sample in the middle of training then trains on without dropout, and nothing says so. Put the mode back as it was.
+- the model is *left* in eval mode. If you translate a sample in the middle of training, you then train on without dropout, and nothing says so. Put the mode back as it was.
 
 ### Exercise · translate
 """
@@ -1552,12 +1699,13 @@ def translate(model, source: Tensor, max_len: int, bos_id: int = 1, eos_id: int 
     """Write the targets of a batch of sources token by token, each time the likeliest one (greedy).
 
     model    has encode(source, source_mask) and decode(target, memory, target_mask, source_mask), as your Transformer.
-             It is put into eval mode, and back into the mode in which it came
+             It is put into eval mode, and back into the mode that it was in
     source   (B, S) ids
     max_len  write at most so many tokens; stop earlier once every row has written eos_id
     returns  (B, T) ids without bos, T ≤ max_len; after its eos a row has nothing but pad_id
 
-    The source is encoded once.
+    Every row of the source is encoded once. The masks are those of make_masks: padding is hidden, and the future.
+    No gradients are kept.
     """
     ### BEGIN SOLUTION
     training = model.training
@@ -1579,50 +1727,78 @@ def translate(model, source: Tensor, max_len: int, bos_id: int = 1, eos_id: int 
 
 # %% [markdown] hints="translate"
 r"""
-1. Keep two tensors: what is written so far (B, t), beginning with bos, and a boolean (B,) that says which rows are done. Which position of the logits predicts the next token?
-2. In the loop: `logits = model.decode(written, memory, target_mask, source_mask)[:, -1]`; `token = logits.argmax(-1).masked_fill(done, pad_id)`; append it; `done |= token == eos_id`; stop when `done.all()`. Remember `model.training` before `model.eval()`.
+1. What must be remembered from step to step? Which position of the logits predicts the next token?
+2. Two tensors: what is written so far, (B, t), beginning with bos, and a boolean (B,) that says which rows are done. A row that is done gets padding. Remember `model.training` before `model.eval()`.
+3. `token = model.decode(…)[:, -1].argmax(-1).masked_fill(done, …)`
 """
 
 
 # %% cases="translate" active="py"
 def cases(seed):
-    yield Case({"script": torch.tensor([[5, 6, 2, 7, 7]]), "max_len": 5}, note="one row")
-    rows = torch.tensor([[5, 2, 7, 7, 7, 7], [4, 6, 8, 2, 9, 9]])
-    yield Case({"script": rows, "max_len": 6}, note="two rows that end at different times")
-    yield Case({"script": rows, "max_len": 2}, note="max_len is reached")
-    yield Case({"script": rows, "max_len": 6, "training": False}, note="a model in eval mode")
-    other = {"bos_id": 3, "eos_id": 9, "pad_id": 1}
-    yield Case({"script": rows, "max_len": 6, **other}, note="other special ids")
-    script = random_integers(seed, 3, 10, 3, 7)
-    for row, end in enumerate(random_integers(seed + 1, 1, 6, 3).tolist()):
-        script[row, end] = 2
-    yield Case({"script": script, "max_len": 7}, note="random rows")
+    yield Case({"source": torch.tensor([[5, 6, 4]]), "max_len": 5, "ends": [3]}, note="one row")
+    rows = {"source": torch.tensor([[5, 6, 4, 7], [4, 9, 0, 0]]), "max_len": 6}
+    yield Case(rows | {"ends": [2, 4]}, note="two rows that end at different times")
+    yield Case(rows | {"ends": [2, 9], "max_len": 3}, note="max_len is reached")
+    yield Case(rows | {"ends": [2, 4], "training": False}, note="a model in eval mode")
+    other = {"bos_id": 3, "eos_id": 9, "pad_id": 1, "source": torch.tensor([[5, 6, 4, 0], [4, 8, 1, 1]])}
+    yield Case(rows | {"ends": [5, 1]} | other, note="other special ids")
+    for i in range(3):
+        source = random_integers(seed + 10 * i, 3, 10, 3, 5)
+        source[0, 3:] = 0
+        ends = random_integers(seed + 10 * i + 1, 1, 8, 3).tolist()
+        yield Case({"source": source, "ends": ends, "max_len": 7}, note="random rows")
 
 
 # %% probe="translate" active="py"
 def probe(student, case):
-    class Scripted(nn.Module):  # writes what the script says, and takes notes
-        def __init__(self):
-            super().__init__()
-            self.encoded, self.passes, self.in_training, self.begins = 0, 0, False, set()
+    eos, pad, longest, rows = case.get("eos_id", 2), case.get("pad_id", 0), [0], [0]
+    trained, kept, begins = [], [], set()
+    real = lambda ids: tuple(i for i in ids.tolist() if i != pad)
+    last = {real(ids): end for ids, end in zip(case["source"], case["ends"])}  # where the target of each source ends
+
+    class Counting(nn.Module):
+        """Writes what depends on all that it may see, in whole numbers; a row ends where the case says so."""
+
+        def seen(self, numbers, mask):  # (B, S) and a mask (B, 1, T, S) → (B, T): the sum of what each may see
+            mask = torch.ones(numbers.size(1), dtype=torch.bool) if mask is None else mask
+            while mask.dim() < 4:
+                mask = mask[None]
+            return (mask[:, 0].long() * numbers[:, None]).sum(-1)
 
         def encode(self, source, source_mask):
-            self.encoded += 1
-            self.in_training |= self.training
-            return source[..., None].float()
+            rows[0] += len(source)
+            trained.append(self.training)
+            kept.append(torch.is_grad_enabled())
+            memory = (source + 1) * torch.arange(1, source.size(1) + 1) + self.seen(source + 1, source_mask)
+            return torch.stack([memory, source], dim=-1).double()
 
         def decode(self, target, memory, target_mask, source_mask):
-            self.passes += 1
-            self.in_training |= self.training
-            self.begins |= set(target[:, 0].tolist())
-            return F.one_hot(case["script"], 10).float()[:, : target.size(1)]
+            longest[0] = max(longest[0], target.size(1))
+            trained.append(self.training)
+            begins.update(target[:, 0].tolist())
+            memory, source = memory.long().unbind(-1)
+            once = (target + 1) * torch.arange(1, target.size(1) + 1)
+            twice = once + self.seen(once, target_mask)  # as two layers do: the mask tells at every position
+            total = self.seen(twice, target_mask) + 2 * self.seen(memory, source_mask)
+            token = 3 + total % 5  # neither eos nor padding
+            ends = torch.tensor([last[real(ids)] for ids in source])[:, None]
+            at = torch.arange(1, target.size(1) + 1)
+            token = token.where(at < ends, 7).where(at != ends, eos)
+            return F.one_hot(token, 10).double()
 
-    model = Scripted().train(case.get("training", True))
-    source = torch.full((len(case["script"]), 3), 4)
+    model = Counting().train(case.get("training", True))
     options = {name: case[name] for name in ("bos_id", "eos_id", "pad_id") if name in case}
-    written = student(model, source, case["max_len"], **options)
-    return {"written": written, "times encoded": model.encoded, "passes of the decoder": model.passes, "begins with": sorted(model.begins),
-            "training mode while writing": model.in_training, "training mode afterwards": model.training}  # fmt: skip
+    written = student(model, case["source"], case["max_len"], **options)
+    return {"written": written, "rows encoded": rows[0], "longest target read": longest[0], "begins with": sorted(begins),
+            "gradients kept": any(kept), "training mode while writing": any(trained),
+            "training mode afterwards": model.training}  # fmt: skip
+
+
+# %% equivalents="translate" active="py"
+equivalents = {
+    "logits.argmax(-1) → last_argmax(logits, -1)": "of two tokens that are equally likely, each is the likeliest",
+    "return written[:, 1:] → return detached(written[:, 1:])": "ids are integers: they have no gradient",
+}
 
 
 # %% mistake="translate" name="one_sentence_only" hint="`.item()` works for one sentence. For a batch keep a boolean tensor of the rows that are done, and stop when done.all()." active="py"
@@ -1651,11 +1827,19 @@ def translate(model, source, max_len, bos_id=1, eos_id=2, pad_id=0):
 
 # %% mistake="translate" name="never_stops_early" hint="Right, but you always make max_len passes. Stop once every row has ended: while … and not done.all()." active="py"
 @torch.no_grad()
-def translate(model, source, max_len, bos_id=1, eos_id=2, pad_id=0, right=translate):
-    written = right(model, source, max_len, bos_id, eos_id, pad_id)
-    for _ in range(max_len - written.size(1)):
-        model.passes += 1
-    return F.pad(written, (0, max_len - written.size(1)), value=pad_id)
+def translate(model, source, max_len, bos_id=1, eos_id=2, pad_id=0):
+    training = model.training
+    model.eval()
+    written, done = torch.full((len(source), 1), bos_id), torch.zeros(len(source), dtype=torch.bool)
+    source_mask, _ = make_masks(source, written, pad_id)
+    memory = model.encode(source, source_mask)
+    for _ in range(max_len):
+        _, target_mask = make_masks(source, written, pad_id)
+        token = model.decode(written, memory, target_mask, source_mask)[:, -1].argmax(-1).masked_fill(done, pad_id)
+        written = torch.cat([written, token[:, None]], dim=1)
+        done |= token == eos_id
+    model.train(training)
+    return written[:, 1:]
 
 
 # %% mistake="translate" name="stays_in_eval_mode" hint="You leave the model in eval mode: whoever goes on training now trains without dropout. Remember model.training, and put it back with model.train(…)." active="py"
@@ -1683,12 +1867,27 @@ def translate(model, source, max_len, bos_id=1, eos_id=2, pad_id=0, right=transl
     return F.pad(written, (1, 0), value=bos_id)
 
 
+# %% mistake="translate" name="no_masks" hint="Your model may look at the padding, or at what comes later: hand both masks of make_masks on, to encode and to decode." active="py"
+@torch.no_grad()
+def translate(model, source, max_len, bos_id=1, eos_id=2, pad_id=0, right=translate):
+    encode, decode = model.encode, model.decode
+    model.encode = lambda source, mask: encode(source, None)
+    model.decode = lambda target, memory, target_mask, source_mask: decode(target, memory, None, None)
+    written = right(model, source, max_len, bos_id, eos_id, pad_id)
+    model.encode, model.decode = encode, decode
+    return written
+
+
 # %% mistake="translate" name="encodes_every_time" hint="You encode the source at every step. It does not change: encode it once, before the loop." active="py"
 @torch.no_grad()
 def translate(model, source, max_len, bos_id=1, eos_id=2, pad_id=0, right=translate):
-    written = right(model, source, max_len, bos_id, eos_id, pad_id)
-    model.encoded = model.passes
-    return written
+    class Again:
+        training, eval, train, encode = model.training, model.eval, model.train, staticmethod(lambda source, mask: None)
+
+        def decode(self, target, memory, target_mask, source_mask):
+            return model.decode(target, model.encode(source, source_mask), target_mask, source_mask)
+
+    return right(Again(), source, max_len, bos_id, eos_id, pad_id)
 
 
 # %% [markdown]
@@ -1797,7 +1996,7 @@ alignment_explorer(text, f"{answer}◂", cross)
 r"""
 ### What has it learned, and what not?
 
-{{That day was held out : dates.is_held_out("March 5th, 2025", "2025-03-05")}}. The *notations* below are new to it as well; at some of them a person would not hesitate:
+{{That day was held out : dates.is_held_out("March 5th, 2025", "2025-03-05")}}. The *notations* below are new to it as well; at some of them you would not hesitate:
 """
 
 # %%
@@ -1861,14 +2060,14 @@ show(
 
 # %% [markdown]
 r"""
-That limit is the honest end of the success story. At the positions and lengths that it was shown, the model has learned to do this, with {{more than nine in ten right : min(shares[:4]) > 0.9}}; of longer numbers it reads {{next to none : max(shares[4:]) < 0.05}}. It has not learned what a number is. Lesson [13 Positions](13_positions.ipynb) measures which position encodings reach a little further.
+That limit is the honest end of the success story. At the positions and lengths that it was shown, the model has learned to do this, with {{more than nine in ten right : min(shares[:4]) > 0.9}}; of longer numbers it reads {{next to none : max(shares[4:]) < 0.05}}. (One run.) It has not learned what a number is. Lesson [13 Positions](13_positions.ipynb) measures which position encodings reach a little further.
 """
 
 # %% [markdown]
 r"""
 ## 11 · Find the bugs
 
-A colleague writes the loss for training, and reports a miracle: it falls nearly to 0. The translations are nonsense, and dropout seems to do nothing. There are three faults; each is worth a point.
+A colleague writes the loss for training, and reports a miracle: it falls nearly to 0. The translations are nonsense, and dropout seems to do nothing. There are three faults; each repair earns its point alone.
 """
 
 
@@ -1877,6 +2076,7 @@ def training_loss(model, source: Tensor, target: Tensor, pad_id: int = 0) -> Ten
     """Return the loss of one training step: each target token is predicted from the true ones before it.
 
     model    model(source, target) → logits (B, T, V) of the token after each target position; put into training mode
+             before it is called
     source   (B, S) ids
     target   (B, T) ids: bos, the tokens, eos, and pad_id up to the longest
     returns  a scalar: cross-entropy in nats a token, mean over all real tokens after bos
@@ -1895,32 +2095,40 @@ def training_loss(model, source: Tensor, target: Tensor, pad_id: int = 0) -> Ten
 
 # %% [markdown] hints="training_loss"
 r"""
-1. Write down, for the target bos 2 0 eos pad, what the model reads at each position and what its label is. Which label can it copy from what it reads? Which labels are no tokens at all?
-2. Read `target[:, :-1]`, predict `target[:, 1:]`, with `ignore_index=pad_id`; and a training step wants `model.train()`.
+1. Write down, for the target bos 2 0 eos pad, what the model reads at each position and what its label is. Which label can it copy from what it reads?
+2. Inputs and labels must be shifted against each other by one. Which labels are no tokens at all, and which mode does a training step want?
+3. `logits = model(source, target[:, :-1])`: what are the labels then?
 """
 
 
 # %% cases="training_loss" active="py"
 def cases(seed):
     table = random_tensor(seed, 8, 8)
-    yield Case(
-        {"table": table, "source": torch.tensor([[4]]), "target": torch.tensor([[1, 5, 2]])},
-        note="one pair",
-        part="shift",
-    )
-    ids = random_integers(seed + 1, 3, 8, 3, 6)
-    ids[:, 0], ids[:, -1] = 1, 2
-    yield Case({"table": table, "source": ids[:, 1:4], "target": ids}, note="no padding", part="shift")
-    padded = ids.clone()
-    padded[1, 4:], padded[1, 3], padded[2, 3:], padded[2, 2] = 0, 2, 0, 2
-    yield Case({"table": table, "source": ids[:, 1:4], "target": padded}, note="shorter targets", part="padding")
-    moved = torch.where(padded == 0, 7, padded)
-    yield Case(
-        {"table": table, "source": ids[:, 1:4], "target": moved, "pad_id": 7}, note="another pad_id", part="padding"
-    )
-    yield Case(
-        {"table": table, "source": ids[:, 1:4], "target": ids, "mode": True}, note="a model in eval mode", part="mode"
-    )
+    small = {"table": table, "source": torch.tensor([[4]]), "target": torch.tensor([[1, 5, 2]])}
+    yield Case(small, note="one pair", part="shift")
+    for i, n in enumerate((6, 4)):
+        ids = random_integers(seed + 1 + i, 3, 8, 3, n)
+        ids[:, 0], ids[:, -1] = 1, 2
+        yield Case({"table": table, "source": ids[:, 1:3], "target": ids}, note="no padding", part="shift")
+
+    def of_no_shift(seed, target, pad_id=0):
+        """A model that looks at nothing, and finds bos as likely as the labels after it are in the mean."""
+        logits, labels = random_tensor(seed, 8), target[:, 1:]
+        logits[1] = logits[labels[labels != pad_id]].mean()
+        return {"table": (logits / 2).expand(8, 8).contiguous(), "source": target[:, 1:3], "target": target}
+
+    for i in range(3):
+        ids = random_integers(seed + 5 + i, 3, 7, 3, 6)
+        ids[:, 0], ids[0, -1] = 1, 2
+        ids[1, 3:], ids[2, 2:] = torch.tensor([2, 0, 0]), torch.tensor([2, 0, 0, 0])
+        yield Case(of_no_shift(seed + i, ids) | {"ask": "loss"}, note="shorter targets", part="padding")
+    ids = torch.where(ids == 0, 7, ids)
+    other = of_no_shift(seed + 8, ids, 7) | {"pad_id": 7, "ask": "loss"}
+    yield Case(other, note="another pad_id", part="padding")
+    ids = torch.tensor([[1, 5, 4, 2], [1, 3, 6, 2]])
+    for training in (False, True):
+        case = of_no_shift(seed + 9, ids) | {"ask": "mode", "training": training}
+        yield Case(case, note="a model in training mode" if training else "a model in eval mode", part="mode")
 
 
 # %% probe="training_loss" active="py"
@@ -1928,16 +2136,21 @@ def probe(student, case):
     class Small(nn.Module):  # predicts from the last token and the source's first; no more is needed
         def __init__(self):
             super().__init__()
-            self.table = nn.Parameter(case["table"].clone())
+            self.table, self.modes = nn.Parameter(case["table"].clone()), []
 
         def forward(self, source, target):
+            self.modes.append(self.training)
             return self.table[target] + self.table[source[:, :1]]
 
-    model = Small().train("mode" not in case)
+    model = Small().train(case.get("training", True))
     loss = student(model, case["source"], case["target"], **({"pad_id": case["pad_id"]} if "pad_id" in case else {}))
-    if "mode" in case:
-        return {"training mode": model.training, "loss": loss.detach()}
-    loss.backward()
+    if case.get("ask") == "mode":
+        modes = {"training mode when it is called": all(model.modes), "afterwards": model.training}
+        return modes | {"loss": loss.detach()}
+    if loss.requires_grad:
+        loss.backward()
+    if case.get("ask") == "loss":
+        return {"loss": loss.detach(), "has a gradient": model.table.grad is not None}
     return {"loss": loss.detach(), "gradient": model.table.grad}
 
 
@@ -2006,11 +2219,11 @@ A colleague's 6-layer post-norm model trains well. At 24 layers, with the same s
 ### BEGIN SOLUTION
 First suspicion: the start of training. In post-norm every signal passes through every norm, gradients near the output are large at initialisation, and with the full learning rate from the first step (and Adam's estimates still young) a deep stack can be thrown to where it no longer learns. Look at the learning rate of the first steps, at gradient norms by layer, and whether there is a residual sum at all (without one, {{a deep stack does not learn either : without[-1] > math.log(8) - 0.05}}).
 
-First change: pre-norm with a norm at the end of each stack, which leaves a path of sums from top to bottom; or keep post-norm and warm the rate up for longer, to a lower peak. Clipping the gradient helps against single large steps. The experiment that decides: the same model with warm-up only, with pre-norm only, same seed.
+First change, since it costs nothing: a lower rate, or a longer warm-up to a lower peak. Then pre-norm with a norm at the end of each stack, which leaves a path of sums from top to bottom. Clipping the gradient helps against single large steps. The experiment that decides: the same model with a lower rate only, with warm-up only, with pre-norm only, on a few seeds.
 ### END SOLUTION
 ### BEGIN RUBRIC
 - 1 point: names the start of training (rate, warm-up, gradients) as the suspect, with a measurement
-- 1 point: pre-norm or a longer warm-up, with the reason (a path of sums; large gradients near the output)
+- 1 point: a lower rate, a longer warm-up or pre-norm, with the reason (large gradients near the output; a path of sums)
 - 1 point: an experiment that changes one thing at a time, or the check for residual sums
 ### END RUBRIC
 """
@@ -2021,10 +2234,10 @@ r"""
 
 - **Vaswani et al. (2017)**, *Attention Is All You Need*: the architecture of this lesson, for translation; 6 + 6 layers of 512 features, 8 heads, $d_{ff} = 2048$, warm-up of 4,000 updates, label smoothing 0.1.
 - **He et al. (2016)**: residual sums. **Ba, Kiros and Hinton (2016)**: layer norm. **Szegedy et al. (2016)**: label smoothing.
-- **Xiong et al. (2020)**, *On Layer Normalization in the Transformer Architecture*: why post-norm needs the warm-up and pre-norm does not.
+- **Xiong et al. (2020)**, *On Layer Normalization in the Transformer Architecture*: at the start the gradients near the output of a post-norm stack are large, those of a pre-norm stack are not, and it trains without a warm-up.
 - **Raffel et al. (2020)**, T5: one encoder–decoder for every task, as text to text (lesson 16). **Radford et al. (2018)**: the decoder alone, without the look across, becomes GPT (lesson 15). **Devlin et al. (2018)**: the encoder alone becomes BERT (lesson 16).
 
-**What modern systems do instead.** Most large language models keep only the decoder stack, pre-norm, with RMSNorm in place of layer norm and SwiGLU in place of the ReLU network. Encoder–decoders remain where input and output are clearly two things: speech recognition, translation. When writing, nobody recomputes the keys and values of what is already written, as our `translate` does: a cache keeps them (lesson 15).
+**What modern systems do instead.** Most large language models of 2023 to 2025 keep only the decoder stack, pre-norm, with RMSNorm in place of layer norm and SwiGLU in place of the ReLU network. Encoder–decoders remain where input and output are clearly two things: speech recognition, translation. When writing, nobody recomputes the keys and values of what is already written, as our `translate` does: a cache keeps them (lesson 15).
 
 **What we do not know.** Why these sizes and these ratios ($d_{ff} = 4\,d_{model}$, the depth, the number of heads) is experience, not theory. And a model of this size on a task with {{73,000 = len(days) ± 500}} days says little about translation between languages, where there is no single right answer.
 

@@ -74,3 +74,13 @@ def test_alibi_carries_a_local_rule_past_the_training_length_and_sinusoids_do_no
 def test_an_unknown_encoding_is_refused():
     with pytest.raises(ValueError, match=r"one of none, learned, .*got 'absolute'"):
         PositionalLM(5, "absolute")
+
+
+def test_stretched_positions_turn_queries_and_keys_less():
+    model, without, ids = small("rope"), small("none"), some_ids(2, 1, 12)
+    plain = model(ids)
+    model.stretch = 4.0
+    squeezed = model(ids)
+    assert (squeezed - plain).abs().max() > 1e-4
+    model.stretch = 1e9  # all positions are 0: what is left is the decoder without any
+    assert torch.allclose(model(ids), without(ids), atol=1e-6)
