@@ -127,10 +127,18 @@ def _verify_command(commands: argparse._SubParsersAction) -> None:
     )
     _lesson_arguments(parser)
     parser.add_argument("--all", action="store_true", help="list every trial, not only those that fail")
+    parser.add_argument(
+        "--mutants",
+        action="store_true",
+        help="instead: put every slip of a catalogue into each reference; none may pass",
+    )
+    parser.add_argument("--again", action="store_true", help="with --mutants: also where nothing changed")
     parser.set_defaults(run=_verify)
 
 
 def _verify(options: argparse.Namespace) -> int:
+    if options.mutants:
+        return _verify_mutants(options)
     from rich.console import Console
     from rich.table import Table
 
@@ -171,6 +179,17 @@ def _verify(options: argparse.Namespace) -> int:
         else f"{held} of {total} trials hold: {score:.1f} %"
     )
     return 0 if held == total else 1
+
+
+def _verify_mutants(options: argparse.Namespace) -> int:
+    from autograder.authoring.lesson import AuthoringError, find_lessons
+    from autograder.authoring.mutants.report import report
+
+    try:
+        return 0 if report(find_lessons(_solutions(options), tuple(options.lessons)), options.again) else 1
+    except AuthoringError as problem:
+        print(problem, file=sys.stderr)
+        return 1
 
 
 def _release_command(commands: argparse._SubParsersAction) -> None:

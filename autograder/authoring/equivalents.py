@@ -8,11 +8,7 @@ processes, since some functions never return when they get odd arguments, and so
 import copy
 import importlib
 import inspect
-import multiprocessing
-import os
 import pkgutil
-import signal
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -22,6 +18,7 @@ import torch
 from torch import Tensor
 
 import course_lib
+from autograder.authoring.forked import forked
 from autograder.authoring.lesson import AuthoredExercise
 from autograder.authoring.reference import PUBLIC_SEED, Reference
 from course_lib.judging import wire
@@ -92,7 +89,11 @@ def equivalents(reference: Reference, exercise: AuthoredExercise, functions: dic
     cases = reference.cases(exercise, PUBLIC_SEED)
     expected = CaseSet(cases, reference.outcomes(exercise, reference.names[check.name], cases))
     with refusing(absent):  # forked processes inherit it
-        return _forked(lambda index: _try(exercise, expected, names[index], functions[names[index]]), len(names))
+
+        def attempt(index: int) -> list[str]:
+            return _try(exercise, expected, names[index], functions[names[index]])
+
+        return forked(attempt, len(names), CALL_SECONDS, STUCK_SECONDS)
 
 
 def _import(name: str) -> str:
@@ -153,66 +154,3 @@ def _tensor(returned: Any) -> Any:
         return returned
     tensor = torch.as_tensor(returned)
     return tensor.float() if tensor.dtype == torch.float64 else tensor
-
-
-# ---- in forked processes
-
-
-def _forked(attempt: Callable[[int], list[str]], count: int) -> list[str]:
-    """Return what the attempts 0 … count − 1 find. One that hangs or ends the process is left out."""
-    fork, threads = multiprocessing.get_context("fork"), torch.get_num_threads()
-    torch.set_num_threads(1)  # a fork of a process with threads may hang
-    found: list[str] = []
-    at = fork.Value("i", 0, lock=False)
-    try:
-        while at.value < count:
-            ours, theirs = fork.Pipe(duplex=False)
-            child = fork.Process(target=_attempts, args=(attempt, at, count, theirs), daemon=True)
-            with warnings.catch_warnings(action="ignore"):
-                child.start()
-            theirs.close()
-            found += _received(ours, at)
-            child.kill()
-            child.join()
-            at.value += 1  # past the last one, or past the one that did not return
-    finally:
-        torch.set_num_threads(threads)
-    return found
-
-
-def _received(ours: Any, at: Any) -> list[str]:
-    found: list[str] = []
-    before = -1
-    while True:
-        if ours.poll(STUCK_SECONDS):
-            try:
-                found += ours.recv()
-            except EOFError:
-                return found
-        elif at.value == before:
-            return found
-        before = at.value
-
-
-def _attempts(attempt: Callable[[int], list[str]], at: Any, count: int, theirs: Any) -> None:
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(null, descriptor)
-    signal.signal(signal.SIGALRM, _too_long)
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        while at.value < count:
-            signal.setitimer(signal.ITIMER_REAL, CALL_SECONDS)
-            try:
-                if found := attempt(at.value):
-                    theirs.send(found)
-            except BaseException:
-                pass
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            at.value += 1
-    os._exit(0)
-
-
-def _too_long(number: int, frame: Any) -> None:
-    raise TimeoutError

@@ -18,8 +18,8 @@ from course_lib.judging.program import defined_names, parse
 from course_lib.released import digest
 from course_lib.wrong_usage import WrongUsage
 
-KINDS = ("setup", "exercise", "hints", "cases", "probe", "judge", "mistake", "teacher")
-INERT = ("cases", "probe", "judge", "mistake")
+KINDS = ("setup", "exercise", "hints", "cases", "probe", "judge", "mistake", "equivalents", "teacher")
+INERT = ("cases", "probe", "judge", "mistake", "equivalents")
 OPTIONS = {
     "exercise": "points parts withheld needs kind choices mutates slowdown slide",
     "mistake": "name hint active slide",
@@ -27,7 +27,7 @@ OPTIONS = {
     "teacher": "slide",
     "setup": "slide",
     "demo": "slide",
-} | dict.fromkeys(("cases", "probe", "judge"), "active slide")
+} | dict.fromkeys(("cases", "probe", "judge", "equivalents"), "active slide")
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_STARTER, END_STARTER = "### BEGIN STARTER", "### END STARTER"
 BEGIN_RUBRIC, END_RUBRIC = "### BEGIN RUBRIC", "### END RUBRIC"
@@ -67,7 +67,10 @@ class AuthoredMistake:
 
 @dataclass(frozen=True)
 class AuthoredExercise:
-    """An exercise as it is written: what its check needs, the reference and the sources that never reach a student."""
+    """An exercise as it is written: what its check needs, the reference and the sources that never reach a student.
+
+    equivalents  changes to the reference that are no mistakes, each with the reason (see autograder.authoring.mutants)
+    """
 
     check: Exercise
     cell: Cell
@@ -77,6 +80,7 @@ class AuthoredExercise:
     rubric: str = ""
     probe_line: int = 0
     judge_line: int = 0
+    equivalents: dict[str, str] = field(default_factory=dict)
 
     @property
     def tested(self) -> str:
@@ -304,7 +308,21 @@ class _Reader:
             rubric=_between(cell.source, BEGIN_RUBRIC, END_RUBRIC),
             probe_line=source["probe"].line if source["probe"] else 0,
             judge_line=source["judge"].line if source["judge"] else 0,
+            equivalents=self.equivalents(parts["equivalents"][0]) if "equivalents" in parts else {},
         )
+
+    def equivalents(self, cell: Cell) -> dict[str, str]:
+        """Return the changes that a cell calls equivalent, with their reasons."""
+        try:
+            (statement,) = parse(cell.source).body
+            said = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
+            good = all(isinstance(text, str) and text.strip() for pair in said.items() for text in pair)
+        except (SyntaxError, ValueError, AttributeError):
+            good = False
+        if good:
+            return said
+        self.error(cell.line, 'equivalents are one dict of texts: equivalents = {"x → y": "why that is no mistake"}.')
+        return {}
 
     def mistakes(self, name: str, cells: list[Cell]) -> tuple[AuthoredMistake, ...]:
         found: dict[str, AuthoredMistake] = {}
