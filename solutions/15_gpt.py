@@ -244,6 +244,8 @@ def cases(seed):
     uneven[1, 1:] = 0
     yield Case({"logits": logits, "targets": uneven, "ignore_id": 0}, note="rows of unequal length, ignore_id 0")
     yield Case({"logits": logits, "targets": torch.full((2, 4), -100)}, note="no real target at all")
+    single = torch.full((2, 4), -100).index_put_((torch.tensor([1]), torch.tensor([2])), torch.tensor([3]))
+    yield Case({"logits": logits, "targets": single}, note="a single real target")
     large = torch.tensor([[[1000.0, 0.0, -1000.0], [0.0, 1.0, 2.0]]])
     yield Case({"logits": large, "targets": torch.tensor([[1, 0]])}, note="a row of very large logits")
     for i, (b, t, v) in enumerate([(3, 2, 5), (2, 6, 4), (4, 3, 9)]):
@@ -430,6 +432,12 @@ def probe(student, case):
         return {"gradient of x": x.grad, "gradient of weight": weight.grad}
     output = output.detach()
     return output if x.dtype == torch.float32 else {"values": output, "dtype": str(output.dtype)}
+
+
+# %% equivalents="rms_norm" active="py"
+equivalents = {
+    "weight.float() → weight": "the product of a float32 and a half tensor is float32 in any case",
+}
 
 
 # %% mistake="rms_norm" name="layer_norm" hint="You subtract the mean: that is LayerNorm. RMSNorm only divides." active="py"
@@ -771,13 +779,14 @@ def cases(seed):
     yield Case({"n_layers": 1, "std": 0.02, "seed": 0}, note="one layer")
     yield Case({"n_layers": 8, "std": 0.02, "seed": seed}, note="eight layers")
     yield Case({"n_layers": 3}, note="the default standard deviation, torch's global generator")
-    std = 10 ** (-2 + 1.5 * torch.rand((), generator=generator(seed)).item())  # 0.01 to 0.3
+    std = 0.05 + torch.rand((), generator=generator(seed)).item() / 4  # 0.05 to 0.3
     yield Case({"n_layers": 2, "std": std, "seed": seed}, note="another standard deviation")
 
 
 # %% probe="init_weights" active="py"
 def probe(student, case):
     parts = {
+        "others": nn.ParameterList([torch.full((3, 4), 5.0)]),
         "tokens": nn.Embedding(100, 160),
         "norm": nn.LayerNorm(160),
         "attention": nn.ModuleDict({"qkv": nn.Linear(160, 160), "out": nn.Linear(160, 160)}),
@@ -785,7 +794,6 @@ def probe(student, case):
         "outlook": nn.Linear(160, 160),
         "countdown": nn.Linear(160, 160),
         "down": nn.Linear(160, 160),
-        "others": nn.ParameterList([torch.full((3, 4), 5.0)]),
     }
     nn.init.constant_(parts["norm"].bias, 3.0)
     model, drawn = nn.ModuleDict(parts), []
@@ -810,6 +818,15 @@ def probe(student, case):
 def judge(case, expected, got):
     spread = lambda *samples: judge_spread(16_000, *samples)  # so many numbers, or more, are in each matrix
     return judge_entries(expected, got, {name: spread for name, value in expected.items() if isinstance(value, dict)})
+
+
+# %% equivalents="init_weights" active="py"
+equivalents = {
+    "init_weights: gradients_kept": "the functions of nn.init switch gradients off themselves",
+    "for name, module in model.named_modules(): → for name, module in [*model.named_modules()][1:]:": (
+        "the first of the modules is the model itself, which is no nn.Linear"
+    ),
+}
 
 
 # %% mistake="init_weights" name="not_scaled" hint="out and down have the same standard deviation as the others. Divide it by √(2 · n_layers), or the sum grows with the depth." active="py"
@@ -1019,6 +1036,13 @@ def judge(case, expected, got):
     return judge_entries(expected, got, judges | {"x: dropped, kept and scaled, other": judge_counts})
 
 
+# %% equivalents="GPT" active="py"
+equivalents = {
+    "nn.Linear(config.d_model, config.vocab_size, bias=False)"
+    " → nn.Linear(config.vocab_size, config.d_model, bias=False)": "its weight is replaced by that of tokens",
+}
+
+
 # %% mistake="GPT" name="no_final_norm" hint="The sum after the last pre-norm block goes to the output matrix as it is. Nobody has normalised it: apply self.norm before the head." active="py"
 class GPT(GPT):
     def forward(self, ids):
@@ -1224,12 +1248,20 @@ def probe(student, case):
     options = {"ignore_id": case["ignore_id"]} if "ignore_id" in case else {}
     loss = student(model, [tuple(pair) for pair in case["batches"]], **options)
     outcome = {"loss": loss, "gradient": model.table.grad, "weights": model.table.detach()}
+    outcome["the loss holds a graph"] = isinstance(loss, Tensor) and loss.requires_grad
     if case.get("stale"):
         stale = model.unused.grad
         outcome["gradient of a parameter without use"] = torch.zeros(1) if stale is None else stale
     if len(case["batches"]) == 2:
         outcome["micro-batches in memory at a time"] = model.most_waiting
     return outcome
+
+
+# %% equivalents="accumulate_gradients" active="py"
+equivalents = {
+    "(targets != ignore_id).sum().item() → (targets != ignore_id).sum()": "a count in a tensor divides as well",
+    "return mean → return detached(mean)": "a float has no gradient",
+}
 
 
 # %% mistake="accumulate_gradients" name="mean_of_means" hint="You average the means of the micro-batches, so a target in a small one weighs more. Divide every sum by the number of all real targets." active="py"
@@ -1520,7 +1552,8 @@ def cases(seed):
     yield Case(random | {"eos_id": 2, "max_new_tokens": 9}, note="random prompts, some with eos_id", part="end")
     yield Case(greedy | {"temperature": -1.0}, note="a negative temperature", part="sampling")
     many = torch.tensor([0, 1]).repeat_interleave(3000)[:, None]
-    draws = {"table": random_tensor(seed + 1, 4, 4), "seq_len": 4, "prompt": many, "max_new_tokens": 1, "seed": seed}
+    table = random_tensor(seed + 1, 4, 4) + torch.tensor([0.0, 1.0, -1.0, 1.5])  # some tokens are common
+    draws = {"table": table, "seq_len": 4, "prompt": many, "max_new_tokens": 1, "seed": seed}
     yield Case(draws, note="3,000 draws for each of two prompts", part="sampling")
     yield Case(draws | {"temperature": 0.5}, note="3,000 draws at temperature 0.5", part="sampling")
     yield Case(
@@ -1565,6 +1598,16 @@ def probe(student, case):
 # %% judge="generate" active="py"
 def judge(case, expected, got):
     return judge_entries(expected, got, {"counts": judge_counts})
+
+
+# %% equivalents="generate" active="py"
+equivalents = {
+    "logits.argmax(-1) → last_argmax(logits, -1)": "of two that are equally likely either is the most likely",
+    "done = done | (token == eos_id) → done |= token == eos_id": "done was made here",
+    "done | (token == eos_id) → token == eos_id": "a row that has ended is filled with eos_id, and so still ends in it",
+    "eos_id is not None and done.all() → done.all()": "without eos_id nothing is ever done",
+    "return ids → return detached(ids)": "ids are integers",
+}
 
 
 # %% mistake="generate" name="eval_kept" hint="The model is left in eval mode: one sample during training, and dropout is off for the rest of it. Restore the mode in which it came." active="py"
@@ -2093,7 +2136,14 @@ def probe(student, case):
     model = Toy().train(case["training"])
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     losses = [student(model, ids, case["pad_id"], optimizer) for ids in case["batches"]]
-    return {"losses": losses, "weights": model.table.detach()}
+    graphs = [isinstance(loss, Tensor) and loss.requires_grad for loss in losses]
+    return {"losses": losses, "weights": model.table.detach(), "a loss holds a graph": any(graphs)}
+
+
+# %% equivalents="train_step" active="py"
+equivalents = {
+    "return loss.item() → return detached(loss.item())": "a float has no gradient",
+}
 
 
 # %% mistake="train_step" name="only_shifted" hint="The targets are right now. Three faults are left: padding counts as a target, gradients of earlier steps are added, and the model may still be in eval mode." active="py"

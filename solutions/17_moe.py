@@ -310,6 +310,13 @@ def probe(student, case):
     return {"experts": experts, "gates": gates.detach(), "gradient of the logits": logits.grad}
 
 
+# %% equivalents="route_top_k" active="py"
+equivalents = {
+    "logits.softmax(-1).topk(top_k, dim=-1) → logits.softmax(-1).topk(top_k)": "the last dimension is the default",
+    "gates = gates / gates.sum(-1, keepdim=True) → gates /= gates.sum(-1, keepdim=True)": "gates was made here",
+}
+
+
 # %% mistake="route_top_k" name="not_renormalised" hint="For k > 1 your gates do not sum to 1. Divide the chosen probabilities by their sum." active="py"
 def route_top_k(logits, top_k, right=route_top_k):
     experts, _ = right(logits, top_k)
@@ -769,6 +776,15 @@ def cases(seed):
     yield Case({"experts": experts, "n_experts": 5, "capacity": 4}, note="three experts per token")
     experts = random_integers(seed + 2, 0, 3, 4, 12, 1)
     yield Case({"experts": experts, "n_experts": 3, "capacity": 2}, note="one expert per token")
+
+
+# %% equivalents="within_capacity" active="py"
+equivalents = {
+    "counts.cumsum(0) → counts.cumsum(-1)": "it has one dimension",
+    "torch.empty_like(order).scatter(0, order, places) → torch.empty_like(order).scatter(-1, order, places)": (
+        "it has one dimension"
+    ),
+}
 
 
 # %% mistake="within_capacity" name="one_queue_for_the_batch" hint="Your sequences share one capacity, so what happens to one depends on the others. Count each sequence for itself." active="py"
@@ -1254,6 +1270,13 @@ def probe(student, case):
     return outcome | {"gradient of x": x.grad, "gradient of the router": layer.router.weight.grad}
 
 
+# %% equivalents="MoE" active="py"
+equivalents = {
+    "expert_capacity(x.size(1), self.n_experts, self.top_k, self.capacity_factor)"
+    " → expert_capacity(x.size(1), self.n_experts, self.capacity_factor, self.top_k)": "only their product counts",
+}
+
+
 # %% mistake="MoE" name="drops_in_evaluation" hint="Your layer drops tokens in evaluation mode too. Ask self.training." active="py"
 class MoE(MoE):
     def forward(self, x):
@@ -1581,6 +1604,16 @@ def probe(student, case):
     output = student(x, weight, [make(e) for e in range(4)], case["top_k"], case["capacity_factor"], case["training"])
     output.float().square().sum().backward()
     return {"output": output.detach(), "dtype": str(output.dtype), "gradient of the router": weight.grad}
+
+
+# %% equivalents="sparse_layer" active="py"
+equivalents = {
+    "(x @ router_weight.T).softmax(-1).topk(top_k, dim=-1) → (x @ router_weight.T).softmax(-1).topk(top_k)": (
+        "the last dimension is the default"
+    ),
+    "gates = gates / gates.sum(-1, keepdim=True) → gates /= gates.sum(-1, keepdim=True)": "gates was made here",
+    "gates[token, choice, None] → gates[token, None, choice]": "indices apart from each other give the same shape",
+}
 
 
 # %% mistake="sparse_layer" name="rounded_down" hint="One fault is left: int() rounds the capacity down, to 0 for a single token." active="py"
