@@ -67,7 +67,7 @@ r"""
 | norm | after each sum (post-norm) | before each sublayer (pre-norm, since GPT-2), and one at the end |
 | feed-forward | ReLU | GELU; later SwiGLU |
 | positions | sinusoidal | learned; later rotary |
-| output matrix | the embedding, tied | the embedding, tied; in Llama a matrix of its own |
+| output matrix | the embedding, tied | the embedding, tied; in Llama a separate matrix |
 | learns from | pairs of sentences | any text |
 
 The last line is why this branch of the family grew: text without labels is the one kind of data that there is plenty of. Every token of it is a question (*what comes next?*) with its answer beside it.
@@ -332,31 +332,36 @@ In 2017 the sum was normalised: $x \leftarrow \operatorname{norm}(x + f(x))$, **
 
 $$x \leftarrow x + f(\operatorname{norm}(x)) \qquad \textbf{pre-norm}.$$
 
-Now the sum itself is never touched: from the last block back to the embedding there is one path along which the gradient passes unchanged. With post-norm it goes through $2L$ norms, and deep stacks train badly without a long warm-up (Xiong et al. 2020). Let us see: twelve blocks, no warm-up, the same learning rate of 0.005 for both.
+Now the sum itself is never touched: from the last block back to the embedding there is one path along which the gradient passes unchanged. With post-norm it goes through $2L$ norms, and deep stacks need a warm-up or smaller steps (Xiong et al. 2020). Let us see: twelve blocks, no warm-up, the same learning rate of 0.005 for both, three seeds each.
 """
 
 # %%
 from course_lib.figures.training import compare_curves
 
-curves = {}
+curves, ends = {}, {}
 for name, pre_norm in (("pre-norm", True), ("post-norm", False)):
-    config = GPTConfig(vocab_size, 32, 32, 2, n_layers=12, pre_norm=pre_norm)
-    model = gpt.GPT(config, generator=torch.Generator().manual_seed(0))
-    draw = draw_windows(train_tokens, 16, 32)
-    trainer = Trainer(model, draw, next_token_loss, steps=budget(150, 4), lr=5e-3, schedule=lambda step: 1.0)
-    steps = list(watch(trainer, name, curve=False))
-    curves[name] = ([s.number for s in steps], [s.loss for s in steps])
+    config, runs = GPTConfig(vocab_size, 32, 32, 2, n_layers=12, pre_norm=pre_norm), []
+    for seed in range(3):
+        model = gpt.GPT(config, generator=torch.Generator().manual_seed(seed))
+        trainer = Trainer(
+            model, draw_windows(train_tokens, 16, 32), next_token_loss, seed=seed,
+            steps=budget(60, 4), lr=5e-3, schedule=lambda step: 1.0,
+        )  # fmt: skip
+        runs.append([step.loss for step in watch(trainer, f"{name}, seed {seed}", curve=False)])
+    losses = torch.tensor(runs)  # (3, updates)
+    curves[name] = (list(range(1, losses.size(1) + 1)), losses.mean(0).tolist())
+    ends[name] = losses[:, -20:].mean(1)
 
 figure = compare_curves(curves, "Twelve blocks without warm-up: where is the norm?", {"entropy rate": floor})
-pre, post = (sum(losses[-20:]) / len(losses[-20:]) for _, losses in curves.values())
+pre, post = ends["pre-norm"], ends["post-norm"]
 show(
     figure,
-    alt=f"Training loss of twelve blocks, mean of the last 20 updates: pre-norm {pre:.2f}, post-norm {post:.2f}.",
+    alt=f"Mean training loss of three runs at the end: pre-norm {pre.mean():.2f}, post-norm {post.mean():.2f}.",
 )
 
 # %% [markdown]
 r"""
-After 150 updates pre-norm is {{far ahead : pre < post - 0.5}}. (One seed, and one rate: with smaller first steps post-norm gets going, too, as lesson 14 shows.)
+After {{60 = len(curves["pre-norm"][0])}} updates, with each of three seeds, pre-norm is {{far ahead : pre.max() < post.min() - 0.5}}: post-norm has learned little more than how frequent each word is. (That is one rate. With smaller first steps post-norm gets going, too, as lesson 14 shows.)
 
 One consequence is easy to miss. With pre-norm nobody normalises the sum after the **last** block, so a final norm stands before the output matrix. With post-norm the last block ends in a norm already: another one does nothing. (Notes that combine post-norm blocks with a final norm have copied half of GPT-2.)
 
@@ -907,7 +912,7 @@ r"""
 All together, with $x$ of shape $(B, T, d_{model})$ throughout:
 
 1. $x$ = the embedding of each token + the embedding of each position $0 \dots T - 1$; dropout.
-2. `n_layers` blocks, one after the other, each called as `block(x, positions, None)`. `None` stands for the mask: the attention is causal by itself.
+2. `n_layers` blocks, one after the other, each called as `block(x, positions, None)`. `None` is the mask: the attention is causal by itself.
 3. The final norm.
 4. Logits: each vector times the output matrix, which is the token embedding itself (**tied**: one parameter, two uses; Press & Wolf 2017).
 
@@ -1410,20 +1415,32 @@ First the words are drawn nearly evenly; then the common ones come; then pairs t
 
 ### What the heads look at
 
-The widget of lesson 12, on the trained model. Does a head find the subject of the last verb, *cat*? The widget opens at the one of the {{eight : weights.flatten(0, 1).size(0) == 8}} heads that looks at it most. It is the best of eight: some head had to be, so look at its weight before you believe in it.
+The widget of lesson 12, on the trained model. Does a head find the subject of the last verb, *cat*? Of {{eight : looks.size(1) * looks.size(2) == 8}} heads one looks at it most, whatever they do: the best of eight is no evidence. So every other animal takes the place of the cat to *choose* a head, the remaining ones to *test* it, and what the head gives to the wrong noun, *mice*, is measured beside it. (One trained model.) The widget opens at the chosen head.
 """
 
 # %%
+from course_lib.data.mouse_and_cheese import ANIMALS
 from course_lib.widgets.attention import attention_explorer
 
 trained = gpt.GPT(config).eval()
 trained.load_state_dict(model.state_dict())
 
 text = "<eos> the mice that the cat behind the old house chases"
-ids = torch.tensor([language.encode(text)])
-weights = torch.cat(trained.attention_maps(ids))  # (L, H, T, T): the batch has one row
-subject = text.split().index("cat")  # who chases
-layer, head = divmod(int(weights[:, :, -1, subject].argmax()), weights.size(1))
+right, wrong = text.split().index("cat"), text.split().index("mice")
+
+
+def maps(text):
+    """Attention weights (L, H, T, T) of a text of one row."""
+    return torch.cat(trained.attention_maps(torch.tensor([language.encode(text)])))
+
+
+animals = [line.split()[0] for line in ANIMALS.strip().splitlines()]
+looks = torch.stack([maps(text.replace("cat", animal))[:, :, -1] for animal in animals])  # (N, L, H, T)
+layer, head = divmod(int(looks[::2, :, :, right].mean(0).argmax()), looks.size(2))
+tested_on = looks[1::2, layer, head].mean(0)
+print(f"chosen: head {head} of layer {layer + 1}. On the other {len(looks[1::2])} animals its last verb gives")
+print(f"{tested_on[right]:.2f} of its attention to the subject and {tested_on[wrong]:.2f} to “mice”")
+weights = maps(text)
 attention_explorer(text.split(), weights, layer, head)
 
 # %% [markdown]
@@ -1847,7 +1864,7 @@ def kv_cache_step(q, k, v, keys, values, length, right=kv_cache_step):
 
 # %% [markdown]
 r"""
-How much time does it save? A GPT of 4 blocks and 128 features, untrained (the time is the same), writes up to 256 tokens: by computing everything anew, and with the cache of `course_lib.kv_cache`, which does in every layer what you wrote. Both must write {{the same tokens : texts["computed anew"].equal(texts["with a cache"])}}.
+How much time does it save? A GPT of 4 blocks and 128 features, untrained (the time is the same), writes up to 256 tokens: by computing everything again for each token, and with the cache of `course_lib.kv_cache`, which does in every layer what you wrote. Both must write {{the same tokens : texts["computed anew"].equal(texts["with a cache"])}}.
 """
 
 # %%
@@ -1870,7 +1887,7 @@ show(figure, alt="Seconds to write n tokens: the curve without cache bends upwar
 r"""
 With a cache, time grows in proportion to the tokens (and slowly faster: the query meets more and more keys). Two remarks:
 
-- **The window.** Learned positions end at `seq_len`. When a text outgrows the window and is cropped, every token stands one place earlier, all keys change, and the cache is worthless: it must be filled anew. With rotary positions only distances count, and the keys that are left can stay (in the deeper layers they still know a little of the forgotten tokens).
+- **The window.** Learned positions end at `seq_len`. When a text outgrows the window and is cropped, every token stands one place earlier, all keys change, and the cache is worthless: it must be filled again. With rotary positions only distances count, and the keys that are left can stay (in the deeper layers they still know a little of the forgotten tokens).
 - **Reading is parallel, writing is not.** A prompt of 1,000 tokens is one call; 1,000 new tokens are 1,000 calls, each of which reads all weights to compute one vector. Writing is limited by memory traffic rather than by arithmetic (lesson 19).
 
 ### Prompts of unequal length
@@ -2239,7 +2256,7 @@ What changed between the block of 2017 (post-norm) and GPT-2's (pre-norm)? Write
 ### BEGIN SOLUTION
 Post-norm: x ← norm(x + f(x)). Pre-norm: x ← x + f(norm(x)).
 
-In pre-norm the sum itself is never normalised: the derivative of the last x with respect to the first contains the identity, so gradients reach the early blocks undamped, whatever the sublayers do. In post-norm every one of the 2L norms lies on that path and rescales the gradient; deep stacks need a long warm-up, or do not train.
+In pre-norm the sum itself is never normalised: the derivative of the last x by the first contains the identity, so gradients reach the early blocks undamped, whatever the sublayers do. In post-norm every one of the 2L norms lies on that path and rescales the gradient; deep stacks need smaller first steps, from a warm-up or a lower rate.
 
 The price: the pre-norm sum may grow with depth (hence the scaled initialisation), and comes out of the last block unnormalised. The output matrix needs vectors of a known size, so one norm stands before it. A post-norm block ends in a norm: a further one would normalise what is normalised already.
 ### END SOLUTION

@@ -942,7 +942,7 @@ balanced, balanced_busiest = popularity_contest(0.01, "with balance 0.01")
 r"""
 The same layer, the same start, the same facts. Without the loss the busiest expert gets {{half : 0.4 < alone_busiest < 0.65}} of the tokens, with it {{a sixth : balanced_busiest < 0.22}} (an eighth would be even). Experts that nobody asks store nothing, and the layer {{remembers less : alone < balanced - 0.15}}: {{44 % = alone ± 8 %}} of the facts in place of {{74 % = balanced ± 8 %}}. (One seed.)
 
-There is a price. The balancing loss pulls towards *even*, and the best split of the world need not be even; too large a weight turns the router into a dice. DeepSeek-V3 (2024) balances without such a loss: a bias is added to each expert's score for the choice alone, and is nudged up or down by how busy the expert was.
+There is a price. The balancing loss pulls towards *even*, and the best split of the world need not be even; with too large a weight the router obeys the balance and ignores the token. DeepSeek-V3 (December 2024) balances mainly without it: a bias is added to each expert's score for the choice alone, lowered while the expert is overloaded and raised while it is idle; a very small loss remains, which evens out single sequences.
 """
 
 # %% [markdown]
@@ -1497,7 +1497,7 @@ expert_reader(texts, choices)
 # %% [markdown]
 r"""
 Experts in a trained mixture tend to divide the work by kinds of *tokens*, not by topics; the authors of Mixtral looked for an expert in biology or philosophy and found mostly patterns of syntax (Jiang et al. 2024). The word “expert” promises more than it keeps.
-And a picture of who is asked does not say what the expert does: another seed deals the roles out anew.
+And a picture of who is asked does not say what the expert does: another seed deals out other roles.
 
 ### What if an expert is missing?
 """

@@ -315,6 +315,12 @@ def probe(student, case):
     return changed.float().softmax(-1)
 
 
+# %% equivalents="apply_temperature" active="py"
+equivalents = {
+    "-math.inf → -1000000000.0": "the softmax of both is 0, and only the softmax is judged",
+}
+
+
 # %% mistake="apply_temperature" name="multiplied" hint="You multiplied by T; that makes a high temperature sharper. Divide." active="py"
 def apply_temperature(logits, temperature, right=apply_temperature):
     return right(logits, temperature if temperature <= 0 else 1 / temperature)
@@ -465,6 +471,13 @@ def probe(student, case):
     return kept
 
 
+# %% equivalents="top_k_filter" active="py"
+equivalents = {
+    "k >= logits.size(-1) → k > logits.size(-1)": "the k = V largest logits are all of them",
+    "logits.topk(k, dim=-1) → logits.topk(k)": "the last dimension is the default",
+}
+
+
 # %% mistake="top_k_filter" name="keeps_ties" hint="You keep everything that is at least as large as the k-th value, so with ties more than k survive. Write the values to the places that topk returns." active="py"
 def top_k_filter(logits, k, right=top_k_filter):
     if k <= 0 or k >= logits.size(-1):
@@ -604,6 +617,20 @@ def probe(student, case):
     kept = student(case["logits"], case["p"])
     is_same = isinstance(kept, Tensor) and kept.data_ptr() == case["logits"].data_ptr()
     return "the caller's own tensor, not a new one" if is_same else kept
+
+
+# %% equivalents="top_p_filter" active="py"
+equivalents = {
+    "logits.sort(dim=-1, descending=True, stable=True) → logits.sort(descending=True, stable=True)": (
+        "the last dimension is the default"
+    ),
+    "logits.sort(dim=-1, descending=True, stable=True) → logits.sort(dim=-1, descending=True)": (
+        "which of two equal tokens stays is free"
+    ),
+    "torch.zeros_like(before, dtype=torch.bool) → torch.ones_like(before, dtype=torch.bool)": (
+        "scatter writes to every place"
+    ),
+}
 
 
 # %% mistake="top_p_filter" name="crossing_token_cut" hint="You keep the tokens whose sum stays at or below p; the one that crosses the line belongs to the set. (When the best token alone exceeds p, yours is empty.)" active="py"
@@ -839,6 +866,12 @@ def probe(student, case):
     return "the caller's own tensor, not a new one" if is_same else changed
 
 
+# %% equivalents="repetition_penalty" active="py"
+equivalents = {
+    "seen > 0 → seen >= 0": "0 divided and 0 multiplied are 0",
+}
+
+
 # %% mistake="repetition_penalty" name="rewards_negative" hint="Dividing a negative logit raises it: such a token becomes more likely. Multiply there." active="py"
 def repetition_penalty(logits, ids, penalty):
     return logits.scatter(1, ids, logits.gather(1, ids) / penalty)
@@ -962,6 +995,14 @@ def probe(student, case):
 # %% judge="sample" active="py"
 def judge(case, expected, got):
     return judge_entries(expected, got, {"counts": judge_counts})
+
+
+# %% equivalents="sample" active="py"
+equivalents = {
+    "torch.multinomial(logits.softmax(-1), 1, generator=generator)"
+    " → torch.multinomial(logits.softmax(-1), 2, generator=generator)": "the second is not read",
+    "(:, 0) → (:, -1)": "there is one column",
+}
 
 
 # %% mistake="sample" name="no_generator" hint="You draw from torch's global randomness. Hand the generator on: torch.multinomial(…, generator=generator)." active="py"
@@ -1185,6 +1226,16 @@ def probe(student, case):
     options = {name: case[name] for name in ("eos_id", "pad_id") if name in case}
     ids = student(model, case["prompt"], case["max_new_tokens"], **options)
     return {"ids": ids, "training mode afterwards": model.training}
+
+
+# %% equivalents="write" active="py"
+equivalents = {
+    "with torch.no_grad(): → if True:": "slower, and nothing asks for it here: lesson 15 does",
+    "model(window)[:, -1].argmax(-1) → last_argmax(model(window)[:, -1], -1)": (
+        "of two that are equally likely either is the most likely"
+    ),
+    "done | (token == eos_id) if eos_id is not None else done → done | (token == eos_id)": "no token equals None",
+}
 
 
 # %% mistake="write" name="only_the_mode" hint="The mode is right now. Two faults are left: the window, and the end of a row." active="py"
@@ -1416,6 +1467,11 @@ def cases(seed):
     ).log()
     beside = case(crowded, [3], 4, 2, eos_id=0, length_penalty=1.0)
     yield Case(beside, note="a text that ends among the two best, and two that go on", part="penalty")
+    after = torch.tensor(
+        [[0.01, 0.01, 0.97, 0.01], [0.9, 0.03, 0.03, 0.04], [0.01, 0.01, 0.97, 0.01], [0.02, 0.9, 0.04, 0.04]]
+    ).log()
+    over = case(after, [3], 5, 2, eos_id=0, length_penalty=1.0)
+    yield Case(over, note="what would follow the end is very probable", part="penalty")
     for table, alpha in zip(ending, (0.7, 1.0, 1.5)):
         options = {"eos_id": 0, "length_penalty": alpha}
         yield Case(case(table, [2], 6, 3, **options), note="a random table with a penalty", part="penalty")
@@ -1428,6 +1484,18 @@ def probe(student, case):
         TableModel(case["table"]).eval(), case["prompt"], case["max_new_tokens"], case["beams"], **options
     )
     return {"tokens": [int(token) for token in tokens], "score": float(score)}
+
+
+# %% equivalents="beam_search" active="py"
+equivalents = {
+    "prompt.new_tensor([tokens for tokens, _ in open_beams]).long()"
+    " → prompt.new_tensor([tokens for tokens, _ in open_beams])": "the prompt holds int64, and so does what is made like it",
+    "with torch.no_grad(): → if True:": "slower, and nothing asks for it here: lesson 15 does",
+    "log_probs.tolist() → log_probs": "numbers in a tensor are added and compared as well",
+    "max(scored, key=lambda text: text[1]) → max([*scored][::-1], key=lambda text: text[1])": (
+        "of two texts with one score either is the best"
+    ),
+}
 
 
 # %% mistake="beam_search" name="greedy" hint="You keep one beginning only. Keep the K best of all candidates." active="py"
@@ -1658,7 +1726,8 @@ def cases(seed):
     far = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]), torch.tensor([[1.0, 0.0, 0.0]])
     yield Case(dict(zip(names, (*far, seed))), note="a draft that is always wrong")
     yield Case(dict(zip(names, (torch.stack([p, p]), q[None], seed))), note="the example by hand")
-    yield Case(dict(zip(names, (torch.stack([p, q, p]), torch.stack([q, p]), seed))), note="two drafted tokens")
+    a, b = torch.tensor([0.8, 0.1, 0.1]), torch.tensor([0.1, 0.1, 0.8])  # 0.3 of each in common
+    yield Case(dict(zip(names, (torch.stack([a, b, a]), torch.stack([b, a]), seed))), note="two drafted tokens")
     yield Case(
         dict(zip(names, (random_distributions(seed, 3, 4), random_distributions(seed + 1, 2, 4), seed))), note="random"
     )
@@ -1986,7 +2055,7 @@ r"""
 - **Leviathan et al. (2023)** and **Chen et al. (2023)**: speculative decoding. Later systems draft with extra heads of the large model itself (Medusa, Cai et al. 2024) or draft several continuations at once.
 - In use, besides: masks that allow only what a grammar or a JSON schema permits (the same −∞ as in our filters), and many drawn answers of which a vote or a judge takes one.
 
-**What we do not know.** Which settings read best is found by trying, for each model anew. Why people's text stays near the entropy of the model's distribution is a matter of debate.
+**What we do not know.** Which settings read best is found by trying, separately for each model. Why people's text stays near the entropy of the model's distribution is a matter of debate.
 
 From the next lesson on, `course_lib.decoding` holds the tested version of all that you wrote, `typical_filter` besides. Next: **19 Scaling**, *what does more buy?*
 """
