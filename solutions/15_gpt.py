@@ -361,7 +361,7 @@ show(
 
 # %% [markdown]
 r"""
-After {{60 = len(curves["pre-norm"][0])}} updates, with each of three seeds, pre-norm is {{far ahead : pre.max() < post.min() - 0.5}}: post-norm has learned little more than how frequent each word is. (That is one rate. With smaller first steps post-norm gets going, too, as lesson 14 shows.)
+After {{60 = len(curves["pre-norm"][0])}} updates, with each of three seeds, pre-norm is {{far ahead : pre.max() < post.min() - 0.5}}: post-norm has not got beyond the frequencies of single words. (That is one rate. With smaller first steps post-norm gets going, too, as lesson 14 shows.)
 
 One consequence is easy to miss. With pre-norm nobody normalises the sum after the **last** block, so a final norm stands before the output matrix. With post-norm the last block ends in a norm already: another one does nothing. (Notes that combine post-norm blocks with a final norm have copied half of GPT-2.)
 
