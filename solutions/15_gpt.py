@@ -353,7 +353,7 @@ for name, pre_norm in (("pre-norm", True), ("post-norm", False)):
     ends[name] = losses[:, -20:].mean(1)
 
 figure = compare_curves(curves, "Twelve blocks without warm-up: where is the norm?", {"entropy rate": floor})
-pre, post = ends["pre-norm"], ends["post-norm"]
+pre, post, n_updates = ends["pre-norm"], ends["post-norm"], losses.size(1)
 show(
     figure,
     alt=f"Mean training loss of three runs at the end: pre-norm {pre.mean():.2f}, post-norm {post.mean():.2f}.",
@@ -361,7 +361,7 @@ show(
 
 # %% [markdown]
 r"""
-After {{60 = len(curves["pre-norm"][0])}} updates, with each of three seeds, pre-norm is {{far ahead : pre.max() < post.min() - 0.5}}: post-norm has not got beyond the frequencies of single words. (That is one rate. With smaller first steps post-norm gets going, too, as lesson 14 shows.)
+After {{60 = n_updates}} updates, with each of three seeds, pre-norm is {{far ahead : pre.max() < post.min() - 0.5}}: post-norm has not got beyond the frequencies of single words. (That is one rate. With smaller first steps post-norm gets going, too, as lesson 14 shows.)
 
 One consequence is easy to miss. With pre-norm nobody normalises the sum after the **last** block, so a final norm stands before the output matrix. With post-norm the last block ends in a norm already: another one does nothing. (Notes that combine post-norm blocks with a final norm have copied half of GPT-2.)
 
