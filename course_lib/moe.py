@@ -9,7 +9,7 @@ GShard, Lepikhin et al. 2021; Switch Transformer, Fedus et al. 2022; ST-MoE, Zop
 - With a capacity, an expert that is full drops assignments, in training only. Each sequence is counted for itself, in
   the order of its tokens: no token is dropped because of a later one, or because of another sequence of the batch.
 - A dropped token gets zeros here; the residual connection around the layer carries it on.
-- The router works in float32 at least, whatever the precision of the rest.
+- The router computes its scores in float32 at least, whatever the precision of the rest.
 - Every expert gets a gradient, a zero one where no token came (DistributedDataParallel asks for that).
 
 `MoE` takes the place of any feed-forward network (B, T, d_model) → (B, T, d_model). Lesson 17 builds each part.
@@ -230,8 +230,9 @@ class MoE(nn.Module):
         """Return what the experts made of the tokens, (B, T, d_model) → (B, T, d_model); zeros where all dropped it."""
         if x.dim() != 3 or x.size(-1) != self.d_model:
             raise ValueError(f"x must have the shape (batch, tokens, {self.d_model}), got {tuple(x.shape)}")
-        logits = self.router(x)
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # (B, T, E)
+        wide = torch.promote_types(x.dtype, torch.float32)
+        with torch.autocast(x.device.type, enabled=False):  # rounded scores could not be told apart any more
+            logits = F.linear(x.to(wide), self.router.weight.to(wide))  # (B, T, E)
         experts, gates = route_top_k(logits, self.top_k)  # (B, T, k) each
         kept = None
         if self.training and self.capacity_factor is not None:

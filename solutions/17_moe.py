@@ -259,10 +259,11 @@ The four steps above, for any number of leading dimensions. Above: logits $(2, 0
 def route_top_k(logits: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
     """Choose each token's experts, and how much each of them counts.
 
-    logits   (..., E) the router's score of every expert
+    logits   (..., E) the router's score of every expert, also very large ones
     top_k    k, experts per token
-    returns  experts (..., k) int64, the likeliest first, and gates (..., k): their probabilities under a softmax over
-             all E experts, divided by their sum if k > 1, as they are if k = 1
+    returns  experts (..., k) int64, the likeliest first, and gates (..., k): their probabilities under
+             a softmax over all E experts, divided by their sum if k > 1, as they are if k = 1.
+             Gradients flow from the gates to the logits
 
     Raises ValueError when top_k is less than 1 or more than E.
 
@@ -293,6 +294,27 @@ def cases(seed):
     yield Case({"logits": random_tensor(seed + 1, 2, 3, 4), "top_k": 4}, note="all experts, two sequences")
     yield Case({"logits": random_tensor(seed + 2, 2, 3), "top_k": 4}, note="more than there are")
     yield Case({"logits": random_tensor(seed + 2, 2, 3), "top_k": 0}, note="none")
+    shifted = random_tensor(seed + 3, 3, 5) + torch.tensor([[-1000.0], [0.0], [1000.0]])
+    yield Case({"logits": shifted, "top_k": 2}, note="rows of very different size")
+    yield Case({"logits": random_tensor(seed + 4, 4, 3), "top_k": 1, "gradients": True}, note="gradients, k = 1")
+    yield Case({"logits": random_tensor(seed + 5, 3, 5), "top_k": 3, "gradients": True}, note="gradients, k = 3")
+
+
+# %% probe="route_top_k" active="py"
+def probe(student, case):
+    logits = case["logits"].clone().requires_grad_()
+    experts, gates = student(logits, case["top_k"])
+    if not case.get("gradients"):
+        return experts, gates.detach()
+    gates.square().sum().backward()
+    return {"experts": experts, "gates": gates.detach(), "gradient of the logits": logits.grad}
+
+
+# %% equivalents="route_top_k" active="py"
+equivalents = {
+    "logits.softmax(-1).topk(top_k, dim=-1) → logits.softmax(-1).topk(top_k)": "the last dimension is the default",
+    "gates = gates / gates.sum(-1, keepdim=True) → gates /= gates.sum(-1, keepdim=True)": "gates was made here",
+}
 
 
 # %% mistake="route_top_k" name="not_renormalised" hint="For k > 1 your gates do not sum to 1. Divide the chosen probabilities by their sum." active="py"
@@ -403,9 +425,14 @@ def cases(seed):
     yield Case({"experts": torch.tensor([[2], [0], [2]]), "n_experts": 5}, note="experts without tokens")
     kept = torch.tensor([[True, True], [False, True], [True, False]])
     yield Case({"experts": torch.tensor([[1, 0], [1, 2], [0, 1]]), "n_experts": 3, "kept": kept}, note="two dropped")
+    yield Case({"experts": torch.tensor([2, 0]), "n_experts": 3}, note="one token, no leading dimension")
     choices = random_tensor(seed, 2, 9, 6).topk(2).indices
     yield Case({"experts": choices, "n_experts": 6}, note="two sequences")
     yield Case({"experts": choices, "n_experts": 6, "kept": random_tensor(seed + 1, 2, 9, 2) > 0}, note="many dropped")
+    choices = random_tensor(seed + 2, 11, 4).topk(3).indices
+    yield Case({"experts": choices, "n_experts": 7, "kept": choices > 0}, note="all of expert 0 dropped")
+    nobody = torch.zeros(11, 3, dtype=torch.bool)
+    yield Case({"experts": choices, "n_experts": 4, "kept": nobody}, note="all dropped")
 
 
 # %% mistake="dispatch" name="tokens" hint="Your order lists tokens, a // k. It should list the assignments a themselves: the gates are looked up with them." active="py"
@@ -457,7 +484,8 @@ def moe_forward(x: Tensor, router_weight: Tensor, experts: list, top_k: int) -> 
     router_weight  (E, d_model), scores are x @ router_weight.T
     experts        E functions (n, d_model) → (n, d_model); each is called at most once
     top_k          k, experts per token
-    returns        (N, d_model), row n is the sum over its k experts of gate · expert(x[n])
+    returns        (N, d_model) in the dtype of x, row n is the sum over its k experts of
+                   gate · expert(x[n]); gradients flow to x and router_weight
 
     Gates as in route_top_k. A token's expert gets that token's row and no others.
     """
@@ -489,25 +517,31 @@ def cases(seed):
     yield Case(sizes(4, 3, 3, 2, seed + 10), note="four tokens, two of three experts")
     yield Case(sizes(3, 4, 8, 1, seed + 20), note="more experts than tokens")
     yield Case(sizes(12, 4, 5, 3, seed + 30), note="three of five experts")
+    yield Case(sizes(6, 3, 4, 4, seed + 40), note="all experts")
+    yield Case(sizes(5, 3, 4, 2, seed + 50) | {"dtype": "bfloat16"}, note="half precision")
 
 
 # %% probe="moe_forward" active="py"
 def probe(student, case):
-    n_experts = len(case["up"])
+    n_experts, dtype = len(case["up"]), getattr(torch, case.get("dtype", "float32"))
     calls, rows = [0] * n_experts, [0] * n_experts
 
     def expert(e):
+        up, down = case["up"][e].to(dtype), case["down"][e].to(dtype)
+
         def apply(x):
             calls[e] += len(x) > 0
             rows[e] += len(x)
-            return F.gelu(x @ case["up"][e].T) @ case["down"][e].T
+            return F.gelu(x @ up.T) @ down.T
 
         return apply
 
-    weight = case["router_weight"].clone().requires_grad_()
-    output = student(case["x"], weight, [expert(e) for e in range(n_experts)], case["top_k"])
+    x, weight = (case[name].to(dtype, copy=True).requires_grad_() for name in ("x", "router_weight"))
+    output = student(x, weight, [expert(e) for e in range(n_experts)], case["top_k"])
+    if "dtype" in case:
+        return {"dtype": str(output.dtype), "shape": list(output.shape)}
     output.square().sum().backward()
-    outcome = {"output": output.detach(), "gradient of the router": weight.grad}
+    outcome = {"output": output.detach(), "gradient of x": x.grad, "gradient of the router": weight.grad}
     return outcome | {"most calls of one expert": max(calls), "tokens of each expert": rows}
 
 
@@ -608,9 +642,14 @@ def cases(seed):
     yield Case(base, note="the example by hand")
     yield Case(base | {"n_tokens": 1, "capacity_factor": 1.0}, note="one token, as in generation")
     yield Case(base | {"n_tokens": 10, "n_experts": 4, "top_k": 1, "capacity_factor": 1.0}, note="a fraction above 1")
-    n = int(random_integers(seed, 20, 500, 1))
-    yield Case({"n_tokens": n, "n_experts": 16, "top_k": 3, "capacity_factor": 1.5}, note="other sizes")
+    yield Case(base | {"n_tokens": 10, "n_experts": 4, "top_k": 1, "capacity_factor": 1.5}, note="a fraction below 4")
+    for i, n_experts in enumerate((16, 2, 32)):  # powers of 2: exact, in whatever order one multiplies
+        n, top_k = int(random_integers(seed + i, 20, 500, 1)), int(random_integers(seed + i, 3, 9, 1))
+        yield Case({"n_tokens": n, "n_experts": n_experts, "top_k": top_k, "capacity_factor": 1.5}, note="other sizes")
     yield Case(base | {"capacity_factor": 0.0}, note="no room at all")
+    yield Case(base | {"capacity_factor": -0.5}, note="a negative factor")
+    for name in ("n_tokens", "n_experts", "top_k"):
+        yield Case(base | {name: 0}, note=f"{name} is 0")
 
 
 # %% mistake="expert_capacity" name="rounded_down" hint="You round down. One token alone then has a capacity of 0 and is dropped by every expert: round up." active="py"
@@ -696,29 +735,31 @@ within_capacity(torch.tensor([[[0], [0], [1], [0]]]), 2, 2).flatten().tolist() =
 """
 
 
-# %% exercise="within_capacity" points=3 withheld="course_lib.moe.within_capacity"
+# %% exercise="within_capacity" points=3 needs="dispatch" withheld="course_lib.moe.within_capacity"
 def within_capacity(experts: Tensor, n_experts: int, capacity: int) -> Tensor:
     """Say which assignments find room: in every sequence, each expert takes the first `capacity` that come.
 
     experts    (B, T, k) int64, the choices of each token
     n_experts  E
     capacity   assignments that an expert takes from one sequence
-    returns    (B, T, k) boolean, True = has room. Assignments come in the order of experts[b].flatten(): token by
-               token, a token's first choice before its second
+    returns    (B, T, k) boolean, True = has room. Assignments come in the order of
+               experts[b].flatten(): token by token, a token's first choice before its second
 
     Example: [[[0], [0], [1], [0]]] with capacity 2 gives [[[True], [True], [True], [False]]].
     """
     ### BEGIN SOLUTION
-    queues = F.one_hot(experts.flatten(1), n_experts)  # (B, T·k, E): 1 where the assignment joins that queue
-    places = queues.cumsum(1).gather(-1, experts.flatten(1)[..., None])  # (B, T·k, 1): 1 for the first in the queue
-    return (places <= capacity).view_as(experts)
+    sequence = torch.arange(len(experts), device=experts.device)[:, None, None]
+    order, counts = dispatch(experts + n_experts * sequence, n_experts * len(experts))
+    starts = (counts.cumsum(0) - counts).repeat_interleave(counts)  # where the queue of each begins
+    places = torch.arange(len(order), device=order.device) - starts  # 0 for the first in its queue
+    return (torch.empty_like(order).scatter(0, order, places) < capacity).view_as(experts)
     ### END SOLUTION
 
 
 # %% [markdown] hints="within_capacity"
 r"""
-1. For one sequence: how many earlier assignments, this one included, chose the same expert? `F.one_hot` and `cumsum` count that for all at once.
-2. Flatten to (B, T·k); `F.one_hot(…, n_experts).cumsum(1)` is (B, T·k, E); pick each assignment's own expert with `gather`; True where that is at most capacity; reshape like experts.
+1. For one sequence: how many earlier assignments chose the same expert? Where does `dispatch` put the assignments of one expert, and could it keep the experts of another sequence apart if they had other numbers?
+2. Give expert e of sequence b the number `e + n_experts * b` and dispatch: each queue is one slice, in order. An assignment's place is its index in the order minus the index at which its slice begins (from `counts.cumsum(0)`); bring the places back with `scatter` along the order. (For few experts, `F.one_hot(…).cumsum(1)` counts the same with a table of assignments × experts.)
 """
 
 
@@ -731,6 +772,19 @@ def cases(seed):
     experts = random_tensor(seed, 3, 10, 4).topk(2).indices
     yield Case({"experts": experts, "n_experts": 4, "capacity": 3}, note="three sequences of ten tokens")
     yield Case({"experts": experts, "n_experts": 6, "capacity": 50}, note="room for all")
+    experts = random_tensor(seed + 1, 2, 7, 5).topk(3).indices
+    yield Case({"experts": experts, "n_experts": 5, "capacity": 4}, note="three experts per token")
+    experts = random_integers(seed + 2, 0, 3, 4, 12, 1)
+    yield Case({"experts": experts, "n_experts": 3, "capacity": 2}, note="one expert per token")
+
+
+# %% equivalents="within_capacity" active="py"
+equivalents = {
+    "counts.cumsum(0) → counts.cumsum(-1)": "it has one dimension",
+    "torch.empty_like(order).scatter(0, order, places) → torch.empty_like(order).scatter(-1, order, places)": (
+        "it has one dimension"
+    ),
+}
 
 
 # %% mistake="within_capacity" name="one_queue_for_the_batch" hint="Your sequences share one capacity, so what happens to one depends on the others. Count each sequence for itself." active="py"
@@ -817,6 +871,8 @@ def cases(seed):
     yield Case({"probs": probs, "experts": probs.topk(2).indices}, note="two experts per token")
     probs = random_distributions(seed + 1, 2, 6, 4)
     yield Case({"probs": probs, "experts": probs.topk(3).indices}, note="two sequences")
+    others = random_integers(seed + 2, 0, 5, 3, 1)
+    yield Case({"probs": random_distributions(seed + 2, 3, 7), "experts": others}, note="not the likeliest were chosen")
 
 
 # %% probe="load_balancing_loss" active="py"
@@ -886,7 +942,7 @@ balanced, balanced_busiest = popularity_contest(0.01, "with balance 0.01")
 r"""
 The same layer, the same start, the same facts. Without the loss the busiest expert gets {{half : 0.4 < alone_busiest < 0.65}} of the tokens, with it {{a sixth : balanced_busiest < 0.22}} (an eighth would be even). Experts that nobody asks store nothing, and the layer {{remembers less : alone < balanced - 0.15}}: {{44 % = alone ± 8 %}} of the facts in place of {{74 % = balanced ± 8 %}}. (One seed.)
 
-There is a price. The balancing loss pulls towards *even*, and the best split of the world need not be even; too large a weight turns the router into a dice. DeepSeek-V3 (2024) balances without such a loss: a bias is added to each expert's score for the choice alone, and is nudged up or down by how busy the expert was.
+There is a price. The balancing loss pulls towards *even*, and the best split of the world need not be even; with too large a weight the router obeys the balance and ignores the token. DeepSeek-V3 (December 2024) balances mainly without it: a bias is added to each expert's score for the choice alone, lowered while the expert is overloaded and raised while it is idle; a very small loss remains, which evens out single sequences.
 """
 
 # %% [markdown]
@@ -921,7 +977,7 @@ def router_z_loss(logits: Tensor) -> Tensor:
     """Return the mean over all tokens of (log Σ_e exp(logit_e))².
 
     logits   (..., E) scores of the router, also very large ones
-    returns  a scalar, finite for finite logits
+    returns  a scalar, finite for finite logits, and so is its gradient
 
     Example: logits [[0, 0, 0, 0]] give (ln 4)² ≈ 1.922.
     """
@@ -941,8 +997,19 @@ r"""
 def cases(seed):
     yield Case({"logits": torch.zeros(1, 4)}, note="four zeros")
     yield Case({"logits": torch.tensor([[1000.0, 990.0], [0.0, 0.0]])}, note="very large scores")
+    yield Case({"logits": torch.tensor([[-1000.0, -990.0], [0.0, 900.0]])}, note="very small and very large scores")
     yield Case({"logits": random_tensor(seed, 7, 5, scale=3.0)}, note="seven tokens")
     yield Case({"logits": random_tensor(seed + 1, 2, 3, 6)}, note="two sequences")
+    yield Case({"logits": random_tensor(seed + 2, 4)}, note="one token, no leading dimension")
+
+
+# %% probe="router_z_loss" active="py"
+def probe(student, case):
+    logits = case["logits"].clone().requires_grad_()
+    loss = student(logits)
+    if loss.requires_grad:
+        loss.backward()
+    return {"loss": loss.detach(), "gradient of the logits": logits.grad}
 
 
 # %% mistake="router_z_loss" name="not_squared" hint="Without the square the loss rewards very negative scores. Square each token's logarithm." active="py"
@@ -1012,8 +1079,10 @@ r"""
 def cases(seed):
     yield Case({"d_model": 64, "d_ff": 128, "n_experts": 8, "top_k": 2}, note="the example by hand")
     yield Case({"d_model": 4, "d_ff": 6, "n_experts": 1, "top_k": 1}, note="one expert: all is active")
-    d_model, d_ff, n_experts, top_k = (int(n) for n in random_integers(seed, 3, 40, 4))
-    yield Case({"d_model": d_model, "d_ff": d_ff, "n_experts": n_experts + top_k, "top_k": top_k}, note="other sizes")
+    for i in range(3):
+        d_model, d_ff, n_experts, top_k = (int(n) for n in random_integers(seed + i, 3, 40, 4))
+        sizes = {"d_model": d_model, "d_ff": d_ff, "n_experts": n_experts + top_k, "top_k": top_k}
+        yield Case(sizes, note="other sizes")
 
 
 # %% mistake="active_parameters" name="router_forgotten" hint="The router's E · d_model weights are missing." active="py"
@@ -1075,7 +1144,7 @@ r"""
 
 Now put the parts together, as a module that takes the place of any feed-forward network.
 
-- The router is computed, then read in float32 at least.
+- The router's scores are computed in float32, whatever the dtype of `x` and of the weights: widened *before* the product, since rounded scores cannot be told apart afterwards.
 - Capacity counts for each **sequence** ($T$ tokens), and only while `self.training` is true.
 - Dropped assignments add nothing; the gates of a token's other experts stay as they are.
 - The two auxiliary losses are kept, weighted, in `aux_loss`; whoever trains adds it to the loss. The `routing` is kept for pictures: no gradients there, so `detach`.
@@ -1126,7 +1195,7 @@ class MoE(nn.Module):
         Routing(probs (B, T, E), experts (B, T, k), gates (B, T, k), kept (B, T, k) or None), detached.
         """
         ### BEGIN SOLUTION
-        logits = self.router(x).float()  # (B, T, E)
+        logits = F.linear(x.float(), self.router.weight.float())  # (B, T, E), in float32
         probs = logits.softmax(-1)
         experts, gates = route_top_k(logits, self.top_k)
         kept = None
@@ -1162,15 +1231,20 @@ def cases(seed):
 
     small = {"sizes": [2, 3, 2], "top_k": 1, "state": state(2, 3, 2), "x": random_tensor(seed + 50, 1, 2, 2)}
     base = {"sizes": [4, 6, 4], "top_k": 2, "state": state(4, 6, 4), "x": random_tensor(seed + 51, 3, 8, 4)}
+    large = {"sizes": [3, 5, 6], "top_k": 3, "state": state(3, 5, 6), "x": random_tensor(seed + 52, 2, 5, 3)}
     tight = {"capacity_factor": 0.75, "training": True}
     yield Case(small, note="two tokens, one of two experts", part="forward")
     yield Case(base, note="three sequences, two of four experts", part="forward")
-    yield Case(base | {"dtype": "bfloat16"}, note="half precision", part="forward")
+    yield Case(large | {"training": True}, note="three of six experts, in training", part="forward")
+    loud = base["state"] | {"router.weight": 60 * base["state"]["router.weight"]}
+    yield Case(base | {"dtype": "bfloat16", "state": loud}, note="half precision, large scores", part="forward")
     yield Case(base | tight, note="full experts in training", part="capacity")
     yield Case(base | tight | {"training": False}, note="nothing is dropped in evaluation", part="capacity")
     yield Case(base | tight | {"top_k": 1}, note="full experts, one per token", part="capacity")
+    yield Case(large | tight | {"capacity_factor": 0.5}, note="half of the room", part="capacity")
     yield Case(base | {"losses": [0.5, 0.0]}, note="balance alone", part="losses")
     yield Case(base | {"losses": [0.0, 0.5]}, note="z alone", part="losses")
+    yield Case(large | {"losses": []}, note="the default weights", part="losses")
     yield Case(base | tight | {"losses": [0.3, 0.2]}, note="both, with full experts", part="losses")
 
 
@@ -1180,16 +1254,27 @@ def probe(student, case):
     layer.load_state_dict(case["state"])
     layer.train(case.get("training", False))
     dtype = getattr(torch, case.get("dtype", "float32"))
-    x = case["x"].to(dtype).requires_grad_()
+    x = case["x"].to(dtype, copy=True).requires_grad_()
     output = layer.to(dtype)(x)
     if "losses" in case:
         layer.aux_loss.backward()
         return {"aux_loss": layer.aux_loss.detach(), "its gradient of the router": layer.router.weight.grad}
+    routing = layer.routing
     if dtype != torch.float32:
-        return {"dtype": str(output.dtype), "routed in": str(layer.routing.probs.dtype)}
+        return {"dtype": str(output.dtype), "routing.probs": routing.probs}
     output.square().sum().backward()
-    outcome = {"output": output.detach(), "experts": layer.routing.experts, "kept": layer.routing.kept}
+    outcome = {"output": output.detach(), "experts": routing.experts, "kept": routing.kept, "gates": routing.gates}
+    outcome |= {"probs": routing.probs, "detached": not (routing.probs.requires_grad or routing.gates.requires_grad)}
+    ups = torch.stack([expert.up.weight.grad for expert in layer.experts if expert.up.weight.grad is not None])
+    outcome["gradients of up, all experts"] = ups.sum(0)
     return outcome | {"gradient of x": x.grad, "gradient of the router": layer.router.weight.grad}
+
+
+# %% equivalents="MoE" active="py"
+equivalents = {
+    "expert_capacity(x.size(1), self.n_experts, self.top_k, self.capacity_factor)"
+    " → expert_capacity(x.size(1), self.n_experts, self.capacity_factor, self.top_k)": "only their product counts",
+}
 
 
 # %% mistake="MoE" name="drops_in_evaluation" hint="Your layer drops tokens in evaluation mode too. Ask self.training." active="py"
@@ -1237,6 +1322,15 @@ class MoE(MoE):
 class MoE(MoE):
     def __init__(self, d_model, d_ff, n_experts, top_k, capacity_factor=None, balance=0.01, z=0.001):
         super().__init__(d_model, d_ff, n_experts, top_k, capacity_factor, 1.0, 1.0)
+
+
+# %% mistake="MoE" name="router_in_half" hint="Your router computes in half precision and is widened afterwards, when close scores have become equal already. Widen first: F.linear(x.float(), self.router.weight.float())." active="py"
+class MoE(MoE):
+    def forward(self, x):
+        output, routing = super().forward(x), self.routing
+        rounded = self.router(x).float().softmax(-1).detach()
+        self.routing = Routing(rounded, routing.experts, routing.gates, routing.kept)
+        return output
 
 
 # %% [markdown]
@@ -1403,7 +1497,7 @@ expert_reader(texts, choices)
 # %% [markdown]
 r"""
 Experts in a trained mixture tend to divide the work by kinds of *tokens*, not by topics; the authors of Mixtral looked for an expert in biology or philosophy and found mostly patterns of syntax (Jiang et al. 2024). The word “expert” promises more than it keeps.
-And a picture of who is asked does not say what the expert does: another seed deals the roles out anew.
+And a picture of who is asked does not say what the expert does: another seed deals out other roles.
 
 ### What if an expert is missing?
 """
@@ -1432,7 +1526,7 @@ r"""
 
 A layer from a popular tutorial, shortened. It trains. But it returns zeros when a model generates one token at a time, its answers to long texts change for the worse in evaluation, it crashes in half precision, and with one expert per token its router never improves.
 
-Four faults, one point each; the last paragraph of section 2, section 4 and the end of section 3 hold the cures.
+Four faults. Each repair earns a point by itself, whatever else is still wrong.
 """
 
 
@@ -1492,8 +1586,11 @@ def cases(seed):
     base = weights | {"x": random_tensor(seed, 8, 3), "top_k": 2, "capacity_factor": 1.0, "training": True}
     yield Case(base | {"x": base["x"][:1]}, note="one token", part="alone")
     yield Case(base | {"x": base["x"][:3], "capacity_factor": 0.75}, note="a fraction of a place", part="alone")
+    yield Case(base | {"x": base["x"][:7], "top_k": 3}, note="a fraction above 5 places", part="alone")
     yield Case(base | {"training": False, "capacity_factor": 0.5}, note="evaluation", part="evaluation")
-    yield Case(base | {"dtype": "float16"}, note="half precision", part="half")
+    apart = torch.tensor([[0.0, 1.5, 3.0], [1.0, 2.5, 2.0], [2.0, 0.5, 1.0], [3.0, 3.5, 0.0]])  # no score near another
+    clear = {"x": torch.eye(3).repeat(3, 1)[:8] + 0.5 * torch.eye(3)[0], "router_weight": apart}
+    yield Case(base | clear | {"dtype": "float16"}, note="half precision", part="half")
     yield Case(base | {"top_k": 1, "capacity_factor": 4.0}, note="one expert per token", part="one_expert")
 
 
@@ -1507,6 +1604,16 @@ def probe(student, case):
     output = student(x, weight, [make(e) for e in range(4)], case["top_k"], case["capacity_factor"], case["training"])
     output.float().square().sum().backward()
     return {"output": output.detach(), "dtype": str(output.dtype), "gradient of the router": weight.grad}
+
+
+# %% equivalents="sparse_layer" active="py"
+equivalents = {
+    "(x @ router_weight.T).softmax(-1).topk(top_k, dim=-1) → (x @ router_weight.T).softmax(-1).topk(top_k)": (
+        "the last dimension is the default"
+    ),
+    "gates = gates / gates.sum(-1, keepdim=True) → gates /= gates.sum(-1, keepdim=True)": "gates was made here",
+    "gates[token, choice, None] → gates[token, None, choice]": "indices apart from each other give the same shape",
+}
 
 
 # %% mistake="sparse_layer" name="rounded_down" hint="One fault is left: int() rounds the capacity down, to 0 for a single token." active="py"

@@ -162,7 +162,10 @@ def cases(seed):
     yield Case({"logits": torch.tensor([[1.0, 3.0, 2.0]])}, note="the example")
     yield Case({"logits": torch.tensor([2.0, 5.0, 5.0])}, note="a tie, no batch")
     yield Case({"logits": torch.tensor([[-math.inf, -4.0, -9.0]])}, note="all negative")
-    yield Case({"logits": random_tensor(seed, 3, 4, 9)}, note="leading dimensions")
+    ties = torch.tensor([[0.0, 7.0, 7.0, 7.0], [900.0, 1.0, 900.0, 899.0]])
+    yield Case({"logits": ties}, note="ties in two rows of different size")
+    for i, shape in enumerate([(3, 4, 9), (5, 3), (1, 2, 1, 6)]):
+        yield Case({"logits": random_tensor(seed + i, *shape)}, note="leading dimensions")
 
 
 # %% mistake="greedy" name="value" hint="You returned the largest logit. What is asked for is its place, the token id." active="py"
@@ -295,12 +298,27 @@ def cases(seed):
     yield Case({"logits": torch.tensor([1.0, 3.0, 2.0]), "temperature": 1e-40}, note="a tiny temperature")
     yield Case({"logits": torch.tensor([1.0, 3.0, 2.0]), "temperature": -1.0}, note="a negative temperature")
     yield Case({"logits": torch.tensor([-math.inf, 1.0, 0.0]), "temperature": 2.0}, note="a token that is impossible")
-    yield Case({"logits": random_tensor(seed, 2, 3, 7), "temperature": 1.7}, note="leading dimensions")
+    near = torch.tensor([0.0, 1e-6, -1e-6])
+    yield Case({"logits": near, "temperature": 1e-6}, note="near logits and as small a temperature")
+    apart = torch.tensor([[1.0, 3.0, 2.0], [900.0, 100.0, 899.0], [-70.0, -60.0, -80.0]])
+    yield Case({"logits": apart, "temperature": 1e-40}, note="a tiny temperature, three rows far apart")
+    for i, (temperature, shape) in enumerate([(1.7, (2, 3, 7)), (0.3, (4, 5)), (25.0, (3,))]):
+        logits = random_tensor(seed + i, *shape, scale=3.0)
+        yield Case({"logits": logits, "temperature": temperature}, note="random logits")
 
 
 # %% probe="apply_temperature" active="py"
 def probe(student, case):
-    return student(case["logits"], case["temperature"]).float().softmax(-1)
+    changed = student(case["logits"], case["temperature"])
+    if isinstance(changed, Tensor) and changed.data_ptr() == case["logits"].data_ptr():
+        return "the caller's own tensor, not a new one"
+    return changed.float().softmax(-1)
+
+
+# %% equivalents="apply_temperature" active="py"
+equivalents = {
+    "-math.inf → -1000000000.0": "the softmax of both is 0, and only the softmax is judged",
+}
 
 
 # %% mistake="apply_temperature" name="multiplied" hint="You multiplied by T; that makes a high temperature sharper. Divide." active="py"
@@ -437,15 +455,27 @@ def cases(seed):
     yield Case({"logits": torch.tensor([1.0, 3.0, 2.0]), "k": 0}, note="k = 0: off")
     yield Case({"logits": torch.tensor([1.0, 3.0, 2.0]), "k": -1}, note="a negative k")
     yield Case({"logits": torch.tensor([2.0, 1.0, 2.0, 2.0, 5.0]), "k": 2, "ties": True}, note="three tie for a place")
-    yield Case({"logits": random_tensor(seed, 2, 3, 9), "k": 4}, note="every row by itself")
+    yield Case({"logits": torch.tensor([1.0, 3.0, 2.0]), "k": 3}, note="k as large as the vocabulary")
+    for i, (k, shape) in enumerate([(4, (2, 3, 9)), (1, (5, 4)), (6, (3, 7))]):
+        logits = random_tensor(seed + i, *shape) + 50 * random_tensor(seed + 9 + i, *shape[:-1], 1)
+        yield Case({"logits": logits, "k": k}, note="every row by itself")
 
 
 # %% probe="top_k_filter" active="py"
 def probe(student, case):
     kept = student(case["logits"], case["k"])
+    if isinstance(kept, Tensor) and kept.data_ptr() == case["logits"].data_ptr():
+        return "the caller's own tensor, not a new one"
     if "ties" in case:  # which of them stays is free
         return {"tokens kept": int((kept > -math.inf).sum()), "logits, sorted": kept.sort().values}
     return kept
+
+
+# %% equivalents="top_k_filter" active="py"
+equivalents = {
+    "k >= logits.size(-1) → k > logits.size(-1)": "the k = V largest logits are all of them",
+    "logits.topk(k, dim=-1) → logits.topk(k)": "the last dimension is the default",
+}
 
 
 # %% mistake="top_k_filter" name="keeps_ties" hint="You keep everything that is at least as large as the k-th value, so with ties more than k survive. Write the values to the places that topk returns." active="py"
@@ -576,7 +606,31 @@ def cases(seed):
     yield Case({"logits": tail, "p": 1.0}, note="p = 1, with a tail of tiny probabilities")
     yield Case({"logits": eighths[None], "p": 0.0}, note="p = 0")
     yield Case({"logits": eighths[None], "p": 1.5}, note="p above 1")
-    yield Case({"logits": 2 * random_tensor(seed, 2, 3, 9), "p": 0.8}, note="every row by itself")
+    yield Case({"logits": torch.tensor([3.0, -math.inf, 2.0]), "p": 0.9}, note="a token that is impossible")
+    for i, (p, shape) in enumerate([(0.8, (2, 3, 9)), (0.35, (4, 5)), (0.97, (7, 12))]):
+        logits = 2 * random_tensor(seed + i, *shape) + 50 * random_tensor(seed + 9 + i, *shape[:-1], 1)
+        yield Case({"logits": logits, "p": p}, note="every row by itself")
+
+
+# %% probe="top_p_filter" active="py"
+def probe(student, case):
+    kept = student(case["logits"], case["p"])
+    is_same = isinstance(kept, Tensor) and kept.data_ptr() == case["logits"].data_ptr()
+    return "the caller's own tensor, not a new one" if is_same else kept
+
+
+# %% equivalents="top_p_filter" active="py"
+equivalents = {
+    "logits.sort(dim=-1, descending=True, stable=True) → logits.sort(descending=True, stable=True)": (
+        "the last dimension is the default"
+    ),
+    "logits.sort(dim=-1, descending=True, stable=True) → logits.sort(dim=-1, descending=True)": (
+        "which of two equal tokens stays is free"
+    ),
+    "torch.zeros_like(before, dtype=torch.bool) → torch.ones_like(before, dtype=torch.bool)": (
+        "scatter writes to every place"
+    ),
+}
 
 
 # %% mistake="top_p_filter" name="crossing_token_cut" hint="You keep the tokens whose sum stays at or below p; the one that crosses the line belongs to the set. (When the best token alone exceeds p, yours is empty.)" active="py"
@@ -679,7 +733,17 @@ def cases(seed):
     yield Case({"logits": torch.tensor([[2.0, -1.0, 2.0], [0.0, -5.0, 1.0]]), "min_p": 1.0}, note="1, with a tie")
     yield Case({"logits": torch.tensor([3.0, -math.inf, 1.0]), "min_p": 0.1}, note="a token that is impossible")
     yield Case({"logits": torch.tensor([1.0, 2.0]), "min_p": 1.5}, note="above 1")
-    yield Case({"logits": 2 * random_tensor(seed, 2, 3, 9), "min_p": 0.15}, note="every row by itself")
+    yield Case({"logits": torch.tensor([1.0, 2.0]), "min_p": -0.1}, note="below 0")
+    for i, (min_p, shape) in enumerate([(0.15, (2, 3, 9)), (0.4, (4, 5)), (0.03, (3, 12))]):
+        logits = 2 * random_tensor(seed + i, *shape) + 50 * random_tensor(seed + 9 + i, *shape[:-1], 1)
+        yield Case({"logits": logits, "min_p": min_p}, note="every row by itself")
+
+
+# %% probe="min_p_filter" active="py"
+def probe(student, case):
+    kept = student(case["logits"], case["min_p"])
+    is_same = isinstance(kept, Tensor) and kept.data_ptr() == case["logits"].data_ptr()
+    return "the caller's own tensor, not a new one" if is_same else kept
 
 
 # %% mistake="min_p_filter" name="absolute" hint="You compare with min_p itself. The line is min_p times the probability of the row's best token." active="py"
@@ -788,8 +852,24 @@ def cases(seed):
     yield Case(dict(zip(names, (z, torch.tensor([[0, 1]]), 2.0))), note="a positive and a negative logit")
     yield Case(dict(zip(names, (z, torch.tensor([[2, 0, 2, 2]]), 2.0))), note="a token that occurred three times")
     yield Case(dict(zip(names, (z, torch.tensor([[2, 1]]), 1.0))), note="penalty 1")
-    two = random_tensor(seed, 2, 6), random_integers(seed, 0, 6, 2, 4), 1.4
-    yield Case(dict(zip(names, two)), note="every row has its own text")
+    never = torch.tensor([[-math.inf, 2.0, 0.0]])
+    yield Case(dict(zip(names, (never, torch.tensor([[0, 2, 2]]), 1.5))), note="a token that is impossible, and 0")
+    for i, (b, v, t, penalty) in enumerate([(2, 6, 4, 1.4), (3, 5, 9, 0.8), (4, 8, 3, 3.0)]):
+        rows = random_tensor(seed + i, b, v), random_integers(seed + i, 0, v, b, t), penalty
+        yield Case(dict(zip(names, rows)), note="every row has its own text")
+
+
+# %% probe="repetition_penalty" active="py"
+def probe(student, case):
+    changed = student(case["logits"], case["ids"], case["penalty"])
+    is_same = isinstance(changed, Tensor) and changed.data_ptr() == case["logits"].data_ptr()
+    return "the caller's own tensor, not a new one" if is_same else changed
+
+
+# %% equivalents="repetition_penalty" active="py"
+equivalents = {
+    "seen > 0 → seen >= 0": "0 divided and 0 multiplied are 0",
+}
 
 
 # %% mistake="repetition_penalty" name="rewards_negative" hint="Dividing a negative logit raises it: such a token becomes more likely. Multiply there." active="py"
@@ -891,24 +971,38 @@ def cases(seed):
     yield Case({"logits": p.log(), "top_k": 2, "seed": seed}, note="top-k")
     yield Case({"logits": p.log(), "top_k": 3, "top_p": 0.75, "seed": seed}, note="top-p of what top-k left")
     yield Case({"logits": p.log(), "temperature": 3.0, "top_p": 0.55, "seed": seed}, note="top-p after a temperature")
-    yield Case(
-        {"logits": random_tensor(seed, 2, 6), "temperature": 1.3, "top_k": 4, "top_p": 0.8, "seed": seed}, note="all"
-    )
+    for i, options in enumerate(
+        [
+            {"temperature": 1.3, "top_k": 4, "top_p": 0.8},
+            {"temperature": 0.6, "top_k": 50},
+            {"temperature": 2.2, "top_p": 0.9},
+        ]
+    ):
+        yield Case({"logits": random_tensor(seed + i, 2, 6), "seed": seed} | options, note="random logits")
 
 
 # %% probe="sample" active="py"
 def probe(student, case):
     n, options = 4000, {name: case[name] for name in ("temperature", "top_k", "top_p") if name in case}
     logits = case["logits"].repeat_interleave(n, dim=0)  # the first distribution n times, then the second
-    seeded = lambda seed: student(logits, generator=torch.Generator().manual_seed(seed), **options)
-    draws = plain(seeded(case["seed"]))
+    seeded = lambda seed: plain(student(logits, generator=torch.Generator().manual_seed(seed), **options))
+    draws, again, other = seeded(case["seed"]), seeded(case["seed"]), seeded(case["seed"] + 1)
     counts = torch.stack([torch.bincount(row, minlength=logits.size(1)) for row in draws.view(2, n)])
-    return {"counts": counts, "the same seed repeats": draws.equal(plain(seeded(case["seed"])))}
+    outcome = {"counts": counts, "shape": list(draws.shape), "the same seed repeats": draws.equal(again)}
+    return outcome | {"another seed differs": not draws.equal(other)}
 
 
 # %% judge="sample" active="py"
 def judge(case, expected, got):
     return judge_entries(expected, got, {"counts": judge_counts})
+
+
+# %% equivalents="sample" active="py"
+equivalents = {
+    "torch.multinomial(logits.softmax(-1), 1, generator=generator)"
+    " → torch.multinomial(logits.softmax(-1), 2, generator=generator)": "the second is not read",
+    "(:, 0) → (:, -1)": "there is one column",
+}
 
 
 # %% mistake="sample" name="no_generator" hint="You draw from torch's global randomness. Hand the generator on: torch.multinomial(…, generator=generator)." active="py"
@@ -1117,6 +1211,10 @@ def cases(seed):
     yield Case(
         base | {"prompt": torch.tensor([[1], [2]]), "max_new_tokens": 9, "eos_id": 3}, note="all have ended", part="end"
     )
+    inside = torch.tensor([[3, 1], [0, 3], [3, 2]])
+    yield Case(base | {"prompt": inside, "eos_id": 3, "pad_id": 4}, note="eos_id in the prompt", part="end")
+    zero = base | {"prompt": torch.tensor([[3], [2]]), "max_new_tokens": 9, "eos_id": 0, "pad_id": 2}
+    yield Case(zero, note="eos_id 0", part="end")
     yield Case(
         noisy | {"eos_id": int(random_integers(seed, 0, 6, 1)), "pad_id": 5}, note="random successors", part="end"
     )
@@ -1128,6 +1226,16 @@ def probe(student, case):
     options = {name: case[name] for name in ("eos_id", "pad_id") if name in case}
     ids = student(model, case["prompt"], case["max_new_tokens"], **options)
     return {"ids": ids, "training mode afterwards": model.training}
+
+
+# %% equivalents="write" active="py"
+equivalents = {
+    "with torch.no_grad(): → if True:": "slower, and nothing asks for it here: lesson 15 does",
+    "model(window)[:, -1].argmax(-1) → last_argmax(model(window)[:, -1], -1)": (
+        "of two that are equally likely either is the most likely"
+    ),
+    "done | (token == eos_id) if eos_id is not None else done → done | (token == eos_id)": "no token equals None",
+}
 
 
 # %% mistake="write" name="only_the_mode" hint="The mode is right now. Two faults are left: the window, and the end of a row." active="py"
@@ -1324,40 +1432,49 @@ r"""
 
 # %% cases="beam_search" active="py"
 def cases(seed):
-    names = ("table", "prompt", "max_new_tokens", "beams")
+    def case(table, prompt, max_new_tokens, beams, **options):
+        return {
+            "table": table,
+            "prompt": torch.tensor([prompt]),
+            "max_new_tokens": max_new_tokens,
+            "beams": beams,
+        } | options
+
     garden = torch.tensor([[0.1, 0.5, 0.4], [0.4, 0.3, 0.3], [0.9, 0.05, 0.05]]).log()
-    first = torch.tensor([[0]])
-    yield Case(dict(zip(names, (garden, first, 2, 2))), note="the example", part="search")
-    yield Case(dict(zip(names, (garden, first, 2, 1))), note="one beam", part="search")
-    yield Case(
-        dict(zip(names, (garden + torch.tensor([[2.0], [-7.0], [4.0]]), first, 3, 2))),
-        note="logits that are not log-probabilities",
-        part="search",
-    )
-    yield Case(
-        dict(zip(names, (2 * random_tensor(seed, 6, 6), torch.tensor([[3, 1]]), 5, 3))),
-        note="a random table",
-        part="search",
-    )
+    yield Case(case(garden, [0], 2, 2), note="the example", part="search")
+    yield Case(case(garden, [0], 2, 1), note="one beam", part="search")
+    shifted = garden + torch.tensor([[2.0], [-7.0], [4.0]])
+    yield Case(case(shifted, [0], 3, 2), note="logits that are not log-probabilities", part="search")
+    yield Case(case(garden, [1], 2, 20), note="more beams than candidates", part="search")
+    yield Case(case(2 * random_tensor(seed, 6, 6), [3, 1], 5, 3), note="a random table", part="search")
     loop = torch.tensor(
         [[0.25, 0.25, 0.25, 0.25], [0.6, 0.001, 0.398, 0.001], [0.01, 0.01, 0.01, 0.97], [0.01, 0.01, 0.97, 0.01]]
     ).log()
-    ends = dict(zip(names, (loop, torch.tensor([[1]]), 5, 2)), eos_id=0)
+    ends = case(loop, [1], 5, 2, eos_id=0)
     yield Case(ends, note="ending at once is the most probable", part="end")
     yield Case(ends | {"prompt": torch.tensor([[0, 3, 2]])}, note="the end token in the prompt", part="end")
-    ending = 2 * random_tensor(seed + 1, 5, 5) + torch.tensor([1.5, 0, 0, 0, 0])
-    yield Case(
-        dict(zip(names, (ending, torch.tensor([[2]]), 6, 3)), eos_id=0), note="a random table with an end", part="end"
-    )
+    second = torch.tensor([[0.2, 0.3, 0.5], [0.3, 0.35, 0.35], [0.4, 0.5, 0.1]]).log()
+    yield Case(case(second, [2], 2, 1, eos_id=0), note="the end is second best, of one beam", part="end")
+    ending = [2 * random_tensor(seed + i, 5, 5) + torch.tensor([1.5, 0, 0, 0, 0]) for i in (1, 2, 3)]
+    for table, prompt in zip(ending, ([2], [3, 4], [1])):
+        yield Case(case(table, prompt, 6, 3, eos_id=0), note="a random table with an end", part="end")
     yield Case(ends | {"length_penalty": 1.0}, note="the mean per token", part="penalty")
     yield Case(
         ends | {"prompt": torch.tensor([[2, 3, 1]]), "length_penalty": 0.3}, note="a longer prompt", part="penalty"
     )
-    yield Case(
-        dict(zip(names, (ending, torch.tensor([[2]]), 6, 3)), eos_id=0, length_penalty=0.7),
-        note="a random table with a penalty",
-        part="penalty",
-    )
+    crowded = torch.tensor(
+        [[0.25, 0.25, 0.25, 0.25], [0.26, 0.24, 0.23, 0.27], [0.01, 0.01, 0.97, 0.01], [0.35, 0.4, 0.249, 0.001]]
+    ).log()
+    beside = case(crowded, [3], 4, 2, eos_id=0, length_penalty=1.0)
+    yield Case(beside, note="a text that ends among the two best, and two that go on", part="penalty")
+    after = torch.tensor(
+        [[0.01, 0.01, 0.97, 0.01], [0.9, 0.03, 0.03, 0.04], [0.01, 0.01, 0.97, 0.01], [0.02, 0.9, 0.04, 0.04]]
+    ).log()
+    over = case(after, [3], 5, 2, eos_id=0, length_penalty=1.0)
+    yield Case(over, note="what would follow the end is very probable", part="penalty")
+    for table, alpha in zip(ending, (0.7, 1.0, 1.5)):
+        options = {"eos_id": 0, "length_penalty": alpha}
+        yield Case(case(table, [2], 6, 3, **options), note="a random table with a penalty", part="penalty")
 
 
 # %% probe="beam_search" active="py"
@@ -1367,6 +1484,18 @@ def probe(student, case):
         TableModel(case["table"]).eval(), case["prompt"], case["max_new_tokens"], case["beams"], **options
     )
     return {"tokens": [int(token) for token in tokens], "score": float(score)}
+
+
+# %% equivalents="beam_search" active="py"
+equivalents = {
+    "prompt.new_tensor([tokens for tokens, _ in open_beams]).long()"
+    " → prompt.new_tensor([tokens for tokens, _ in open_beams])": "the prompt holds int64, and so does what is made like it",
+    "with torch.no_grad(): → if True:": "slower, and nothing asks for it here: lesson 15 does",
+    "log_probs.tolist() → log_probs": "numbers in a tensor are added and compared as well",
+    "max(scored, key=lambda text: text[1]) → max([*scored][::-1], key=lambda text: text[1])": (
+        "of two texts with one score either is the best"
+    ),
+}
 
 
 # %% mistake="beam_search" name="greedy" hint="You keep one beginning only. Keep the K best of all candidates." active="py"
@@ -1568,7 +1697,7 @@ def speculative_accept(
     target_probs  (n + 1, V) what the large model says at the place of each drafted token, and after the last
     draft_probs   (n, V) what the drafted tokens were drawn from
     drafted       (n,) token ids; n may be 0
-    generator     of the randomness
+    generator     of all randomness; the same seed gives the same result
     returns       how many are kept, 0 to n (all before the first refusal), and the id of the next token: from
                   max(0, p − q) at the refused place, or from target_probs[n] when all were kept
     """
@@ -1597,7 +1726,8 @@ def cases(seed):
     far = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]), torch.tensor([[1.0, 0.0, 0.0]])
     yield Case(dict(zip(names, (*far, seed))), note="a draft that is always wrong")
     yield Case(dict(zip(names, (torch.stack([p, p]), q[None], seed))), note="the example by hand")
-    yield Case(dict(zip(names, (torch.stack([p, q, p]), torch.stack([q, p]), seed))), note="two drafted tokens")
+    a, b = torch.tensor([0.8, 0.1, 0.1]), torch.tensor([0.1, 0.1, 0.8])  # 0.3 of each in common
+    yield Case(dict(zip(names, (torch.stack([a, b, a]), torch.stack([b, a]), seed))), note="two drafted tokens")
     yield Case(
         dict(zip(names, (random_distributions(seed, 3, 4), random_distributions(seed + 1, 2, 4), seed))), note="random"
     )
@@ -1611,18 +1741,23 @@ def probe(student, case):
     results = [student(p, q, drafted, luck) for drafted in drafts]
     kept, tokens = (torch.tensor([int(result[i]) for result in results]) for i in (0, 1))
     first = torch.where(kept > 0, drafts[:, 0], tokens) if n else tokens
+    pairs = [
+        [list(student(p, q, d, torch.Generator().manual_seed(i))) for i, d in enumerate(drafts[:40])] for _ in "ab"
+    ]
     return {
         "counts of how many were kept": torch.bincount(kept, minlength=n + 1),
         "counts of first tokens": torch.bincount(first, minlength=size),
         "counts of how many were kept with the next token": torch.bincount(
             kept * size + tokens, minlength=(n + 1) * size
         ),
+        "the same seed repeats": plain(pairs[0]) == plain(pairs[1]),
     }
 
 
 # %% judge="speculative_accept" active="py"
 def judge(case, expected, got):
-    return judge_entries(expected, got, dict.fromkeys(expected, judge_counts))
+    counts = [name for name in expected if name.startswith("counts")]
+    return judge_entries(expected, got, dict.fromkeys(counts, judge_counts))
 
 
 # %% mistake="speculative_accept" name="redrawn_from_target" hint="After a refusal you draw from p. Those tokens had their chance of being kept already, so they come too often: draw from max(0, p − q)." active="py"
@@ -1672,6 +1807,11 @@ def speculative_accept(target_probs, draft_probs, drafted, generator=None):
     return kept, int(torch.multinomial(weights, 1, generator=generator))
 
 
+# %% mistake="speculative_accept" name="generator_ignored" hint="The distribution is right, but the draws come from torch's global randomness. Hand the generator to torch.rand and to torch.multinomial." active="py"
+def speculative_accept(target_probs, draft_probs, drafted, generator=None, right=speculative_accept):
+    return right(target_probs, draft_probs, drafted, None)
+
+
 # %% [markdown]
 r"""
 ### Exercise · speculative_decode
@@ -1695,7 +1835,7 @@ def speculative_decode(
     prompt          (1, T) token ids
     max_new_tokens  how many to write, exactly
     n_draft         tokens drafted for each call of the model; fewer where max_new_tokens would be passed
-    generator       of the randomness
+    generator       of all randomness; the same seed gives the same text
     returns         (1, T + max_new_tokens)
     """
     ### BEGIN SOLUTION
@@ -1735,28 +1875,30 @@ def cases(seed):
     yield Case(base | two | {"n_draft": 2}, note="two drafted at a time", part="calls")
     free = {
         "model": random_tensor(seed, 3, 3),
-        "draft": random_tensor(seed + 1, 3, 3),
+        "draft": random_tensor(seed + 1, 3, 3, scale=0.3),
         "prompt": torch.tensor([[2, 0]]),
     }
     free |= {"max_new_tokens": 3, "n": 800, "seed": seed}
     yield Case(free | {"n_draft": 2}, note="800 texts of three tokens", part="texts")
+    yield Case(free | {"model": free["draft"] / 2, "n_draft": 3}, note="800 texts, both nearly even", part="texts")
     yield Case(free | {"n_draft": 5, "draft": -2 * free["model"]}, note="800 texts with a bad draft", part="texts")
 
 
 # %% probe="speculative_decode" active="py"
 def probe(student, case):
-    model, draft, luck = (
-        TableModel(case["model"]),
-        TableModel(case["draft"]),
-        torch.Generator().manual_seed(case["seed"]),
-    )
+    model, draft = TableModel(case["model"]), TableModel(case["draft"])
     options = {"n_draft": case["n_draft"]} if "n_draft" in case else {}
-    once = lambda: student(model, draft, case["prompt"], case["max_new_tokens"], generator=luck, **options)
+    once = lambda luck: student(model, draft, case["prompt"], case["max_new_tokens"], generator=luck, **options)
+    luck = torch.Generator().manual_seed(case["seed"])
     if case["n"] == 1:
-        return {"ids": once(), "calls of the large model": model.calls}
-    texts = plain(torch.cat([once()[:, case["prompt"].size(1) :] for _ in range(case["n"])]))  # (n, 3)
+        return {"ids": once(luck), "calls of the large model": model.calls}
+    texts = plain(torch.cat([once(luck)[:, case["prompt"].size(1) :] for _ in range(case["n"])]))  # (n, 3)
     codes = (texts * torch.tensor([9, 3, 1])).sum(1)
-    return {"counts of the texts 000, 001, 002, 010, …": torch.bincount(codes, minlength=27)}
+    again = [[once(torch.Generator().manual_seed(i)) for i in range(20)] for _ in "ab"]
+    return {
+        "counts of the texts 000, 001, 002, 010, …": torch.bincount(codes, minlength=27),
+        "the same seed repeats": plain(torch.cat(again[0])).equal(plain(torch.cat(again[1]))),
+    }
 
 
 # %% judge="speculative_decode" active="py"
@@ -1913,7 +2055,7 @@ r"""
 - **Leviathan et al. (2023)** and **Chen et al. (2023)**: speculative decoding. Later systems draft with extra heads of the large model itself (Medusa, Cai et al. 2024) or draft several continuations at once.
 - In use, besides: masks that allow only what a grammar or a JSON schema permits (the same −∞ as in our filters), and many drawn answers of which a vote or a judge takes one.
 
-**What we do not know.** Which settings read best is found by trying, for each model anew. Why people's text stays near the entropy of the model's distribution is a matter of debate.
+**What we do not know.** Which settings read best is found by trying, separately for each model. Why people's text stays near the entropy of the model's distribution is a matter of debate.
 
 From the next lesson on, `course_lib.decoding` holds the tested version of all that you wrote, `typical_filter` besides. Next: **19 Scaling**, *what does more buy?*
 """

@@ -249,6 +249,20 @@ def test_half_precision_works_and_routes_in_float32(dtype):
         assert layer().eval()(normal(0, 2, 8, 6)).isfinite().all()
 
 
+@pytest.mark.parametrize("autocast", [False, True])
+def test_scores_that_bfloat16_cannot_tell_apart_still_get_different_gates(autocast):
+    moe = MoE(2, 4, n_experts=2, top_k=2)
+    moe.router.weight.data = torch.tensor(
+        [[64.0, 36.0], [64.0, 36.25]]
+    )  # 100 and 100.25 for (1, 1): both 100 in bfloat16
+    x = torch.ones(1, 1, 2)
+    if not autocast:
+        moe, x = moe.bfloat16(), x.bfloat16()
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        moe(x)
+    torch.testing.assert_close(moe.routing.gates.flatten(), torch.tensor([0.25, 0.0]).softmax(-1))
+
+
 def test_a_used_layer_can_be_copied_and_saved_without_what_its_last_call_left():
     moe, x = layer(), normal(0, 2, 5, 6)
     output = moe(x)
