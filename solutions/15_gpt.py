@@ -1568,9 +1568,9 @@ def cases(seed):
     yield Case(ending | {"prompt": torch.tensor([[1], [3]]), "eos_id": 0}, note="eos_id 0", part="end")
     yield Case(random | {"eos_id": 2, "max_new_tokens": 9}, note="random prompts, some with eos_id", part="end")
     yield Case(greedy | {"temperature": -1.0}, note="a negative temperature", part="sampling")
-    many = torch.tensor([0, 1]).repeat_interleave(3000)[:, None]
     table = random_tensor(seed + 1, 4, 4) + torch.tensor([0.0, 1.0, -1.0, 1.5])  # some tokens are common
-    draws = {"table": table, "seq_len": 4, "prompt": many, "max_new_tokens": 1, "seed": seed}
+    both = torch.tensor([[0], [1]])
+    draws = {"table": table, "seq_len": 4, "prompt": both, "copies": 3000, "max_new_tokens": 1, "seed": seed}
     yield Case(draws, note="3,000 draws for each of two prompts", part="sampling")
     yield Case(draws | {"temperature": 0.5}, note="3,000 draws at temperature 0.5", part="sampling")
     yield Case(
@@ -1596,7 +1596,7 @@ def probe(student, case):
 
     model = Toy().train(case.get("training", False))
     options = {name: case[name] for name in ("temperature", "eos_id") if name in case}
-    prompt, n_new = case["prompt"].clone(), case["max_new_tokens"]
+    prompt, n_new = case["prompt"].repeat_interleave(case.get("copies", 1), dim=0), case["max_new_tokens"]
     write = lambda seed: student(model, prompt, n_new, **options, generator=torch.Generator().manual_seed(seed))
     ids = write(case.get("seed", 0))
     if "seed" in case:

@@ -13,7 +13,7 @@ from typing import Any
 from course_lib.course_folder import CourseFolder
 from course_lib.judging import wire
 from course_lib.judging.compare import close_numbers, compare
-from course_lib.judging.exercise import read_public
+from course_lib.judging.exercise import read_public, unpacked
 from course_lib.released import is_as_released
 
 
@@ -91,8 +91,8 @@ def same(path: Path, text: str) -> bool:
         there = path.read_text(encoding="utf-8")
         if there == text or path.suffix == ".ipynb":
             return there == text
-        return same_document(json.loads(there), json.loads(text))
-    except (OSError, ValueError):
+        return same_document(unpacked(there), unpacked(text))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False
 
 

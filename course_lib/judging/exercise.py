@@ -12,6 +12,7 @@ from course_lib.judging.answer import read_choice, read_number
 from course_lib.judging.case import Case, CaseSet, Judge, Mistake, Outcome, Probe, Slip
 from course_lib.judging.compare import compare
 from course_lib.judging.program import same_code
+from course_lib.judging.shared_tensors import pack, unpack
 
 AUTHOR_NAMES: dict[str, Any] = {
     "Case": Case,
@@ -175,22 +176,42 @@ class PublicLesson:
 
 def write_public(lesson: PublicLesson) -> str:
     """Return the text of a public case file: JSON, a line for each exercise, so that changes show where they are."""
-    rows = []
+    documents: dict[str, dict] = {}
     for id, public in lesson.exercises.items():
-        document = {k: v for k, v in asdict(public.exercise).items() if k not in ("id", "setup", "elsewhere")}
-        document["cases"] = public.cases and write_cases(public.cases)
-        rows.append(f"  {json.dumps(id)}: {json.dumps(document, ensure_ascii=False)}")
+        documents[id] = {k: v for k, v in asdict(public.exercise).items() if k not in ("id", "setup", "elsewhere")}
+        documents[id]["cases"] = public.cases and write_cases(public.cases)
+    packed, tensors = pack(documents)
     setup = next((p.exercise.setup for p in lesson.exercises.values()), "")
     head = {"lesson": lesson.name, "title": lesson.title, "version": lesson.version, "setup": setup}
     fields = [f" {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in head.items()]
-    exercises = ' "exercises": {\n' + ",\n".join(rows) + "\n }"
-    return "{\n" + ",\n".join([*fields, exercises]) + "\n}\n"
+    blocks = [
+        _block(
+            "exercises", "{}", [f"{json.dumps(id)}: {json.dumps(d, ensure_ascii=False)}" for id, d in packed.items()]
+        ),
+        _block("tensors", "[]", list(map(json.dumps, tensors))),
+    ]
+    return "{\n" + ",\n".join([*fields, *blocks]) + "\n}\n"
+
+
+def _block(name: str, brackets: str, rows: list[str]) -> str:
+    """Return a field of a JSON object whose value has a line for each item."""
+    return f" {json.dumps(name)}: {brackets[0]}\n" + ",\n".join(f"  {row}" for row in rows) + f"\n {brackets[1]}"
+
+
+def unpacked(text: str) -> dict:
+    """Return the document of a public case file, with its shared tensors in their places.
+
+    Raises ValueError, LookupError or TypeError when it is not one.
+    """
+    document = json.loads(text)
+    tensors = document.pop("tensors", [])
+    return unpack(document, tensors)
 
 
 def read_public(path: Path) -> PublicLesson:
     """Return the lesson of a public case file. Raises ValueError, naming the file, when it is not one."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = unpacked(path.read_text(encoding="utf-8"))
         checks: list[Exercise] = []
         cases: list[CaseSet | None] = []
         for id, entry in document["exercises"].items():
@@ -200,7 +221,7 @@ def read_public(path: Path) -> PublicLesson:
             checks.append(Exercise(id=ExerciseId(id), setup=document["setup"], **entry))
         exercises = {check.id: PublicExercise(check, its) for check, its in zip(of_one_lesson(checks), cases)}
         return PublicLesson(document["lesson"], document["title"], document["version"], exercises)
-    except (AttributeError, KeyError, TypeError, ValueError) as problem:
+    except (AttributeError, LookupError, TypeError, ValueError) as problem:
         raise ValueError(f"{path} is not a public case file of this course ({problem!r}).") from problem
 
 
