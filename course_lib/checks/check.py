@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from course_lib.checks import progress, public
+from course_lib.checks.borrowed import remark_on_borrowed, source_of
 from course_lib.checks.render import AnswerView, CheckView, Remark, put
 from course_lib.judging.absent import absent_names, refusing
 from course_lib.judging.exercise import Exercise, ExerciseId, PublicExercise, read_cases
 from course_lib.judging.forbidden import forbidden_in, forbidden_sentence
 from course_lib.judging.needed import verdict_on_own_code
 from course_lib.judging.probe import run_probe
-from course_lib.judging.program import names_defined_in, without_definitions
+from course_lib.judging.program import without_definitions
 from course_lib.judging.verdict import Verdict, VerdictKind, judge_exercise, zero
 
 T = TypeVar("T")
@@ -32,11 +33,13 @@ def check(id: str) -> None:
     """
     if _is_graded():
         return
-    entry = _find(id)
-    result = _judge_in(entry, sys._getframe(1).f_globals)
+    entry, names = _find(id), sys._getframe(1).f_globals
+    result = _judge_in(entry, names)
     if result.verdict not in (VerdictKind.NOT_STARTED, VerdictKind.MISSING):
         progress.record_try(id, result.verdict == VerdictKind.PASSED, result.points)
     put(CheckView(entry.exercise, result, shown_answers=bool(public.answers(entry.exercise.lesson))))
+    if result.verdict == VerdictKind.PASSED and (remark := remark_on_borrowed(entry.exercise, names)):
+        put(Remark(remark))
     if os.environ.get("NBGRADER_EXECUTION") and result.verdict != VerdictKind.PASSED:
         raise CheckFailed(f"{id}: {result.message}")
 
@@ -130,7 +133,7 @@ def _judge(entry: PublicExercise, names: dict[str, Any], tested: Iterable[str] =
     if exercise.name not in names:
         return zero(exercise, VerdictKind.MISSING, f"There is no `{exercise.name}` yet: run the cell above first.")
     others = {other.name for other in public.find(exercise.lesson).exercises} - {exercise.name}
-    student, source = names[exercise.name], without_definitions(_source(exercise.name, names), others)
+    student, source = names[exercise.name], without_definitions(source_of(exercise.name, names), others)
     if exercise.is_unchanged(student, source):
         return zero(exercise, VerdictKind.NOT_STARTED, "Not started yet.")
     if exercise.kind in ("choice", "number"):
@@ -160,11 +163,3 @@ def _judge_answer(exercise: Exercise, student: Any) -> Verdict:
 def _is_withheld(exercise: Exercise, student: Any) -> str:
     home = f"{getattr(student, '__module__', '')}.{getattr(student, '__qualname__', '')}"
     return home if home in exercise.withheld else ""
-
-
-def _source(name: str, names: dict[str, Any]) -> str:
-    """Return the text of the last executed cell that defines this name; "" outside IPython."""
-    for cell in reversed(names.get("In", ())):
-        if name in names_defined_in(cell):
-            return cell
-    return ""

@@ -28,7 +28,7 @@ def put(view: Any) -> None:
 
 @dataclass(frozen=True)
 class Remark:
-    """A sentence about whose code is used, for whoever works in the notebook; slides leave it out."""
+    """A sentence for whoever works in the notebook, as on whose code is used; slides leave it out."""
 
     text: str
 
