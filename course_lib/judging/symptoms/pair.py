@@ -47,7 +47,10 @@ class Pair:
 
 
 def as_table(value: Any) -> Tensor | None:
-    """Return numbers as a tensor: of a tensor, a number, or a list of numbers or of rows of equal length; else None."""
+    """Return numbers as a tensor: of a tensor, a number, or a list of numbers or of rows of equal length; else None.
+
+    returns  any shape of a tensor; () of a number; (n,) or (rows, n) of lists
+    """
     if isinstance(value, Tensor):
         return value
     if isinstance(value, (bool, int, float)):
@@ -63,7 +66,10 @@ def as_table(value: Any) -> Tensor | None:
 
 
 def tables_of(pairs: Sequence[Pair]) -> list[tuple[Tensor, Tensor, Tensor]] | None:
-    """Return the tables of all pairs; None where one has none, or too few numbers differ to say something."""
+    """Return the tables of all pairs: expected, returned, and where they differ, all three of one shape (...).
+
+    None where a pair has none, or nothing differs.
+    """
     tables = [pair.tables for pair in pairs]
     found = [table for table in tables if table is not None]
     return found if len(found) == len(tables) and sum(int(wrong.sum()) for _, _, wrong in found) > 0 else None
