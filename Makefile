@@ -28,9 +28,10 @@ lab: $(VENV)/ready  ## open your own copy of the lessons, work/, in JupyterLab
 	$(BIN)/python -m course_lib.work || [ $$? -eq 1 ]
 	$(BIN)/jupyter lab work/00_start_here.ipynb
 
+# Two processes on two cores: a second thread in each would only wait for the other's.
 # The arena and the browser look at a clock: they get the machine for themselves.
 test: $(VENV)/ready build/slides-parts lint  ## the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/arena --ignore tests/browser
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/arena --ignore tests/browser
 	$(BIN)/python -m pytest tests/browser tests/arena
 
 lint: $(VENV)/ready  ## ruff and mypy
