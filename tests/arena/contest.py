@@ -144,10 +144,16 @@ def _judge(case: Case, result: dict | None, course: Path) -> str:
     words = {e["id"].split(".")[1]: e["verdict"] for e in result["exercises"] if e["verdict"] != VerdictKind.PASSED}
     if case.at_most and any(points[name] > case.points[name] for name in points):
         return f"earned {points} where at most {case.points} is due"
-    if not case.at_most and (points != case.points or words != case.verdicts):
+    if not case.at_most and (points != case.points or _said(words) != _said(case.verdicts)):
         messages = {e["id"]: e["message"][:150] for e in result["exercises"] if e["verdict"] != VerdictKind.PASSED}
         return f"earned {points} with {words}, not {case.points} with {case.verdicts}: {messages}"
     return _tried(case, result, course) if case.tries else ""
+
+
+def _said(verdicts: dict[str, str]) -> dict[str, str]:
+    """Return verdicts with one word for wrong values and errors: which it is follows from the case that is shown."""
+    either = (VerdictKind.WRONG, VerdictKind.ERROR)
+    return {name: VerdictKind.WRONG if verdict in either else verdict for name, verdict in verdicts.items()}
 
 
 def _tried(case: Case, result: dict, course: Path) -> str:
