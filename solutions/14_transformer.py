@@ -186,7 +186,9 @@ def probe(student, case):
     inputs = {name: value.clone().requires_grad_() for name, value in inputs.items()}
     y = student(**inputs)
     if y.requires_grad:
-        (y * torch.tensor([1.0, 2.0, 4.0, 5.0, 7.0])).sum().backward()
+        # another weight for each token: with equal ones some gradients are 0 but for the noise of the processor
+        weights = torch.tensor([1.0, 2.0, 4.0, 5.0, 7.0]) + torch.arange(y.size(-2)).square()[:, None] % 5
+        (y * weights).sum().backward()
     return {f"gradient of {name}": value.grad for name, value in inputs.items()}
 
 
