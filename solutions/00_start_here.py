@@ -37,6 +37,7 @@ from course_lib.scoreboard import held_out, language, show_scoreboard
 from course_lib.widgets.cards import flash_cards
 from course_lib.widgets.live import live
 from course_lib.widgets.progress_board import progress_board
+from course_lib.widgets.terms import terms_index
 
 # %%
 sentence = "the mouse that the cats chase eats cheese <eos>"
@@ -427,11 +428,21 @@ progress_board()
 r"""
 ### Flash cards
 
-Five minutes before a lesson, or on the train. Answer in your head first; then say honestly how it went. A card that you knew comes back in a day, then in three, in seven, in twenty-one; a card that you missed comes back at once.
+Five minutes before a lesson, or on the train. Answer in your head first; then say honestly how it went. A card that you knew comes back after days, then after weeks, about when you would forget it; a card that you missed comes back in ten minutes.
 """
 
 # %%
 flash_cards("00_start_here")
+
+# %% [markdown]
+r"""
+### Words
+
+The field has its own words, and each is explained once, in the lesson where it is first needed. There it is set in bold italics. Here you find the place.
+"""
+
+# %%
+terms_index()
 
 # %% [markdown]
 r"""

@@ -13,7 +13,8 @@ import nbformat
 from nbformat.notebooknode import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from autograder.authoring.lesson import AuthoredExercise, Cell, Lesson, question_text, read_lesson
+from autograder.authoring.lesson import AuthoredExercise, Cell, Lesson, read_lesson
+from autograder.authoring.markers import question_text
 from autograder.authoring.mutants.recorded import recorded_slips
 from autograder.authoring.reference import PUBLIC_SEED, Reference
 from course_lib.course_folder import CourseFolder
@@ -51,7 +52,7 @@ def public_lesson(reference: Reference) -> PublicLesson:
         if cases and exercise.check.id in slips:
             cases = replace(cases, slips=slips[exercise.check.id])
         exercises[exercise.check.id] = PublicExercise(exercise.check, cases)
-    return PublicLesson(lesson.name, lesson.title, lesson.version, exercises)
+    return PublicLesson(lesson.name, lesson.title, lesson.version, exercises, lesson.terms)
 
 
 def _without_complaints(cases: CaseSet) -> CaseSet:
@@ -127,7 +128,7 @@ def _exercise_cells(lesson: Lesson, exercise: AuthoredExercise) -> list[Notebook
     check, id = exercise.check, exercise.check.id.grade_id
     role = {"exercise": check.id}
     if check.kind == "text":
-        question = new_markdown_cell(question_text(exercise.cell), metadata={"course": {"role": "prose"}})
+        question = new_markdown_cell(question_text(exercise.cell.source), metadata={"course": {"role": "prose"}})
         answer = new_markdown_cell(check.stub, metadata={"course": {"role": "answer", **role}})
         reveal = new_code_cell(f'show_answer("{check.id}")', metadata={"course": {"role": "demo"}})
         return [question, _graded(answer, id, points=check.points, solution=True), reveal]

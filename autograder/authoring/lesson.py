@@ -12,6 +12,7 @@ from typing import Any
 import jupytext
 
 from autograder.authoring.claims import Claim, read_claims
+from autograder.authoring.markers import BEGIN, END, model_answer_of, reference_of, rubric_of, stub_of
 from course_lib.course_folder import LESSON_FILES
 from course_lib.judging.exercise import Exercise, ExerciseId, of_one_lesson
 from course_lib.judging.program import defined_names, parse
@@ -21,16 +22,15 @@ from course_lib.wrong_usage import WrongUsage
 KINDS = ("setup", "exercise", "hints", "cases", "probe", "judge", "mistake", "equivalents", "teacher")
 INERT = ("cases", "probe", "judge", "mistake", "equivalents")
 OPTIONS = {
-    "exercise": "points parts withheld needs kind choices mutates slowdown slide",
+    "exercise": "points parts withheld needs kind choices mutates slowdown optional slide",
     "mistake": "name hint active slide",
     "hints": "slide",
     "teacher": "slide",
     "setup": "slide",
     "demo": "slide",
 } | dict.fromkeys(("cases", "probe", "judge", "equivalents"), "active slide")
-BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-BEGIN_STARTER, END_STARTER = "### BEGIN STARTER", "### END STARTER"
-BEGIN_RUBRIC, END_RUBRIC = "### BEGIN RUBRIC", "### END RUBRIC"
+OPTIONAL = "· optional"
+TERM = re.compile(r"(?<!\*)\*\*\*([^*]+)\*\*\*(?!\*)")
 
 
 class AuthoringError(Exception):
@@ -95,7 +95,9 @@ class Lesson:
     name     "01_information"; short: "information"
     version  changes with whatever can change a verdict, and not with prose, demos or hints
     wording  changes with what feedback quotes: the title, the hints, and what is said of each mistake
+    minutes  of the core path, without the optional exercises
     claims   the numbers and comparisons in its prose that its cells must bear out
+    terms    the field's words that it explains, in bold italics where it does: word → heading of the section
     """
 
     path: Path
@@ -107,6 +109,7 @@ class Lesson:
     cells: tuple[Cell, ...]
     exercises: dict[str, AuthoredExercise] = field(default_factory=dict)
     claims: tuple[Claim, ...] = ()
+    terms: dict[str, str] = field(default_factory=dict)
 
     @property
     def short(self) -> str:
@@ -145,6 +148,7 @@ def read_lesson(path: Path) -> Lesson:
     reader = _Reader(path)
     cells = reader.cells(text)
     exercises = reader.exercises(cells)
+    terms = reader.terms(cells)
     notebook = jupytext.reads(text, fmt="py:percent")
     course = notebook.metadata.get("course", {})
     if not course.get("title"):
@@ -154,7 +158,7 @@ def read_lesson(path: Path) -> Lesson:
     title = course["title"]
     version, wording = _version(exercises), _wording(title, exercises)
     minutes, claims = int(course.get("minutes", 60)), tuple(reader.claims)
-    return Lesson(path, path.stem, title, minutes, version, wording, tuple(cells), exercises, claims)
+    return Lesson(path, path.stem, title, minutes, version, wording, tuple(cells), exercises, claims, terms)
 
 
 def _version(exercises: dict[str, AuthoredExercise]) -> str:
@@ -221,15 +225,21 @@ class _Reader:
     def prose(self, source: str, line: int) -> str:
         """Return the text of a markdown cell without its claims, which are collected.
 
-        line  the cell's `# %%`; its text begins some lines below, after quotes
+        line  the cell's `# %%`
         """
-        before, first = next(((n, text) for n, text in enumerate(source.split("\n")) if text), (0, ""))
-        begin = next((n for n, text in enumerate(self.lines[line:], line + 1) if first in text), line + 1) - before
-        prose, claims, wrong = read_claims(source, str(self.path), begin)
+        prose, claims, wrong = read_claims(source, str(self.path), self.begin(source, line))
         for where, sentence in wrong:
             self.error(where, sentence)
         self.claims += claims
         return prose
+
+    def begin(self, source: str, line: int) -> int:
+        """Return the line where the text of a markdown cell begins, below its quotes.
+
+        line  the cell's `# %%`
+        """
+        before, first = next(((n, text) for n, text in enumerate(source.split("\n")) if text), (0, ""))
+        return next((n for n, text in enumerate(self.lines[line:], line + 1) if first in text), line + 1) - before
 
     # ---- exercises
 
@@ -291,6 +301,7 @@ class _Reader:
             withheld=tuple(str(options.get("withheld", "")).split()),
             needs=tuple(str(options.get("needs", "")).split()),
             mutates=bool(options.get("mutates", False)),
+            optional=bool(options.get("optional", False)),
             slowdown=float(options.get("slowdown", 50)),
             hints=_numbered(source["hints"].source) if source["hints"] else (),
             setup=setup,
@@ -302,10 +313,10 @@ class _Reader:
         return AuthoredExercise(
             check=check,
             cell=cell,
-            reference=_model_answer(cell.source) if kind == "text" else _reference(cell.source),
+            reference=model_answer_of(cell.source) if kind == "text" else reference_of(cell.source),
             cases=source["cases"],
             mistakes=self.mistakes(name, parts.get("mistake", [])),
-            rubric=_between(cell.source, BEGIN_RUBRIC, END_RUBRIC),
+            rubric=rubric_of(cell.source),
             probe_line=source["probe"].line if source["probe"] else 0,
             judge_line=source["judge"].line if source["judge"] else 0,
             equivalents=self.equivalents(parts["equivalents"][0]) if "equivalents" in parts else {},
@@ -356,7 +367,7 @@ class _Reader:
             return f"{cell.target} = None  # your answer: {choices}"
         if kind == "number":
             return f"{cell.target} = None  # your answer: a number"
-        stub = _stub(cell.source, cell.target)
+        stub = stub_of(cell.source, cell.target)
         try:
             parse(stub)
         except SyntaxError as problem:
@@ -364,6 +375,29 @@ class _Reader:
                 cell.line + (problem.lineno or 1) - 1, f"the stub of `{cell.target}` is not Python: {problem.msg}."
             )
         return stub
+
+    # ---- prose
+
+    def terms(self, cells: list[Cell]) -> dict[str, str]:
+        """Return the words in bold italics, each with the heading above it. Tell the headings of exercises apart."""
+        found: dict[str, str] = {}
+        heading, optional = "", False
+        for cell in cells:
+            if cell.markdown and cell.kind in ("demo", "exercise"):
+                for line, text in enumerate(cell.source.split("\n"), self.begin(cell.source, cell.line - 1)):
+                    if text.startswith("#"):
+                        heading = text.lstrip("#").strip()
+                        optional = heading.endswith(OPTIONAL)
+                    for term in TERM.findall(text):
+                        if term in found:
+                            self.error(line, f"the term “{term}” is in bold italics in “{found[term]}” already.")
+                        found[term] = heading
+            if cell.kind == "exercise" and optional != bool(cell.options.get("optional", False)):
+                self.error(
+                    cell.line,
+                    f"the heading of `{cell.target}` ends in “{OPTIONAL}” exactly where the cell says optional=true.",
+                )
+        return found
 
     # ---- names
 
@@ -418,40 +452,6 @@ def _documented(source: str, name: str) -> bool:
         return True
     kinds = (ast.FunctionDef, ast.ClassDef)
     return any(isinstance(node, kinds) and node.name == name and ast.get_docstring(node) for node in nodes)
-
-
-def _reference(source: str) -> str:
-    """Return the cell without its markers and without the starter, which is broken on purpose."""
-    source = re.sub(rf"(?ms)^[ \t]*{BEGIN_STARTER}.*?{END_STARTER}[ \t]*\n?", "", source)
-    return re.sub(rf"(?m)^[ \t]*({BEGIN}|{END})[ \t]*\n?", "", source).rstrip()
-
-
-def _stub(source: str, name: str) -> str:
-    """Return the cell with each solution replaced: by the starter after it, or by a line that says “not started”."""
-    starter = rf"(?:\s*{BEGIN_STARTER}[ \t]*\n(?P<starter>.*?)^[ \t]*{END_STARTER})?"
-
-    def replace(match: re.Match) -> str:
-        indent = match["indent"]
-        if match["starter"] is not None:
-            return re.sub(r"(?m)^([ \t]*)# ?", r"\1", match["starter"]).rstrip()
-        return f'{indent}# YOUR CODE HERE\n{indent}raise NotImplementedError("{name} is not started yet")'
-
-    pattern = rf"(?ms)^(?P<indent>[ \t]*){BEGIN}[ \t]*\n.*?^[ \t]*{END}[ \t]*{starter}"
-    return re.sub(pattern, replace, source).rstrip()
-
-
-def _model_answer(source: str) -> str:
-    return _between(source, BEGIN, END)
-
-
-def question_text(cell: Cell) -> str:
-    """Return what a free-text cell asks, without its model answer and rubric."""
-    return cell.source.split(BEGIN)[0].rstrip()
-
-
-def _between(source: str, begin: str, end: str) -> str:
-    match = re.search(rf"(?s){begin}[ \t]*\n(.*?)\n?[ \t]*{end}", source)
-    return match[1].strip() if match else ""
 
 
 def _numbered(markdown: str) -> tuple[str, ...]:

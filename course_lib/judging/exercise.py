@@ -57,6 +57,7 @@ class Exercise:
     points    the sum of `parts` if there are any, which are then earned one by one
     withheld  names that would answer it; needs: exercises that it builds on
     elsewhere names of `course_lib` that would answer another exercise of its lesson (see `of_one_lesson`)
+    optional  beyond the core path of its lesson; graded like the others
     stub      the source of the cell as the student receives it
     setup     source of the lesson's setup cells, whose names probe and judge may use
     probe_source, judge_source   "" for the defaults
@@ -77,6 +78,7 @@ class Exercise:
     probe_source: str = ""
     judge_source: str = ""
     elsewhere: tuple[str, ...] = field(default=(), repr=False)  # follows from the others' `withheld`
+    optional: bool = field(default=False, repr=False)  # no part of what a verdict comes from
 
     @property
     def name(self) -> str:
@@ -166,12 +168,16 @@ class PublicExercise:
 
 @dataclass(frozen=True)
 class PublicLesson:
-    """What a public case file holds: the lesson's file name, title, version, and its exercises in order."""
+    """What a public case file holds: the lesson's file name, title, version, and its exercises in order.
+
+    terms  the field's words that the lesson explains: word → heading of the section
+    """
 
     name: str
     title: str
     version: str
     exercises: dict[ExerciseId, PublicExercise]
+    terms: dict[str, str] = field(default_factory=dict)
 
 
 def write_public(lesson: PublicLesson) -> str:
@@ -179,10 +185,18 @@ def write_public(lesson: PublicLesson) -> str:
     documents: dict[str, dict] = {}
     for id, public in lesson.exercises.items():
         documents[id] = {k: v for k, v in asdict(public.exercise).items() if k not in ("id", "setup", "elsewhere")}
+        if not documents[id]["optional"]:
+            del documents[id]["optional"]
         documents[id]["cases"] = public.cases and write_cases(public.cases)
     packed, tensors = pack(documents)
     setup = next((p.exercise.setup for p in lesson.exercises.values()), "")
-    head = {"lesson": lesson.name, "title": lesson.title, "version": lesson.version, "setup": setup}
+    head = {
+        "lesson": lesson.name,
+        "title": lesson.title,
+        "version": lesson.version,
+        "terms": lesson.terms,
+        "setup": setup,
+    }
     fields = [f" {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in head.items()]
     blocks = [
         _block(
@@ -220,7 +234,8 @@ def read_public(path: Path) -> PublicLesson:
             entry = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
             checks.append(Exercise(id=ExerciseId(id), setup=document["setup"], **entry))
         exercises = {check.id: PublicExercise(check, its) for check, its in zip(of_one_lesson(checks), cases)}
-        return PublicLesson(document["lesson"], document["title"], document["version"], exercises)
+        terms = document.get("terms", {})  # those of an earlier version have none
+        return PublicLesson(document["lesson"], document["title"], document["version"], exercises, terms)
     except (AttributeError, LookupError, TypeError, ValueError) as problem:
         raise ValueError(f"{path} is not a public case file of this course ({problem!r}).") from problem
 

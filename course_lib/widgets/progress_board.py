@@ -8,6 +8,7 @@ import html
 
 import ipywidgets
 
+from course_lib import store
 from course_lib.checks import progress, public
 from course_lib.figures.style import BLUE, GREEN, ORANGE, PALE
 from course_lib.judging.exercise import Exercise, PublicLesson
@@ -53,7 +54,7 @@ def board_html() -> str:
     legend = " &nbsp; ".join(f"{_mark(name)}&nbsp;{words}" for name, (_, _, words) in STATES.items())
     head = (
         f"<p><b>{passed} of {len(checked)} exercises passed, {points:g} of {sum(e.points for e in checked):g} points."
-        f"</b><br><small>{legend}</small></p>"
+        f"</b>{_predictions()}<br><small>{legend}</small></p>"
     )
     under_way = [_under_way(lesson, entries) for lesson in lessons.values()]
     if not any(under_way):
@@ -71,6 +72,15 @@ def progress_board() -> Live:
 
     again.on_click(refresh)
     return still(ipywidgets.VBox([again, page]), page.value, "The progress board: each lesson with its exercises.")
+
+
+def _predictions() -> str:
+    made = len(store.load("predictions"))
+    return (
+        f" {made} result{'' if made == 1 else 's'} predicted before seeing {'it' if made == 1 else 'them'}."
+        if made
+        else ""
+    )
 
 
 def _mark(name: str) -> str:
@@ -97,6 +107,7 @@ def _lesson(lesson: PublicLesson, entries: dict[str, progress.Entry], unfold: bo
         f'<span title="{STATES[name][2]}" style="display:inline-block;margin:2px 14px 2px 0;white-space:nowrap">'
         f"{_mark(name)} {html.escape(exercise.name)} "
         f'<small style="color:#767676">{exercise.points:g}<span style="{_UNSEEN}"> points, {STATES[name][2]}.</span>'
+        f"{' optional' if exercise.optional else ''}"
         "</small></span>"
         for exercise, name in zip(exercises, states)
     )

@@ -2,7 +2,8 @@
 
 import pytest
 
-from autograder.authoring.lesson import AuthoringError, find_lessons, question_text, read_lesson
+from autograder.authoring.lesson import AuthoringError, find_lessons, read_lesson
+from autograder.authoring.markers import question_text
 from autograder.authoring.reference import Reference
 
 HEADER = """# ---
@@ -50,6 +51,24 @@ def line_of(text, part):
     """Return the number of the line that holds a part of the text."""
     (number,) = [n for n, line in enumerate(text.split("\n"), 1) if part in line]
     return number
+
+
+HEADING = '\n# %% [markdown]\nr"""\n### Exercise · f · optional\n"""\n'
+
+
+def test_an_optional_exercise_is_read_and_is_no_part_of_the_version(tmp_path):
+    optional = read_lesson(
+        write(tmp_path, GOOD.replace(EXERCISE, HEADING + EXERCISE.replace("=1", "=1 optional=true")))
+    )
+    assert optional.exercises["f"].check.optional
+    assert optional.version == read_lesson(write(tmp_path, GOOD)).version
+
+
+def test_terms_are_found_with_the_heading_above_them(tmp_path):
+    prose = (
+        '\n# %% [markdown]\nr"""\n## 1 · Why\nIt ***overfits***, **badly**.\n### More\nA ***lasso*** keeps few.\n"""\n'
+    )
+    assert read_lesson(write(tmp_path, GOOD + prose)).terms == {"overfits": "1 · Why", "lasso": "More"}
 
 
 def test_a_good_lesson_is_read(tmp_path):
@@ -125,6 +144,11 @@ def test_prose_and_demos_change_neither(tmp_path, more):
 
 # what is wrong: (the change, the line that is named, a part of the sentence)
 WRONG = {
+    "optional in the heading alone": (HEADER + HEADING + EXERCISE + CASES, "def f", "exactly where the cell says"),
+    "optional in the cell alone": (GOOD.replace("points=1", "points=1 optional=true"), "def f", "exactly where"),
+    "a term twice": (
+        GOOD + '\n# %% [markdown]\nr"""\n# A\nA ***b***.\nAgain ***b***.\n"""\n', "Again", "is in bold italics in “A”"
+    ),
     "no title": (GOOD.replace("#     title: A title", "#     minutes: 3"), 1, "title"),
     "text before": ("x = 1\n" + GOOD.removeprefix(HEADER), None, "before the first"),
     "two things": (GOOD.replace('# %% cases="f"', '# %% cases="f" exercise="f"'), "cases=", "is one thing"),
@@ -276,7 +300,9 @@ def test_find_the_bug_gives_the_broken_code_and_the_reference_has_none_of_it(sam
 
 def test_a_free_text_question_keeps_its_answer_and_rubric_apart(sample):
     exercise = sample.exercises["why_nats"]
-    assert "no odd factor" not in question_text(exercise.cell) and "Why nats?" in question_text(exercise.cell)
+    assert "no odd factor" not in question_text(exercise.cell.source) and "Why nats?" in question_text(
+        exercise.cell.source
+    )
     assert exercise.reference == "The derivative of the natural logarithm has no odd factor."
     assert exercise.rubric == "- 3 points: says that derivatives are simple."
 

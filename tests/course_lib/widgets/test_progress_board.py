@@ -1,9 +1,11 @@
 """The progress board shows what the checks have noted, for the lessons whose case files are here."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from course_lib import store
 from course_lib.checks import progress
 from course_lib.judging.exercise import Exercise, ExerciseId, PublicExercise, PublicLesson, write_public
 from course_lib.widgets.progress_board import board_html, progress_board, state
@@ -63,3 +65,16 @@ def test_outside_a_course_the_board_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE", str(tmp_path / "nowhere"))
     page = board_html()
     assert "The board finds no lessons" in page and "Open it from the folder <code>work</code>" in page
+
+
+def test_predictions_are_counted():
+    assert "predicted" not in board_html()
+    store.save("predictions", {"01_information.a": {"said": 3}})
+    assert "1 result predicted before seeing it." in board_html()
+
+
+def test_an_optional_exercise_says_so(tmp_path):
+    public = {"moe.extra": PublicExercise(replace(_exercise("moe.extra", 1), optional=True), None)}
+    path = tmp_path / "notebooks" / "cases" / "17_moe.json"
+    path.write_text(write_public(PublicLesson("17_moe", "How?", "1", public)))
+    assert board_html().count(" optional") == 1
