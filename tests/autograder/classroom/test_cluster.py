@@ -7,17 +7,24 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
+import nbformat
 import pytest
 
+from autograder.authoring.build import student_notebook
 from autograder.authoring.lesson import read_lesson
 from autograder.classroom.class_run import grade_class
 from autograder.classroom.executor import make_executor
 from autograder.classroom.places import find_submissions
 from autograder.classroom.recorder import ClassRun, Recorder
 from autograder.classroom.taken import Taken
+from autograder.grading.job import Job, do, try_sandbox
 from autograder.grading.prepare import prepare
+from autograder.simulation.simulate import STUDENTS
+from course_lib.judging.verdict import VerdictKind
 
+ROOT = Path(__file__).resolve().parents[3]
 LESSON = "90_sample"
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")]
 
@@ -117,6 +124,21 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_results(cluster, course, t
         for n in ("there", "here")
     ]
     assert pages[0] == pages[1] and len(pages[0]) == 14
+
+
+def test_a_busy_machine_costs_nobody_a_mark_on_a_worker_either(cluster, busy, sandbox):
+    lesson = read_lesson(ROOT / "solutions" / "14_transformer.py")
+    notebook = student_notebook(lesson)
+    STUDENTS["ada"](lesson, notebook)
+    graded = prepare(lesson, 5)
+    job = Job("ada", lesson.name, nbformat.writes(notebook).encode(), [], sandbox)
+    with make_executor(scheduler=cluster.address) as executor:
+        executor.submit(try_sandbox, graded, sandbox).result()
+        with busy(16):
+            done = executor.submit(do, graded, job).result()
+    fine = (VerdictKind.PASSED, VerdictKind.BY_HAND)
+    assert {verdict.id: verdict.message for verdict in done.grading.verdicts if verdict.verdict not in fine} == {}
+    assert len(done.grading.verdicts) == len(lesson.exercises)
 
 
 def test_what_travels_to_a_worker_says_nothing_of_the_gradebook(course, tmp_path):
