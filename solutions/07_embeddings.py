@@ -24,6 +24,7 @@ its neighbours alone. Nobody tells the model what a noun is. The picture shows w
 
 # %% setup=true
 import math
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -49,6 +50,7 @@ language, kinds = MouseAndCheese(), word_kinds()
 SEEDS, EPOCHS = (0, 1, 2), budget(full=5, short=1)
 
 
+@lru_cache
 def stories(seed, n=budget(full=20_000, short=1_500)):
     """Sentences as lists of words."""
     generator = torch.Generator().manual_seed(seed)
@@ -424,7 +426,7 @@ def cases(seed):
     far = {"centres": 20 * torch.ones(2, 3), "contexts": -10 * v.abs() - 5, "negatives": n.abs() + 5}
     yield Case(far, note="scores of hundreds")
     yield Case({"centres": u, "contexts": v, "negatives": n, "ask": "gradients"}, note="gradients")
-    yield Case({"centres": u.double(), "contexts": v.double(), "negatives": n.double(), "ask": "dtype"}, note="double")
+    yield Case({"centres": u.half(), "contexts": v.half(), "negatives": n.half(), "ask": "dtype"}, note="half precision")
 
 
 # %% probe="negative_sampling_loss" active="py"
@@ -531,7 +533,9 @@ def cases(seed):
 
 
 # %% equivalents="noise_distribution" active="py"
-equivalents = {}
+equivalents = {
+    "counts.float() → counts": "an integer to the power of a float is a float",
+}
 
 
 # %% mistake="noise_distribution" name="as_they_occur" hint="These are the shares of the text: the power is not used." active="py"
@@ -595,7 +599,7 @@ Run the cell and watch; then move the slider back to the beginning.
 generator = torch.Generator().manual_seed(0)
 model = Word2Vec(text, vocabulary, 32, generator, window=2, epochs=EPOCHS)
 ids = [vocabulary.ids[word] for word in shown]
-snapshots = list(watch_map(model, ids, shown, shown_kinds, every=budget(full=20, short=3)))
+snapshots = list(watch_map(model, ids, shown, shown_kinds, every=budget(full=40, short=3)))
 map_explorer(snapshots, shown, shown_kinds)
 
 # %% [markdown]
@@ -630,7 +634,7 @@ guess_window
 
 # %% [markdown]
 r"""
-Six ways to make vectors, each from the same {{20,000 = len(stories(0))}} sentences, each on three seeds (another text and another start). All dense ones have 32 numbers; settings are the library's own, not tuned for any of them.
+Seven ways to make vectors, each from the same {{20,000 = len(stories(0))}} sentences, each on three seeds (another text and another start). All dense ones have 32 numbers; settings are the library's own, not tuned for any of them.
 """
 
 
@@ -682,7 +686,7 @@ r"""
 - The **narrow window does better** on kinds: {{0.73 = mean_purity["skip-gram, window 1"] ± 0.02}} with window 1, {{0.64 = mean_purity["skip-gram, window 5"] ± 0.02}} with 5, {{on every seed : all(purity["skip-gram, window 1"][s] > purity["skip-gram, window 2"][s] > purity["skip-gram, window 5"][s] for s in SEEDS)}}. What may stand next to a word is its grammar; five words away is the topic. Which window is
 best depends on what you ask: section 7 has a question for which the wide one wins.
 - CBOW is {{ahead of : min(purity["CBOW, window 2"]) > max(purity["skip-gram, window 2"])}} skip-gram at the same window, on every seed.
-- **Counting is not worse than predicting**: PPMI + SVD reaches {{0.64 = mean_purity["PPMI + SVD"] ± 0.02}}.
+- **Counting keeps up with predicting**: PPMI + SVD reaches {{0.64 = mean_purity["PPMI + SVD"] ± 0.02}}; the window moves skip-gram by {{more than that : mean_purity["skip-gram, window 1"] - mean_purity["skip-gram, window 5"] > mean_purity["skip-gram, window 2"] - mean_purity["PPMI + SVD"]}}. GloVe is {{last : min(mean_purity, key=mean_purity.get) == "GloVe"}}, with {{0.57 = mean_purity["GloVe"] ± 0.03}}.
 
 These are small texts and untuned settings; Levy et al. (2015) found that such settings explain much of the difference between methods.
 """
@@ -751,9 +755,9 @@ def cases(seed):
     for n, d in ((4, 3), (3, 3), (6, 2)):
         case = {"words": random_tensor(seed + n, n, d), "contexts": random_tensor(seed + n + 1, n, d)}
         case |= {"word_biases": random_tensor(seed + n + 2, n), "context_biases": random_tensor(seed + n + 3, n)}
-        case["counts"] = random_integers(seed + n, 1, 150, n).float()
+        case["counts"] = random_integers(seed + n, 1, 600, n) / 4
         yield Case(case, note=f"{n} random pairs")
-    yield Case(case | {"x_max": 20.0, "alpha": 0.5}, note="another weight")
+    yield Case(case | {"x_max": 200.0, "alpha": 0.5}, note="another weight")
     yield Case(case | {"ask": True, "counts": case["counts"] * torch.tensor([1.0, 0, 1, 1, 0, 1])}, note="gradients")
 
 
@@ -767,6 +771,13 @@ def probe(student, case):
     leaves = {name: case[name].clone().requires_grad_() for name in names}
     student(**case | leaves).backward()
     return {name: leaf.grad for name, leaf in leaves.items()}
+
+
+# %% equivalents="glove_loss" active="py"
+equivalents = {
+    "torch.where(counts > 0, counts, 1.0) → torch.where(counts > 0, counts, 2.0)": "the weight of a count 0 is 0",
+    "(words * contexts).sum(-1) + word_biases + context_biases - logs → logs - ((words * contexts).sum(-1) + word_biases + context_biases)": "the difference is squared",
+}
 
 
 # %% mistake="glove_loss" name="no_weight" hint="The weight f is missing: a pair met once counts like one met a hundred times." active="py"
@@ -982,6 +993,13 @@ def cases(seed):
     yield Case({"vectors": small, "query": small[0], "k": 0}, note="k = 0")
 
 
+# %% equivalents="nearest_neighbours" active="py"
+equivalents = {
+    "F.normalize(vectors, dim=-1) → F.normalize(vectors)": "its default is dimension 1, the last of a matrix",
+    "F.normalize(query, dim=-1) → F.normalize(query, dim=0)": "a vector has one dimension",
+}
+
+
 # %% mistake="nearest_neighbours" name="dot_product" hint="You compare dot products, so long vectors win. Divide by both lengths." active="py"
 def nearest_neighbours(vectors, query, k=10, exclude=()):
     ids = torch.tensor([i for i in range(len(vectors)) if i not in exclude])
@@ -1037,7 +1055,7 @@ each vector of length 1. Then comes the rule: **$a$, $b$ and $c$ themselves are 
 """
 
 
-# %% exercise="analogy" points=2 needs="nearest_neighbours" withheld="course_lib.embeddings.neighbours.analogy course_lib.embeddings.neighbours.nearest_neighbours course_lib.embeddings.neighbours.cosine_similarities course_lib.embeddings.word_vectors.WordVectors"
+# %% exercise="analogy" points=2 needs="nearest_neighbours" withheld="course_lib.embeddings.neighbours.analogy course_lib.embeddings.word_vectors.WordVectors"
 def analogy(vectors: Tensor, a: int, b: int, c: int, k: int = 1) -> tuple[Tensor, Tensor]:
     """Return the k best answers to: a is to b as c is to … what?
 
@@ -1074,6 +1092,12 @@ def cases(seed):
         a, b, c = torch.randperm(n, generator=generator(seed + d))[:3].tolist()
         case = {"vectors": random_tensor(seed + n, n, d) * scale, "a": a, "b": b, "c": c, "k": k}
         yield Case(case, note="random vectors")
+
+
+# %% equivalents="analogy" active="py"
+equivalents = {
+    "F.normalize(vectors[[a, b, c]], dim=-1) → F.normalize(vectors[[a, b, c]])": "its default is dimension 1, the last of a matrix",
+}
 
 
 # %% mistake="analogy" name="sign" hint="You computed a − b + c: the way from b to a. It is b − a + c." active="py"
@@ -1150,12 +1174,12 @@ show(figures.answers(city, title), alt=f"What analogies of landmarks and cities 
 
 # %% [markdown]
 r"""
-Window 5, means of three seeds:
+Window 5, means of three seeds. The third way answers what nobody asked, and should be wrong:
 
-- With the rule, {{0.73 = city["rule: a, b, c excluded"]["right"] ± 0.03}} of the landmarks find their city. With all words allowed, {{0.16 = city["all words allowed"]["right"] ± 0.05}}, and in {{most : city["all words allowed"]["c itself"] > 0.5}} questions the answer is $c$ itself: *Colosseum*. The rule earned most of the score (Linzen 2016 found the same in English).
-- For trades, {{0.98 = trade["rule: a, b, c excluded"]["right"] ± 0.03}} with the rule, and {{0.8 = trade["no arithmetic: nearest to c"]["right"] ± 0.2}} **without any arithmetic**: singular and plural of a trade are near anyway, because they share their work. The score says that neighbours are near, more than that differences are parallel.
-- Animals contradict a sweeping verdict: {{0.9 = replies[5, "mouse : mice"]["all words allowed"]["right"] ± 0.08}} right with all words allowed. Here the arithmetic does work.
-- It hangs on the window: with 1, {{0.1 = replies[1, "mouse : mice"]["rule: a, b, c excluded"]["right"] ± 0.15}} of the animals. Section 4 had window 1 in front.
+- With the rule, {{0.80 = city["rule: a, b, c excluded"]["right"] ± 0.05}} of the landmarks find their city. With all words allowed, {{0.22 = city["all words allowed"]["right"] ± 0.06}}, and in {{most : city["all words allowed"]["c itself"] > 0.5}} questions the answer is $c$ itself: *Colosseum*. The rule earned most of the score (Linzen 2016 found the like in English), and **without any arithmetic**, {{0.71 = city["no arithmetic: nearest to c"]["right"] ± 0.15}} are right.
+- For trades, {{0.99 = trade["rule: a, b, c excluded"]["right"] ± 0.03}} with the rule, and {{0.83 = trade["no arithmetic: nearest to c"]["right"] ± 0.1}} without arithmetic: singular and plural of a trade are near anyway, because they share their work. The score says that neighbours are near, more than that differences are parallel.
+- Animals contradict a sweeping verdict: {{0.89 = replies[5, "mouse : mice"]["all words allowed"]["right"] ± 0.06}} right with all words allowed. Here the arithmetic does work.
+- It hangs on the window: with 1, the rule lets {{0.12 = replies[1, "mouse : mice"]["rule: a, b, c excluded"]["right"] ± 0.08}} of the animals through, with 5 {{0.97 = replies[5, "mouse : mice"]["rule: a, b, c excluded"]["right"] ± 0.03}}. By purity, window 1 was in front.
 
 So report analogies with the baseline “nearest to $c$” and with the rule said aloud.
 """
@@ -1208,21 +1232,24 @@ mean_accuracy = {name: sum(values) / 3 for name, values in accuracy.items()}
 for name, values in accuracy.items():
     inside = f"purity {mean_purity[name]:.2f}" if name in mean_purity else ""
     print(f"{name:20} right: {'  '.join(f'{value:.2f}' for value in values)}   {inside}")
-best_purity = max(mean_purity, key=mean_purity.__getitem__)
-best_task = max(mean_accuracy, key=mean_accuracy.__getitem__)
 
 # %% [markdown]
 r"""
-TASK_PROSE
+Learned vectors help: skip-gram (window 2) gets {{0.90 = mean_accuracy["skip-gram, window 2"] ± 0.03}}, one-hot vectors, which share nothing between words, {{0.72 = mean_accuracy["one-hot"] ± 0.03}}, random ones {{0.58 = mean_accuracy["random"] ± 0.05}}. The best of this task is not the best by purity: {{GloVe, last by purity, : min(mean_purity, key=mean_purity.get) == "GloVe"}} gets {{0.91 = mean_accuracy["GloVe"] ± 0.03}}, and skip-gram with window 1,
+first by purity, {{0.90 = mean_accuracy["skip-gram, window 1"] ± 0.03}}. Among the learned ones all are within {{0.04 = max(mean_accuracy[n] for n in made) - min(mean_accuracy[n] for n in made) ± 0.03}}, and seeds of one method differ by as much: this task does not rank them.
+"""
 
+# %% [markdown]
+r"""
 ## 9 · What the text was unfair about, the vectors are
 
 Vectors repeat the habits of their text. In vectors trained on news, occupations lean towards *he* or *she* (Bolukbasi et al. 2016; Caliskan et al. 2017). Our toy text has no such habit, so we **construct** one, to know the truth: 300 sentences for each of ten trades, *the baker says that she met the cook*. For five trades 90 % say *she*, for the other five 10 %. The control says *she* in half of all.
 
-Two measures of ***bias***, each as the mean of the first five trades minus that of the others:
+Three measures of ***bias***, each as the mean of the first five trades minus that of the others:
 
-- **similarity**: $\cos(u_{\text{trade}}, u_{\text{she}}) - \cos(u_{\text{trade}}, u_{\text{he}})$, between vectors as one uses them;
-- **prediction**: $u_{\text{trade}} \cdot (v_{\text{she}} - v_{\text{he}})$, what the model says of neighbours.
+- **counts**: $\ln n(\text{trade}, \text{she}) - \ln n(\text{trade}, \text{he})$, in the text itself;
+- **prediction**: $u_{\text{trade}} \cdot (v_{\text{she}} - v_{\text{he}})$, what the model says of neighbours;
+- **similarity**: $\cos(u_{\text{trade}}, u_{\text{she}}) - \cos(u_{\text{trade}}, u_{\text{he}})$, between vectors as one uses them.
 """
 
 # %%
@@ -1242,23 +1269,30 @@ def constructed(seed, share):
 
 
 def gaps(seed, share):
-    vocabulary, model = train(stories(seed)[:10_000] + constructed(seed, share), seed, window=5)
-    she, he = vocabulary.ids["she"], vocabulary.ids["he"]
-    u, v = model.inputs.rows[[vocabulary.ids[trade] for trade in trades]], model.outputs.rows
-    pronouns = F.normalize(model.inputs.rows[[she, he]], dim=-1)
-    cosines = F.normalize(u, dim=-1) @ (pronouns[0] - pronouns[1])
-    return [(x[::2].mean() - x[1::2].mean()).item() for x in (cosines, u @ (v[she] - v[he]))]
+    """The lean of the text, of the model's predictions, and of cosines between vectors."""
+    sentences = stories(seed)[:10_000] + constructed(seed, share)
+    vocabulary, model = train(sentences, seed, window=5)
+    near = embeddings.cooccurrences(vocabulary.encode(sentences), len(vocabulary), 5, harmonic=False).to_dense()
+    pronouns, rows = ([vocabulary.ids[word] for word in some] for some in (["she", "he"], trades))
+    u, v = model.inputs.rows, model.outputs.rows
+    unit = F.normalize(u, dim=-1)
+    leans = []  # (trades, she or he)
+    leans.append((near[rows][:, pronouns] + 1).log())  # 1 more, or a pair that never occurs would be −∞
+    leans.append(u[rows] @ v[pronouns].T)
+    leans.append(unit[rows] @ unit[pronouns].T)
+    leans = [x[:, 0] - x[:, 1] for x in leans]
+    return [(x[::2].mean() - x[1::2].mean()).item() for x in leans]
 
 
 # %%
 biased, control = ([gaps(seed, share) for seed in SEEDS] for share in (0.9, 0.5))
 for name, rows in (("90 % against 10 %", biased), ("half and half", control)):
-    for measure, values in zip(("similarity", "prediction"), zip(*rows)):
+    for measure, values in zip(("counts", "prediction", "similarity"), zip(*rows)):
         print(f"{name:18} {measure:11}" + "  ".join(f"{value:+.3f}" for value in values))
 
 # %% [markdown]
 r"""
-The lean is found, and is {{larger than the control's on every seed : all(min(b[i] for b in biased) > max(c[i] for c in control) for i in (0, 1))}}. In the model's predictions it is {{0.98 = sum(b[1] for b in biased) / 3 ± 0.3}} nats; the text's own log-odds differ by $2 \ln 9 = {{4.39 = 2 * math.log(9)}}$. In cosines it is {{0.03 = sum(b[0] for b in biased) / 3 ± 0.03}}, a number that one would overlook.
+The lean is found, and is {{larger than the control's on every seed : all(min(b[i] for b in biased) > max(c[i] for c in control) for i in (1, 2))}}. In the counts it is {{1.5 = sum(b[0] for b in biased) / 3 ± 1}} nats, in the model's predictions {{1.05 = sum(b[1] for b in biased) / 3 ± 0.3}}: this model does not exaggerate its text. In cosines it is {{0.04 = sum(b[2] for b in biased) / 3 ± 0.02}}, a number that one would overlook.
 
 Two warnings. The control shows how large a gap chance makes; without it, one lucky word is an anecdote. And an analogy is a poor test of bias: *man is to doctor as woman is to* … **cannot** answer *doctor*, because of the rule (Nissim et al. 2020).
 
@@ -1364,7 +1398,7 @@ For one pair the loss collects $-n(w,c) \ln \sigma(x) - K n(w) q(c) \ln \sigma(-
 
 Assumptions: each pair's score can be chosen freely (D large enough), and q is the distribution of contexts (with the ¾ power another shift remains). With small D the fit is a compromise that weighs frequent pairs more.
 
-Measured: PPMI + SVD had about the purity of skip-gram with the same vectors' size, three seeds; the window mattered more than the method. So the claim is false as it stands. Prediction has other merits: it never builds a V × V matrix, and reads the text as a stream.
+Measured on three seeds: with as many numbers a word, PPMI + SVD came close to skip-gram in purity, and the window mattered more than that difference. So the claim is false as it stands. Prediction has other merits: it never builds a V × V matrix, and reads the text as a stream.
 ### END SOLUTION
 ### BEGIN RUBRIC
 - 1 point: PMI minus ln K, from the derivative or as a cited result
