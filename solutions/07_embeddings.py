@@ -48,10 +48,11 @@ from course_lib.widgets.predict import predict_choice, predict_number
 
 language, kinds = MouseAndCheese(), word_kinds()
 SEEDS, EPOCHS = (0, 1, 2), budget(full=5, short=1)
+SENTENCES = budget(full=20_000, short=1_500)
 
 
 @lru_cache
-def stories(seed, n=budget(full=20_000, short=1_500)):
+def stories(seed, n=SENTENCES):
     """Sentences as lists of words."""
     generator = torch.Generator().manual_seed(seed)
     return [language.decode(ids).split()[:-1] for ids in language.sample(n, generator)]
@@ -77,7 +78,7 @@ vectors = model.inputs.rows[[vocabulary.ids[word] for word in shown]]
 title = f"{len(shown)} words, placed by their neighbours alone"
 show(
     figures.word_map(vectors, figures.plane(vectors), shown, shown_kinds, title),
-    alt=f"{len(shown)} words in a plane; words of the same kind, such as days or cities, lie together.",
+    alt=f"{len(shown)} words in a plane; those of one kind, such as days or cities, lie together.",
 )
 
 # %% [markdown]
@@ -194,8 +195,8 @@ def skipgram_pairs(words: list, window: int) -> list[tuple]:
 
     words    strings or ids, as a list; left as it is
     window   how many words to each side are neighbours; there are fewer near both ends
-    returns  list of pairs, centres in the order of the text, the neighbours of each from left to right.
-             Words that occur twice are paired by place: a word may be its own neighbour's twin
+    returns  list of pairs, centres in the order of the text, the neighbours of each from left to
+             right. A neighbour may be the same word as the centre, at another place
 
     Raises ValueError when window is below 1.
 
@@ -273,7 +274,8 @@ def cbow_examples(words: list, window: int) -> list[tuple]:
 
     words    strings or ids, as a list; left as it is
     window   how many words to each side are neighbours; there are fewer near both ends
-    returns  list of pairs (tuple of neighbours from left to right, centre), in the order of the text
+    returns  list of pairs (tuple of neighbours from left to right, centre), in the order of the
+             text
 
     Raises ValueError when window is below 1.
 
@@ -369,12 +371,12 @@ $$L = -\ln \sigma(u_w \cdot v_c) - \sum_{k=1}^{K} \ln \sigma(-u_w \cdot v_{n_k})
 
 That is $1 + K$ dot products. **By hand:** with all vectors zero, every $\sigma$ is ½ and $L = (1 + K) \ln 2$, which for $K = 5$ is {{4.159 = 6 * math.log(2)}} nats. With $u_w \cdot v_c = 2$
 and one negative at $u_w \cdot v_n = -2$, $L = 2 \ln(1 + e^{-2}) = {{0.254 = 2 * math.log1p(math.exp(-2))}}$.
-
-There is no L2 penalty in it, although a popular table lists one; and $L$ is no perplexity: it depends on $K$.
 """
 
 # %% [markdown]
 r"""
+There is no L2 penalty in it, although a popular table lists one; and $L$ is no perplexity: it depends on $K$.
+
 ### Exercise · negative_sampling_loss
 
 A score of $-200$ gives $\sigma = 0$ in single precision, and $\ln 0$ is no loss to learn from. `F.logsigmoid(x)` computes $\ln \sigma(x)$ without that detour.
@@ -426,7 +428,8 @@ def cases(seed):
     far = {"centres": 20 * torch.ones(2, 3), "contexts": -10 * v.abs() - 5, "negatives": n.abs() + 5}
     yield Case(far, note="scores of hundreds")
     yield Case({"centres": u, "contexts": v, "negatives": n, "ask": "gradients"}, note="gradients")
-    yield Case({"centres": u.half(), "contexts": v.half(), "negatives": n.half(), "ask": "dtype"}, note="half precision")
+    half = {"centres": u.half(), "contexts": v.half(), "negatives": n.half()}
+    yield Case(half | {"ask": "dtype"}, note="half precision")
 
 
 # %% probe="negative_sampling_loss" active="py"
@@ -483,7 +486,10 @@ $$\frac{\sigma(x)}{\sigma(-x)} = e^{x} = \frac{n(w, c)}{K\, n(w)\, q(c)} .$$
 
 With $q(c) = n(c)/N$ this is $x = \mathrm{PMI}(w, c) - \ln K$ (Levy and Goldberg 2014). So skip-gram factorises, without ever writing it down, a matrix of PMI shifted by $\ln K$: prediction and counting meet. It
 holds for pairs that are free; $D$ numbers a word have to compromise.
+"""
 
+# %% [markdown]
+r"""
 ### The noise distribution
 
 Which $q$? Drawn as they occur, most negatives would be *the*. Mikolov et al. (2013b) drew words by the **¾ power** of their counts,
@@ -502,8 +508,8 @@ def noise_distribution(counts: Tensor, power: float = 0.75) -> Tensor:
 
     counts   (V,) int64, how often each word occurs; at least one is not 0. Left as it is
     power    exponent of the counts, from 0 to 1
-    returns  (V,) float, proportional to counts^power, sum 1. A word that never occurs is never drawn,
-             with power 0 neither
+    returns  (V,) float, proportional to counts^power, sum 1. A word that never occurs is never
+             drawn, with power 0 neither
 
     Example: noise_distribution(torch.tensor([16, 1])) is [8/9, 1/9].
     """
@@ -616,8 +622,8 @@ random_vectors = torch.randn(len(vocabulary), 32, generator=torch.Generator().ma
 chance = neighbour_purity(WordVectors(vocabulary.words, random_vectors), kinds)
 guess = predict_number(
     "07_embeddings.purity",
-    "After training by skip-gram with window 2: of the five nearest neighbours of a word, how many per cent "
-    "are of its kind?",
+    "After training by skip-gram with window 2: of the five nearest neighbours of a word, "
+    "how many per cent are of its kind?",
     low=0,
     high=100,
     unit="per cent",
@@ -640,7 +646,7 @@ Seven ways to make vectors, each from the same {{20,000 = len(stories(0))}} sent
 
 # %%
 def counted(sentences, seed, kind):
-    """Vectors from counts: sparse PPMI rows, their truncated SVD, or GloVe, which section 5 explains."""
+    """Vectors from counts: sparse PPMI rows, their truncated SVD, or GloVe (section 5)."""
     vocabulary = Vocabulary.from_sentences(sentences, min_count=budget(full=5, short=1))
     counts = embeddings.cooccurrences(vocabulary.encode(sentences), len(vocabulary), window=2)
     generator = torch.Generator().manual_seed(seed)
@@ -671,14 +677,14 @@ made = {
 }
 purity = {name: [neighbour_purity(wv, kinds) for wv in some] for name, some in made.items()}
 mean_purity = {name: sum(values) / 3 for name, values in purity.items()}
-show(
-    figures.purities(purity, chance, "Neighbours alone teach the kinds of words"),
-    alt="Neighbour purity: " + ", ".join(f"{name} {value:.2f}" for name, value in mean_purity.items()),
-)
+said = ", ".join(f"{name} {value:.2f}" for name, value in mean_purity.items())
+figure = figures.purities(purity, chance, "Neighbours alone teach the kinds of words")
+show(figure, alt=f"Neighbour purity: {said}.")
 
 # %%
 guess.reveal(round(100 * mean_purity["skip-gram, window 2"]))
-guess_window.reveal("abc"[max(range(3), key=lambda i: mean_purity[f"skip-gram, window {(1, 2, 5)[i]}"])])
+letters = {"a": 1, "b": 2, "c": 5}
+guess_window.reveal(max(letters, key=lambda x: mean_purity[f"skip-gram, window {letters[x]}"]))
 
 # %% [markdown]
 r"""
@@ -723,8 +729,8 @@ def glove_loss(
     word_biases, context_biases  (n,) b and b'
     counts                       (n,) float, how often the pair occurs, at least 0
     x_max, alpha                 of the weight f(x) = min(1, (x / x_max)^alpha)
-    returns                      scalar, a sum. A pair with count 0 adds 0, and its gradient is 0, not
-                                 nan. Gradients flow to vectors and biases
+    returns                      scalar, a sum. A pair with count 0 adds 0, and its gradient is 0,
+                                 not nan. Gradients flow to vectors and biases
 
     Example: ones(1, 2) twice, zeros(1) twice and counts [100.] give (2 − ln 100)² ≈ 6.787.
     """
@@ -752,6 +758,7 @@ def cases(seed):
     yield Case(pair | {"counts": torch.tensor([1.0])}, note="a rare pair")
     yield Case(pair | {"counts": torch.tensor([400.0])}, note="a very frequent pair")
     yield Case(pair | {"counts": torch.tensor([0.0])}, note="a pair that never occurs")
+    yield Case(pair | {"counts": torch.tensor([0.5])}, note="a pair at distance 2 counts ½")
     for n, d in ((4, 3), (3, 3), (6, 2)):
         case = {"words": random_tensor(seed + n, n, d), "contexts": random_tensor(seed + n + 1, n, d)}
         case |= {"word_biases": random_tensor(seed + n + 2, n), "context_biases": random_tensor(seed + n + 3, n)}
@@ -916,11 +923,13 @@ nearest_unseen = {word: [] for word in unseen}
 for seed in SEEDS:
     generator = torch.Generator().manual_seed(seed)
     table = embeddings.SubwordTable(small.words, 32, generator, n_buckets=5000, max_n=5)
-    for _ in Word2Vec(small.encode(rest), small, 32, generator, window=2, epochs=EPOCHS, inputs=table):
+    options = {"window": 2, "epochs": EPOCHS, "inputs": table}
+    for _ in Word2Vec(small.encode(rest), small, 32, generator, **options):
         pass
     wv = WordVectors(small.words, table.vectors())
     for word in unseen:
-        nearest_unseen[word].append([name for name, _ in wv.nearest_neighbours(table.vector(word), 4)])
+        found = wv.nearest_neighbours(table.vector(word), 4)
+        nearest_unseen[word].append([name for name, _ in found])
 for word, found in nearest_unseen.items():
     print(f"{word:10}", *[", ".join(names) for names in found], sep="  |  ")
 singulars = sum(found[0] == word[:-1] for word in unseen for found in nearest_unseen[word])
@@ -1039,7 +1048,8 @@ wide = made["skip-gram, window 5"][0]
 for word in ("mouse", "Tower", "ate", "Monday", "baker"):
     i = wide.ids[word]
     cosines, ids = nearest(wide.vectors, wide.vectors[i], 4, [i])
-    print(f"{word:8}", ", ".join(f"{wide.words[j]} {c:.2f}" for c, j in zip(cosines.tolist(), ids.tolist())))
+    found = zip(cosines.tolist(), ids.tolist())
+    print(f"{word:8}", ", ".join(f"{wide.words[j]} {cosine:.2f}" for cosine, j in found))
 
 # %% [markdown]
 r"""
@@ -1062,8 +1072,8 @@ def analogy(vectors: Tensor, a: int, b: int, c: int, k: int = 1) -> tuple[Tensor
     vectors  (V, D), none of them zero; left as they are
     a, b, c  ids; they themselves are never the answer
     k        how many answers
-    returns  cosines (k,) with b − a + c, where each of the three was first made of length 1, falling;
-             and ids (k,) int64
+    returns  cosines (k,) with b − a + c, falling, where each of the three was first made of length
+             1; and ids (k,) int64
 
     Example: a, b, c = 0, 1, 2 and vectors [[1., 1., 0.], [0., 1., 0.], [1., 0., 1.], [0., 0., 1.],
     [1., 1., 1.]] give the id 3.
@@ -1165,7 +1175,8 @@ for window in (1, 5):
             way: {answer: sum(run[way][answer] for run in runs) / 3 for answer in share}
             for way, share in runs[0].items()
         }
-        right = "  ".join(f"{way} {share['right']:.2f}" for way, share in replies[window, relation].items())
+        shares = replies[window, relation].items()
+        right = "  ".join(f"{way} {share['right']:.2f}" for way, share in shares)
         print(f"window {window}  {relation:16} {right}")
 city, trade = replies[5, "landmark : city"], replies[5, "baker : bakers"]
 title = "Landmark and city: without the rule, the answer is c"
@@ -1202,8 +1213,8 @@ topic |= {place.split()[-1]: 2 for place in LANDMARKS}
 
 def labelled(seed, n):
     """Sentences, each with the kind of its first noun or landmark."""
-    found = [(story, next((topic[w] for w in story if w in topic), None)) for story in stories(seed, 2 * n)]
-    return [(story, label) for story, label in found if label is not None][:n]
+    found = [(story, [topic[w] for w in story if w in topic]) for story in stories(seed, 2 * n)]
+    return [(story, labels[0]) for story, labels in found if labels][:n]
 
 
 def classified(wv, seed, n_labels=20):
@@ -1214,7 +1225,8 @@ def classified(wv, seed, n_labels=20):
     x, y = torch.stack(bags), torch.tensor([label for _, label in examples])
     x = torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], dim=1)
     seen, targets = x[:n_labels], F.one_hot(y[:n_labels], 3).double()
-    weights = torch.linalg.solve(seen.T @ seen + 0.01 * torch.eye(x.size(1)).double(), seen.T @ targets)
+    ridge = 0.01 * torch.eye(x.size(1)).double()
+    weights = torch.linalg.solve(seen.T @ seen + ridge, seen.T @ targets)
     return ((x[n_labels:] @ weights).argmax(-1) == y[n_labels:]).double().mean().item()
 
 
@@ -1225,9 +1237,9 @@ baselines = {
     "one-hot": [WordVectors(words, torch.eye(len(words)))] * 3,
     "random": [WordVectors(words, torch.randn(len(words), 32, generator=one)) for one in dice],
 }
-accuracy = {
-    name: [classified(wv, seed) for wv, seed in zip(some, SEEDS)] for name, some in (baselines | made).items()
-}
+accuracy = {}
+for name, some in (baselines | made).items():
+    accuracy[name] = [classified(wv, seed) for wv, seed in zip(some, SEEDS)]
 mean_accuracy = {name: sum(values) / 3 for name, values in accuracy.items()}
 for name, values in accuracy.items():
     inside = f"purity {mean_purity[name]:.2f}" if name in mean_purity else ""
@@ -1258,26 +1270,28 @@ leaning = trades[::2]
 
 
 def constructed(seed, share):
-    """300 sentences for each trade; `share` of those of the leaning trades say “she”, of the others 1 − share."""
+    """Sentences of which `share` say “she” for the leaning trades, and 1 − share for the others."""
     generator, sentences = torch.Generator().manual_seed(seed), []
     for trade in trades:
         p = share if trade in leaning else 1 - share
         for u, other in torch.rand(budget(full=300, short=20), 2, generator=generator).tolist():
-            met = trades[int(other * len(trades))]
-            sentences.append(f"the {trade} says that {'she' if u < p else 'he'} met the {met}".split())
+            who, met = "she" if u < p else "he", trades[int(other * len(trades))]
+            sentences.append(f"the {trade} says that {who} met the {met}".split())
     return [sentences[i] for i in torch.randperm(len(sentences), generator=generator)]
 
 
+# %%
 def gaps(seed, share):
     """The lean of the text, of the model's predictions, and of cosines between vectors."""
     sentences = stories(seed)[:10_000] + constructed(seed, share)
     vocabulary, model = train(sentences, seed, window=5)
-    near = embeddings.cooccurrences(vocabulary.encode(sentences), len(vocabulary), 5, harmonic=False).to_dense()
+    text = vocabulary.encode(sentences)
+    near = embeddings.cooccurrences(text, len(vocabulary), 5, harmonic=False).to_dense()
     pronouns, rows = ([vocabulary.ids[word] for word in some] for some in (["she", "he"], trades))
     u, v = model.inputs.rows, model.outputs.rows
     unit = F.normalize(u, dim=-1)
-    leans = []  # (trades, she or he)
-    leans.append((near[rows][:, pronouns] + 1).log())  # 1 more, or a pair that never occurs would be −∞
+    leans = []  # (trades, she or he); counts get 1 more, or a pair that never occurs would be −∞
+    leans.append((near[rows][:, pronouns] + 1).log())
     leans.append(u[rows] @ v[pronouns].T)
     leans.append(unit[rows] @ unit[pronouns].T)
     leans = [x[:, 0] - x[:, 1] for x in leans]
@@ -1292,7 +1306,7 @@ for name, rows in (("90 % against 10 %", biased), ("half and half", control)):
 
 # %% [markdown]
 r"""
-The lean is found, and is {{larger than the control's on every seed : all(min(b[i] for b in biased) > max(c[i] for c in control) for i in (1, 2))}}. In the counts it is {{1.5 = sum(b[0] for b in biased) / 3 ± 1}} nats, in the model's predictions {{1.05 = sum(b[1] for b in biased) / 3 ± 0.3}}: this model does not exaggerate its text. In cosines it is {{0.04 = sum(b[2] for b in biased) / 3 ± 0.02}}, a number that one would overlook.
+The lean is found, and is {{larger than the control's on every seed : all(min(b[i] for b in biased) > max(c[i] for c in control) for i in (1, 2))}}. In the counts it is {{1.66 = sum(b[0] for b in biased) / 3 ± 0.1}} nats, in the model's predictions {{1.05 = sum(b[1] for b in biased) / 3 ± 0.2}}: this model {{understates : sum(b[1] for b in biased) < sum(b[0] for b in biased)}} its text. In cosines it is {{0.04 = sum(b[2] for b in biased) / 3 ± 0.02}}, a number that one would overlook.
 
 Two warnings. The control shows how large a gap chance makes; without it, one lucky word is an anecdote. And an analogy is a poor test of bias: *man is to doctor as woman is to* … **cannot** answer *doctor*, because of the rule (Nissim et al. 2020).
 
@@ -1316,8 +1330,8 @@ def cbow_loss(contexts: Tensor, mask: Tensor, centres: Tensor, negatives: Tensor
                Filler may hold any finite numbers
     centres    (B, D) c, vectors of the words in the middle
     negatives  (B, K, D) n, vectors of K words drawn for each example
-    returns    scalar: mean over examples, sum over negatives; m is the mean over a row's neighbours.
-               Finite for scores of hundreds
+    returns    scalar: mean over examples, sum over negatives; m is the mean over a row's
+               neighbours. Finite for scores of hundreds
     """
     ### BEGIN SOLUTION
     real = mask.unsqueeze(-1)
@@ -1432,7 +1446,7 @@ r"""
 - **Levy and Goldberg (2014)**, *Neural Word Embedding as Implicit Matrix Factorization*; **Levy, Goldberg and Dagan (2015)**: settings matter more than methods. **Linzen (2016)**: the exclusion.
 - **Bolukbasi et al. (2016)**, **Caliskan et al. (2017)**, **Gonen and Goldberg (2019)**, **Nissim et al. (2020)**: bias, and how not to measure it.
 
-**One vector a word is a limit.** *fish* is eaten by cats and fried by cooks, and gets one point between. Models from [09 RNN](09_rnn.ipynb) to [12 Attention](12_attention.ipynb) compute a vector for each word *in its sentence*. They begin with a table such as yours, learned along with everything else. The table is bound to the ids of its tokenizer ([02 Tokenization](02_tokenization.ipynb)): with other ids, the same rows mean other words.
+**One vector a word is a limit.** *fish* is eaten by cats and fried by cooks, and gets one point between. Models from [09 RNN](09_rnn.ipynb) to [12 Attention](12_attention.ipynb) compute a vector for each word *in its sentence*. They begin with a table such as yours, learned along with everything else. The table is bound to the ids of its tokenizer ([02 Tokenization](02_tokenization.ipynb)): with other ids, its rows are other words'.
 
 Next: lesson 08, *what if the table were a network?*, puts the table into a language model.
 """

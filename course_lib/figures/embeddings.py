@@ -54,11 +54,13 @@ def purities(values: Mapping[str, Sequence[float]], chance: float, title: str) -
     chance  purity of vectors that know nothing: a line
     """
     figure, (axis,) = panels(width=9.5, height=0.5 * len(values) + 1.5)
-    for row, (name, seeds) in enumerate(values.items()):
+    for row, seeds in enumerate(values.values()):
         axis.barh(row, sum(seeds) / len(seeds), color=PALETTE[4], height=0.6)
         axis.plot(seeds, [row] * len(seeds), "o", color=INK, markersize=5)
     axis.axvline(chance, color=INK, linestyle=":", linewidth=1.5)
-    axis.annotate("random vectors", (chance, -0.45), xytext=(5, 0), textcoords="offset points", fontsize=11, va="center")
+    axis.annotate(
+        "random vectors", (chance, -0.45), xytext=(5, 0), textcoords="offset points", fontsize=11, va="center"
+    )
     axis.set_yticks(range(len(values)), list(values))
     axis.set(xlim=(0, 1), ylim=(len(values) - 0.4, -0.75))
     axis.set_xlabel("share of the 5 nearest neighbours of the same kind; a dot is a seed")
