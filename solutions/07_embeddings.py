@@ -70,7 +70,7 @@ def train(sentences, seed, **options):
     return vocabulary, model
 
 
-SHOWN = ("animal", "animals", "verb sg eat", "verb past eat", "place", "adjective", "day", "city")
+SHOWN = ("animal", "animals", "adjective", "verb sg eat", "verb past go", "adverb", "day", "city")
 vocabulary, model = train(stories(0), 0)
 shown = [word for word in kinds if kinds[word] in SHOWN and word in vocabulary.ids]
 shown_kinds = [kinds[word] for word in shown]
@@ -610,7 +610,7 @@ map_explorer(snapshots, shown, shown_kinds)
 
 # %% [markdown]
 r"""
-A plane shows two directions of 32, chosen to spread these words. Clusters that overlap here may be apart in the rest, so measure in all 32. The language has {{289 = known_kinds}} words of {{38 = len(set(kinds.values()))}} kinds
+A plane shows two directions of 32, chosen to spread these words. Kinds that overlap here, such as *mouse* and *mice*, may be apart in the rest, so measure in all 32. The language has {{289 = known_kinds}} words of {{38 = len(set(kinds.values()))}} kinds
 (animal, animals, past form of eating, preposition, …), which no model was told.
 
 ***Neighbour purity***: of the five nearest neighbours of a word, how many are of its own kind? For vectors drawn at random, {{4 % = chance ± 2 %}}.

@@ -3,7 +3,17 @@
 from collections import defaultdict
 
 from course_lib.data.mouse_and_cheese import (
-    ADJECTIVES, ADVERBS, ANIMALS, DAYS, LANDMARKS, MEN, NEAR, PLACES, TRADES, VERBS, WOMEN,
+    ADJECTIVES,
+    ADVERBS,
+    ANIMALS,
+    DAYS,
+    LANDMARKS,
+    MEN,
+    NEAR,
+    PLACES,
+    TRADES,
+    VERBS,
+    WOMEN,
 )  # fmt: skip
 
 

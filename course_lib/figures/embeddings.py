@@ -1,6 +1,7 @@
 """Figures of lesson 07: words as points, purity by method, and what analogies answer."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
@@ -25,7 +26,7 @@ def word_map(vectors: Tensor, axes: Tensor, words: Sequence[str], kinds: Sequenc
 
     vectors  (n, D) of the words; only their direction counts
     axes     (D, 2) the plane, from `plane`
-    words    n words, written beside their points
+    words    n words; the first of each kind is written beside its point, two are in the legend
     kinds    n kinds, at most eight different ones
 
     Raises ValueError for more kinds than there are markers.
@@ -34,14 +35,22 @@ def word_map(vectors: Tensor, axes: Tensor, words: Sequence[str], kinds: Sequenc
     if len(names) > len(_MARKERS):
         raise ValueError(f"kinds must be at most {len(_MARKERS)} different ones, got {len(names)}")
     points = (torch.nn.functional.normalize(vectors, dim=-1) @ axes).tolist()
-    figure, (axis,) = panels(width=9.5, height=5.2)
+    figure, (axis,) = panels(width=10.0, height=4.8)
     colors = [*PALETTE, INK]
     for n, name in enumerate(names):
-        mine = [point for point, kind in zip(points, kinds) if kind == name]
-        axis.plot(*zip(*mine), _MARKERS[n], color=colors[n], markersize=7, linestyle="none", label=name)
-    for (x, y), word in zip(points, words):
-        axis.annotate(word, (x, y), xytext=(4, 3), textcoords="offset points", fontsize=9, color=INK)
-    axis.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), xlabel="first direction", ylabel="second direction")
+        mine = [i for i, kind in enumerate(kinds) if kind == name]
+        label = f"{name}: {', '.join(words[i] for i in mine[:2])} …"
+        places = zip(*(points[i] for i in mine))
+        style: dict[str, Any] = {"color": colors[n], "markersize": 7, "markeredgecolor": INK, "markeredgewidth": 0.4}
+        axis.plot(*places, _MARKERS[n], linestyle="none", label=label, alpha=0.85, **style)
+    for name in names:  # above all points
+        first = kinds.index(name)
+        offset = (7, 7) if points[first][1] >= 0 else (7, -13)
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.0}
+        axis.annotate(
+            words[first], points[first], xytext=offset, textcoords="offset points", fontsize=11, color=INK, bbox=box
+        )
+    axis.set(xlim=(-0.85, 0.85), ylim=(-0.85, 0.85), xlabel="first direction", ylabel="second direction")
     figure.legend(loc="outside right center", frameon=False, fontsize=12)
     panel_title(axis, title)
     return figure

@@ -12,12 +12,12 @@ def test_the_plane_is_that_of_scikit_learns_principal_components():
     torch.testing.assert_close(plane(vectors).abs(), theirs.abs(), atol=1e-4, rtol=0)
 
 
-def test_a_map_writes_every_word_and_gives_each_kind_an_entry():
+def test_a_map_names_a_word_of_each_kind_and_gives_each_kind_an_entry():
     vectors = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
     figure = word_map(vectors, plane(vectors), ["cat", "dog", "eat"], ["noun", "noun", "verb"], "Two kinds")
     (axis,) = figure.axes
-    assert [text.get_text() for text in axis.texts] == ["cat", "dog", "eat"]
-    assert [line.get_label() for line in axis.lines] == ["noun", "verb"]
+    assert [text.get_text() for text in axis.texts] == ["cat", "eat"]
+    assert [line.get_label() for line in axis.lines] == ["noun: cat, dog …", "verb: eat …"]
 
 
 def test_a_map_refuses_more_kinds_than_it_can_tell_apart():
