@@ -161,7 +161,7 @@ like *different* foods share nothing, although both eat.
 A ***dense vector*** has few numbers, all in use, none with a name. The best way to compress the matrix $M$ of PPMI to $D$ numbers a row is its truncated singular value
 decomposition, $M \approx U_D \Sigma_D V_D^\top$; one keeps the rows of $U_D \Sigma_D^{1/2}$ (`course_lib.embeddings.svd_vectors`).
 
-With $V$ = {{347 = len(vocabulary)}} words and $D$ = 32, a word shrinks to a tenth. With the 400,000 words of real English, to less than a ten-thousandth.
+With $V$ = {{347 = len(vocabulary)}} words and $D$ = 32, a word shrinks to a tenth. With 400,000 words, as in the vectors that GloVe's authors published, to less than a ten-thousandth.
 
 The rest of the lesson learns dense vectors another way: by prediction. Section 4 compares the two.
 """
@@ -567,36 +567,9 @@ def noise_distribution(counts, power=0.75, right=noise_distribution):
 
 # %% [markdown]
 r"""
-Does it matter here? Train with three powers, three seeds each, and look at the nearest neighbours of each word: how many of five are of its kind (animal, past form of eating, day, …)? Section 4 says more about this measure.
-"""
-
-# %%
-noise = yours("embeddings.noise_distribution", embeddings.noise_distribution)
-by_power = {0.0: [], 0.75: [], 1.0: []}
-for power, results in by_power.items():
-    for seed in SEEDS:
-        generator = torch.Generator().manual_seed(seed)
-        model = Word2Vec(text, vocabulary, 32, generator, window=2, epochs=EPOCHS)
-        model.noise = noise(vocabulary.counts, power)
-        for _ in model:
-            pass
-        wv = WordVectors(vocabulary.words, model.inputs.rows)
-        results.append(neighbour_purity(wv, kinds))
-    print(f"power {power:.2f}   " + "  ".join(f"{purity:.3f}" for purity in results))
-means = {power: sum(results) / 3 for power, results in by_power.items()}
-apart = max(means.values()) - min(means.values())
-
-# %% [markdown]
-r"""
-Here it {{hardly matters : apart < 0.03}}: the means are {{0.009 = apart ± 0.01}} apart, about what two seeds of one power differ by. Ours is a language of {{347 = len(vocabulary)}} words. What the paper reports is for a billion words and a vocabulary of hundreds of thousands; a
-toy neither confirms nor refutes it.
-"""
-
-# %% [markdown]
-r"""
 ## 4 · Watch the words move
 
-Training is stochastic gradient descent on that loss, one batch of text after the other. Very frequent words are thinned out (*the* says little), and near neighbours count more, as in the paper.
+Training is gradient descent on that loss, one batch of text after the other, with the step sizes of Adagrad (lesson 05). Very frequent words are thinned out (*the* says little), and near neighbours count more, as in the paper.
 
 Run the cell and watch; then move the slider back to the beginning.
 """
@@ -695,6 +668,35 @@ best depends on what you ask: section 7 has a question for which the wide one wi
 - **Counting keeps up with predicting**: PPMI + SVD reaches {{0.64 = mean_purity["PPMI + SVD"] ± 0.02}}; the window moves skip-gram by {{more than that : mean_purity["skip-gram, window 1"] - mean_purity["skip-gram, window 5"] > mean_purity["skip-gram, window 2"] - mean_purity["PPMI + SVD"]}}. GloVe is {{last : min(mean_purity, key=mean_purity.get) == "GloVe"}}, with {{0.57 = mean_purity["GloVe"] ± 0.03}}.
 
 These are small texts and untuned settings; Levy et al. (2015) found that such settings explain much of the difference between methods.
+"""
+
+# %% [markdown]
+r"""
+### Does the ¾ matter here?
+
+Train with three powers, three seeds each, on one text, and measure purity.
+"""
+
+# %%
+noise = yours("embeddings.noise_distribution", embeddings.noise_distribution)
+by_power = {0.0: [], 0.75: [], 1.0: []}
+for power, results in by_power.items():
+    for seed in SEEDS:
+        generator = torch.Generator().manual_seed(seed)
+        model = Word2Vec(text, vocabulary, 32, generator, window=2, epochs=EPOCHS)
+        model.noise = noise(vocabulary.counts, power)
+        for _ in model:
+            pass
+        wv = WordVectors(vocabulary.words, model.inputs.rows)
+        results.append(neighbour_purity(wv, kinds))
+    print(f"power {power:.2f}   " + "  ".join(f"{purity:.3f}" for purity in results))
+means = {power: sum(results) / 3 for power, results in by_power.items()}
+apart = max(means.values()) - min(means.values())
+
+# %% [markdown]
+r"""
+It {{hardly matters : apart < 0.03}}: the means are {{0.009 = apart ± 0.01}} apart, about what two seeds of one power differ by. Ours is a language of {{347 = len(vocabulary)}} words. What the paper reports is for a billion words and a vocabulary of hundreds of thousands; a
+toy neither confirms nor refutes it.
 """
 
 # %% [markdown]
@@ -941,7 +943,7 @@ are not; *teaches* is near *teachers* although nobody would confuse a verb with 
 
 ## 7 · Near, and nearer
 
-The length of a vector grows with a word's frequency, among other things, so directions are compared: the ***cosine similarity*** $\cos(a, b) = a \cdot b / (\lVert a \rVert \lVert b \rVert)$.
+The lengths of vectors differ, with how often a word occurs among other things, so one compares directions, by the ***cosine similarity*** $\cos(a, b) = a \cdot b / (\lVert a \rVert \lVert b \rVert)$.
 **By hand:** $(1, 0)$ and $(1, 1)$ have the cosine $1/\sqrt 2 = {{0.707 = 1 / math.sqrt(2)}}$; so do $(1, 0)$ and $(5, 5)$.
 
 ### Exercise · nearest_neighbours
@@ -1255,7 +1257,7 @@ first by purity, {{0.90 = mean_accuracy["skip-gram, window 1"] ± 0.03}}. Among 
 r"""
 ## 9 · What the text was unfair about, the vectors are
 
-Vectors repeat the habits of their text. In vectors trained on news, occupations lean towards *he* or *she* (Bolukbasi et al. 2016; Caliskan et al. 2017). Our toy text has no such habit, so we **construct** one, to know the truth: 300 sentences for each of ten trades, *the baker says that she met the cook*. For five trades 90 % say *she*, for the other five 10 %. The control says *she* in half of all.
+Vectors repeat the habits of their text. In vectors trained on news and on web pages, occupations lean towards *he* or *she* (Bolukbasi et al. 2016; Caliskan et al. 2017). Our toy text has no such habit, so we **construct** one, to know the truth: 300 sentences for each of ten trades, *the baker says that she met the cook*. For five trades 90 % say *she*, for the other five 10 %. The control says *she* in half of all.
 
 Three measures of ***bias***, each as the mean of the first five trades minus that of the others:
 
