@@ -1259,7 +1259,7 @@ r"""
 
 Vectors repeat the habits of their text. In vectors trained on news and on web pages, occupations lean towards *he* or *she* (Bolukbasi et al. 2016; Caliskan et al. 2017). Our toy text has no such habit, so we **construct** one, to know the truth: 300 sentences for each of ten trades, *the baker says that she met the cook*. For five trades 90 % say *she*, for the other five 10 %. The control says *she* in half of all.
 
-Three measures of ***bias***, each as the mean of the first five trades minus that of the others:
+Three measures of such a ***social bias***, each as the mean of the first five trades minus that of the others:
 
 - **counts**: $\ln n(\text{trade}, \text{she}) - \ln n(\text{trade}, \text{he})$, in the text itself;
 - **prediction**: $u_{\text{trade}} \cdot (v_{\text{she}} - v_{\text{he}})$, what the model says of neighbours;
