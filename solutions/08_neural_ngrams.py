@@ -1,0 +1,481 @@
+# ---
+# jupyter:
+#   course:
+#     title: What if the table were a network?
+#     minutes: 90
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+r"""
+# What if the table were a network?
+
+An n-gram model has counted *the cat is walking*. It has never counted *the kitten is walking*. For a table these are two cells with nothing in common. A network that gives *cat* and *kitten* similar vectors can answer the second from what it learned about the first.
+"""
+
+# %% setup=true
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_lib.checks import check, show_answer, yours
+
+# %%
+import time
+
+from course_lib import neural_ngram, scoreboard
+from course_lib.budget import budget
+from course_lib.figures import ngrams as figures
+from course_lib.figures.style import show
+from course_lib.language_model import count_parameters, draw_windows, next_token_loss
+from course_lib.ngrams import count_ngrams, kneser_ney
+from course_lib.train import Trainer
+from course_lib.widgets.predict import predict_choice
+
+torch.set_num_threads(1)
+train, test = scoreboard.training(100_000), scoreboard.held_out()
+V, floor = scoreboard.vocab_size(), scoreboard.entropy_rate()
+tokens, later = train.tolist(), test.tolist()
+unseen = {}
+for n in (1, 2, 3, 5, 8):
+    known = {tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)}
+    asked = [tuple(later[i : i + n]) in known for i in range(len(later) - n)]
+    unseen[n] = 1 - sum(asked) / len(asked)
+show(
+    figures.bars(
+        [f"{n}" for n in unseen],
+        list(unseen.values()),
+        "The longer the context, the less of it was ever seen",
+        "share of held-out contexts that are new",
+        [f"{share:.0%}" for share in unseen.values()],
+    ),
+    alt="Share of new contexts by length: " + ", ".join(f"{n}: {s:.0%}" for n, s in unseen.items()) + ".",
+)
+
+# %% [markdown]
+r"""
+## What you will be able to do
+
+- cut a text into windows and compute the logits of the neural n-gram model of Bengio et al. (2003);
+- count its parameters, with and without direct connections, and with tied weights;
+- measure where a network beats a table, on contexts that were seen and on contexts that were not;
+- mix a network with an n-gram model;
+- say what a fixed window cannot do.
+
+**Time** about 90 minutes. **Builds on** [03 N-grams](03_ngrams.ipynb); the next step is [09 RNN](09_rnn.ipynb).
+**Sizes** B rows, T tokens, V words, $n - 1$ tokens of context, $m$ features of a word, $h$ hidden units.
+"""
+
+# %% [markdown]
+r"""
+## 1 · The curse of dimensionality
+
+A table for contexts of $n - 1$ words has $V^{n-1}$ rows. With every word more, their number is multiplied by $V$, and the text that fills them stays the same. Bengio et al. (2003) open their paper with this ***curse of dimensionality***. The bars above are its effect: most long contexts of a held-out text are new.
+
+### Question · rows_of_the_table
+
+A language has 100 words. How many contexts of 4 words are there?
+"""
+
+# %% exercise="rows_of_the_table" points=1 kind="number"
+### BEGIN SOLUTION
+rows_of_the_table = 100**4
+### END SOLUTION
+
+# %% mistake="rows_of_the_table" name="product" hint="Each of the four places can be any of the 100 words, whatever the others are: multiply." active="py"
+rows_of_the_table = 400
+
+# %% mistake="rows_of_the_table" name="with_the_next" hint="You counted the word to predict as well; the question is about contexts." active="py"
+rows_of_the_table = 100**5
+
+# %% [markdown]
+r"""
+## 2 · Windows
+
+The network sees the last $n - 1$ tokens. A ***fixed window*** slides over the text; before the first token there is filling.
+
+### Exercise · windows
+
+With size 2, the tokens 5, 6, 7 give [0, 5], [5, 6], [6, 7].
+"""
+
+
+# %% exercise="windows" points=2 withheld="course_lib.neural_ngram.windows"
+def windows(x: Tensor, size: int, fill: int = 0) -> Tensor:
+    """Return, for every position, the last `size` tokens up to it and with it.
+
+    x        (B, T) token ids, T ≥ 1; not changed
+    size     tokens of a window, the oldest first
+    fill     what is before the first token
+    returns  (B, T, size), int64
+
+    Raises ValueError when size is less than 1.
+
+    Example: windows(torch.tensor([[5, 6, 7]]), 2) is [[[0, 5], [5, 6], [6, 7]]].
+    """
+    ### BEGIN SOLUTION
+    if size < 1:
+        raise ValueError(f"size must be at least 1, got {size}")
+    before = torch.full((x.size(0), size - 1), fill, dtype=x.dtype, device=x.device)
+    return torch.cat([before, x], dim=1).unfold(1, size, 1)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="windows"
+r"""
+1. How many tokens are missing in front of the first position's window?
+2. Put size − 1 fillings in front of each row; then every window is a slice of the row.
+3. `row.unfold(1, size, 1)`, where `row` begins with the filling.
+"""
+
+
+# %% cases="windows" active="py"
+def cases(seed):
+    yield Case({"x": torch.tensor([[5, 6, 7]]), "size": 2}, note="the example of the docstring")
+    yield Case({"x": torch.tensor([[5, 6, 7]]), "size": 1}, note="a window of one token")
+    yield Case({"x": torch.tensor([[5, 6], [7, 8]]), "size": 4, "fill": 9}, note="longer than the text")
+    for i, (batch, length, size) in enumerate(((2, 6, 3), (3, 5, 4), (1, 7, 2))):
+        x = torch.randint(1, 50, (batch, length), generator=generator(seed + i))
+        yield Case({"x": x, "size": size, "fill": i}, note="random tokens")
+    yield Case({"x": torch.tensor([[5, 6]]), "size": 0}, note="a window of no tokens")
+
+
+# %% mistake="windows" name="newest_first" hint="The oldest token of a window comes first; yours are the other way round." active="py"
+def windows(x, size, fill=0, right=windows):
+    return right(x, size, fill).flip(-1)
+
+
+# %% mistake="windows" name="fill_ignored" hint="You always fill with 0; the argument fill says with what." active="py"
+def windows(x, size, fill=0, right=windows):
+    return right(x, size)
+
+
+# %% mistake="windows" name="without_itself" hint="A window ends with the token at its position; yours ends one before it." active="py"
+def windows(x, size, fill=0, right=windows):
+    return right(x, size + 1, fill)[..., :-1]
+
+
+# %% [markdown]
+r"""
+## 3 · The network
+
+Look up the vector of each token of the window and put them side by side, $x \in \mathbb{R}^{(n-1)m}$. Then (equation 1 of the paper)
+
+$$\text{logits} = b + W x + U \tanh(d + H x).$$
+
+| symbol | shape |
+|---|---|
+| $C$, the vectors | $(V, m)$ |
+| $H$, $d$ | $(h, (n-1)m)$ and $h$ |
+| $U$, $b$ | $(V, h)$ and $V$ |
+| $W$, the direct connections; may be left out | $(V, (n-1)m)$ |
+
+Rows of a batch are rows here, so $Hx$ becomes `x @ H.T`.
+
+### Exercise · forward
+"""
+
+
+# %% exercise="forward" parts={"hidden": 2, "direct": 1, "gradients": 1} points=4 withheld="course_lib.neural_ngram.NeuralNgram"
+def forward(
+    context: Tensor, C: Tensor, H: Tensor, d: Tensor, U: Tensor, b: Tensor, W: Tensor | None = None
+) -> Tensor:
+    """Return the logits of the word after each context.
+
+    context  (B, n − 1) token ids, the oldest first
+    C        (V, m); H (h, (n − 1) m); d (h,); U (V, h); b (V,)
+    W        (V, (n − 1) m), or None: no direct connections
+    returns  (B, V); gradients flow back to C, H, d, U, b and W. No argument is changed
+
+    Example: context [[0]], C = [[1.]], H = [[1.]], d = [0.], U = [[2.]], b = [1.] give [[2.5232]].
+    """
+    ### BEGIN SOLUTION
+    x = C[context].flatten(1)  # (B, (n − 1) m)
+    logits = b + torch.tanh(d + x @ H.T) @ U.T
+    return logits if W is None else logits + x @ W.T
+    ### END SOLUTION
+
+
+# %% [markdown] hints="forward"
+r"""
+1. Which shape has `C[context]`, and which shape must x have for `x @ H.T`?
+2. Flatten the vectors of a window into one row; the hidden layer reads it, and W reads it, too.
+3. `hidden = torch.tanh(d + x @ H.T)`
+"""
+
+
+# %% cases="forward" active="py"
+def cases(seed):
+    one = torch.ones(1, 1)
+    small = {"C": one, "H": one, "d": torch.zeros(1), "U": 2 * one, "b": torch.ones(1)}
+    yield Case({"context": torch.tensor([[0]]), **small}, note="the docstring's example", part="hidden")
+    for i, (rows, n, m, h, v) in enumerate(((2, 2, 3, 4, 5), (3, 3, 2, 5, 7), (4, 1, 4, 3, 6))):
+        shapes = {"C": (v, m), "H": (h, n * m), "d": (h,), "U": (v, h), "b": (v,), "W": (v, n * m)}
+        case = {k: random_tensor(seed + 10 * i + j, *s) for j, (k, s) in enumerate(shapes.items())}
+        case["context"] = torch.randint(v, (rows, n), generator=generator(seed + i))
+        yield Case({k: x for k, x in case.items() if k != "W"}, note="random", part="hidden")
+        yield Case(case, note="with direct connections", part="direct")
+        loss = random_tensor(seed + 99 + i, rows, v)
+        yield Case(case | {"weights of a loss": loss}, note="gradients", part="gradients")
+
+
+# %% probe="forward" active="py"
+def probe(student, case):
+    if "weights of a loss" not in case:
+        return student(**case)
+    names = ("C", "H", "d", "U", "b", "W")
+    inputs = {name: case[name].clone().requires_grad_() for name in names}
+    loss = (student(context=case["context"], **inputs) * case["weights of a loss"]).sum()
+    if not loss.requires_grad:
+        return "no gradient flows back to any argument"
+    grads = torch.autograd.grad(loss, list(inputs.values()), allow_unused=True, materialize_grads=True)
+    return dict(zip(names, grads))
+
+
+# %% mistake="forward" name="no_tanh" hint="The hidden layer is a tanh; without it the model is linear." active="py"
+def forward(context, C, H, d, U, b, W=None):
+    x = C[context].flatten(1)
+    logits = b + (d + x @ H.T) @ U.T
+    return logits if W is None else logits + x @ W.T
+
+
+# %% mistake="forward" name="no_b" hint="The bias b of the logits is missing." active="py"
+def forward(context, C, H, d, U, b, W=None, right=forward):
+    return right(context, C, H, d, U, 0 * b, W)
+
+
+# %% mistake="forward" name="no_d" hint="The bias d inside the tanh is missing." active="py"
+def forward(context, C, H, d, U, b, W=None, right=forward):
+    return right(context, C, H, 0 * d, U, b, W)
+
+
+# %% [markdown]
+r"""
+### Exercise · parameter_count
+
+Count $C$, $H$, $d$, $U$, $b$ and perhaps $W$. The count grows *linearly* with $V$ and with $n$, where that of the table grows as $V^n$.
+"""
+
+
+# %% exercise="parameter_count" points=2 withheld="course_lib.neural_ngram.parameter_count"
+def parameter_count(
+    vocab_size: int, n_context: int, d_model: int, d_hidden: int, direct: bool = False, tied: bool = False
+) -> int:
+    """Return how many numbers the network learns.
+
+    vocab_size V, n_context n − 1, d_model m, d_hidden h
+    direct     whether there is W
+    tied       whether U is C itself, which then counts once
+    returns    int
+
+    Example: parameter_count(1000, 3, 30, 50, direct=True) is 175,550.
+    """
+    ### BEGIN SOLUTION
+    x = n_context * d_model
+    vectors, hidden = vocab_size * d_model, d_hidden * (x + 1)
+    output = vocab_size * (d_hidden + 1)
+    return vectors + hidden + output + direct * vocab_size * x - tied * vectors
+    ### END SOLUTION
+
+
+# %% [markdown] hints="parameter_count"
+r"""
+1. What is the shape of each of the six arrays?
+2. Add the products of the shapes; W counts only if direct, and one of two equal tables only once.
+3. `hidden = d_hidden * (n_context * d_model + 1)` is H and d.
+"""
+
+
+# %% cases="parameter_count" active="py"
+def cases(seed):
+    names = ("vocab_size", "n_context", "d_model", "d_hidden")
+    yield Case(dict(zip(names, (1000, 3, 30, 50))) | {"direct": True}, note="the docstring's example")
+    for i in range(3):
+        sizes = torch.randint(2, 40, (4,), generator=generator(seed + i)).tolist()
+        case = dict(zip(names, sizes))
+        yield Case(case, note="no options")
+        yield Case(case | {"direct": True}, note="direct connections")
+        yield Case(case | {"d_hidden": case["d_model"], "tied": True}, note="tied")
+
+
+# %% mistake="parameter_count" name="no_biases" hint="The biases d and b are missing." active="py"
+def parameter_count(vocab_size, n_context, d_model, d_hidden, direct=False, tied=False, right=parameter_count):
+    return right(vocab_size, n_context, d_model, d_hidden, direct, tied) - vocab_size - d_hidden
+
+
+# %% mistake="parameter_count" name="vectors_per_place" hint="You counted C once per place; all places share it." active="py"
+def parameter_count(vocab_size, n_context, d_model, d_hidden, direct=False, tied=False, right=parameter_count):
+    more = (n_context - 1) * vocab_size * d_model
+    return right(vocab_size, n_context, d_model, d_hidden, direct, tied) + more
+
+
+# %% mistake="parameter_count" name="tied_ignored" hint="With tied weights, U and C are one table; it counts once." active="py"
+def parameter_count(vocab_size, n_context, d_model, d_hidden, direct=False, tied=False, right=parameter_count):
+    return right(vocab_size, n_context, d_model, d_hidden, direct)
+
+
+# %% [markdown]
+r"""
+## 4 · Mixing with the table
+
+Bengio et al. also average the network's probabilities with those of an n-gram model: $p = w\,p_a + (1 - w)\,p_b$. Probabilities are mixed, not their logarithms.
+
+### Exercise · mix
+"""
+
+
+# %% exercise="mix" points=2 withheld="torch.distributions"
+def mix(log_p_a: Tensor, log_p_b: Tensor, weight: float) -> Tensor:
+    """Return the log-probabilities of the mixture w p_a + (1 − w) p_b.
+
+    log_p_a, log_p_b  of one shape, in nats; may be as low as −1,000
+    weight            w, strictly between 0 and 1
+    returns           the same shape, finite where one of the two is
+
+    Example: log ½ and log ¼ with w = 0.1 give log 0.275 = −1.2910.
+    """
+    ### BEGIN SOLUTION
+    return torch.logaddexp(log_p_a + math.log(weight), log_p_b + math.log1p(-weight))
+    ### END SOLUTION
+
+
+# %% [markdown] hints="mix"
+r"""
+1. What is exp(−1000) in floating point?
+2. The logarithm of a sum of exponentials is computed without leaving logarithms.
+3. `log_p_a + math.log(weight)` is the first of the two terms.
+"""
+
+
+# %% cases="mix" active="py"
+def cases(seed):
+    a, b = torch.tensor([0.5]).log(), torch.tensor([0.25]).log()
+    yield Case({"log_p_a": a, "log_p_b": b, "weight": 0.1}, note="the docstring's example")
+    for i in range(3):
+        a, b = (random_distributions(seed + 2 * i + j, 3, 5).log() for j in range(2))
+        yield Case({"log_p_a": a, "log_p_b": b, "weight": 0.2 + 0.15 * i}, note="random")
+    yield Case({"log_p_a": a - 1000, "log_p_b": b - 1000, "weight": 0.3}, note="very unlikely")
+
+
+# %% mistake="mix" name="swapped" hint="The weight belongs to the first of the two models." active="py"
+def mix(log_p_a, log_p_b, weight, right=mix):
+    return right(log_p_b, log_p_a, weight)
+
+
+# %% mistake="mix" name="logarithms" hint="You averaged the logarithms; average the probabilities." active="py"
+def mix(log_p_a, log_p_b, weight):
+    return weight * log_p_a + (1 - weight) * log_p_b
+
+
+# %% mistake="mix" name="underflow" hint="exp(−1000) is 0; stay with logarithms (torch.logaddexp)." active="py"
+def mix(log_p_a, log_p_b, weight):
+    return (weight * log_p_a.exp() + (1 - weight) * log_p_b.exp()).log()
+
+
+# %% [markdown]
+r"""
+## 5 · Network against table
+
+Which window is best? A network and a Kneser–Ney model get the same 100,000 words.
+"""
+
+# %%
+guess = predict_choice(
+    "08_neural_ngrams.window",
+    "From a window of 2 words to one of 8, what does held-out loss do?",
+    {"a": "falls for both", "b": "falls for the network more than for the table", "c": "rises for both"},
+)
+guess
+
+# %%
+sizes, seeds = (1, 2, 3, 5, 8), range(3)
+half = slice(33, None)
+
+
+def train_network(n, seed):
+    torch.manual_seed(seed)
+    net = neural_ngram.NeuralNgram(V, n, 32, 64)
+    draw = draw_windows(train, 32, 64)
+    for _ in Trainer(net, draw, next_token_loss, steps=budget(full=200, short=5), lr=8e-3, seed=seed):
+        pass
+    return net
+
+
+@torch.no_grad()
+def losses(net):
+    return F.cross_entropy(net(test[None, :-1])[0], test[1:], reduction="none")
+
+
+networks = {(n, seed): train_network(n, seed) for n in sizes for seed in seeds}
+nats = {n: [losses(networks[n, seed])[half].mean().item() for seed in seeds] for n in sizes}
+tables = {n: kneser_ney(count_ngrams(train, n + 1, V)) for n in sizes}
+counted = {n: -float(tables[n].log_probs(test)[1:][half].mean()) for n in sizes}
+for n in sizes:
+    print(f"window {n}: table {counted[n]:.3f}, networks", *(f"{x:.3f}" for x in nats[n]))
+print(f"uniform {math.log(V):.3f}, floor {floor:.3f}")
+guess.reveal("b" if max(nats[8]) - min(nats[2]) < counted[8] - counted[2] else "a")
+
+# %% [markdown]
+r"""
+### Seen and never seen
+
+The same losses, split by whether the context of 3 words occurs in the training text.
+"""
+
+# %%
+known = {tuple(tokens[i : i + 3]) for i in range(len(tokens) - 2)}
+seen = torch.tensor([tuple(later[max(0, i - 2) : i + 1]) in known for i in range(len(later) - 1)])[half]
+table = -torch.as_tensor(tables[3].log_probs(test))[1:][half]
+print(f"table       seen {table[seen].mean():.3f}   never seen {table[~seen].mean():.3f}")
+for seed in seeds:
+    net = losses(networks[3, seed])[half]
+    print(f"network {seed}   seen {net[seen].mean():.3f}   never seen {net[~seen].mean():.3f}")
+
+# %% [markdown]
+r"""
+### Question · why_it_generalises
+
+Why can the network say something about a context that it never saw?
+
+- **a** It stores more contexts than a table.
+- **b** Similar words have similar vectors, so similar contexts give similar predictions.
+- **c** It reads the whole text before the context.
+"""
+
+# %% exercise="why_it_generalises" points=1 kind="choice" choices="a b c"
+### BEGIN SOLUTION
+why_it_generalises = "b"
+### END SOLUTION
+
+# %% mistake="why_it_generalises" name="a" hint="It stores no contexts at all; count its parameters." active="py"
+why_it_generalises = "a"
+
+# %% mistake="why_it_generalises" name="c" hint="Nothing before its window exists for it." active="py"
+why_it_generalises = "c"
+
+# %% [markdown] exercise="the_window" points=2
+r"""
+### In your own words · the_window
+
+Why does a wider window not solve the problem of dependencies between distant words?
+
+### BEGIN SOLUTION
+A window has an end, and a dependency one word longer is out of reach. Each place has its own weights in H, so what is learned about a word at one place is not known at another, and the parameters grow with the window.
+### END SOLUTION
+### BEGIN RUBRIC
+- 1 point: whatever is before the window is invisible.
+- 1 point: each place has weights of its own; parameters grow with the window.
+### END RUBRIC
+"""
+
+# %% [markdown]
+r"""
+## Where this came from
+
+Bengio, Ducharme, Vincent and Jauvin, *A Neural Probabilistic Language Model* (2003). Press and Wolf (2017) and Inan, Khosravi and Socher (2017) share the table of vectors with the output. The window goes in [09 RNN](09_rnn.ipynb).
+"""
