@@ -321,6 +321,88 @@ def parameter_count(vocab_size, n_context, d_model, d_hidden, direct=False, tied
 
 # %% [markdown]
 r"""
+### Exercise · tie_weights
+
+With $h = m$, the matrix $U$ has the shape of $C$. ***Tied weights*** (Press and Wolf 2017) make them one parameter, learned from both sides.
+"""
+
+
+# %% setup=true
+class Net(nn.Module):
+    """The two tables of a network, and nothing else."""
+
+    def __init__(self, vocab_size: int, d_model: int, d_hidden: int) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(vocab_size, d_model)
+        self.to_logits = nn.Linear(d_hidden, vocab_size)
+
+
+# %% exercise="tie_weights" points=2 withheld="course_lib.neural_ngram.tie_weights" mutates=true
+def tie_weights(model: nn.Module) -> None:
+    """Make model.to_logits.weight the very parameter model.tokens.weight, in place.
+
+    model  has tokens, an nn.Embedding, and to_logits, an nn.Linear. The token vectors keep their
+           values; the bias of to_logits stays as it is
+
+    Raises ValueError when the two weights differ in shape.
+
+    Example: Net(10, 4, 4) has 90 parameters before and 50 after.
+    """
+    ### BEGIN SOLUTION
+    if model.to_logits.weight.shape != model.tokens.weight.shape:
+        raise ValueError("tying needs two weights of one shape")
+    model.to_logits.weight = model.tokens.weight
+    ### END SOLUTION
+
+
+# %% [markdown] hints="tie_weights"
+r"""
+1. What happens to a copy at the next update of the original?
+2. Compare the shapes, then assign the parameter itself, no copy of its values.
+3. `model.to_logits.weight = …`
+"""
+
+
+# %% cases="tie_weights" active="py"
+def cases(seed):
+    yield Case({"V": 10, "m": 4, "h": 4, "tokens": random_tensor(seed, 10, 4)}, note="the docstring's sizes")
+    for i, (v, m) in enumerate(((3, 5), (6, 2), (7, 7))):
+        yield Case({"V": v, "m": m, "h": m, "tokens": random_tensor(seed + 1 + i, v, m)}, note="random vectors")
+    yield Case({"V": 5, "m": 2, "h": 3, "tokens": random_tensor(seed, 5, 2)}, note="d_hidden is not d_model")
+
+
+# %% probe="tie_weights" active="py"
+def probe(student, case):
+    model = Net(case["V"], case["m"], case["h"])
+    with torch.no_grad():
+        model.tokens.weight.copy_(case["tokens"])
+        model.to_logits.weight.fill_(0.5)
+        model.to_logits.bias.fill_(0.25)
+    student(model=model)
+    count = sum(p.numel() for p in model.parameters())
+    out = {"parameters": count, "tokens": model.tokens.weight.detach().clone()}
+    out |= {"U": model.to_logits.weight.detach().clone(), "b": model.to_logits.bias.detach().clone()}
+    with torch.no_grad():
+        model.tokens.weight.add_(1)
+    return out | {"U after an update of C": model.to_logits.weight.detach().clone()}
+
+
+# %% mistake="tie_weights" name="copied" hint="You copied the values: after the next update the two differ. Assign the parameter itself." active="py"
+def tie_weights(model):
+    if model.to_logits.weight.shape != model.tokens.weight.shape:
+        raise ValueError
+    model.to_logits.weight.data.copy_(model.tokens.weight.data)
+
+
+# %% mistake="tie_weights" name="other_way" hint="You kept the output's values; the token vectors keep theirs." active="py"
+def tie_weights(model):
+    if model.to_logits.weight.shape != model.tokens.weight.shape:
+        raise ValueError
+    model.tokens.weight = model.to_logits.weight
+
+
+# %% [markdown]
+r"""
 ## 4 · Mixing with the table
 
 Bengio et al. also average the network's probabilities with those of an n-gram model: $p = w\,p_a + (1 - w)\,p_b$. Probabilities are mixed, not their logarithms.
@@ -435,6 +517,118 @@ print(f"table       seen {table[seen].mean():.3f}   never seen {table[~seen].mea
 for seed in seeds:
     net = losses(networks[3, seed])[half]
     print(f"network {seed}   seen {net[seen].mean():.3f}   never seen {net[~seen].mean():.3f}")
+
+# %% [markdown]
+r"""
+### What a token costs
+
+Of the multiplications for one prediction, most are in the last layer: $V h$ for $V$ logits. A table looks up a handful of numbers. Measured on this machine:
+"""
+
+# %%
+n, m, h = 3, 32, 64
+hidden_products, output_products = n * m * h, V * h
+net, ids = networks[3, 0], test[None, :5000]
+with torch.no_grad():
+    x = neural_ngram.windows(net.tokens(ids), n).flatten(2)
+    start = time.perf_counter()
+    state = net.hidden(x).tanh()
+    middle = time.perf_counter()
+    net.to_logits(state).log_softmax(-1)
+    end = time.perf_counter()
+print(f"multiply–adds: hidden {hidden_products:,}, logits {output_products:,}")
+print(f"µs a token: hidden {(middle - start) / 5000e-6:.2f}, logits and softmax {(end - middle) / 5000e-6:.2f}")
+
+# %% [markdown]
+r"""
+### Near each other
+
+The nearest vectors of some words, by cosine, in the network with a window of 3 (one run, seed 0).
+"""
+
+# %%
+words = scoreboard.language().vocabulary
+directions = F.normalize(networks[3, 0].tokens.weight.detach(), dim=1)
+for word in [w for w in ("cat", "kitten", "mouse", "cheese", "chases") if w in words]:
+    close = (directions @ directions[words.index(word)]).topk(5).indices[1:]
+    print(f"{word:8}", ", ".join(words[i] for i in close))
+
+# %% [markdown]
+r"""
+### Find the bug · split_losses
+
+This function compares contexts that were seen with those that were not. Its results are wrong.
+"""
+
+
+# %% exercise="split_losses" parts={"seen": 1, "means": 1} points=2 withheld="torch.distributions"
+def split_losses(train: list, contexts: list, losses: list) -> tuple:
+    """Return which contexts occur in train, and the mean loss of those that do and those that do not.
+
+    train     list of token ids
+    contexts  N lists of n ids each, the oldest first, n ≥ 1
+    losses    N floats; at least one context is seen and one is not
+    returns   (list of N bools, mean loss of the seen, mean loss of the never seen)
+
+    Example: ([1, 2, 3], [[2, 3], [3, 2]], [0.5, 2.0]) gives ([True, False], 0.5, 2.0).
+    """
+    ### BEGIN SOLUTION
+    n = len(contexts[0])
+    known = {tuple(train[i : i + n]) for i in range(len(train) - n + 1)}
+    seen = [tuple(context) in known for context in contexts]
+    old = [loss for loss, was in zip(losses, seen) if was]
+    new = [loss for loss, was in zip(losses, seen) if not was]
+    return seen, sum(old) / len(old), sum(new) / len(new)
+    ### END SOLUTION
+    ### BEGIN STARTER
+    # n = len(contexts[0])
+    # known = {tuple(train[i : i + n]) for i in range(len(train) - n)}
+    # seen = [tuple(context) in known for context in contexts]
+    # old = [loss for loss, was in zip(losses, seen) if was]
+    # new = [loss for loss, was in zip(losses, seen) if not was]
+    # return seen, sum(old) / len(losses), sum(new) / len(losses)
+    ### END STARTER
+
+
+# %% [markdown] hints="split_losses"
+r"""
+1. Try the example by hand: which pairs does `known` hold?
+2. Count the windows of n in a list of N; and ask over how many losses each mean goes.
+3. `sum(old) / len(…)`
+"""
+
+
+# %% cases="split_losses" active="py"
+def cases(seed):
+    yield Case({"train": [1, 2, 3], "contexts": [[2, 3], [3, 2]], "losses": [0.5, 2.0]}, note="example", part="seen")
+    for i in range(3):
+        draw = torch.randint(9, (12,), generator=generator(seed + i)).tolist()
+        train = [*draw, 20, 21]
+        rows = [draw[2:4], [20, 21], [9, 9], draw[5:7], draw[:2][::-1]]
+        losses = random_tensor(seed + i, 5).abs().tolist()
+        yield Case({"train": train, "contexts": rows, "losses": losses}, note="random", part="seen")
+        rows = [draw[2:4], draw[5:7], draw[:2], [9, 9], [30, 1]]
+        yield Case({"train": train, "contexts": rows, "losses": losses}, note="random", part="means")
+
+
+# %% probe="split_losses" active="py"
+def probe(student, case):
+    seen, old, new = student(**case)
+    if [20, 21] in case["contexts"] or len(case["contexts"]) == 2:
+        return seen
+    return old, new
+
+
+# %% mistake="split_losses" name="of_all" hint="Each mean goes over its own losses, not over all." active="py"
+def split_losses(train, contexts, losses, right=split_losses):
+    seen, old, new = right(train, contexts, losses)
+    return seen, old * sum(seen) / len(seen), new * (len(seen) - sum(seen)) / len(seen)
+
+
+# %% mistake="split_losses" name="last_window" hint="The last n tokens of train are a context, too." active="py"
+def split_losses(train, contexts, losses, right=split_losses):
+    return right(train[:-1], contexts, losses)
+
 
 # %% [markdown]
 r"""
