@@ -36,6 +36,7 @@ from course_lib.figures.style import show
 from course_lib.language_model import count_parameters, draw_windows, next_token_loss
 from course_lib.ngrams import count_ngrams, kneser_ney
 from course_lib.train import Trainer
+from course_lib.widgets.cards import flash_cards
 from course_lib.widgets.predict import predict_curve
 
 torch.set_num_threads(1)
@@ -187,9 +188,7 @@ By hand, with one number each: $C = 1$, $H = 1$, $d = 0$, $U = 2$, $b = 1$ give 
 
 
 # %% exercise="forward" parts={"hidden": 2, "direct": 1, "gradients": 1} points=4 withheld="course_lib.neural_ngram.NeuralNgram"
-def forward(
-    context: Tensor, C: Tensor, H: Tensor, d: Tensor, U: Tensor, b: Tensor, W: Tensor | None = None
-) -> Tensor:
+def forward(context: Tensor, C: Tensor, H: Tensor, d: Tensor, U: Tensor, b: Tensor, W: Tensor | None = None) -> Tensor:
     """Return the logits of the word after each context.
 
     context  (B, n − 1) token ids, the oldest first
@@ -259,6 +258,19 @@ def forward(context, C, H, d, U, b, W=None, right=forward):
     return right(context, C, H, 0 * d, U, b, W)
 
 
+# %% mistake="forward" name="places_summed" hint="You added the vectors of the window up: the order of the words is lost. Put them side by side." active="py"
+def forward(context, C, H, d, U, b, W=None, right=forward):
+    m = C.size(1)
+    n = context.size(1)
+    summed = H.view(len(H), n, m).mean(1).repeat(1, n)
+    return right(context, C, summed, d, U, b, W)
+
+
+# %% mistake="forward" name="newest_first" hint="The oldest word comes first in x; you reversed the window." active="py"
+def forward(context, C, H, d, U, b, W=None, right=forward):
+    return right(context.flip(1), C, H, d, U, b, W)
+
+
 # %% [markdown]
 r"""
 ### Exercise · parameter_count
@@ -269,7 +281,12 @@ Count $C$, $H$, $d$, $U$, $b$ and perhaps $W$. The count grows *linearly* with $
 
 # %% exercise="parameter_count" points=2 withheld="course_lib.neural_ngram.parameter_count"
 def parameter_count(
-    vocab_size: int, n_context: int, d_model: int, d_hidden: int, direct: bool = False, tied: bool = False
+    vocab_size: int,
+    n_context: int,
+    d_model: int,
+    d_hidden: int,
+    direct: bool = False,
+    tied: bool = False,
 ) -> int:
     """Return how many numbers the network learns.
 
@@ -370,10 +387,19 @@ r"""
 
 # %% cases="tie_weights" active="py"
 def cases(seed):
-    yield Case({"V": 10, "m": 4, "h": 4, "tokens": random_tensor(seed, 10, 4)}, note="the docstring's sizes")
+    yield Case(
+        {"V": 10, "m": 4, "h": 4, "tokens": random_tensor(seed, 10, 4)},
+        note="the docstring's sizes",
+    )
     for i, (v, m) in enumerate(((3, 5), (6, 2), (7, 7))):
-        yield Case({"V": v, "m": m, "h": m, "tokens": random_tensor(seed + 1 + i, v, m)}, note="random vectors")
-    yield Case({"V": 5, "m": 2, "h": 3, "tokens": random_tensor(seed, 5, 2)}, note="d_hidden is not d_model")
+        yield Case(
+            {"V": v, "m": m, "h": m, "tokens": random_tensor(seed + 1 + i, v, m)},
+            note="random vectors",
+        )
+    yield Case(
+        {"V": 5, "m": 2, "h": 3, "tokens": random_tensor(seed, 5, 2)},
+        note="d_hidden is not d_model",
+    )
 
 
 # %% probe="tie_weights" active="py"
@@ -386,7 +412,10 @@ def probe(student, case):
     student(model=model)
     count = sum(p.numel() for p in model.parameters())
     out = {"parameters": count, "tokens": model.tokens.weight.detach().clone()}
-    out |= {"U": model.to_logits.weight.detach().clone(), "b": model.to_logits.bias.detach().clone()}
+    out |= {
+        "U": model.to_logits.weight.detach().clone(),
+        "b": model.to_logits.bias.detach().clone(),
+    }
     with torch.no_grad():
         model.tokens.weight.add_(1)
     return out | {"U after an update of C": model.to_logits.weight.detach().clone()}
@@ -478,9 +507,14 @@ sizes, seeds = (1, 2, 3, 5, 8), range(3)
 guess = predict_curve(
     "08_neural_ngrams.window",
     "Held-out loss of the network, by the number of words that it sees?",
-    x=list(sizes), x_label="words of context", y_label="nats a token", low=1.7, high=2.5,
+    x=list(sizes),
+    x_label="words of context",
+    y_label="nats a token",
+    low=1.7,
+    high=2.5,
 )
 guess
+
 
 # %%
 def train_network(n, seed, text=train, updates=500):
@@ -518,8 +552,11 @@ guess.reveal(means)
 # %%
 show(
     figures.losses(
-        sizes, {"Kneser–Ney": list(counted.values()), "network": means}, floor,
-        "The table stops gaining; the network goes on", "words of context",
+        sizes,
+        {"Kneser–Ney": list(counted.values()), "network": means},
+        floor,
+        "The table stops gaining; the network goes on",
+        "words of context",
     ),
     alt="Nats a token: "
     + ", ".join(f"{n} words, table {counted[n]:.2f}, network {m:.2f}" for n, m in zip(sizes, means)),
@@ -560,7 +597,7 @@ for name, rows in {"seen": seen, "never seen": ~seen}.items():
 r"""
 Of the held-out contexts, {{44 % = (~seen).float().mean().item()}} are new. On these the networks gain {{0.24 = sum(gains["never seen"]) / 3 ± 0.04}} nats over the table, on the others {{0.11 = sum(gains["seen"]) / 3 ± 0.04}}: the gain is {{larger : min(gains["never seen"]) > max(gains["seen"])}} where nothing was counted.
 
-One surprise: for both models the new contexts are {{easier : table[~seen].mean() < table[seen].mean()}} than the seen ones. The next word after them is more often a predictable one; so compare models within a line, not the lines.
+One surprise: for both models the new contexts are {{easier : table[~seen].mean() < table[seen].mean()}} than the seen ones. Which contexts are new depends on the place in the sentence, and so does how hard the next word is. Compare models within a line, not one line with the other.
 
 ### Together
 
@@ -624,7 +661,11 @@ r"""
 
 # %% cases="split_losses" active="py"
 def cases(seed):
-    yield Case({"train": [1, 2, 3], "contexts": [[2, 3], [3, 2]], "losses": [0.5, 2.0]}, note="example", part="seen")
+    yield Case(
+        {"train": [1, 2, 3], "contexts": [[2, 3], [3, 2]], "losses": [0.5, 2.0]},
+        note="example",
+        part="seen",
+    )
     for i in range(3):
         draw = torch.randint(9, (12,), generator=generator(seed + i)).tolist()
         train = [*draw, 20, 21]
@@ -708,6 +749,7 @@ From {{0 % = before}} to {{100 % = sum(after) / 3 ± 8 %}}. Nobody told the netw
 *the mouse that the cats chase …* **eats**, *the mice that the cats chase …* **eat**. With a window of 3 both are *the cats chase*, so the predictions are {{the same : windowed[3][0] == windowed[3][1]}}. With 8 words, all three networks prefer {{*eats* : min(windowed[8][0]) > 0}} after *mouse* and {{*eat* : max(windowed[8][1]) < 0}} after *mice*. A window of 8 that is enough today is too short for the next, longer sentence.
 """
 
+
 # %%
 def eats_over_eat(text, net):
     ids = torch.tensor([[words.index(w) for w in text.split()]])
@@ -773,3 +815,6 @@ The window goes in [09 RNN](09_rnn.ipynb), whose state has no fixed end; LSTM, G
 
 Limits: a toy language of few words, one recipe for all windows, 500 updates. Nothing here says what happens with a large vocabulary, except the cost.
 """
+
+# %%
+flash_cards("08_neural_ngrams")
