@@ -25,6 +25,8 @@ from torch import Tensor, nn
 
 from course_lib.checks import check, show_answer, yours
 
+torch.set_printoptions(precision=4, sci_mode=False)
+
 # %%
 import time
 
@@ -558,8 +560,7 @@ show(
         "The table stops gaining; the network goes on",
         "words of context",
     ),
-    alt="Nats a token: "
-    + ", ".join(f"{n} words, table {counted[n]:.2f}, network {m:.2f}" for n, m in zip(sizes, means)),
+    alt="Nats a token: " + ", ".join(f"{n}: {counted[n]:.2f} and {m:.2f}" for n, m in zip(sizes, means)),
 )
 
 # %% [markdown]
@@ -601,7 +602,7 @@ One surprise: for both models the new contexts are {{easier : table[~seen].mean(
 
 ### Together
 
-The paper's mixture, with the weight ½ (window 5, three seeds).
+The mixture of exercise `mix`, with the weight ½ (window 5, three seeds).
 """
 
 # %%
@@ -611,7 +612,7 @@ print("network", *(f"{x:.3f}" for x in nats[5]), "  mixture", *(f"{x:.3f}" for x
 
 # %% [markdown]
 r"""
-The mixture is {{worse than the network : min(mixed) > max(nats[5])}} here, by {{0.02 = sum(mixed) / 3 - means[3] ± 0.015}} nats: a fixed ½ gives the table too much. In the paper, mixing with a trigram model helped; its text and its models were others.
+The mixture is {{worse than the network : min(mixed) > max(nats[5])}} here, by {{0.02 = sum(mixed) / 3 - means[3] ± 0.015}} nats: a fixed ½ gives the table too much.
 """
 
 # %% [markdown]
@@ -624,7 +625,7 @@ This function compares contexts that were seen with those that were not. Its res
 
 # %% exercise="split_losses" parts={"seen": 1, "means": 1} points=2 withheld="torch.distributions"
 def split_losses(train: list, contexts: list, losses: list) -> tuple:
-    """Return which contexts occur in train, and the mean loss of those that do and those that do not.
+    """Return which contexts occur in train, and the mean losses of those that do and do not.
 
     train     list of token ids
     contexts  N lists of n ids each, the oldest first, n ≥ 1
@@ -684,6 +685,17 @@ def probe(student, case):
     return old, new
 
 
+# %% equivalents="split_losses" active="py"
+short = "a slice at the end that is shorter than n equals no context of n ids"
+equivalents = {
+    "contexts[0] → contexts[-1]": "all contexts have n ids",
+    "contexts[0] → contexts[1]": "all contexts have n ids, and there are at least two",
+    "len(train) - n → len(train) + n": short,
+    "len(train) - n → len(train)": short,
+    "len(train) - n + 1 → len(train) - n + 2": short,
+}
+
+
 # %% mistake="split_losses" name="of_all" hint="Each mean goes over its own losses, not over all." active="py"
 def split_losses(train, contexts, losses, right=split_losses):
     seen, old, new = right(train, contexts, losses)
@@ -713,7 +725,8 @@ with torch.no_grad():
     net.to_logits(state).log_softmax(-1)
     end = time.perf_counter()
 print(f"multiply–adds: hidden {hidden_products:,}, logits {output_products:,}")
-print(f"µs a token: hidden {(middle - start) / 5000e-6:.2f}, logits and softmax {(end - middle) / 5000e-6:.2f}")
+in_hidden, in_logits = (1e6 * s / ids.numel() for s in (middle - start, end - middle))
+print(f"µs a token: hidden {in_hidden:.2f}, logits and softmax {in_logits:.2f}")
 
 # %% [markdown]
 r"""
