@@ -686,13 +686,12 @@ def probe(student, case):
 
 
 # %% equivalents="split_losses" active="py"
-short = "a slice at the end that is shorter than n equals no context of n ids"
 equivalents = {
     "contexts[0] → contexts[-1]": "all contexts have n ids",
     "contexts[0] → contexts[1]": "all contexts have n ids, and there are at least two",
-    "len(train) - n → len(train) + n": short,
-    "len(train) - n → len(train)": short,
-    "len(train) - n + 1 → len(train) - n + 2": short,
+    "len(train) - n → len(train) + n": "a slice shorter than n equals no context of n ids",
+    "len(train) - n → len(train)": "a slice shorter than n equals no context of n ids",
+    "len(train) - n + 1 → len(train) - n + 2": "a slice shorter than n equals no context of n ids",
 }
 
 
