@@ -45,6 +45,8 @@ torch.set_num_threads(1)
 train, test = scoreboard.training(), scoreboard.held_out()
 V, floor = len(scoreboard.language().vocabulary), scoreboard.language().entropy_rate
 tokens, later = train.tolist(), test.tolist()
+
+# %%
 unseen = {}
 for n in (1, 2, 3, 5, 8):
     known = {tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1)}
