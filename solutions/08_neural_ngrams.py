@@ -56,8 +56,8 @@ show(
     figures.bars(
         [f"{n}" for n in unseen],
         list(unseen.values()),
-        "The longer the context, the less of it was ever seen",
-        "share of held-out contexts that are new",
+        "The more words of context, the fewer contexts were ever seen",
+        "share that is new",
         [f"{share:.0%}" for share in unseen.values()],
     ),
     alt="Share of new contexts: " + ", ".join(f"{s:.0%} of {n} words" for n, s in unseen.items()),
@@ -84,7 +84,10 @@ r"""
 A table for contexts of $n - 1$ words has $V^{n-1}$ rows. With every word more, their number is multiplied by $V$, and the text that fills them stays the same. Bengio et al. (2003) open their paper with this ***curse of dimensionality***. Their example: the joint distribution of 10 words from 100,000 has $100{,}000^{10} - 1 = 10^{50} - 1$ free parameters. The bars above are the effect in our toy world: of the held-out contexts of 8 words {{88 % = unseen[8]}} are new, and its training text has {{300,000 = len(tokens)}} words for {{348 = V}} different ones.
 
 A smoothed n-gram model backs off to shorter contexts. It never asks whether a new context is *like* one that it knows. The paper's proposal: learn a vector for each word and, from these vectors, the probability of the next word, both at the same time. A sentence in the training text then also informs the model about the many sentences made of similar words.
+"""
 
+# %% [markdown]
+r"""
 ### Question · rows_of_the_table
 
 A language has 100 words. How many contexts of 4 words are there?
