@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from course_lib.gpt import GPT, GPTConfig
 from course_lib.language_model import count_parameters, draw_windows, nats_per_token, next_token_loss
 from course_lib.moe import MoE, active_parameters, auxiliary_loss
+from course_lib.neural_ngram import NeuralNgram
 from course_lib.ngrams import add_k, count_ngrams, kneser_ney
 from course_lib.recurrent import RecurrentLM
 from course_lib.scoreboard.texts import held_out, training, vocab_size
@@ -134,6 +135,7 @@ def _experts(config: GPTConfig) -> MoE:
 #: name → (made from the number of tokens, learning rate). The rates are the best of 2e-3, 4e-3 and 8e-3 after 200
 #: updates, measured on the last tenth of the toy language's training text; the mixture takes the GPT's
 NETWORKS: dict[str, tuple[Callable[[int], nn.Module], float]] = {
+    "feed-forward": (lambda vocabulary: NeuralNgram(vocabulary, n_context=8, d_model=64, d_hidden=400), 8e-3),
     "RNN": (lambda vocabulary: RecurrentLM(vocabulary, "rnn", d_model=128, d_hidden=384), 8e-3),
     "LSTM": (lambda vocabulary: RecurrentLM(vocabulary, "lstm", d_model=128, d_hidden=224), 8e-3),
     "GPT": (lambda vocabulary: GPT(_config(vocabulary)), 4e-3),

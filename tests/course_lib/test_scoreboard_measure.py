@@ -14,7 +14,9 @@ from course_lib.ngrams import count_ngrams, kneser_ney
 from course_lib.scoreboard import __main__ as page
 from course_lib.scoreboard.measure import NETWORKS, WINDOW, Result, measure, train_network
 
-MODELS = ["uniform", "unigram", "bigram", "Kneser–Ney 5-gram", "RNN", "LSTM", "GPT", "mixture of experts"]
+MODELS = [
+    "uniform", "unigram", "bigram", "Kneser–Ney 5-gram", "feed-forward", "RNN", "LSTM", "GPT", "mixture of experts"
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
