@@ -490,3 +490,634 @@ show(
 for name, some in runs.items():
     print(f"{name:14}", *(f"{above[-1]:.1e}" for _, above in some))
 print(f"one at a time, rate falling as 1/step:", *(f"{v:.1e}" for v in falling))
+
+# %% [markdown]
+r"""
+One example at a time is {{nearer after one pass : all(runs["one at a time"][s][1][0] < runs["all 400"][s][1][0] for s in range(3))}} with every seed: it has made 400 updates, the batch method one. After {{30 = passes}} passes it is {{the farthest : min(above[-1] for _, above in runs["one at a time"]) > max(above[-1] for _, above in runs["32 at a time"])}}: with a constant rate, noise keeps it moving around the minimum. A rate that falls like $1/t$ brings it {{nearer : max(falling) < min(above[-1] for _, above in runs["one at a time"])}}.
+
+What about time? An *update* on one example is cheap. A *pass* of them is not, since 400 small products cannot use the processor as one large one does. Is batch descent greedy for memory, as is often said? No: a gradient is a sum, so it can be added up chunk by chunk.
+"""
+
+# %%
+import time
+
+big_x, big_y = x.repeat(25, 1), y.repeat(25)  # 10,000 examples
+seconds = {}
+for size in (1, 32, 10_000):
+    start, w, b = time.perf_counter(), torch.zeros(2), torch.tensor(0.0)
+    for batch in torch.arange(10_000).split(size):
+        dw, db = neural.logistic_grad(big_x[batch], big_y[batch], w, b)
+        w, b = w - 0.01 * dw, b - 0.01 * db
+    seconds[size] = time.perf_counter() - start
+    print(f"batches of {size:6,}: {seconds[size] * 1000:7.1f} ms for a pass")
+at = (torch.zeros(2), torch.tensor(0.0))
+chunks = sum(neural.logistic_grad(part, lab, *at)[0] * len(part) for part, lab in zip(x.split(50), y.split(50)))
+same = torch.allclose(chunks / 400, neural.logistic_grad(x, y, *at)[0], atol=1e-6)
+print("chunks of 50 give the gradient of all 400:", same)
+
+# %% [markdown]
+r"""
+A pass in batches of one takes {{more than ten times : seconds[1] > 10 * seconds[10_000]}} as long as a pass in one piece, and chunks give {{the same gradient : same}}.
+
+### What convexity promises
+
+The loss of a linear classifier is ***convex***: a bowl without side valleys. Popular notes conclude that batch descent “is guaranteed to converge to the global minimum”. Three conditions are missing:
+
+1. **The step must be small enough**, below $2/L$, where $L$ is the largest curvature. On $f(w) = w^2$ with $L = 2$ and $\eta = 1.05$ each step multiplies $w$ by $-1.1$.
+2. **There must be a minimum.** If a line separates the classes, larger weights are always better, and descent never arrives.
+3. **Without convexity** it comes to rest at a *stationary point*, which may be a saddle: $f = u^2 - v^2 + v^4$ from $(1, 0)$ ends at $(0, 0)$, although $f(0, 0.71) = -0.25$.
+"""
+
+# %%
+far = 1.0
+for _ in range(50):
+    far -= 1.05 * 2 * far  # f = w², slope 2 w
+apart_x, apart_y = torch.tensor([[-1.0], [1.0]]), torch.tensor([0.0, 1.0])
+w, grown = torch.zeros(1), []
+for step in range(1, 10_001):
+    w = w - neural.logistic_grad(apart_x, apart_y, w, torch.tensor(0.0))[0]
+    if step in (100, 1000, 10_000):
+        grown.append(w.item())
+u, v = 1.0, 0.0
+for _ in range(200):
+    u, v = u - 0.1 * 2 * u, v - 0.1 * (-2 * v + 4 * v**3)
+print(f"too large a step: |w| = {abs(far):.0f};  separable: w = {grown};  saddle: ({u:.4f}, {v:.4f})")
+
+# %% [markdown]
+r"""
+### Question · which_descent
+
+Your data have 10 million examples and the loss is convex. What is true?
+
+- **a** Batch gradient descent needs all examples in memory at once.
+- **b** With a constant rate, updates on one example end at the minimum, only later.
+- **c** Mini-batches give many updates per pass, each with a noise that falls as 1/B, and use the processor well.
+- **d** Any learning rate leads to the minimum; a small one takes longer.
+"""
+
+# %% exercise="which_descent" points=1 kind="choice" choices="a b c d"
+### BEGIN SOLUTION
+which_descent = "c"
+### END SOLUTION
+
+# %% mistake="which_descent" name="a" hint="The gradient is a sum, and sums can be added up chunk by chunk." active="py"
+which_descent = "a"
+
+# %% mistake="which_descent" name="b" hint="The noise of single examples does not shrink; with a constant rate the weights keep moving." active="py"
+which_descent = "b"
+
+# %% mistake="which_descent" name="d" hint="Above 2/L every step overshoots by more than it repairs." active="py"
+which_descent = "d"
+
+# %% [markdown]
+r"""
+## 4 · Which animal was it?
+
+*the ??? near the river eats carrots on Sunday*: the softmax classifier with real work to do. Features: how often each of the $V$ words occurs, a ***bag of words***. Classes: 15 animals. The language knows the exact probabilities of the hidden animal, so there is a floor, and the honest baseline is always to say *mouse*.
+
+Why not a table of sentences, as in [03](03_ngrams.ipynb)? The number of cells grows exponentially with the number of words looked at: $V^n$. That is the ***curse of dimensionality***: data fill a space of many dimensions so thinly that a new point has no neighbours. The linear model has $15 \cdot (V + 1)$ numbers and shares them among all sentences.
+"""
+
+# %%
+world = MouseAndCheese()
+vocabulary = {word: i for i, word in enumerate(world.vocabulary) if i} | {"<pad>": 0, "???": len(world.vocabulary)}
+V = len(vocabulary)
+texts, animal, exact = hidden_animals(3000, torch.Generator().manual_seed(0))
+bags = torch.zeros(3000, V)
+for row, text in zip(bags, texts):
+    for word in text.split():
+        row[vocabulary[word]] += 1
+learn, held = slice(0, 2000), slice(2000, 3000)
+floor = -exact[held][torch.arange(1000), animal[held]].log().mean().item()
+always = (animal[held] == animal[learn].mode().values).float().mean().item()
+linear = []
+for seed in range(3):
+    weight, bias, g = torch.zeros(15, V), torch.zeros(15), torch.Generator().manual_seed(seed)
+    for _ in range(budget(full=20, short=1)):
+        for batch in neural.minibatches(2000, 32, g):
+            dw, db = grad_by_hand(bags[learn][batch], animal[learn][batch], weight, bias)
+            weight, bias = weight - 0.5 * dw, bias - 0.5 * db
+    hits = ((bags[held] @ weight.T + bias).argmax(1) == animal[held]).float().mean().item()
+    linear.append((neural.softmax_loss(bags[held], animal[held], weight, bias).item(), hits))
+print(f"floor {floor:.3f} nats; always the commonest: {always:.1%} right")
+print("softmax classifier, held out:", *(f"{loss:.3f} nats, {hits:.1%};" for loss, hits in linear))
+top = {name: weight[ANIMAL_NAMES.index(name)].topk(3).indices.tolist() for name in ("rabbit", "bear", "mouse")}
+words = {i: word for word, i in vocabulary.items()}
+print({name: [words[i] for i in best] for name, best in top.items()})
+seen = {n: {tuple(t.split()[-n:]) for t in texts[:2000]} for n in (1, 2, 3, 5)}
+known = {n: sum(tuple(t.split()[-n:]) in s for t in texts[2000:]) / 1000 for n, s in seen.items()}
+print("held-out sentences whose last n words were seen together:", known)
+
+# %% [markdown]
+r"""
+From counts of words alone it is right {{about 60 % : all(abs(hits - 0.6) < 0.04 for _, hits in linear)}} of the time, where *always mouse* is right {{21 % = always}}; it is {{within half a nat : all(loss - floor < 0.5 for loss, _ in linear)}} of the floor. Meanwhile the share of sentences whose last words had been seen together falls from {{100 % = known[1] ± 1 %}} for one word to {{under a half : known[5] < 0.5}} for five: the curse at work.
+"""
+
+# %% [markdown]
+r"""
+## 5 · What no line can do
+
+*XOR*: class 1 if exactly one of two inputs is 1. No line separates $(0,1), (1,0)$ from $(0,0), (1,1)$. Language is full of it: the verb fits if subject and verb are **both** singular or **both** plural.
+
+The repair: **compose logistic regressions**. Let a few of them look at the inputs, and give their outputs to another one:
+
+$$h = f(W_1 x + b_1), \qquad z = W_2 h + b_2 .$$
+
+That is a ***feed-forward network*** (multilayer perceptron) with one ***hidden layer***. Unit 1 answers *at least one*, unit 2 *both*, and the output says *first and not second*. Without $f$ between them, $W_2 (W_1 x)$ is one linear map again, however many layers. $f$ is the ***activation***:
+
+| name | $f(a)$ | slope $f'(a)$ | saturates |
+|---|---|---|---|
+| sigmoid | $1 / (1 + e^{-a})$ | $\sigma (1 - \sigma) \le \frac14$ | on both sides |
+| tanh | $(e^a - e^{-a}) / (e^a + e^{-a})$ | $1 - \tanh^2 \le 1$ | on both sides |
+| ReLU | $\max(0, a)$ | 1 if $a > 0$, else 0 | below 0 |
+| GELU | $a\,\Phi(a)$ | $\Phi(a) + a\,\varphi(a)$ | far below 0 |
+
+$\Phi(a)$ is the probability that a standard normal number is below $a$: $\Phi(a) = \frac12 (1 + \operatorname{erf}(a / \sqrt 2))$. Where a function **saturates**, its slope is nearly 0 and almost nothing of a gradient passes.
+"""
+
+# %%
+corners = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]) * 2 - 1
+xor = torch.tensor([0.0, 1.0, 1.0, 0.0])
+both_units = torch.tensor([[5.0, 5.0], [5.0, 5.0]]), torch.tensor([5.0, -5.0])  # at least one; both
+parts = {
+    "unit 1: at least one": [(both_units[0][:1], both_units[1][:1])],
+    "unit 2: both": [(both_units[0][1:], both_units[1][1:])],
+    "1 and not 2": [both_units, (torch.tensor([[12.0, -12.0]]), torch.tensor([-6.0]))],
+}
+show(
+    figures.regions(parts, corners, xor, "sigmoid", "Three logistic regressions make an XOR"),
+    alt="Two lines, one per hidden unit, and a band between them that holds exactly the two points of class 1.",
+)
+show(figures.activation_curves(), alt="Sigmoid and tanh are flat on both sides; the sigmoid's slope is at most a quarter.")
+
+# %% [markdown]
+r"""
+### Exercise · relu_gelu_tanh · optional
+
+From the formulas. tanh must survive 100: $e^{100}$ is too large for float32.
+"""
+
+
+# %% exercise="relu_gelu_tanh" points=2 optional=true withheld="course_lib.neural.activations.gelu torch.nn.functional.gelu torch.nn.GELU torch.tanh torch.nn.Tanh torch.nn.functional.tanh torch.relu torch.nn.functional.relu torch.nn.ReLU torch.nn.functional.silu numpy.tanh"
+def relu_gelu_tanh(a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return ReLU, GELU and tanh of each element.
+
+    a        any shape, finite, |a| up to 1000
+    returns  three tensors of a's shape; GELU is the exact one, with erf (torch.erf may be used),
+             to 1e-5. Gradients flow to a
+
+    Off limits: torch's own relu, gelu and tanh. torch.sigmoid may be used.
+    Example: a = [−1., 2.] gives [0, 2], [−0.1587, 1.9545], [−0.7616, 0.9640].
+    """
+    ### BEGIN SOLUTION
+    gelu = a * (1 + torch.erf(a / math.sqrt(2))) / 2
+    return torch.where(a > 0, a, 0), gelu, 2 * torch.sigmoid(2 * a) - 1
+    ### END SOLUTION
+
+
+# %% [markdown] hints="relu_gelu_tanh"
+r"""
+1. tanh is a sigmoid stretched in both directions. Which factor inside, which outside?
+2. ReLU keeps what is positive. GELU multiplies a by Φ(a), with erf of a/√2. tanh(a) = 2σ(2a) − 1.
+3. `a * (1 + torch.erf(…)) / 2`
+"""
+
+
+# %% cases="relu_gelu_tanh" active="py"
+def cases(seed):
+    yield Case({"a": torch.tensor([-1.0, 2.0])}, note="the example")
+    yield Case({"a": torch.tensor([0.0, -3.0, 0.5])}, note="more numbers")
+    yield Case({"a": torch.tensor([-100.0, 100.0, 1000.0])}, note="far out")
+    for i, shape in enumerate([(5,), (3, 4), (2, 3, 2)]):
+        yield Case({"a": random_tensor(3 * seed + i, *shape, scale=2.0)}, note="random numbers")
+    yield Case({"a": random_tensor(seed + 40, 4, 3), "ask": "gradients"}, note="the gradients")
+
+
+# %% probe="relu_gelu_tanh" active="py"
+def probe(student, case):
+    if "ask" not in case:
+        return student(case["a"])
+    a = case["a"].clone().requires_grad_()
+    results = student(a)
+    return [torch.autograd.grad(r.sum(), a)[0] if r.requires_grad else "no gradient" for r in results]
+
+
+# %% mistake="relu_gelu_tanh" name="gelu_with_sigmoid" hint="a·σ(1.702 a) only approximates GELU. Use Φ, with erf." active="py"
+def relu_gelu_tanh(a, right=relu_gelu_tanh):
+    relu, _, tanh = right(a)
+    return relu, a * (1.702 * a).sigmoid(), tanh
+
+
+# %% mistake="relu_gelu_tanh" name="tanh_overflows" hint="exp(100) is inf, and inf / inf is nan. Write tanh with torch.sigmoid." active="py"
+def relu_gelu_tanh(a, right=relu_gelu_tanh):
+    relu, gelu, _ = right(a)
+    return relu, gelu, (a.exp() - (-a).exp()) / (a.exp() + (-a).exp())
+
+
+# %% mistake="relu_gelu_tanh" name="no_root" hint="The argument of erf is a/√2, not a: erf belongs to a normal variable of variance ½." active="py"
+def relu_gelu_tanh(a, right=relu_gelu_tanh):
+    relu, _, tanh = right(a)
+    return relu, a * (1 + torch.erf(a)) / 2, tanh
+
+
+# %% [markdown]
+r"""
+## 6 · Forward, and what to keep
+
+With any number of layers: $a_k = h_k W_k^\top + b_k$ and $h_{k+1} = f(a_k)$, starting from $h_0 = x$. No activation after the last layer: its sums are the logits. The way back will need each layer's inputs $h_k$ and sums $a_k$, so keep them, in a **trace**.
+
+`ACTIVATIONS["tanh"].function` is tanh, `ACTIVATIONS["tanh"].slope` its slope as a function of $a$; likewise `"relu"` and `"sigmoid"`.
+
+### Exercise · mlp_forward
+"""
+
+
+# %% exercise="mlp_forward" points=2 withheld="course_lib.neural.mlp.mlp_forward torch.nn.Sequential"
+def mlp_forward(
+    x: Tensor, layers: list[tuple[Tensor, Tensor]], activation: str = "relu"
+) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+    """Return the output of a network, and what has to be kept for the way back.
+
+    x           (N, D)
+    layers      weight (out, in) and bias (out,) of each layer, at least one
+    activation  a name in ACTIVATIONS; between layers, not after the last
+    returns     the last layer's sums (N, C); and for each layer its inputs (N, in) and sums (N, out)
+
+    Example: x = [[3.], [−3.]] with layers [([[1.], [−1.]], [0., 0.]), ([[1., 1.]], [0.])] and relu
+    gives [[3.], [3.]].
+    """
+    ### BEGIN SOLUTION
+    trace, h = [], x
+    for weight, bias in layers:
+        if trace:
+            h = ACTIVATIONS[activation].function(trace[-1][1])
+        trace.append((h, h @ weight.T + bias))
+    return trace[-1][1], trace
+    ### END SOLUTION
+
+
+# %% [markdown] hints="mlp_forward"
+r"""
+1. What is the input of the second layer: the sums of the first, or something made of them?
+2. Walk through the layers. Except before the first, apply the activation to the last sums; then append the pair of inputs and sums.
+3. `trace.append((h, h @ weight.T + bias))`
+"""
+
+
+# %% cases="mlp_forward" active="py"
+def cases(seed):
+    absolute = [(torch.tensor([[1.0], [-1.0]]), torch.zeros(2)), (torch.ones(1, 2), torch.zeros(1))]
+    yield Case({"x": torch.tensor([[3.0], [-3.0]]), "layers": absolute}, note="the absolute value")
+    for i, (name, sizes) in enumerate([("relu", (3, 4, 2)), ("tanh", (2, 5, 3, 1)), ("sigmoid", (4, 2)), ("tanh", (3, 3, 3))]):
+        layers = [
+            (random_tensor(10 * seed + i + k, out, inp), random_tensor(10 * seed + i + k + 60, out))
+            for k, (inp, out) in enumerate(zip(sizes, sizes[1:]))
+        ]
+        case = {"x": random_tensor(10 * seed + i + 90, 4, sizes[0]), "layers": layers, "activation": name}
+        yield Case(case, note=f"{name}, sizes {sizes}")
+
+
+# %% mistake="mlp_forward" name="activated_output" hint="The last sums are the output: no activation after the last layer." active="py"
+def mlp_forward(x, layers, activation="relu", right=mlp_forward):
+    output, trace = right(x, layers, activation)
+    return ACTIVATIONS[activation].function(output), trace
+
+
+# %% mistake="mlp_forward" name="activated_input" hint="The first layer reads x itself: no activation before it." active="py"
+def mlp_forward(x, layers, activation="relu", right=mlp_forward):
+    return right(ACTIVATIONS[activation].function(x), layers, activation)
+
+
+# %% mistake="mlp_forward" name="always_relu" hint="You always use ReLU; the argument activation names the function." active="py"
+def mlp_forward(x, layers, activation="relu", right=mlp_forward):
+    return right(x, layers)
+
+
+# %% mistake="mlp_forward" name="no_activation" hint="Without an activation between them, all layers together are one linear map." active="py"
+def mlp_forward(x, layers, activation="relu"):
+    trace, h = [], x
+    for weight, bias in layers:
+        trace.append((h, h @ weight.T + bias))
+        h = trace[-1][1]
+    return h, trace
+
+
+# %% [markdown]
+r"""
+## 7 · Backward, by hand
+
+***Backpropagation*** is the chain rule, from the loss to the first layer. Let $G_k$ hold the gradient of the loss in the sums $a_k$, one example a row. From the sums to the weights, to the bias, to the inputs:
+
+$$\frac{\partial L}{\partial W_k} = G_k^\top h_k, \qquad \frac{\partial L}{\partial b_k} = \sum_{\text{rows}} G_k, \qquad \frac{\partial L}{\partial h_k} = G_k W_k ,$$
+
+and through the activation, element by element: $G_{k-1} = \frac{\partial L}{\partial h_k} \odot f'(a_{k-1})$. It starts at the end with $G = (P - Y)/N$, which you have.
+
+By hand: $x = 1$, $w_1 = 2$, $f = $ ReLU, $w_2 = 3$, no biases, $\partial L / \partial z = 0.5$. Forward: $a = 2$, $h = 2$, $z = 6$. Backward: $\partial L/\partial w_2 = 0.5 \cdot 2 = 1$; $\partial L / \partial h = 0.5 \cdot 3 = 1.5$; the slope at $a = 2$ is 1; $\partial L / \partial w_1 = 1.5 \cdot 1 = 1.5$; $\partial L/\partial x = 1.5 \cdot 2 = 3$.
+
+### Exercise · mlp_backward
+
+Three parts, each with points: the last layer, the hidden layers, the input.
+"""
+
+
+# %% exercise="mlp_backward" points=4 parts={"last":1,"hidden":2,"input":1} withheld="course_lib.neural.mlp.mlp_backward torch.autograd.grad torch.Tensor.backward torch.func.vjp torch.func.grad torch.func.jacrev torch.func.jacfwd torch.func.grad_and_value torch.autograd.functional.jacobian torch.autograd.forward_ad"
+def mlp_backward(
+    grad: Tensor,
+    layers: list[tuple[Tensor, Tensor]],
+    trace: list[tuple[Tensor, Tensor]],
+    activation: str = "relu",
+) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+    """Return the gradients of a loss from its gradient in the network's output, by hand.
+
+    grad        (N, C) ∂L/∂output
+    layers      weight (out, in) and bias (out,) of each layer, as mlp_forward was given
+    trace       each layer's inputs (N, in) and sums (N, out), as mlp_forward returned them
+    activation  a name in ACTIVATIONS
+    returns     the gradient in x (N, D); and in each layer's weight and bias, in the order of layers,
+                summed over the rows
+
+    Off limits: autograd.
+    Example: grad [[0.5]], weights [[2.]] and [[3.]], biases 0, trace of x = [[1.]]: [[3.]] in x,
+    [[1.5]] and [0.5·3 = 1.5] in the first layer, [[1.]] and [0.5] in the second.
+    """
+    ### BEGIN SOLUTION
+    gradients = []
+    for k in reversed(range(len(layers))):
+        h, a = trace[k]
+        if k < len(layers) - 1:
+            grad = grad * ACTIVATIONS[activation].slope(a)
+        gradients.append((grad.T @ h, grad.sum(0)))
+        grad = grad @ layers[k][0]
+    return grad, gradients[::-1]
+    ### END SOLUTION
+
+
+# %% [markdown] hints="mlp_backward"
+r"""
+1. In which order do you meet the layers, and what is `grad` the gradient of when you meet the next one?
+2. Going back: except at the last layer, multiply by the slope at this layer's sums. Then the weight's and the bias's gradients; then carry on to the layer's inputs. Turn the list round at the end.
+3. `grad = grad @ layers[k][0]` carries the gradient to the inputs of layer k.
+"""
+
+
+# %% cases="mlp_backward" active="py"
+def cases(seed):
+    hand = {"grad": torch.tensor([[0.5]]), "activation": "relu"}
+    hand |= {"layers": [(torch.tensor([[2.0]]), torch.zeros(1)), (torch.tensor([[3.0]]), torch.zeros(1))]}
+    hand |= {"trace": [(torch.ones(1, 1), torch.tensor([[2.0]])), (torch.tensor([[2.0]]), torch.tensor([[6.0]]))]}
+    everything = [(hand, "the example by hand")]
+    for i, (name, sizes) in enumerate([("relu", (3, 4, 2)), ("tanh", (2, 5, 3, 1)), ("sigmoid", (3, 3, 3, 3))]):
+        layers = [
+            (random_tensor(10 * seed + i + k, out, inp), random_tensor(10 * seed + i + k + 60, out))
+            for k, (inp, out) in enumerate(zip(sizes, sizes[1:]))
+        ]
+        h, trace = random_tensor(10 * seed + i + 90, 4, sizes[0]), []
+        for weight, bias in layers:
+            trace.append((h, h @ weight.T + bias))
+            h = ACTIVATIONS[name].function(trace[-1][1])
+        case = {"grad": random_tensor(10 * seed + i + 95, 4, sizes[-1]), "layers": layers, "trace": trace}
+        everything.append((case | {"activation": name}, f"{name}, sizes {sizes}"))
+    for case, note in everything:
+        for part in ("last", "hidden", "input"):
+            yield Case(case | {"ask": part}, note=note, part=part)
+
+
+# %% probe="mlp_backward" active="py"
+def probe(student, case):
+    in_x, in_layers = student(case["grad"], case["layers"], case["trace"], case["activation"])
+    if case["ask"] == "input":
+        return in_x
+    in_layers = [list(pair) for pair in in_layers]
+    return in_layers[-1] if case["ask"] == "last" else in_layers[:-1]
+
+
+# %% mistake="mlp_backward" name="no_slope" hint="The slope of the activation is missing: multiply by f′(a) of a hidden layer before you use its gradient." active="py"
+def mlp_backward(grad, layers, trace, activation="relu"):
+    gradients = []
+    for k in reversed(range(len(layers))):
+        gradients.append((grad.T @ trace[k][0], grad.sum(0)))
+        grad = grad @ layers[k][0]
+    return grad, gradients[::-1]
+
+
+# %% mistake="mlp_backward" name="averaged" hint="You divide by the number of rows. A mean is in the loss, and so in grad already: sum." active="py"
+def mlp_backward(grad, layers, trace, activation="relu", right=mlp_backward):
+    in_x, in_layers = right(grad, layers, trace, activation)
+    return in_x / len(grad), [(w / len(grad), b / len(grad)) for w, b in in_layers]
+
+
+# %% mistake="mlp_backward" name="backwards_list" hint="The gradients are right, but in the order in which you met the layers. Turn the list round." active="py"
+def mlp_backward(grad, layers, trace, activation="relu", right=mlp_backward):
+    in_x, in_layers = right(grad, layers, trace, activation)
+    return in_x, in_layers[::-1]
+
+
+# %% mistake="mlp_backward" name="slope_at_the_output" hint="The output has no activation: the slope belongs to the hidden layers only." active="py"
+def mlp_backward(grad, layers, trace, activation="relu", right=mlp_backward):
+    return right(grad * ACTIVATIONS[activation].slope(trace[-1][1]), layers, trace, activation)
+
+
+# %% [markdown]
+r"""
+Autograd is the referee. And a measurement: ten layers of 32 units, the size of the gradient in each layer's weights. All start from the same scale, $\sqrt{2 / \text{in}}$, which suits ReLU.
+"""
+
+# %%
+forward, backward = yours("linear_models.mlp_forward", neural.mlp_forward), yours("linear_models.mlp_backward", neural.mlp_backward)
+g = torch.Generator().manual_seed(0)
+layers = neural.mlp_layers([4, 6, 5, 3], g)
+inputs, right = torch.randn(8, 4, generator=g), torch.randint(0, 3, (8,), generator=g)
+logits, trace = forward(inputs, layers, "tanh")
+by_me = backward(neural.logits_grad(logits, right), layers, trace, "tanh")[1]
+leaves = [p.clone().requires_grad_() for pair in layers for p in pair]
+loss = F.cross_entropy(neural.mlp_forward(inputs, list(zip(leaves[::2], leaves[1::2])), "tanh")[0], right)
+difference = max((m - t).abs().max().item() for m, t in zip(sum(map(list, by_me), []), torch.autograd.grad(loss, leaves)))
+norms = {}
+for name in ACTIVATIONS:
+    deep = neural.mlp_layers([32] * 11, torch.Generator().manual_seed(1))
+    out, kept = neural.mlp_forward(torch.randn(64, 32, generator=torch.Generator().manual_seed(2)), deep, name)
+    back = neural.mlp_backward(torch.randn(64, 32, generator=torch.Generator().manual_seed(3)) / 64, deep, kept, name)
+    norms[name] = [w.norm().item() for w, _ in back.layers]
+show(figures.gradient_by_layer(norms), alt=f"Sigmoid: the first layer's gradient is {norms['sigmoid'][0] / norms['sigmoid'][-1]:.0e} of the last one's.")
+print("largest difference to autograd:", difference)
+
+# %% [markdown]
+r"""
+No sigmoid here is saturated. Its slope is at most ¼, and ten factors of at most ¼ are at most {{1e-6 = 0.25**10 ± 0.0000001}}, times the weights: a ***vanishing gradient*** needs no saturation. And only the *early* layers stop learning; the last one does not (one network, one seed).
+"""
+
+# %% [markdown]
+r"""
+## 8 · Width is capacity
+
+Two spirals. Each hidden unit contributes one line along which it changes its mind; the more units, the more a boundary can bend. Same number of updates for each width.
+"""
+
+# %%
+points, which = spirals(400, torch.Generator().manual_seed(0))
+fresh, fresh_which = spirals(1000, torch.Generator().manual_seed(9))
+
+
+def fit_spirals(width, seed, passes):
+    """Mini-batch descent on the spirals, with the backward pass by hand; returns the layers and held-out accuracy."""
+    g = torch.Generator().manual_seed(seed)
+    layers = neural.mlp_layers([2, width, 1], g)
+    for _ in range(passes):
+        for batch in neural.minibatches(400, 20, g):
+            z, trace = forward(points[batch], layers, "tanh")
+            grad = (z.sigmoid() - which[batch][:, None]) / len(batch)
+            moves = backward(grad, layers, trace, "tanh")[1]
+            layers = [(w - dw, b - db) for (w, b), (dw, db) in zip(layers, moves)]
+    said = neural.mlp_forward(fresh, layers, "tanh")[0][:, 0] > 0
+    return layers, (said == (fresh_which > 0.5)).float().mean().item()
+
+
+networks, accuracy = {}, {}
+for width in (1, 2, 4, 8, 16, 32):
+    fits = [fit_spirals(width, seed, budget(full=150, short=1)) for seed in range(3)]
+    networks[width], accuracy[width] = fits[0][0], [a for _, a in fits]
+    print(f"{width:2} hidden units:", *(f"{a:.1%}" for a in accuracy[width]))
+
+# %%
+width_explorer(networks, points, which, "tanh", 4)
+
+# %% [markdown]
+r"""
+One unit is a line, and right {{under 80 % : max(accuracy[1]) < 0.8}} of the time; 4 units reach {{96 % : min(accuracy[4]) > 0.96}} and 16 {{99 % : min(accuracy[16]) > 0.985}}, with every seed. One hidden layer that is wide enough can approximate any continuous function on a bounded region (Cybenko 1989). That says that such weights *exist*, not that descent finds them, nor how many units or examples it takes.
+
+## 9 · A deep averaging network
+
+Sentences differ in length; a network wants inputs of one size. Give each word a vector, take the **mean** over the words, and put a network on top: the ***deep averaging network*** (Iyyer et al. 2015). It ignores the order of the words.
+
+A batch of sentences shares a tensor of ids $(B, T)$; short ones are filled up with padding, which must count neither in the sum nor in the number that divides it. By hand: word vectors 2 and 4 and a padding vector of 9 average to 3, not to 5 and not to 2.
+
+### Exercise · deep_averaging_network
+"""
+
+
+# %% exercise="deep_averaging_network" points=3 needs="mlp_forward" withheld="course_lib.neural.deep_averaging.DeepAveragingNetwork course_lib.neural.deep_averaging.mean_of_words torch.nn.EmbeddingBag torch.nn.functional.embedding_bag torch.masked.mean"
+def deep_averaging_network(
+    ids: Tensor, words: Tensor, layers: list[tuple[Tensor, Tensor]], pad_id: int = 0
+) -> Tensor:
+    """Return the logits of each text: a network with ReLU on the mean of its words' vectors.
+
+    ids      (B, T) token ids, filled up with pad_id
+    words    (V, D) the vector of each word; the padding's may be anything
+    layers   weight (out, in) and bias (out,) of each layer; mlp_forward may be used
+    pad_id   marks what is no word, wherever it is
+    returns  (B, C); a text without any word has the mean zero. Gradients flow to words
+
+    Example: ids = [[1, 2, 0]], words = [[9.], [2.], [4.]], layers = [([[1.]], [0.])] give [[3.]].
+    """
+    ### BEGIN SOLUTION
+    mask = (ids != pad_id)[..., None]
+    total = (words[ids] * mask).sum(1)
+    return mlp_forward(total / mask.sum(1).clamp(min=1), layers)[0]
+    ### END SOLUTION
+
+
+# %% [markdown] hints="deep_averaging_network"
+r"""
+1. In which two places does the padding have to be left out?
+2. Look the vectors up, set those of the padding to zero, sum over the words, divide by the number of real words (at least 1), and hand the mean to mlp_forward.
+3. `mask = (ids != pad_id)[..., None]` is (B, T, 1) and multiplies the vectors.
+"""
+
+
+# %% cases="deep_averaging_network" active="py"
+def cases(seed):
+    identity = [(torch.ones(1, 1), torch.zeros(1))]
+    words = torch.tensor([[9.0], [2.0], [4.0]])
+    yield Case({"ids": torch.tensor([[1, 2, 0]]), "words": words, "layers": identity}, note="the example")
+    yield Case({"ids": torch.tensor([[1, 2], [2, 0]]), "words": words, "layers": identity}, note="two lengths")
+    yield Case({"ids": torch.tensor([[0, 0], [1, 1]]), "words": words, "layers": identity}, note="a text without words")
+    for i, pad in enumerate((0, 3, 5)):
+        layers = [(random_tensor(seed + i + k, o, n), random_tensor(seed + i + k + 9, o)) for k, (n, o) in enumerate([(4, 5), (5, 3)])]
+        ids = random_integers(seed + i, 0, 6, 3, 7)
+        ids[0, 4:] = pad
+        case = {"ids": ids, "words": random_tensor(seed + i + 30, 6, 4), "layers": layers, "pad_id": pad}
+        yield Case(case, note=f"pad_id {pad}, a hidden layer")
+    yield Case(case | {"ask": "gradient"}, note="the gradient in the words")
+
+
+# %% probe="deep_averaging_network" active="py"
+def probe(student, case):
+    if "ask" not in case:
+        return student(**case)
+    words = case["words"].clone().requires_grad_()
+    logits = student(case["ids"], words, case["layers"], case["pad_id"])
+    if not logits.requires_grad:
+        return "no gradient flows back"
+    return torch.autograd.grad((logits * torch.arange(1.0, 4.0)).sum(), words)[0]
+
+
+# %% mistake="deep_averaging_network" name="averages_the_padding" hint="You average the padding, too: its vector is in the sum and it is counted. Leave it out of both." active="py"
+def deep_averaging_network(ids, words, layers, pad_id=0):
+    return mlp_forward(words[ids].mean(1), layers)[0]
+
+
+# %% mistake="deep_averaging_network" name="divides_by_the_length" hint="The padding is out of the sum, but you still divide by T. Divide by the number of real words." active="py"
+def deep_averaging_network(ids, words, layers, pad_id=0):
+    return mlp_forward((words[ids] * (ids != pad_id)[..., None]).mean(1), layers)[0]
+
+
+# %% mistake="deep_averaging_network" name="summed" hint="That is the sum of the words. The mean keeps long and short sentences comparable." active="py"
+def deep_averaging_network(ids, words, layers, pad_id=0):
+    return mlp_forward((words[ids] * (ids != pad_id)[..., None]).sum(1), layers)[0]
+
+
+# %% mistake="deep_averaging_network" name="always_zero" hint="You compare with 0; the padding's id is the argument pad_id." active="py"
+def deep_averaging_network(ids, words, layers, pad_id=0, right=deep_averaging_network):
+    return right(ids, words, layers)
+
+
+# %% mistake="deep_averaging_network" name="nan_without_words" hint="A text without words divides 0 by 0. Its mean counts as zero: divide by at least 1." active="py"
+def deep_averaging_network(ids, words, layers, pad_id=0):
+    mask = (ids != pad_id)[..., None]
+    return mlp_forward((words[ids] * mask).sum(1) / mask.sum(1), layers)[0]
+
+
+# %% [markdown]
+r"""
+### Does the verb fit?
+
+*the mice near the old house eat cheese* against *the mouse near the old house eat cheese*. Half of the sentences are wrong, half of the subjects plural. Knowing the noun alone, or the verb alone, helps nobody: an XOR in language. Saying *right* always scores 50 %. Before you look:
+"""
+
+# %%
+guess = predict_number(
+    "04_linear_models.agreement", "What share of new sentences will a linear classifier of words get right?", low=0, high=100, unit="%"
+)
+guess
+
+# %%
+pairs, fits_subject = agreement(8000, torch.Generator().manual_seed(1))
+ids = padded(pairs, vocabulary)
+learn, held = slice(0, 6000), slice(6000, 8000)
+
+
+def agreement_accuracy(n_layers, seed):
+    torch.manual_seed(seed)
+    network, g = neural.DeepAveragingNetwork(V, 2, 32, 64, n_layers), torch.Generator().manual_seed(seed)
+    for _ in range(budget(full=20, short=1)):
+        for batch in neural.minibatches(6000, 32, g):
+            network.zero_grad()
+            F.cross_entropy(network(ids[learn][batch]), fits_subject[learn][batch]).backward()
+            with torch.no_grad():
+                for p in network.parameters():
+                    p -= p.grad  # learning rate 1
+    with torch.no_grad():
+        return network, (network(ids[held]).argmax(1) == fits_subject[held]).float().mean().item()
+
+
+agreed = {n: [agreement_accuracy(n, seed)[1] for seed in range(3)] for n in (0, 1)}
+for n, shares in agreed.items():
+    print(f"{n} hidden layers:", *(f"{share:.1%}" for share in shares))
+
+# %%
+guess.reveal(round(100 * sum(agreed[0]) / 3, 1))
+
+# %% [markdown]
+r"""
+The linear classifier stays {{at chance : max(abs(a - 0.5) for a in agreed[0]) < 0.03}} with all three seeds; one hidden layer is right {{about 90 % : min(agreed[1]) > 0.85}} of the time, with the same number of updates. And the rest? *the cats chase the mouse* and *the mouse chase the cats* are the same bag of words, so they get **the same logits**, and one of them is wrong. No width repairs that. [09](09_rnn.ipynb) reads in order.
+"""
