@@ -1121,3 +1121,151 @@ guess.reveal(round(100 * sum(agreed[0]) / 3, 1))
 r"""
 The linear classifier stays {{at chance : max(abs(a - 0.5) for a in agreed[0]) < 0.03}} with all three seeds; one hidden layer is right {{about 90 % : min(agreed[1]) > 0.85}} of the time, with the same number of updates. And the rest? *the cats chase the mouse* and *the mouse chase the cats* are the same bag of words, so they get **the same logits**, and one of them is wrong. No width repairs that. [09](09_rnn.ipynb) reads in order.
 """
+
+# %% [markdown]
+r"""
+## 10 · Find the bugs · optional
+
+A colleague trains a softmax classifier by mini-batches. The loss falls smoothly, more smoothly than it should, and a second run from “the same” start begins where the first one ended. Each repair earns its point alone.
+
+### Exercise · train_softmax · optional
+"""
+
+
+# %% exercise="train_softmax" points=3 optional=true parts={"batch":1,"together":1,"start":1} needs="softmax_grad"  withheld="course_lib.train.Trainer torch.optim"
+def train_softmax(
+    x: Tensor, targets: Tensor, weight: Tensor, bias: Tensor, batches: list[Tensor], lr: float
+) -> tuple[Tensor, Tensor]:
+    """Return weight and bias after one step of mini-batch gradient descent for each batch.
+
+    x, targets    (N, D) features and (N,) classes
+    weight, bias  (K, D) and (K,), the start; they are not changed
+    batches       tensors of indices, in the order of the steps
+    lr            learning rate
+    returns       (K, D) and (K,)
+
+    A step uses the mean gradient of its batch alone, in weight and in bias at the same point.
+    """
+    ### BEGIN SOLUTION
+    for batch in batches:
+        in_weight, in_bias = softmax_grad(x[batch], targets[batch], weight, bias)
+        weight, bias = weight - lr * in_weight, bias - lr * in_bias
+    return weight, bias
+    ### END SOLUTION
+    ### BEGIN STARTER
+    # for batch in batches:
+    #     weight -= lr * softmax_grad(x, targets, weight, bias)[0]
+    #     bias -= lr * softmax_grad(x, targets, weight, bias)[1]
+    # return weight, bias
+    ### END STARTER
+
+
+# %% [markdown] hints="train_softmax"
+r"""
+1. Which names of the loop are never used? Where does the second gradient of a step stand? And whose tensor does `-=` change?
+2. A step looks at its batch, computes both gradients before anything moves, and makes new tensors.
+3. `in_weight, in_bias = softmax_grad(x[batch], …)`
+"""
+
+
+# %% cases="train_softmax" active="py"
+def cases(seed):
+    def case(ask, n, batches, zero=False):
+        x = 0 * random_tensor(seed, n, 2) if zero else random_tensor(seed, n, 2)
+        values = {"x": x, "targets": random_integers(seed + 1, 0, 3, n), "weight": random_tensor(seed + 2, 3, 2)}
+        values["targets"][0] = (values["targets"][1] + 1) % 3
+        return values | {"bias": random_tensor(seed + 3, 3), "batches": batches, "lr": 0.7, "ask": ask}
+
+    # features of 0 leave the weights alone, so only the choice of the batch counts; one batch of all: only the order
+    yield Case(case("result", 4, [torch.tensor([0]), torch.tensor([1, 3])], zero=True), note="features of 0", part="batch")
+    yield Case(case("result", 5, [torch.arange(5)] * 2), note="all examples, twice", part="together")
+    yield Case(case("start", 3, [torch.arange(3)], zero=True), note="the start after the call", part="start")
+    yield Case(case("result", 6, [torch.tensor([5, 0]), torch.tensor([1])], zero=True), note="two batches", part="batch")
+    yield Case(case("result", 3, [torch.arange(3)]), note="all examples, once", part="together")
+    yield Case(case("start", 4, [torch.arange(4)] * 2, zero=True), note="the start after two steps", part="start")
+
+
+# %% probe="train_softmax" active="py"
+def probe(student, case):
+    start = case["weight"].clone(), case["bias"].clone()
+    result = student(case["x"], case["targets"], *start, case["batches"], case["lr"])
+    return list(result) if case["ask"] == "result" else [*start, result[1]]
+
+
+# %% mistake="train_softmax" name="all_examples" hint="Order and start are right now. Each step still looks at all examples: that is batch gradient descent, whatever it is called." active="py"
+def train_softmax(x, targets, weight, bias, batches, lr, right=train_softmax):
+    return right(x, targets, weight, bias, [torch.arange(len(x))] * len(batches), lr)
+
+
+# %% mistake="train_softmax" name="one_after_the_other" hint="Batches and start are right now. The bias still gets its gradient after the weight has moved; compute both first." active="py"
+def train_softmax(x, targets, weight, bias, batches, lr):
+    for batch in batches:
+        weight = weight - lr * softmax_grad(x[batch], targets[batch], weight, bias)[0]
+        bias = bias - lr * softmax_grad(x[batch], targets[batch], weight, bias)[1]
+    return weight, bias
+
+
+# %% mistake="train_softmax" name="in_place" hint="The steps are right now. The caller's start is still changed: -= writes into the tensor that was given." active="py"
+def train_softmax(x, targets, weight, bias, batches, lr):
+    for batch in batches:
+        in_weight, in_bias = softmax_grad(x[batch], targets[batch], weight, bias)
+        weight -= lr * in_weight
+        bias -= lr * in_bias
+    return weight, bias
+
+
+# %% [markdown] exercise="derive_bce" points=4 optional=true
+r"""
+## 11 · In your own words
+
+### In your own words · derive_bce · optional
+
+Interview question. Derive the binary cross-entropy from maximum likelihood, in steps, and say what each step assumes.
+
+### BEGIN SOLUTION
+1. *One observation.* The model says $p_i = P(y_i = 1 \mid x_i; w)$. Both cases in one expression: $P(y_i \mid x_i; w) = p_i^{y_i} (1 - p_i)^{1 - y_i}$, a Bernoulli probability; $y_i = 1$ gives $p_i$, $y_i = 0$ gives $1 - p_i$.
+2. *All labels.* Independent given the features: $P(y \mid X; w) = \prod_i p_i^{y_i} (1 - p_i)^{1 - y_i}$. It is a conditional likelihood; the $x_i$ are not modelled.
+3. *Logarithm*, which keeps the order: $\sum_i [y_i \log p_i + (1 - y_i) \log (1 - p_i)]$.
+4. *Sign*: to minimise, take the negative log-likelihood.
+5. *Mean*: $L = -\frac1N \sum_i [y_i \log p_i + (1 - y_i) \log(1 - p_i)]$. The sum stays; without it that is the loss of one example. Neither the sign nor $1/N$ moves the best $w$.
+
+Compute it from the logit, since a sigmoid that is rounded to 0 or 1 has no logarithm to learn from.
+### END SOLUTION
+### BEGIN RUBRIC
+- 1 point: the Bernoulli probability in one expression, checked for both labels
+- 1 point: product over independent examples, conditional on the features
+- 1 point: logarithm and sign, with the reason that they keep the best weights
+- 1 point: the mean with its sum, equal to the binary cross-entropy
+### END RUBRIC
+"""
+
+# %% [markdown] exercise="why_a_hidden_layer" points=3 optional=true
+r"""
+### In your own words · why_a_hidden_layer · optional
+
+Why can no linear classifier of words tell whether a verb fits its subject, why can a network with a hidden layer, and what can it still not do?
+
+### BEGIN SOLUTION
+The score is a sum of one term per word. Right are (singular, singular) and (plural, plural). The sums of the scores of the two right combinations and of the two wrong ones are equal, so not all four can be on their sides: an XOR. A hidden unit with a nonlinear activation can react to a noun and a verb *together*; the output adds such units up. Without the activation two layers are one linear map. A mean of words has lost the order: sentences of the same words get the same logits, whatever the width.
+### END SOLUTION
+### BEGIN RUBRIC
+- 1 point: one term per word cannot express a combination (XOR), with a reason
+- 1 point: hidden units and the activation make the combination; linear layers alone do not
+- 1 point: the order is lost in the mean
+### END RUBRIC
+"""
+
+# %% [markdown]
+r"""
+## 12 · Where this came from, and where it goes
+
+- **Robbins and Monro (1951)**: descent by noisy measurements, with steps that shrink. **Rumelhart, Hinton and Williams (1986)**: backpropagation for layered networks. **Cybenko (1989)**: one hidden layer suffices, in principle.
+- **Nair and Hinton (2010)**: ReLU; **Hendrycks and Gimpel (2016)**: GELU, the default of GPT-2 and BERT. **Iyyer et al. (2015)**: the deep averaging network, with word dropout.
+
+**Honest limits.** The toy sentences have clear answers; real labels do not. A plain step knows one rate for all weights: [05 Optimizers](05_optimizers.ipynb) asks for more. What fits the training data too well is the subject of [06 Regularization](06_regularization.ipynb).
+
+Flash cards of this lesson:
+"""
+
+# %%
+flash_cards("04_linear_models")
