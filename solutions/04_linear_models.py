@@ -1214,10 +1214,15 @@ def train_softmax(x, targets, weight, bias, batches, lr):
     return weight, bias
 
 
-# %% [markdown] exercise="derive_bce" points=4 optional=true
+# %% [markdown]
 r"""
 ## 11 · In your own words
 
+Write first, then open the model answer.
+"""
+
+# %% [markdown] exercise="derive_bce" points=4 optional=true
+r"""
 ### In your own words · derive_bce · optional
 
 Interview question. Derive the binary cross-entropy from maximum likelihood, in steps, and say what each step assumes.
