@@ -1221,9 +1221,9 @@ r"""
 Write first, then open the model answer.
 """
 
-# %% [markdown] exercise="derive_bce" points=4 optional=true
+# %% [markdown] exercise="derive_bce" points=4
 r"""
-### In your own words · derive_bce · optional
+### In your own words · derive_bce
 
 Interview question. Derive the binary cross-entropy from maximum likelihood, in steps, and say what each step assumes.
 
@@ -1244,9 +1244,9 @@ Compute it from the logit, since a sigmoid that is rounded to 0 or 1 has no loga
 ### END RUBRIC
 """
 
-# %% [markdown] exercise="why_a_hidden_layer" points=3 optional=true
+# %% [markdown] exercise="why_a_hidden_layer" points=3
 r"""
-### In your own words · why_a_hidden_layer · optional
+### In your own words · why_a_hidden_layer
 
 Why can no linear classifier of words tell whether a verb fits its subject, why can a network with a hidden layer, and what can it still not do?
 
