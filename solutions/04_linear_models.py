@@ -39,11 +39,11 @@ from course_lib.budget import budget
 from course_lib.data.mouse_and_cheese import MouseAndCheese
 from course_lib.data.sentence_tasks import ANIMAL_NAMES, agreement, hidden_animals, padded, person_or_animal
 from course_lib.data.spirals import spirals
-from course_lib.deck import flash_cards
 from course_lib.figures import linear_models as figures
 from course_lib.figures.style import show
+from course_lib.widgets.cards import flash_cards
 from course_lib.widgets.linear_models import boundary_explorer, width_explorer
-from course_lib.widgets.predict import predict_choice, predict_number
+from course_lib.widgets.predict import predict_number
 
 torch.set_num_threads(1)  # matrices this small are faster on one core
 kinds, measures = ("an animal", "a person"), ("letters per word (standardised)", "words (standardised)")
