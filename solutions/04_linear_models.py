@@ -388,8 +388,8 @@ def probe(student, case):
         "always these sizes": all(row == sizes[0] for row in sizes),
         "every example once": order.sort().values,
         "same seed, same order": torch.equal(*again),
-        "how often each example had each place": places.tolist(),
-        "how often 0 and 1 were apart and together": [together],
+        "how often each example had each place": places,
+        "how often 0 and 1 were apart and together": torch.tensor([together]),
     }
 
 
