@@ -22,6 +22,7 @@ You see the points and can aim. A model with a million weights sees nothing of t
 
 # %% setup=true
 import math
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -34,6 +35,8 @@ from course_lib.neural import ACTIVATIONS
 torch.set_printoptions(precision=4, sci_mode=False)
 
 # %%
+import time
+
 from course_lib import neural
 from course_lib.budget import budget
 from course_lib.data.mouse_and_cheese import MouseAndCheese
@@ -252,6 +255,12 @@ def probe(student, case):
     return in_weight if case["ask"] == "weight" else in_bias
 
 
+# %% equivalents="softmax_grad" active="py"
+equivalents = {
+    "return (error.T @ x, error.sum(0)) → return detached((error.T @ x, error.sum(0)))": "what is returned is a gradient or a weight; nothing is differentiated a second time",
+}
+
+
 # %% mistake="softmax_grad" name="summed" hint="The loss is a mean over the examples, so its gradient is, too: divide by N." active="py"
 def softmax_grad(x, targets, weight, bias, right=softmax_grad):
     return tuple(len(x) * gradient for gradient in right(x, targets, weight, bias))
@@ -401,7 +410,7 @@ def judge(case, expected, got):
 
 # %% mistake="minibatches" name="drops_the_last" hint="The last examples of a pass are lost. The last batch may be smaller; keep it." active="py"
 def minibatches(n, batch_size, generator, right=minibatches):
-    return tuple(b for b in right(n, batch_size, generator) if len(b) == min(batch_size, n)) if n % batch_size else tuple(right(n, batch_size, generator))[: max(1, n // batch_size)]
+    return tuple(batch for batch in right(n, batch_size, generator) if len(batch) == batch_size)
 
 
 # %% mistake="minibatches" name="not_shuffled" hint="The order is always the same. Draw a random one from the generator." active="py"
@@ -489,7 +498,7 @@ show(
 )
 for name, some in runs.items():
     print(f"{name:14}", *(f"{above[-1]:.1e}" for _, above in some))
-print(f"one at a time, rate falling as 1/step:", *(f"{v:.1e}" for v in falling))
+print("one at a time, rate falling as 1/step:", *(f"{v:.1e}" for v in falling))
 
 # %% [markdown]
 r"""
@@ -499,8 +508,6 @@ What about time? An *update* on one example is cheap. A *pass* of them is not, s
 """
 
 # %%
-import time
-
 big_x, big_y = x.repeat(25, 1), y.repeat(25)  # 10,000 examples
 seconds = {}
 for size in (1, 32, 10_000):
@@ -702,6 +709,12 @@ def probe(student, case):
     return [torch.autograd.grad(r.sum(), a)[0] if r.requires_grad else "no gradient" for r in results]
 
 
+# %% equivalents="relu_gelu_tanh" active="py"
+equivalents = {
+    "torch.where(a > 0, a, 0) → torch.where(a >= 0, a, 0)": "max(0, a) at 0 is 0 either way; the slope there is a convention, and not asked for",
+}
+
+
 # %% mistake="relu_gelu_tanh" name="gelu_with_sigmoid" hint="a·σ(1.702 a) only approximates GELU. Use Φ, with erf." active="py"
 def relu_gelu_tanh(a, right=relu_gelu_tanh):
     relu, _, tanh = right(a)
@@ -771,7 +784,7 @@ def cases(seed):
     for i, (name, sizes) in enumerate([("relu", (3, 4, 2)), ("tanh", (2, 5, 3, 1)), ("sigmoid", (4, 2)), ("tanh", (3, 3, 3))]):
         layers = [
             (random_tensor(10 * seed + i + k, out, inp), random_tensor(10 * seed + i + k + 60, out))
-            for k, (inp, out) in enumerate(zip(sizes, sizes[1:]))
+            for k, (inp, out) in enumerate(pairwise(sizes))
         ]
         case = {"x": random_tensor(10 * seed + i + 90, 4, sizes[0]), "layers": layers, "activation": name}
         yield Case(case, note=f"{name}, sizes {sizes}")
@@ -865,11 +878,12 @@ def cases(seed):
     hand = {"grad": torch.tensor([[0.5]]), "activation": "relu"}
     hand |= {"layers": [(torch.tensor([[2.0]]), torch.zeros(1)), (torch.tensor([[3.0]]), torch.zeros(1))]}
     hand |= {"trace": [(torch.ones(1, 1), torch.tensor([[2.0]])), (torch.tensor([[2.0]]), torch.tensor([[6.0]]))]}
-    everything = [(hand, "the example by hand")]
+    everything = [(hand, "the example by hand"), (hand | {"activation": None}, "no activation named: ReLU")]
+    everything[1][0]["grad"] = random_tensor(seed, 1, 1)
     for i, (name, sizes) in enumerate([("relu", (3, 4, 2)), ("tanh", (2, 5, 3, 1)), ("sigmoid", (3, 3, 3, 3))]):
         layers = [
             (random_tensor(10 * seed + i + k, out, inp), random_tensor(10 * seed + i + k + 60, out))
-            for k, (inp, out) in enumerate(zip(sizes, sizes[1:]))
+            for k, (inp, out) in enumerate(pairwise(sizes))
         ]
         h, trace = random_tensor(10 * seed + i + 90, 4, sizes[0]), []
         for weight, bias in layers:
@@ -884,11 +898,20 @@ def cases(seed):
 
 # %% probe="mlp_backward" active="py"
 def probe(student, case):
-    in_x, in_layers = student(case["grad"], case["layers"], case["trace"], case["activation"])
+    named = [case["activation"]] if case["activation"] else []
+    in_x, in_layers = student(case["grad"], case["layers"], case["trace"], *named)
     if case["ask"] == "input":
         return in_x
     in_layers = [list(pair) for pair in in_layers]
     return in_layers[-1] if case["ask"] == "last" else in_layers[:-1]
+
+
+# %% equivalents="mlp_backward" active="py"
+equivalents = {
+    "grad = grad * ACTIVATIONS[activation].slope(a) → grad *= ACTIVATIONS[activation].slope(a)": "not reached at the last layer, so grad is a product by then and no longer the caller"s",
+    "grad = grad @ layers[k][0] → grad @= layers[k][0]": "tensors have no matrix product in place; Python falls back to the other",
+    "return (grad, gradients[::-1]) → return detached((grad, gradients[::-1]))": "what is returned is a gradient or a weight; nothing is differentiated a second time",
+}
 
 
 # %% mistake="mlp_backward" name="no_slope" hint="The slope of the activation is missing: multiply by f′(a) of a hidden layer before you use its gradient." active="py"
@@ -923,23 +946,32 @@ Autograd is the referee. And a measurement: ten layers of 32 units, the size of 
 """
 
 # %%
-forward, backward = yours("linear_models.mlp_forward", neural.mlp_forward), yours("linear_models.mlp_backward", neural.mlp_backward)
+forward = yours("linear_models.mlp_forward", neural.mlp_forward)
+backward = yours("linear_models.mlp_backward", neural.mlp_backward)
 g = torch.Generator().manual_seed(0)
 layers = neural.mlp_layers([4, 6, 5, 3], g)
 inputs, right = torch.randn(8, 4, generator=g), torch.randint(0, 3, (8,), generator=g)
 logits, trace = forward(inputs, layers, "tanh")
 by_me = backward(neural.logits_grad(logits, right), layers, trace, "tanh")[1]
 leaves = [p.clone().requires_grad_() for pair in layers for p in pair]
-loss = F.cross_entropy(neural.mlp_forward(inputs, list(zip(leaves[::2], leaves[1::2])), "tanh")[0], right)
-difference = max((m - t).abs().max().item() for m, t in zip(sum(map(list, by_me), []), torch.autograd.grad(loss, leaves)))
-norms = {}
-for name in ACTIVATIONS:
-    deep = neural.mlp_layers([32] * 11, torch.Generator().manual_seed(1))
-    out, kept = neural.mlp_forward(torch.randn(64, 32, generator=torch.Generator().manual_seed(2)), deep, name)
-    back = neural.mlp_backward(torch.randn(64, 32, generator=torch.Generator().manual_seed(3)) / 64, deep, kept, name)
-    norms[name] = [w.norm().item() for w, _ in back.layers]
-show(figures.gradient_by_layer(norms), alt=f"Sigmoid: the first layer's gradient is {norms['sigmoid'][0] / norms['sigmoid'][-1]:.0e} of the last one's.")
+again = neural.mlp_forward(inputs, list(zip(leaves[::2], leaves[1::2])), "tanh")[0]
+loss = F.cross_entropy(again, right)
+truth, mine = torch.autograd.grad(loss, leaves), [gradient for pair in by_me for gradient in pair]
+difference = max((m - t).abs().max().item() for m, t in zip(mine, truth))
 print("largest difference to autograd:", difference)
+
+# %%
+norms, seeded = {}, lambda seed: torch.Generator().manual_seed(seed)
+for name in ACTIVATIONS:
+    deep = neural.mlp_layers([32] * 11, seeded(1))
+    out, kept = neural.mlp_forward(torch.randn(64, 32, generator=seeded(2)), deep, name)
+    back = neural.mlp_backward(torch.randn(64, 32, generator=seeded(3)) / 64, deep, kept, name)
+    norms[name] = [w.norm().item() for w, _ in back.layers]
+share = norms["sigmoid"][0] / norms["sigmoid"][-1]
+show(
+    figures.gradient_by_layer(norms),
+    alt=f"Gradient norm by layer. With sigmoids the first layer's is {share:.0e} of the last one's.",
+)
 
 # %% [markdown]
 r"""
@@ -1190,6 +1222,12 @@ def probe(student, case):
     start = case["weight"].clone(), case["bias"].clone()
     result = student(case["x"], case["targets"], *start, case["batches"], case["lr"])
     return list(result) if case["ask"] == "result" else [*start, result[1]]
+
+
+# %% equivalents="train_softmax" active="py"
+equivalents = {
+    "return (weight, bias) → return detached((weight, bias))": "what is returned is a gradient or a weight; nothing is differentiated a second time",
+}
 
 
 # %% mistake="train_softmax" name="all_examples" hint="Order and start are right now. Each step still looks at all examples: that is batch gradient descent, whatever it is called." active="py"

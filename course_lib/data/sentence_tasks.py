@@ -56,17 +56,11 @@ def hidden_animals(n: int, generator: torch.Generator) -> tuple[list[str], Tenso
         for words, place in _stories(language, generator):
             if _KIND[words[place]] or len(texts) == n:
                 continue
-            log_probs = torch.tensor(
-                [
-                    [
-                        language.log_prob(language.encode(" ".join([*words[:place], noun, *words[place + 1 :], "<eos>"])))
-                        for noun in pair
-                    ]
-                    for pair in _ANIMALS
-                ],
-                dtype=torch.float64,
-            )
-            exact.append(log_probs.logsumexp(1).softmax(0))
+            before, after = language.encode(" ".join(words[:place])), language.encode(" ".join(words[place + 1 :]))
+            log_probs = [
+                [language.log_prob([*before, *language.encode(noun), *after, 0]) for noun in pair] for pair in _ANIMALS
+            ]
+            exact.append(torch.tensor(log_probs, dtype=torch.float64).logsumexp(1).softmax(0))
             targets.append(next(i for i, pair in enumerate(_ANIMALS) if words[place] in pair))
             texts.append(" ".join([*words[:place], "???", *words[place + 1 :]]))
     return texts, torch.tensor(targets), torch.stack(exact)
@@ -78,8 +72,8 @@ def agreement(n: int, generator: torch.Generator) -> tuple[list[str], Tensor]:
     n        a multiple of 4: pairs that differ in the subject alone, half of them written about one, half about many
     returns  the sentences, in pairs; labels (n,): 1 where the verb fits its subject, else 0
 
-    Each sentence that is right comes from the language, in the present tense; its twin, in which “mouse” has become “mice”
-    or “mice” “mouse”, has probability 0. Raises ValueError when n is no multiple of 4.
+    Each sentence that is right comes from the language, in the present tense; its twin, in which “mouse” has become
+    “mice” or the other way round, has probability 0. Raises ValueError when n is no multiple of 4.
     """
     if n % 4:
         raise ValueError(f"n must be a multiple of 4, got {n}")

@@ -18,7 +18,7 @@ def boundary_explorer(x: Tensor, labels: Tensor, names: Sequence[str], axis: Seq
     """
     return live(
         lambda angle, offset, steepness: figures.boundary(x, labels, angle, offset, steepness, names, axis),
-        alt="Left: points of two classes that overlap, and a straight line where the predicted probability is one half. "
+        alt="Left: points of two classes that overlap, and a line where the predicted probability is one half. "
         "Right: the surprise at each label as a bar, and their mean, which is the loss.",
         angle=ipywidgets.FloatSlider(120, min=-180, max=180, step=5, description="direction (degrees)"),
         offset=ipywidgets.FloatSlider(0.0, min=-2, max=2, step=0.1, description="position"),
