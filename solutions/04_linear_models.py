@@ -40,7 +40,7 @@ import time
 from course_lib import neural
 from course_lib.budget import budget
 from course_lib.data.mouse_and_cheese import MouseAndCheese
-from course_lib.data.sentence_tasks import ANIMAL_NAMES, agreement, hidden_animals, padded, person_or_animal
+from course_lib.data import sentence_tasks as tasks
 from course_lib.data.spirals import spirals
 from course_lib.figures import linear_models as figures
 from course_lib.figures.style import show
@@ -49,8 +49,8 @@ from course_lib.widgets.linear_models import boundary_explorer, width_explorer
 from course_lib.widgets.predict import predict_number
 
 torch.set_num_threads(1)  # matrices this small are faster on one core
-kinds, measures = ("an animal", "a person"), ("letters per word (standardised)", "words (standardised)")
-stories, x, y = person_or_animal(400, torch.Generator().manual_seed(0))
+kinds, measures = ("an animal", "a person"), ("letters per word (scaled)", "words (scaled)")
+stories, x, y = tasks.person_or_animal(400, torch.Generator().manual_seed(0))
 boundary_explorer(x, y, kinds, measures)
 
 # %% [markdown]
@@ -206,9 +206,7 @@ of shapes $(K, D)$ and $(K,)$. For logistic regression it is the same, with one 
 
 
 # %% exercise="softmax_grad" points=3 parts={"bias":1,"weight":2} withheld="course_lib.neural.linear.softmax_grad course_lib.neural.linear.logits_grad torch.autograd.grad torch.Tensor.backward torch.func.vjp torch.func.grad torch.func.jacrev torch.func.jacfwd torch.func.grad_and_value torch.autograd.functional.jacobian torch.autograd.forward_ad"
-def softmax_grad(
-    x: Tensor, targets: Tensor, weight: Tensor, bias: Tensor
-) -> tuple[Tensor, Tensor]:
+def softmax_grad(x: Tensor, targets: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """Return the gradient of softmax_loss in weight and in bias, computed by hand.
 
     x        (N, D) features
@@ -301,7 +299,8 @@ for index in range(12):
     up[index] = 1e-5
     up = up.view(3, 4)
     nudged.view(-1)[index] = (a_loss(xs, ts, w0 + up, b0) - a_loss(xs, ts, w0 - up, b0)) / 2e-5
-print(f"largest difference to autograd {(mine - auto).abs().max():.1e}, to nudging {(mine - nudged).abs().max():.1e}")
+print(f"largest difference to autograd: {(mine - auto).abs().max():.1e}")
+print(f"largest difference to nudging:  {(mine - nudged).abs().max():.1e}")
 
 # %% [markdown]
 r"""
@@ -348,7 +347,8 @@ def minibatches(n: int, batch_size: int, generator: torch.Generator) -> tuple[Te
 
     n           number of examples, at least 1
     batch_size  of each batch; the last one holds what is left, and may be smaller
-    generator   source of the order, on the CPU: another call gives another order, the same seed the same
+    generator   source of the order, on the CPU: another call gives another order,
+                the same seed the same one
     returns     tensors of indices (int64); each of 0 … n − 1 is in exactly one
 
     Raises ValueError when batch_size is less than 1.
@@ -437,17 +437,18 @@ How noisy is the gradient of a batch? If one example's gradient has the variance
 
 # %%
 sizes, weight, bias = [1, 3, 10, 30, 100, 300], torch.tensor([0.5, 0.0]), torch.tensor(0.0)
-per_example = ((x @ weight + bias).sigmoid() - y)[:, None] * x  # (N, 2): p − y, times the features
+per_example = ((x @ weight + bias).sigmoid() - y)[:, None] * x  # (N, 2): p − y, times features
 spread = (per_example - per_example.mean(0)).square().sum(1).mean().item()
 expected = [spread / b * (400 - b) / 399 for b in sizes]
 g = torch.Generator().manual_seed(1)
 measured = []
 for b in sizes:
-    means = torch.stack([per_example[torch.randperm(400, generator=g)[:b]].mean(0) for _ in range(500)])
+    drawn = [torch.randperm(400, generator=g)[:b] for _ in range(500)]
+    means = torch.stack([per_example[batch].mean(0) for batch in drawn])
     measured.append((means - per_example.mean(0)).square().sum(1).mean().item())
 show(
     figures.gradient_noise(sizes, measured, expected),
-    alt=f"Variance falls from {measured[0]:.2f} with one example to {measured[-1]:.5f} with 300, along the formula.",
+    alt=f"Variance falls from {measured[0]:.2f} with one example to {measured[-1]:.5f} with 300.",
 )
 
 # %% [markdown]
@@ -461,7 +462,7 @@ lowest = neural.logistic_loss(x, y, best_w, best_b).item()
 
 
 def descend(batch_size, lr, seed, passes, falling=False):
-    """Return the weights after every update (steps, 2), and the loss above its minimum after each pass."""
+    """Return the weights after every update, and the loss above its minimum after each pass."""
     w, b, g = torch.tensor([-1.5, -1.5]), torch.tensor(0.0), torch.Generator().manual_seed(seed)
     path, above, step = [w.clone()], [], 0
     for _ in range(passes):
@@ -479,22 +480,22 @@ passes = budget(full=30, short=3)
 runs = {name: [descend(*how, seed, passes) for seed in range(3)] for name, how in settings.items()}
 falling = [descend(1, 0.2, seed, passes, falling=True)[1][-1] for seed in range(3)]
 side = torch.linspace(-2, 2, 60)
-plane = [[neural.logistic_loss(x, y, torch.stack([u, v]), best_b).item() for u in side] for v in side]
+at_point = lambda *w: neural.logistic_loss(x, y, torch.stack(w), best_b).item()
+plane = torch.tensor([[at_point(u, v) for u in side] for v in side]).numpy()
+paths = {name: some[0][0] for name, some in runs.items()}
 show(
-    figures.descents(
-        {name: some[0][0] for name, some in runs.items()}, torch.tensor(plane).numpy(), (side, side), best_w.tolist()
-    ),
-    alt="Three paths over the contours of the loss: smooth with all examples, slightly ragged with 32, "
-    "and with one at a time a tangle around the minimum.",
+    figures.descents(paths, plane, (side, side), best_w.tolist()),
+    alt="Three paths over the contours of the loss: smooth with all examples, slightly ragged "
+    "with 32, and with one at a time a tangle around the minimum.",
 )
 
 # %%
+mean_of_seeds = lambda some: [sum(above) / 3 for above in zip(*(run[1] for run in some))]
+curves = {name: (range(1, passes + 1), mean_of_seeds(some)) for name, some in runs.items()}
 show(
-    figures.excess(
-        {name: (range(1, passes + 1), [sum(c) / 3 for c in zip(*(a for _, a in some))]) for name, some in runs.items()},
-        "One at a time is near at once, and never arrives",
-    ),
-    alt="Loss above its minimum against passes. One at a time falls first and then stays level; all at once falls steadily.",
+    figures.excess(curves, "One at a time is near at once, and never arrives"),
+    alt="Loss above its minimum against passes. One at a time falls first and then stays level; "
+    "all at once falls steadily.",
 )
 for name, some in runs.items():
     print(f"{name:14}", *(f"{above[-1]:.1e}" for _, above in some))
@@ -518,7 +519,8 @@ for size in (1, 32, 10_000):
     seconds[size] = time.perf_counter() - start
     print(f"batches of {size:6,}: {seconds[size] * 1000:7.1f} ms for a pass")
 at = (torch.zeros(2), torch.tensor(0.0))
-chunks = sum(neural.logistic_grad(part, lab, *at)[0] * len(part) for part, lab in zip(x.split(50), y.split(50)))
+pieces = zip(x.split(50), y.split(50))
+chunks = sum(neural.logistic_grad(part, labels, *at)[0] * len(part) for part, labels in pieces)
 same = torch.allclose(chunks / 400, neural.logistic_grad(x, y, *at)[0], atol=1e-6)
 print("chunks of 50 give the gradient of all 400:", same)
 
@@ -548,7 +550,8 @@ for step in range(1, 10_001):
 u, v = 1.0, 0.0
 for _ in range(200):
     u, v = u - 0.1 * 2 * u, v - 0.1 * (-2 * v + 4 * v**3)
-print(f"too large a step: |w| = {abs(far):.0f};  separable: w = {grown};  saddle: ({u:.4f}, {v:.4f})")
+print(f"too large a step: |w| = {abs(far):.0f} after 50 steps")
+print("separable classes: w =", *(f"{w:.1f}" for w in grown), f"  saddle: ({u:.4f}, {v:.4f})")
 
 # %% [markdown]
 r"""
@@ -587,9 +590,10 @@ Why not a table of sentences, as in [03](03_ngrams.ipynb)? The number of cells g
 
 # %%
 world = MouseAndCheese()
-vocabulary = {word: i for i, word in enumerate(world.vocabulary) if i} | {"<pad>": 0, "???": len(world.vocabulary)}
+vocabulary = {word: i for i, word in enumerate(world.vocabulary) if i}
+vocabulary |= {"<pad>": 0, "???": len(world.vocabulary)}
 V = len(vocabulary)
-texts, animal, exact = hidden_animals(3000, torch.Generator().manual_seed(0))
+texts, animal, exact = tasks.hidden_animals(3000, torch.Generator().manual_seed(0))
 bags = torch.zeros(3000, V)
 for row, text in zip(bags, texts):
     for word in text.split():
@@ -597,6 +601,8 @@ for row, text in zip(bags, texts):
 learn, held = slice(0, 2000), slice(2000, 3000)
 floor = -exact[held][torch.arange(1000), animal[held]].log().mean().item()
 always = (animal[held] == animal[learn].mode().values).float().mean().item()
+
+# %%
 linear = []
 for seed in range(3):
     weight, bias, g = torch.zeros(15, V), torch.zeros(15), torch.Generator().manual_seed(seed)
@@ -608,9 +614,12 @@ for seed in range(3):
     linear.append((neural.softmax_loss(bags[held], animal[held], weight, bias).item(), hits))
 print(f"floor {floor:.3f} nats; always the commonest: {always:.1%} right")
 print("softmax classifier, held out:", *(f"{loss:.3f} nats, {hits:.1%};" for loss, hits in linear))
-top = {name: weight[ANIMAL_NAMES.index(name)].topk(3).indices.tolist() for name in ("rabbit", "bear", "mouse")}
 words = {i: word for word, i in vocabulary.items()}
-print({name: [words[i] for i in best] for name, best in top.items()})
+for name in ("rabbit", "bear", "mouse"):
+    best = weight[tasks.ANIMAL_NAMES.index(name)].topk(4).indices.tolist()
+    print(f"largest weights of {name}:", *(words[i] for i in best))
+
+# %%
 seen = {n: {tuple(t.split()[-n:]) for t in texts[:2000]} for n in (1, 2, 3, 5)}
 known = {n: sum(tuple(t.split()[-n:]) in s for t in texts[2000:]) / 1000 for n, s in seen.items()}
 print("held-out sentences whose last n words were seen together:", known)
@@ -653,9 +662,12 @@ parts = {
 }
 show(
     figures.regions(parts, corners, xor, "sigmoid", "Three logistic regressions make an XOR"),
-    alt="Two lines, one per hidden unit, and a band between them that holds exactly the two points of class 1.",
+    alt="Two lines, one per hidden unit, and a band between them that holds the two points of class 1.",
 )
-show(figures.activation_curves(), alt="Sigmoid and tanh are flat on both sides; the sigmoid's slope is at most a quarter.")
+show(
+    figures.activation_curves(),
+    alt="Sigmoid and tanh are flat on both sides; the sigmoid's slope is at most a quarter.",
+)
 
 # %% [markdown]
 r"""
@@ -754,10 +766,11 @@ def mlp_forward(
     x           (N, D)
     layers      weight (out, in) and bias (out,) of each layer, at least one
     activation  a name in ACTIVATIONS; between layers, not after the last
-    returns     the last layer's sums (N, C); and for each layer its inputs (N, in) and sums (N, out)
+    returns     the last layer's sums (N, C); and for each layer its inputs (N, in) and its
+                sums (N, out)
 
-    Example: x = [[3.], [−3.]] with layers [([[1.], [−1.]], [0., 0.]), ([[1., 1.]], [0.])] and relu
-    gives [[3.], [3.]].
+    Example: x = [[3.], [−3.]] with layers [([[1.], [−1.]], [0., 0.]), ([[1., 1.]], [0.])]
+    and relu gives [[3.], [3.]].
     """
     ### BEGIN SOLUTION
     trace, h = [], x
@@ -781,7 +794,9 @@ r"""
 def cases(seed):
     absolute = [(torch.tensor([[1.0], [-1.0]]), torch.zeros(2)), (torch.ones(1, 2), torch.zeros(1))]
     yield Case({"x": torch.tensor([[3.0], [-3.0]]), "layers": absolute}, note="the absolute value")
-    for i, (name, sizes) in enumerate([("relu", (3, 4, 2)), ("tanh", (2, 5, 3, 1)), ("sigmoid", (4, 2)), ("tanh", (3, 3, 3))]):
+    for i, (name, sizes) in enumerate(
+        [("relu", (3, 4, 2)), ("tanh", (2, 5, 3, 1)), ("sigmoid", (4, 2)), ("tanh", (3, 3, 3))]
+    ):
         layers = [
             (random_tensor(10 * seed + i + k, out, inp), random_tensor(10 * seed + i + k + 60, out))
             for k, (inp, out) in enumerate(pairwise(sizes))
@@ -846,8 +861,8 @@ def mlp_backward(
     layers      weight (out, in) and bias (out,) of each layer, as mlp_forward was given
     trace       each layer's inputs (N, in) and sums (N, out), as mlp_forward returned them
     activation  a name in ACTIVATIONS
-    returns     the gradient in x (N, D); and in each layer's weight and bias, in the order of layers,
-                summed over the rows
+    returns     the gradient in x (N, D); and in each layer's weight and bias, in the order of
+                layers, summed over the rows
 
     Off limits: autograd.
     Example: grad [[0.5]], weights [[2.]] and [[3.]], biases 0, trace of x = [[1.]]: [[3.]] in x,
@@ -908,7 +923,7 @@ def probe(student, case):
 
 # %% equivalents="mlp_backward" active="py"
 equivalents = {
-    "grad = grad * ACTIVATIONS[activation].slope(a) → grad *= ACTIVATIONS[activation].slope(a)": "not reached at the last layer, so grad is a product by then and no longer the caller"s",
+    "grad = grad * ACTIVATIONS[activation].slope(a) → grad *= ACTIVATIONS[activation].slope(a)": "not reached at the last layer, so grad is a product by then and no longer that of the caller",
     "grad = grad @ layers[k][0] → grad @= layers[k][0]": "tensors have no matrix product in place; Python falls back to the other",
     "return (grad, gradients[::-1]) → return detached((grad, gradients[::-1]))": "what is returned is a gradient or a weight; nothing is differentiated a second time",
 }
@@ -991,7 +1006,7 @@ fresh, fresh_which = spirals(1000, torch.Generator().manual_seed(9))
 
 
 def fit_spirals(width, seed, passes):
-    """Mini-batch descent on the spirals, with the backward pass by hand; returns the layers and held-out accuracy."""
+    """Return the layers after mini-batch descent on the spirals, and the held-out accuracy."""
     g = torch.Generator().manual_seed(seed)
     layers = neural.mlp_layers([2, width, 1], g)
     for _ in range(passes):
@@ -1028,9 +1043,7 @@ A batch of sentences shares a tensor of ids $(B, T)$; short ones are filled up w
 
 
 # %% exercise="deep_averaging_network" points=3 needs="mlp_forward" withheld="course_lib.neural.deep_averaging.DeepAveragingNetwork course_lib.neural.deep_averaging.mean_of_words torch.nn.EmbeddingBag torch.nn.functional.embedding_bag torch.masked.mean"
-def deep_averaging_network(
-    ids: Tensor, words: Tensor, layers: list[tuple[Tensor, Tensor]], pad_id: int = 0
-) -> Tensor:
+def deep_averaging_network(ids: Tensor, words: Tensor, layers: list[tuple[Tensor, Tensor]], pad_id: int = 0) -> Tensor:
     """Return the logits of each text: a network with ReLU on the mean of its words' vectors.
 
     ids      (B, T) token ids, filled up with pad_id
@@ -1064,7 +1077,10 @@ def cases(seed):
     yield Case({"ids": torch.tensor([[1, 2], [2, 0]]), "words": words, "layers": identity}, note="two lengths")
     yield Case({"ids": torch.tensor([[0, 0], [1, 1]]), "words": words, "layers": identity}, note="a text without words")
     for i, pad in enumerate((0, 3, 5)):
-        layers = [(random_tensor(seed + i + k, o, n), random_tensor(seed + i + k + 9, o)) for k, (n, o) in enumerate([(4, 5), (5, 3)])]
+        layers = [
+            (random_tensor(seed + i + k, o, n), random_tensor(seed + i + k + 9, o))
+            for k, (n, o) in enumerate([(4, 5), (5, 3)])
+        ]
         ids = random_integers(seed + i, 0, 6, 3, 7)
         ids[0, 4:] = pad
         case = {"ids": ids, "words": random_tensor(seed + i + 30, 6, 4), "layers": layers, "pad_id": pad}
@@ -1118,19 +1134,24 @@ r"""
 
 # %%
 guess = predict_number(
-    "04_linear_models.agreement", "What share of new sentences will a linear classifier of words get right?", low=0, high=100, unit="%"
+    "04_linear_models.agreement",
+    "What share of new sentences will a linear classifier of words get right?",
+    low=0,
+    high=100,
+    unit="%",
 )
 guess
 
 # %%
-pairs, fits_subject = agreement(8000, torch.Generator().manual_seed(1))
-ids = padded(pairs, vocabulary)
+pairs, fits_subject = tasks.agreement(8000, torch.Generator().manual_seed(1))
+ids = tasks.padded(pairs, vocabulary)
 learn, held = slice(0, 6000), slice(6000, 8000)
 
 
 def agreement_accuracy(n_layers, seed):
     torch.manual_seed(seed)
-    network, g = neural.DeepAveragingNetwork(V, 2, 32, 64, n_layers), torch.Generator().manual_seed(seed)
+    network = neural.DeepAveragingNetwork(V, 2, 32, 64, n_layers)
+    g = torch.Generator().manual_seed(seed)
     for _ in range(budget(full=20, short=1)):
         for batch in neural.minibatches(6000, 32, g):
             network.zero_grad()
@@ -1209,10 +1230,14 @@ def cases(seed):
         return values | {"bias": random_tensor(seed + 3, 3), "batches": batches, "lr": 0.7, "ask": ask}
 
     # features of 0 leave the weights alone, so only the choice of the batch counts; one batch of all: only the order
-    yield Case(case("result", 4, [torch.tensor([0]), torch.tensor([1, 3])], zero=True), note="features of 0", part="batch")
+    yield Case(
+        case("result", 4, [torch.tensor([0]), torch.tensor([1, 3])], zero=True), note="features of 0", part="batch"
+    )
     yield Case(case("result", 5, [torch.arange(5)] * 2), note="all examples, twice", part="together")
     yield Case(case("start", 3, [torch.arange(3)], zero=True), note="the start after the call", part="start")
-    yield Case(case("result", 6, [torch.tensor([5, 0]), torch.tensor([1])], zero=True), note="two batches", part="batch")
+    yield Case(
+        case("result", 6, [torch.tensor([5, 0]), torch.tensor([1])], zero=True), note="two batches", part="batch"
+    )
     yield Case(case("result", 3, [torch.arange(3)]), note="all examples, once", part="together")
     yield Case(case("start", 4, [torch.arange(4)] * 2, zero=True), note="the start after two steps", part="start")
 
