@@ -39,8 +39,8 @@ import time
 
 from course_lib import neural
 from course_lib.budget import budget
-from course_lib.data.mouse_and_cheese import MouseAndCheese
 from course_lib.data import sentence_tasks as tasks
+from course_lib.data.mouse_and_cheese import MouseAndCheese
 from course_lib.data.spirals import spirals
 from course_lib.figures import linear_models as figures
 from course_lib.figures.style import show
@@ -475,6 +475,7 @@ def descend(batch_size, lr, seed, passes, falling=False):
     return torch.stack(path).numpy(), above
 
 
+# %%
 settings = {"all 400": (400, 2.0), "32 at a time": (32, 0.5), "one at a time": (1, 0.2)}
 passes = budget(full=30, short=3)
 runs = {name: [descend(*how, seed, passes) for seed in range(3)] for name, how in settings.items()}
@@ -1330,7 +1331,7 @@ r"""
 - **Robbins and Monro (1951)**: descent by noisy measurements, with steps that shrink. **Rumelhart, Hinton and Williams (1986)**: backpropagation for layered networks. **Cybenko (1989)**: one hidden layer suffices, in principle.
 - **Nair and Hinton (2010)**: ReLU; **Hendrycks and Gimpel (2016)**: GELU, the default of GPT-2 and BERT. **Iyyer et al. (2015)**: the deep averaging network, with word dropout.
 
-**Honest limits.** The toy sentences have clear answers; real labels do not. A plain step knows one rate for all weights: [05 Optimizers](05_optimizers.ipynb) asks for more. What fits the training data too well is the subject of [06 Regularization](06_regularization.ipynb).
+**Honest limits.** The toy sentences have clear answers; real labels do not. A plain step knows one rate for all weights: **05 Optimizers** asks for more. What fits the training data too well is the subject of **06 Regularization**.
 
 Flash cards of this lesson:
 """
