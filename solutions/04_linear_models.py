@@ -64,7 +64,7 @@ r"""
 - say which functions a linear classifier cannot represent, and show a sentence for it;
 - build a deep averaging network that does not average the padding.
 
-**Time** 90 minutes for the core, about 50 more for what is marked optional. **Builds on** [01 Information](01_information.ipynb) (softmax, cross-entropy). [03 N-grams](03_ngrams.ipynb) learned by counting; from here on, models learn by descent.
+**Time** 90 minutes for the core, about 20 more for what is marked optional. **Builds on** [01 Information](01_information.ipynb) (softmax, cross-entropy). [03 N-grams](03_ngrams.ipynb) learned by counting; from here on, models learn by descent.
 **Sizes** N examples, D features, K classes, V words.
 """
 
@@ -80,11 +80,17 @@ This is the ***softmax classifier***. In matrices, with $X$ of shape $(N, D)$ an
 
 With two classes only the difference of the scores counts, so one weight vector $w = w_1 - w_0$ is enough and $p_1 = \sigma(w \cdot x + b)$. That is ***logistic regression***, the model at the top.
 
-Which weights? ***Maximum likelihood*** says: those under which the observed classes $y_1 \dots y_N$, given the features, are most probable. Given the features they are independent, so the likelihood is $\prod_i p_{y_i}(x_i)$; its logarithm, negated and divided by $N$, is the loss
+"""
+
+# %% [markdown]
+r"""
+### Which weights?
+
+***Maximum likelihood*** says: those under which the observed classes $y_1 \dots y_N$, given the features, are most probable. Given the features they are independent, so the likelihood is $\prod_i p_{y_i}(x_i)$; its logarithm, negated and divided by $N$, is the loss
 
 $$L = -\frac{1}{N} \sum_{i=1}^{N} \log p_{y_i}(x_i),$$
 
-the cross-entropy of [lesson 01](01_information.ipynb). Nothing here models the features themselves. (A squared error would be the maximum-likelihood loss of normally distributed numbers. Classes are not that.)
+the cross-entropy of [lesson 01](01_information.ipynb). Nothing here models the features themselves. For two classes it is the binary cross-entropy $-[y \log p + (1 - y) \log (1 - p)]$: $-\log p$ where the label is 1, $-\log(1 - p)$ where it is 0. Compute it from the logit, never as a sigmoid followed by a logarithm ([01](01_information.ipynb) shows what that does to the gradient). (A squared error would be the maximum-likelihood loss of normally distributed numbers. Classes are not that.)
 """
 
 # %% [markdown]
@@ -188,6 +194,12 @@ The gradient of $L$ is the list of its slopes, one per weight: how fast the one 
 
 $$W \leftarrow W - \eta \,\frac{\partial L}{\partial W} .$$
 
+"""
+
+# %% [markdown]
+r"""
+### The slope in a score
+
 Derive it for one example with the right class $c$. The loss is $\ell = -\log p_c = -z_c + \log \sum_j e^{z_j}$. Its slope in one score:
 
 - the first part gives $-1$ if $k = c$, else 0. Write the one-hot vector $y$, with $y_c = 1$: the slope is $-y_k$;
@@ -195,6 +207,10 @@ Derive it for one example with the right class $c$. The loss is $\ell = -\log p_
 
 $$\boxed{\frac{\partial \ell}{\partial z_k} = p_k - y_k}$$
 
+"""
+
+# %% [markdown]
+r"""
 **What was predicted, minus what was right.** Then the chain rule: $z_k = w_k \cdot x + b_k$, so $\partial z_k / \partial w_k = x$ and $\partial z_k / \partial b_k = 1$. Averaged over the examples,
 
 $$\frac{\partial L}{\partial W} = \frac{1}{N} (P - Y)^\top X, \qquad \frac{\partial L}{\partial b} = \frac1N \sum_i (p_i - y_i),$$
@@ -504,7 +520,7 @@ print("one at a time, rate falling as 1/step:", *(f"{v:.1e}" for v in falling))
 
 # %% [markdown]
 r"""
-One example at a time is {{nearer after one pass : all(runs["one at a time"][s][1][0] < runs["all 400"][s][1][0] for s in range(3))}} with every seed: it has made 400 updates, the batch method one. After {{30 = passes}} passes it is {{the farthest : min(above[-1] for _, above in runs["one at a time"]) > max(above[-1] for _, above in runs["32 at a time"])}}: with a constant rate, noise keeps it moving around the minimum. A rate that falls like $1/t$ brings it {{nearer : max(falling) < min(above[-1] for _, above in runs["one at a time"])}}.
+One example at a time is {{nearer after one pass : all(runs["one at a time"][s][1][0] < runs["all 400"][s][1][0] for s in range(3))}} with every seed: it has made 400 updates, the batch method one. After {{30 = passes}} passes it is {{the farthest : min(above[-1] for _, above in runs["one at a time"]) > max(above[-1] for _, above in runs["32 at a time"])}}: with a constant rate, noise keeps it moving around the minimum. A rate that falls like $1/t$ brings it {{much nearer : max(falling) < min(above[-1] for _, above in runs["one at a time"])}}.
 
 What about time? An *update* on one example is cheap. A *pass* of them is not, since 400 small products cannot use the processor as one large one does. Is batch descent greedy for memory, as is often said? No: a gradient is a sum, so it can be added up chunk by chunk.
 """
@@ -627,19 +643,23 @@ print("held-out sentences whose last n words were seen together:", known)
 
 # %% [markdown]
 r"""
-From counts of words alone it is right {{about 60 % : all(abs(hits - 0.6) < 0.04 for _, hits in linear)}} of the time, where *always mouse* is right {{21 % = always}}; it is {{within half a nat : all(loss - floor < 0.5 for loss, _ in linear)}} of the floor. Meanwhile the share of sentences whose last words had been seen together falls from {{100 % = known[1] ± 1 %}} for one word to {{under a half : known[5] < 0.5}} for five: the curse at work.
+From counts of words alone it is right {{about 60 % : all(abs(hits - 0.6) < 0.04 for _, hits in linear)}} of the time, where *always mouse* is right {{21 % = always}}; it is {{within half a nat : all(loss - floor < 0.5 for loss, _ in linear)}} of the floor. Meanwhile the share of sentences whose last words had been seen together falls from {{100 % = known[1] ± 1 %}} for one word to {{15 % = known[5] ± 2 %}} for five: the curse at work.
 """
 
 # %% [markdown]
 r"""
 ## 5 · What no line can do
 
-*XOR*: class 1 if exactly one of two inputs is 1. No line separates $(0,1), (1,0)$ from $(0,0), (1,1)$. Language is full of it: the verb fits if subject and verb are **both** singular or **both** plural.
+*XOR*: class 1 if exactly one of two inputs is 1 (drawn below as +1, and 0 as −1). No line separates $(0,1), (1,0)$ from $(0,0), (1,1)$. Language is full of it: the verb fits if subject and verb are **both** singular or **both** plural.
 
 The repair: **compose logistic regressions**. Let a few of them look at the inputs, and give their outputs to another one:
 
 $$h = f(W_1 x + b_1), \qquad z = W_2 h + b_2 .$$
 
+"""
+
+# %% [markdown]
+r"""
 That is a ***feed-forward network*** (multilayer perceptron) with one ***hidden layer***. Unit 1 answers *at least one*, unit 2 *both*, and the output says *first and not second*. Without $f$ between them, $W_2 (W_1 x)$ is one linear map again, however many layers. $f$ is the ***activation***:
 
 | name | $f(a)$ | slope $f'(a)$ | saturates |
@@ -841,6 +861,10 @@ $$\frac{\partial L}{\partial W_k} = G_k^\top h_k, \qquad \frac{\partial L}{\part
 
 and through the activation, element by element: $G_{k-1} = \frac{\partial L}{\partial h_k} \odot f'(a_{k-1})$. It starts at the end with $G = (P - Y)/N$, which you have.
 
+"""
+
+# %% [markdown]
+r"""
 By hand: $x = 1$, $w_1 = 2$, $f = $ ReLU, $w_2 = 3$, no biases, $\partial L / \partial z = 0.5$. Forward: $a = 2$, $h = 2$, $z = 6$. Backward: $\partial L/\partial w_2 = 0.5 \cdot 2 = 1$; $\partial L / \partial h = 0.5 \cdot 3 = 1.5$; the slope at $a = 2$ is 1; $\partial L / \partial w_1 = 1.5 \cdot 1 = 1.5$; $\partial L/\partial x = 1.5 \cdot 2 = 3$.
 
 ### Exercise · mlp_backward
@@ -1043,7 +1067,7 @@ A batch of sentences shares a tensor of ids $(B, T)$; short ones are filled up w
 """
 
 
-# %% exercise="deep_averaging_network" points=3 needs="mlp_forward" withheld="course_lib.neural.deep_averaging.DeepAveragingNetwork course_lib.neural.deep_averaging.mean_of_words torch.nn.EmbeddingBag torch.nn.functional.embedding_bag torch.masked.mean"
+# %% exercise="deep_averaging_network" points=3 needs="mlp_forward" withheld="course_lib.neural.deep_averaging.DeepAveragingNetwork course_lib.neural.deep_averaging.mean_of_words torch.nn.EmbeddingBag torch.nn.functional.embedding_bag"
 def deep_averaging_network(ids: Tensor, words: Tensor, layers: list[tuple[Tensor, Tensor]], pad_id: int = 0) -> Tensor:
     """Return the logits of each text: a network with ReLU on the mean of its words' vectors.
 

@@ -17,9 +17,10 @@ MARKERS = "osD^v"
 
 
 def _points(axes: Axes, x: Tensor, labels: Tensor, names: Sequence[str]) -> None:
+    size = 12 if len(x) < 10 else 4.5
     for label, (name, color) in enumerate(zip(names, (BLUE, ORANGE))):
         some = x[labels == label]
-        axes.plot(some[:, 0], some[:, 1], MARKERS[label], color=color, markersize=4.5, alpha=0.7, label=name)
+        axes.plot(some[:, 0], some[:, 1], MARKERS[label], color=color, markersize=size, alpha=0.7, label=name)
 
 
 def boundary(
@@ -131,7 +132,8 @@ def regions(
     """
     columns = columns or len(panels_of)
     rows = -(-len(panels_of) // columns)
-    figure, axes = panels(columns, rows, width=3.6 * columns, height=3.7 * rows)
+    side_length = 3.6 if len(panels_of) > 1 else 5.2
+    figure, axes = panels(columns, rows, width=side_length * columns, height=(side_length + 0.1) * rows)
     reach = 1.25 * x.abs().max().item()
     side = torch.linspace(-reach, reach, 120)
     grid = torch.stack(torch.meshgrid(side, side, indexing="xy"), -1)
