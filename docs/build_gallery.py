@@ -4,12 +4,16 @@ The answers are in docs/gallery.toml; each is judged here on the public cases of
 """
 
 import io
+import re
 import tomllib
 from contextlib import redirect_stdout
+from dataclasses import replace
 from functools import lru_cache
+from math import isclose
 from pathlib import Path
 
 from autograder.authoring.lesson import read_lesson
+from autograder.authoring.mutants.recorded import recorded_slips
 from autograder.authoring.reference import PUBLIC_SEED, Reference
 from course_lib.checks.render import CheckView
 from course_lib.judging.probe import run_probe
@@ -23,10 +27,14 @@ HEAD = """<!-- Written by `make gallery` from docs/gallery.toml: do not edit. --
 
 Each of these answers was run on the public cases of its exercise. Below the code is, word for word, what `check` prints
 outside Jupyter. Where an author foresaw the mistake, the second line is the lesson's
-own sentence; elsewhere it is a *symptom*: how the outcomes differ from the expected ones, read off them by rules that
+own sentence; elsewhere it is a *slip*, if the results are exactly those of a mutant of the reference or of two mistakes
+at once, or a *symptom*: how the outcomes differ from the expected ones, read off them by rules that
 hold for every exercise (`course_lib/judging/symptoms`). A symptom states what was measured in all failing cases. Where
 no rule finds any, the simplest case that fails is all that is shown.
 """
+
+
+NUMBER = re.compile(r"(-?\d+\.\d*(?:e[+-]?\d+)?)")
 
 
 @lru_cache
@@ -41,7 +49,8 @@ def said(lesson: str, exercise: str, code: str) -> str:
     authored = known.lesson.exercises[exercise]
     names = dict(known.names)
     exec(compile(code, "<ipython-input>", "exec"), names)
-    cases = known.case_set(authored, PUBLIC_SEED)
+    slips = recorded_slips(known.lesson).get(authored.check.id, ())
+    cases = replace(known.case_set(authored, PUBLIC_SEED), slips=slips)  # as the notebook's check has them
     with redirect_stdout(io.StringIO()):  # one of the answers prints
         got = [run_probe(names[exercise], authored.check.probe, case.arguments) for case in cases.cases]
     return repr(CheckView(authored.check, judge_exercise(authored.check, cases, got)))
@@ -58,5 +67,15 @@ def page() -> str:
     return "\n".join(parts)
 
 
+def same(one: str, other: str) -> bool:
+    """Whether two pages say the same: texts exactly, numbers but for the last digits, in which processors differ."""
+    a, b = (NUMBER.split(re.sub(" +", " ", text)) for text in (one, other))
+    return a[::2] == b[::2] and all(
+        isclose(float(x), float(y), rel_tol=1e-4, abs_tol=1e-6) for x, y in zip(a[1::2], b[1::2])
+    )
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    made = page()
+    if not (PAGE.exists() and same(made, PAGE.read_text(encoding="utf-8"))):
+        PAGE.write_text(made, encoding="utf-8")

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     title: Is everything working, and how does this course work?
-#     minutes: 30
+#     minutes: 45
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -16,7 +16,7 @@ r"""
 Welcome. A *language model* gives a probability to each word that may come next. In this course you build such models yourself, from counting words to networks
 with many experts, one small function at a time.
 
-This page is a *notebook*: a column of cells, some with text, some with code. Click on the first code cell below and press **Shift + Enter**: that runs it and moves on. Do it once more for the
+This page is a ***notebook***: a column of cells, some with text, some with code. Click on the first code cell below and press **Shift + Enter**: that runs it and moves on. Do it once more for the
 cell after it. The first time takes a few seconds.
 """
 
@@ -69,14 +69,14 @@ r"""
 - read a shape such as $(B, H, T, D)$ and a mask, as they are written in all lessons,
 - find your way: the map, the progress board, the flash cards, the scoreboard.
 
-**Time:** about 30 minutes. **Builds on:** a little Python (functions, `if`, lists). Everything else is explained where it first appears.
+**Time** about 45 minutes; nothing is optional. **Builds on** a little Python (functions, `if`, lists). Everything else is explained where it first appears.
 """
 
 # %% [markdown]
 r"""
 ## Your computer
 
-A *device* is the part of a computer that calculates. A graphics card (CUDA from NVIDIA, MPS in Apple's computers) is faster on large models. **You do not need one**: each lesson
+A ***device*** is the part of a computer that calculates. A graphics card (CUDA from NVIDIA, MPS in Apple's computers) is faster on large models. **You do not need one**: each lesson
 is planned for two cores of an ordinary processor (CPU).
 """
 
@@ -95,7 +95,7 @@ print(f"device: {device} ({remark}), threads: {torch.get_num_threads()}")
 r"""
 ## How an exercise works
 
-An exercise is a function that you write. Its *docstring*, the text in triple quotes, says exactly what goes in and what must come out. You replace the line that begins with `raise`.
+An exercise is a function that you write. Its ***docstring***, the text in triple quotes, says exactly what goes in and what must come out. You replace the line that begins with `raise`.
 Under each exercise there is a cell with a *check*. A check runs your function on a few cases and tells you, for the smallest case that differs, what went in, what was expected, and what came out of yours.
 
 - **○** not started yet: the cell is as you found it. That is no mistake.
@@ -103,7 +103,10 @@ Under each exercise there is a cell with a *check*. A check runs your function o
 - **✓** right, and the points are yours. A check may be run as often as you like; tries cost nothing.
 
 Under a check that fails there are *hints*, to be opened one by one: first a question, then the idea, then a part of a line, and last the answer, where your copy of the course has one. That you looked is noted on your board.
+"""
 
+# %% [markdown]
+r"""
 ### Exercise · double
 
 For a tensor $x$ of any shape, return a new tensor of the same shape with every number doubled:
@@ -206,7 +209,7 @@ No table can hold a probability for each of ${{2.2 = V**8 / 1e20}} \cdot 10^{20}
 r"""
 ## The words that all lessons share
 
-A *tensor* is a block of numbers, and its *shape* says how many along each side. In a shape, these letters mean the same in all lessons:
+A ***tensor*** is a block of numbers, and its ***shape*** says how many along each side. In a shape, these letters mean the same in all lessons:
 
 | letter | counts | name in code |
 |---|---|---|
@@ -217,7 +220,10 @@ A *tensor* is a block of numbers, and its *shape* says how many along each side.
 | $H$ | attention heads | `n_heads` |
 | $D$ | numbers per head and position, $C = H \cdot D$ | `d_head` |
 | $V$ | words of the vocabulary | `vocab_size` |
+"""
 
+# %% [markdown]
+r"""
 Outside shapes, formulas use three of them for something else, as the field does, and say so there: $T$ may be a temperature, $H(p)$ is an entropy, and $D$ is the
 discount of an n-gram model.
 
@@ -266,7 +272,7 @@ numbers_in_tensor = 192
 r"""
 ### Masks: True = may attend
 
-A *mask* is a tensor of `True` and `False` that says who may look at whom. Libraries disagree on what `True` means, and many bugs come from that. Here it always means **may attend**.
+A ***mask*** is a tensor of `True` and `False` that says who may look at whom. Libraries disagree on what `True` means, and many bugs come from that. Here it always means **may attend**.
 For a sentence of four words, of which each may look at itself and at the words before it:
 """
 
@@ -473,16 +479,22 @@ It will, and it is almost always one of these.
 | a check speaks of code that you have already changed | the cell with your function was changed but not run | Shift + Enter in that cell, then in the check |
 | `[*]` beside a cell, and nothing moves | the cell is still calculating | wait, or the button ■ to interrupt it |
 | strange results, after many experiments | old values are still in memory | menu *Kernel → Restart Kernel and Run All Cells* |
-| no bars and no slider, only text | you are reading a saved page without a kernel | open it in JupyterLab: `make lab` in the course's folder |
+| no bars and no slider, only text | a saved page has no kernel | open it in JupyterLab: `make lab` in the course's folder |
 | `ModuleNotFoundError: course_lib` | the notebook runs in another Python | start JupyterLab with `make lab` |
+"""
 
+# %% [markdown]
+r"""
 If it persists: ask. Copy three things into your message: the output of the cell under *Your computer*, the cell that fails, and the **last** line of its error. A question with these three gets a quick answer.
 Being stuck for twenty minutes is a reason to ask; being stuck for an evening is too late.
+"""
 
+# %% [markdown]
+r"""
 ## Where this came from, and where to go
 
 The scoreboard's idea, to measure a model of language against what can be known about the language, is Claude Shannon's (*A Mathematical Theory of Communication*, 1948; *Prediction and Entropy of Printed English*, 1951).
 For real English nobody knows the line exactly; for our toy we do, and that is what a toy is for. A model that does well here has learned {{348 = V}} words and one grammar, and nothing about the world beyond.
 
-Next: **01_information**, *How surprised should a model be?*
+Next: [01 Information](01_information.ipynb), *How surprised should a model be?*
 """

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     title: How surprised should a model be?
-#     minutes: 120
+#     minutes: 90
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -58,11 +58,14 @@ r"""
 - derive both classification losses from maximum likelihood, and write them so that their gradients are right too;
 - tell a model that has learned from a model that has memorised, and place the first two models on the course's scoreboard.
 
-Time: about two hours. It builds on [00 Start here](00_start_here.ipynb). Logarithms are natural, so surprises are in **nats**, except where bits are named: 1 bit is $\ln 2 \approx {{0.6931 = math.log(2)}}$ nats.
+**Time** about 90 minutes; another 40 for what is marked optional. A good place to stop for a day is after section 5. **Builds on** [00 Start here](00_start_here.ipynb). Logarithms are natural, so surprises are in ***nats***, except where bits are named: 1 bit is $\ln 2 \approx {{0.6931 = math.log(2)}}$ nats.
+"""
 
+# %% [markdown]
+r"""
 ## 1. A language model is a probability distribution
 
-Let $V$ be the number of tokens in a vocabulary. For now a token is a word; lesson 02 cuts finer. A **language model** gives each sequence of tokens $x_1, \dots, x_L$ a probability
+Let $V$ be the number of tokens in a vocabulary. For now a token is a word; lesson 02 cuts finer. A ***language model*** gives each sequence of tokens $x_1, \dots, x_L$ a probability
 
 $$p(x_1, \dots, x_L) \in [0, 1].$$
 
@@ -83,11 +86,11 @@ for sentence in sentences.splitlines():
 r"""
 Small numbers, all of them, since they share one unit of probability with every other sentence. What carries meaning is their *ratio*.
 
-Nobody can list all sentences, so a model works word by word. The **chain rule** of probability, which is always true, says
+Nobody can list all sentences, so a model works word by word. The ***chain rule*** of probability, which is always true, says
 
 $$p(x_1, \dots, x_L) = \prod_{t=1}^{L} p(x_t \mid x_1, \dots, x_{t-1}).$$
 
-Each factor is a distribution over the $V$ possible next tokens: a vector of shape `(V,)` that sums to 1.
+Each factor is a distribution over the $V$ possible next tokens: a vector of shape `(V,)` that sums to 1. A model that predicts each token from those before it is called ***autoregressive***.
 
 **One token more is needed.** Without an end, the product is a distribution over the sequences of *each* length $L$: all words of length 1 sum to 1, all pairs sum to 1, all triples sum to 1 … so “all sequences” sum
 to infinity. Put a token `<eos>` (end of sequence) into the vocabulary and require it at the end, and everything sums to 1 together. Take a toy model that ends with probability 0.2 at each step and
@@ -107,7 +110,7 @@ With `<eos>` the sum is {{$1 - 0.8^{L}$ : abs(with_end - (1 - 0.8**longest)) < 1
 ## 2. Surprise
 
 Claude Shannon asked in 1948 how much we learn from one event of probability $p$. His answer rests on two wishes: rarer events should tell us more, and two *independent* events should tell us the *sum* of what
-each tells. Probabilities of independent events multiply. What turns products into sums is the logarithm, so the **surprise** (surprisal, self-information) is
+each tells. Probabilities of independent events multiply. What turns products into sums is the logarithm, so the ***surprise*** (***surprisal***, self-information) is
 
 $$s(p) = -\log p .$$
 
@@ -188,7 +191,7 @@ for name in ("Paris", "Rome"):
 r"""
 ## 3. Entropy: the surprise that you should expect
 
-Before the word comes, which surprise should you expect? Outcome $x$ comes with probability $p(x)$ and then surprises by $-\log p(x)$. The mean is the **entropy**
+Before the word comes, which surprise should you expect? Outcome $x$ comes with probability $p(x)$ and then surprises by $-\log p(x)$. The mean is the ***entropy***
 
 $$H(p) = -\sum_{x=1}^{V} p(x) \log p(x) = \sum_{x=1}^{V} p(x) \log \frac{1}{p(x)} .$$
 
@@ -301,7 +304,7 @@ r"""
 Near the ends the rare side surprises without bound, but it comes so seldom that its share $p \log \tfrac1p$ vanishes. The maximum, $\log 2$ nats or {{1 = entropy(torch.tensor([0.5, 0.5])) / math.log(2)}} bit, is the fair coin. In general
 $0 \le H(p) \le \log V$, and only the uniform distribution reaches $\log V$.
 
-### What entropy is good for: nobody can write shorter
+### What entropy is good for: nobody can write shorter · optional
 
 Suppose you send the mouse's finds home as bits. Give frequent finds short codewords. Huffman (1952) found the best code that gives each symbol its own codeword:
 """
@@ -342,10 +345,13 @@ show(figure, alt=f"Bits per toss fall from {per_toss[1]:.3f} for single tosses t
 r"""
 A language model plus a coder of this kind is a compressor, and low entropy means structure: text that a good model can predict is text that it can shorten. Shannon (1951) let people guess the next letter of English and concluded
 that a letter carries about 0.6 to 1.3 bits, where 27 equally likely letters (with the space) would carry $\log_2 27 \approx {{4.75 = math.log2(27)}}$.
+"""
 
+# %% [markdown]
+r"""
 ## 4. The wrong model: cross-entropy and KL divergence
 
-A model $q$ bets; the words come from $p$. Outcome $x$ still comes with probability $p(x)$, but it surprises the model by $-\log q(x)$. Its mean surprise is the **cross-entropy**
+A model $q$ bets; the words come from $p$. Outcome $x$ still comes with probability $p(x)$, but it surprises the model by $-\log q(x)$. Its mean surprise is the ***cross-entropy***
 
 $$H(p, q) = -\sum_{x=1}^{V} p(x) \log q(x).$$
 
@@ -466,7 +472,7 @@ def cross_entropy(p, q):
 r"""
 ### How much of it is the model's fault?
 
-Subtract what even the perfect model pays. The difference is the **Kullback–Leibler divergence** (1951). Start from its definition:
+Subtract what even the perfect model pays. The difference is the ***Kullback–Leibler divergence*** (1951). Start from its definition:
 
 $$\begin{aligned}
 \mathrm{KL}(p \,\|\, q) &= \sum_x p(x) \log \frac{p(x)}{q(x)} && \text{definition} \\
@@ -480,7 +486,10 @@ and therefore
 $$\boxed{\,H(p, q) = H(p) + \mathrm{KL}(p \,\|\, q)\,}$$
 
 **cross-entropy = what the world is + what the model lacks.** By hand, in bits: $2.375 = 1.75 + {{0.625 = kl_divergence(table, table[[2, 0, 1, 3]]) / math.log(2)}}$.
+"""
 
+# %% [markdown]
+r"""
 The divergence is never negative. Since $\log u \le u - 1$ for each $u > 0$, with equality only at $u = 1$,
 
 $$-\mathrm{KL}(p \,\|\, q) = \sum_{x:\,p(x)>0} p(x) \log \frac{q(x)}{p(x)} \;\le\; \sum_{x:\,p(x)>0} p(x) \Bigl( \frac{q(x)}{p(x)} - 1 \Bigr) = \sum_{x:\,p(x)>0} q(x) - 1 \;\le\; 0,$$
@@ -585,7 +594,7 @@ def kl_divergence(p, q):
 
 # %% [markdown]
 r"""
-### The direction matters
+### The direction matters · optional
 
 The tower of a story stands in Paris or in Rome, equally often ($0.45$ each; four other cities share the rest). Our model can favour only *one* city, Paris, and gives each other city the same.
 How much should it put on Paris? Find the lowest point of each curve, then push the slider to the right end.
@@ -614,7 +623,7 @@ $\mathrm{KL}(p\|q)$, the one that training lowers, asks the model to **leave not
 {{pays infinitely : forward[-1] == math.inf}}. $\mathrm{KL}(q\|p)$
 asks the model to **say nothing that does not happen**: its best model puts about {{0.67 = on_paris[backward.argmin()] ± 0.01}} on Paris and would rather forget about Rome than babble of Berlin. You meet this second direction again when models are tuned with rewards (lesson 20).
 
-### Question · which_direction
+### Question · which_direction · optional
 
 In the world, “Rome” comes with probability 0.05. A model gives it probability 0, and gives all other cities a positive probability, as the world does. What is infinite?
 
@@ -624,7 +633,7 @@ In the world, “Rome” comes with probability 0.05. A model gives it probabili
 - **d** neither
 """
 
-# %% exercise="which_direction" points=1 kind="choice" choices="a b c d"
+# %% exercise="which_direction" points=1 optional=true kind="choice" choices="a b c d"
 ### BEGIN SOLUTION
 which_direction = "a"
 ### END SOLUTION
@@ -646,7 +655,7 @@ r"""
 
 $$\mathrm{PP} = \exp\Bigl( -\frac1N \sum_{i=1}^{N} \log q_i \Bigr)$$
 
-is its **perplexity**: a model of perplexity 8 is as unsure, on average, as somebody who chooses among 8 equally likely tokens. By hand: for probabilities $\tfrac12, \tfrac14, \tfrac18$ the mean surprise is 2 bits, and the perplexity is $2^2 = {{4 = perplexity(torch.tensor([1 / 2, 1 / 4, 1 / 8]).log())}}$, in whatever unit you
+is its ***perplexity***: a model of perplexity 8 is as unsure, on average, as somebody who chooses among 8 equally likely tokens. By hand: for probabilities $\tfrac12, \tfrac14, \tfrac18$ the mean surprise is 2 bits, and the perplexity is $2^2 = {{4 = perplexity(torch.tensor([1 / 2, 1 / 4, 1 / 8]).log())}}$, in whatever unit you
 computed, as long as base and exponential match: $e^{\text{nats}} = 2^{\text{bits}}$.
 
 The mean is *inside* the exponential. The mean of $1/q_i$ would be $(2 + 4 + 8)/3 \approx {{4.67 = (2 + 4 + 8) / 3}}$, which one rare token can blow up; and a mean of the perplexities of sentences or batches is wrong for the same reason.
@@ -745,12 +754,12 @@ def perplexity(log_probs):
 
 # %% [markdown]
 r"""
-### Question · bits_per_token
+### Question · bits_per_token · optional
 
 A paper reports a perplexity of 16 per token. How many **bits** does each token cost, on average, if the text is compressed with this model?
 """
 
-# %% exercise="bits_per_token" points=1 kind="number"
+# %% exercise="bits_per_token" points=1 optional=true kind="number"
 ### BEGIN SOLUTION
 bits_per_token = 4
 ### END SOLUTION
@@ -771,7 +780,7 @@ bits_per_token = 16.0
 r"""
 ## 6. From scores to probabilities
 
-A network does not hand out probabilities. Its last layer gives each token a **logit**: any real number, larger for likelier tokens. The **softmax** turns a vector of logits $z$ of shape `(V,)` into a distribution, with a **temperature** $T > 0$ that says how seriously to take the differences:
+A network does not hand out probabilities. Its last layer gives each token a ***logit***: any real number, larger for likelier tokens. The ***softmax*** turns a vector of logits $z$ of shape `(V,)` into a distribution, with a ***temperature*** $T > 0$ that says how seriously to take the differences:
 
 $$p_i = \frac{e^{z_i / T}}{\sum_{j=1}^{V} e^{z_j / T}} .$$
 
@@ -1001,7 +1010,10 @@ r"""
 At $T = 0.1$ *cheese* has {{all the mass that a bar can show : softmax(scores, 0.1)[7] > 0.999}}; at $T = 1$ it has {{0.65 = softmax(scores)[7]}} and each
 probability is as the model meant it; at $T = 10$ the ten are nearly level, and the entropy, {{2.29 = entropy(softmax(scores, 10.0))}} nats, is close to
 $\log 10 \approx {{2.30 = math.log(10)}}$. The *order* of the words never changes.
+"""
 
+# %% [markdown]
+r"""
 ### Logarithms of probabilities
 
 A loss needs $\log p$, not $p$. Taking the logarithm of a finished softmax is a mistake: float32 has no positive number {{below about $10^{-45}$ : torch.tensor(1e-45) > 0 == torch.tensor(1e-46)}}, so for the logits $(0, -200)$ the second probability,
@@ -1108,14 +1120,17 @@ def log_softmax(logits):
 r"""
 ## 7. Where the loss comes from
 
-So far, $p$ and $q$ were given. To train a model you need a **loss**: one number that says how badly it does on given data, and that gradients can make smaller. Which number? We have data: tokens $x_1, \dots, x_N$, seen once, and a model $q_\theta$ with parameters $\theta$. **Maximum likelihood** says: choose the $\theta$ under which the data are most probable. For independent draws,
+So far, $p$ and $q$ were given. To train a model you need a ***loss***: one number that says how badly it does on given data, and that gradients can make smaller. Which number? We have data: tokens $x_1, \dots, x_N$, seen once, and a model $q_\theta$ with parameters $\theta$. **Maximum likelihood** says: choose the $\theta$ under which the data are most probable. For independent draws,
 
 $$\prod_{i=1}^{N} q_\theta(x_i) \;\text{ largest} \iff \sum_{i=1}^{N} \log q_\theta(x_i) \;\text{ largest} \iff -\frac1N \sum_{i=1}^{N} \log q_\theta(x_i) \;\text{ smallest.}$$
 
-The logarithm keeps the order; dividing by $-N$ turns it round. Now collect equal tokens. If $x$ was seen $n_x$ times, let $\hat p(x) = n_x / N$ be the **empirical distribution**. Then the last expression is
+The logarithm keeps the order; dividing by $-N$ turns it round. Now collect equal tokens. If $x$ was seen $n_x$ times, let $\hat p(x) = n_x / N$ be the ***empirical distribution***. Then the last expression is
 
 $$-\sum_{x=1}^{V} \hat p(x) \log q_\theta(x) = H(\hat p, q_\theta) = H(\hat p) + \mathrm{KL}(\hat p \,\|\, q_\theta).$$
+"""
 
+# %% [markdown]
+r"""
 **Maximising the likelihood is minimising the cross-entropy with the empirical distribution.** The hat matters: $\hat p$ is what we counted, $p$ is what is true. The minimum of the training loss is reached at $q = \hat p$, with the loss $H(\hat p)$. Nothing here mentions $p$.
 
 Watch it happen. We draw what the mouse ate {{40 = len(drawn)}} times from the true $p = ({{0.7 = true_p[0]}}, {{0.2 = true_p[1]}}, {{0.1 = true_p[2]}})$ for cheese, bread and corn, add *Paris*, which no mouse eats, and let gradient descent on four logits find its own way, starting from equal probabilities.
@@ -1148,34 +1163,45 @@ r"""
 The loss {{comes to rest on the entropy of the *counts* : 0 <= losses[-1] - my_entropy(counted) < 0.01}}, and the model is
 {{the counts and not the truth : (fitted - counted).abs().max() < 0.01 < (fitted - true_p).abs().max()}}. *Paris*, never seen, is
 {{on its way to probability 0 : 0 < fitted[3] < 0.01}} (its logit to $-\infty$): the fit is as good as it can be, and a mouse that eats Paris would be infinitely surprising.
+"""
 
-### Two classes: binary cross-entropy
+# %% [markdown]
+r"""
+### Two classes: binary cross-entropy · optional
 
-Let examples $x_i$ have labels $y_i \in \{0, 1\}$ (is this sentence about food?), and let a model give each example one logit $z_i$ and with it a probability of label 1, $p_i = \sigma(z_i) = 1 / (1 + e^{-z_i})$, the **sigmoid**. One label has the Bernoulli probability
+Lesson [04 Linear models](04_linear_models.ipynb) builds a classifier on this loss. Today it may be left out, with its two exercises.
+
+Let examples $x_i$ have labels $y_i \in \{0, 1\}$ (is this sentence about food?), and let a model give each example one logit $z_i$ and with it a probability of label 1, $p_i = \sigma(z_i) = 1 / (1 + e^{-z_i})$, the ***sigmoid***. One label has the Bernoulli probability
 
 $$P(y_i \mid x_i) = p_i^{\,y_i} (1 - p_i)^{1 - y_i},$$
 
-which is $p_i$ for $y_i = 1$ and $1 - p_i$ for $y_i = 0$. The labels being independent given the examples, the likelihood of all labels *given all examples* is the product; nothing models the $x_i$ themselves. Take the logarithm, change the sign, divide by $N$:
+which is $p_i$ for $y_i = 1$ and $1 - p_i$ for $y_i = 0$. The labels being independent given the examples, the likelihood of all labels *given all examples* is the product; nothing models the $x_i$ themselves. Take the logarithm, change the sign, divide by $N$, and you have the ***binary cross-entropy***:
 
 $$L = -\frac1N \sum_{i=1}^{N} \bigl[\, y_i \log p_i + (1 - y_i) \log (1 - p_i) \,\bigr].$$
 
 The $\tfrac1N \sum$ belongs to it: without it you have the loss of one example. By hand: the logit 2 gives $\sigma(2) \approx {{0.8808 = torch.tensor(2.0).sigmoid()}}$. With label 1 the loss is
 $\log(1 + e^{-2}) \approx {{0.1269 = binary_cross_entropy_with_logits(torch.tensor([2.0]), torch.tensor([1.0]))}}$, with label 0 it is
 $\log(1 + e^{2}) \approx {{2.1269 = binary_cross_entropy_with_logits(torch.tensor([2.0]), torch.tensor([0.0]))}}$.
+"""
 
+# %% [markdown]
+r"""
 That is also how to compute it. Since $\log \sigma(z) = -\log(1 + e^{-z})$ and $\log(1 - \sigma(z)) = -\log(1 + e^{z})$, no sigmoid is needed, and $\log(1 + e^{a})$ is `torch.logaddexp(zero, a)`, which does not overflow.
+"""
 
+# %% [markdown]
+r"""
 The derivative: $\log(1 + e^{z})$ has the slope $e^{z} / (1 + e^{z}) = \sigma(z)$, and $\log(1 + e^{-z})$ has the slope $-\sigma(-z) = \sigma(z) - 1$. Weighted by $1 - y_i$ and $y_i$, they sum to $\sigma(z_i) - y_i$, so
 
 $$\frac{\partial L}{\partial z_i} = \frac{\sigma(z_i) - y_i}{N} :$$
 
 what the model said, less what was true. The check looks at it too.
 
-### Exercise · binary_cross_entropy_with_logits
+### Exercise · binary_cross_entropy_with_logits · optional
 """
 
 
-# %% exercise="binary_cross_entropy_with_logits" points=3 withheld="course_lib.information.binary_cross_entropy_with_logits torch.nn.functional.binary_cross_entropy_with_logits torch.nn.BCEWithLogitsLoss torch.nn.functional.binary_cross_entropy torch.nn.BCELoss torch.nn.functional.soft_margin_loss torch.distributions"
+# %% exercise="binary_cross_entropy_with_logits" points=3 optional=true withheld="course_lib.information.binary_cross_entropy_with_logits torch.nn.functional.binary_cross_entropy_with_logits torch.nn.BCEWithLogitsLoss torch.nn.functional.binary_cross_entropy torch.nn.BCELoss torch.nn.functional.soft_margin_loss torch.distributions"
 def binary_cross_entropy_with_logits(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the mean negative log likelihood of labels under Bernoulli(sigmoid(logits)).
 
@@ -1316,13 +1342,13 @@ From a logit of about {{17 = cliff ± 1}} on, $\sigma(z)$ is exactly {{1 : z[tor
 {{100 = torch.nn.functional.binary_cross_entropy(torch.sigmoid(z[-1]), torch.tensor(0.0))}} (it stops the logarithm at −100) and a gradient of
 {{0 : (g_naive[z >= cliff] == 0).all()}}. The worst example of all teaches nothing, and no warning is printed.
 
-### Find the bug · corrected_logit
+### Find the bug · corrected_logit · optional
 
 A colleague's code corrects the logit of one example by gradient descent on its binary loss. Most examples are corrected. A few, the ones the model is most wrong about, never move, although their loss is large and finite. Repair it.
 """
 
 
-# %% exercise="corrected_logit" points=2 needs="binary_cross_entropy_with_logits" withheld="torch.nn.functional.binary_cross_entropy_with_logits torch.nn.BCEWithLogitsLoss"
+# %% exercise="corrected_logit" points=2 optional=true needs="binary_cross_entropy_with_logits" withheld="torch.nn.functional.binary_cross_entropy_with_logits torch.nn.BCEWithLogitsLoss"
 def corrected_logit(logit: float, label: float, steps: int, learning_rate: float) -> float:
     """Return a logit after gradient descent on the binary cross-entropy of one example.
 
@@ -1444,11 +1470,11 @@ def corrected_logit(logit, label, steps, learning_rate):
 r"""
 ### $V$ classes: the loss of every language model
 
-The next token is one of $V$. Write the token that came as a **one-hot** vector $y$ of shape `(V,)`: 1 at the token that came, 0 elsewhere. The cross-entropy between $y$ and the model's $q = \mathrm{softmax}(z)$ has one term that is not 0:
+The next token is one of $V$. Write the token that came as a ***one-hot*** vector $y$ of shape `(V,)`: 1 at the token that came, 0 elsewhere. The cross-entropy between $y$ and the model's $q = \mathrm{softmax}(z)$ has one term that is not 0:
 
 $$-\sum_{c=1}^{V} y_c \log q_c = -\log q_{\text{came}},$$
 
-so the one-hot vector is never built: we pick the log probability of the **target**, an integer. The mean over all $N$ positions is the **categorical cross-entropy**, and it is once more the mean surprise. By hand: logits $(2, 1, 0)$ with target 0 cost {{0.4076 = categorical_cross_entropy(by_hand, torch.tensor(0))}}, with target 2 they cost
+so the one-hot vector is never built: we pick the log probability of the ***target***, an integer. The mean over all $N$ positions is the ***categorical cross-entropy***, and it is once more the mean surprise. By hand: logits $(2, 1, 0)$ with target 0 cost {{0.4076 = categorical_cross_entropy(by_hand, torch.tensor(0))}}, with target 2 they cost
 {{2.4076 = categorical_cross_entropy(by_hand, torch.tensor(2))}}; together {{1.4076 = categorical_cross_entropy(by_hand.expand(2, 3), torch.tensor([0, 2]))}} on average.
 With $V = 2$ and logits $(0, z)$ it is {{the binary loss :
 abs(categorical_cross_entropy(torch.tensor([0.0, 2.0]), torch.tensor(0)) - binary_cross_entropy_with_logits(torch.tensor([2.0]), torch.tensor([0]))) < 1e-6}}. In PyTorch it is called `cross_entropy`, and it is `LogSoftmax` followed by `NLLLoss` for the reason you know.
@@ -1560,7 +1586,7 @@ def categorical_cross_entropy(logits, targets):
 r"""
 ## 8. Two models on the board
 
-Time to put this on a whole language. The course's training text is a stream of sentences from the mouse-and-cheese world; {{20,000 = len(held_out)}} more tokens are held out: no model trains on them, and every model of the course is measured on them. Our first two models look at no context at all:
+Time to put this on a whole language. The course's training text is a stream of sentences from the mouse-and-cheese world; {{20,000 = len(held_out)}} more tokens are the ***held-out*** text: no model trains on them, and every model of the course is measured on them. Our first two models look at no context at all:
 
 - **uniform**: each of the $V$ tokens has probability $1/V$. Its cross-entropy is $\log V$, whatever comes.
 - **unigram**: each token has the frequency with which it was counted in training. We add 1 to each count, so that no word that was not seen gets probability 0 (lesson 03 does this properly).
@@ -1593,13 +1619,29 @@ scoreboard.show_scoreboard()
 
 # %% [markdown]
 r"""
-The last number above the board is exact: we made the language, so we can compute the mean surprise of somebody who knows everything that has been said and all the rules. It is the **entropy rate** $H$, the $H(p)$ of our boxed formula, and no model stays below it on new text. For English nobody knows this number. Between the unigram model and that line lie
+The last number above the board is exact: we made the language, so we can compute the mean surprise of somebody who knows everything that has been said and all the rules. It is the ***entropy rate*** $H$, the $H(p)$ of our boxed formula, and no model stays below it on new text. For English nobody knows this number. Between the unigram model and that line lie
 about {{2.7 = nats - world.entropy_rate}} nats, all of them in the *context*. The rest of the course goes after them.
 
 ### The best training loss you will ever see
 
 Now a model that remembers. It stores all training sentences and gives each the probability with which it occurred; nothing else is possible for it. That is $q = \hat p$ on whole sentences, the exact minimum of the training loss. Compare training with held-out loss as the training text grows.
 """
+
+
+# %%
+from course_lib.widgets.predict import predict_choice
+
+guess = predict_choice(
+    "01_information.memoriser",
+    "The memoriser has stored 100,000 tokens. What is its loss on held-out text?",
+    {
+        "a": "below the entropy rate of the language, as on its training text",
+        "b": "between the entropy rate and the unigram model's loss",
+        "c": "a little above the unigram model's loss",
+        "d": "infinite",
+    },
+)
+guess
 
 
 # %%
@@ -1635,6 +1677,11 @@ print(f"memoriser, nats per token on its 100,000 training tokens: {memoriser_tra
 print(f"entropy rate of the language: {H:.3f}")
 print(f"share of held-out sentences that it has never seen: {new:.0%}")
 
+# %%
+at_last = curves["memoriser"][1][-1]
+limits = {"a": H, "b": unigram_loss, "c": math.inf}
+guess.reveal(next((letter for letter, limit in limits.items() if at_last < limit), "d"))
+
 # %% [markdown]
 r"""
 The memoriser's training loss lies {{*below the entropy of the language* : max(curves["memoriser"][0]) < world.entropy_rate}}, which no model can stay below on new text,
@@ -1642,7 +1689,7 @@ and its held-out loss is {{infinite at every size : min(curves["memoriser"][1]) 
 The humble unigram model is the better model of the language.
 
 Keep two things apart, then. The training loss is $H(\hat p, q) = H(\hat p) + \mathrm{KL}(\hat p \| q)$, about the sentences that you happen to have. What you want small is $H(p, q) = H(p) + \mathrm{KL}(p \| q)$, about the sentences to come. Held-out text, never trained on, *estimates* the second. The goal is not the minimum of the training
-loss; it is **generalisation**.
+loss; it is ***generalisation***.
 
 ## 9. Say it in your own words
 
@@ -1695,6 +1742,18 @@ Any three of these, for instance:
 
 # %% [markdown]
 r"""
+## Flash cards
+
+The lesson in twelve questions, for tomorrow and for next week.
+"""
+
+# %%
+from course_lib.widgets.cards import flash_cards
+
+flash_cards("01_information")
+
+# %% [markdown]
+r"""
 ## 10. Where this came from, and where it goes
 
 - **Shannon (1948)**, *A Mathematical Theory of Communication*: entropy, the coding bound, and the first language models by counting. **Shannon (1951)**, *Prediction and Entropy of Printed English*: people as language models.
@@ -1702,7 +1761,10 @@ r"""
 - **Kullback and Leibler (1951)**: the divergence. Neither this paper nor Shannon's of 1948 uses the word *cross-entropy*, though he is often credited with it.
 - **Jelinek, Mercer, Bahl and Baker (1977)**: perplexity, as a measure of how hard a speech recogniser's task is.
 - **Bridle (1990)** named the softmax; the temperature comes from statistical physics (Boltzmann).
+"""
 
+# %% [markdown]
+r"""
 What large models do (2025): pre-training still minimises `categorical_cross_entropy`, over 128,256 tokens in Llama 3 (2024) instead of {{348 = V}}, with the log-softmax you wrote (fused with its gradient, and
 computed in float32 where the rest is in 16 bits). Some add a small term: PaLM (2022) a penalty that keeps the logarithm of the softmax's denominator near 0, DeepSeek-V3 (2024) the same loss for the token after the next. What comes
 after pre-training, learning from preferences and rewards, has losses of another kind (lesson 20).

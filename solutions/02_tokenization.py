@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     title: What is a token?
-#     minutes: 180
+#     minutes: 90
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -57,8 +57,11 @@ vocabulary_explorer(both, lines, sizes, at=4)
 
 # %% [markdown]
 r"""
-A coloured box is a **token**; · is a space, ⏎ a new line, and ‹c3› a single byte that is no character by itself.
+A coloured box is a ***token***; · is a space, ⏎ a new line, and ‹c3› a single byte that is no character by itself.
+"""
 
+# %% [markdown]
+r"""
 ## What you will be able to do
 
 - say what is lost with characters, with words and with bytes, and measure the share of unknown words;
@@ -69,7 +72,7 @@ A coloured box is a **token**; · is a space, ⏎ a new line, and ‹c3› a sin
 - compare language models whose tokens differ, in nats per byte, and not fall for nats per token;
 - put a tokenizer of your own together that gives every text back, and whose ids are the library's.
 
-**Time** about three hours, best in two sittings: sections 1 to 4, and the rest. **Builds on** [00 Start here](00_start_here.ipynb) and [01 Information](01_information.ipynb) (surprise, cross-entropy).
+**Time** about 90 minutes, best in two sittings (sections 1 to 4, and the rest); another 80 for what is marked optional. **Builds on** [00 Start here](00_start_here.ipynb) and [01 Information](01_information.ipynb) (surprise, cross-entropy).
 **Sizes** $V$ tokens in the vocabulary, $T$ tokens in a text.
 """
 
@@ -77,7 +80,7 @@ A coloured box is a **token**; · is a space, ⏎ a new line, and ‹c3› a sin
 r"""
 ## 1. Three first ideas, and what is wrong with each
 
-A **tokenizer** is a pair of functions. `encode` turns a text into ids, whole numbers from $0$ to $V - 1$; `decode` turns ids into a text. The vocabulary says which piece of text has which id. It is made once, before the model is trained, and then never changed:
+A ***tokenizer*** is a pair of functions. `encode` turns a text into ids, whole numbers from $0$ to $V - 1$; `decode` turns ids into a text. The ***vocabulary*** says which piece of text has which id. It is made once, before the model is trained, and then never changed:
 the model has a row of numbers for each id, and knows nothing else about the piece.
 
 Early language models took **words** or **characters**. A third idea is **bytes**: computers store text as bytes anyway.
@@ -99,7 +102,7 @@ for name, tokenizer in first_ideas.items():
 
 # %% [markdown]
 r"""
-- **Words** make short sequences. But *rat* and *café* were not in the training text, so both became {{the same id : first_ideas["words"].encode(new).count(0) == 2}}, `<unk>`, and what they said is gone. The
+- **Words** make short sequences. But *rat* and *café* were not in the training text, so both became {{the same id : first_ideas["words"].encode(new).count(0) == 2}}, `<unk>` (*unknown*), and what they said is gone. Such words are called ***out-of-vocabulary***. The
 {{space before the full stop : first_ideas["words"].decode(first_ideas["words"].encode(new)).endswith(" .")}} was not there either: where the spaces were is forgotten.
 - **Characters** forget little: {{only *é* is unknown : {c for c in new if c not in story} == {"é"}}}. The sequence is
 {{several times as long : n_tokens["characters"] > 3 * n_tokens["words"]}}.
@@ -143,11 +146,11 @@ How serious is `<unk>`? A vocabulary of words is a list of the most frequent one
 By hand: the text *the mouse the cat* and the vocabulary {the, mouse}: {{one of four : unknown_share("the mouse the cat".split(), ["the", "mouse"]) == 1 / 4}} running words is unknown, $\tfrac14$. (Of the three *different* words,
 one of three; that is another number.)
 
-### Exercise · unknown_share
+### Exercise · unknown_share · optional
 """
 
 
-# %% exercise="unknown_share" points=1 withheld="course_lib.tokenization.steps.unknown_share"
+# %% exercise="unknown_share" points=1 optional=true withheld="course_lib.tokenization.steps.unknown_share"
 def unknown_share(words: list[str], vocab: list[str]) -> float:
     """Return which share of the running words is not in the vocabulary.
 
@@ -256,7 +259,7 @@ show(figure, alt="Left: occurrences against rank, two nearly straight falling li
 
 # %% [markdown]
 r"""
-On logarithmic axes the counts fall on something close to a straight line (Zipf 1949): a few words are everywhere, and {{about a third of the *different* words : all(0.3 < seen.count(1) / len(seen) < 0.4 for seen in counts.values())}} occurs once. No list is long enough. The
+On logarithmic axes the counts fall on something close to a straight line, ***Zipf's law*** (Zipf 1949): a few words are everywhere, and {{about a third of the *different* words : all(0.3 < seen.count(1) / len(seen) < 0.4 for seen in counts.values())}} occurs once. No list is long enough. The
 right panel levels off {{above zero : all(shares[-1] > 0.02 for shares in unknown.values())}}, at {{2 % = unknown["English"][-1] ± 1 %}} of the running words for English and
 {{5 % = unknown["Python"][-1] ± 2 %}} for Python, because new text always brings words that the old text did not have: names, compounds, numbers, typing errors. And each word on the list costs: a model has a row of `d_model` numbers for each of its $V$ tokens.
 """
@@ -270,18 +273,24 @@ print(f"the same table for a million words: {million:,}, {million / 124_439_808:
 
 # %% [markdown]
 r"""
-So there is a trade-off between sequences that are too long (characters, bytes) and lists that are too long and still not complete (words). **Subwords** settle it: frequent words are one token, rare words are spelled out of parts, and nothing is unknown. What remains
+So there is a trade-off between sequences that are too long (characters, bytes) and lists that are too long and still not complete (words). ***Subwords*** settle it: frequent words are one token, rare words are spelled out of parts, and nothing is unknown. What remains
 is how to choose the parts.
+"""
 
+# %% [markdown]
+r"""
 ## 2. Byte-pair encoding: count, merge, repeat
 
-**BPE** began as a way to compress files (Gage 1994); Sennrich, Haddow and Birch (2016) made a tokenizer of it.
+***Byte-pair encoding*** (**BPE**) began as a way to compress files (Gage 1994); Sennrich, Haddow and Birch (2016) made a tokenizer of it.
 
 1. Cut every word of the training text into characters. These are the first tokens.
 2. Count how often each pair of neighbouring tokens occurs.
 3. Merge the most frequent pair into a new token, everywhere. Remember this merge.
 4. Go to 2, until the vocabulary is as large as you want.
+"""
 
+# %% [markdown]
+r"""
 By hand, with four words and how often each occurs in a text (no pair crosses the border of a word):
 
 | word | times | characters |
@@ -701,7 +710,7 @@ Common pairs of letters, then endings and short words: nobody told it what a wor
 words only. It finds {{the same merges : agree > 25}}, as long as no two pairs tie: yours takes the pair that sorts first, it takes the one with the smaller ids, as Hugging Face's
 trainer does. Two trainers that differ in nothing but this are two tokenizers, sooner or later.
 
-**Where words end.** BPE never merges across the border of two words, so *where the text is cut first* matters. Sennrich et al. cut at spaces and put a mark at the end of each word. GPT-2 (Radford et al. 2019) keeps the space **with the word that follows**:
+**Where words end.** Cutting a text into words first is called ***pre-tokenization***. BPE never merges across the border of two words, so *where the text is cut first* matters. Sennrich et al. cut at spaces and put a mark at the end of each word. GPT-2 (Radford et al. 2019) keeps the space **with the word that follows**:
 """
 
 # %%
@@ -716,7 +725,10 @@ Joined, the words are {{the text again : "".join(gpt2_words("The mouse's cheese,
 model, a word at the beginning of a text, the same word within it, and the same word with a capital letter are
 {{different ids : len({tuple(both.encode(word)) for word in ("name", " name", "Name", " Name", "NAME")}) == 5}}, with nothing in common but what it learns from data. Nor does it see the letters inside a token: a model that is
 asked how many *e* are in *cheese* gets ids.
+"""
 
+# %% [markdown]
+r"""
 ## 3. Encoding: the order of the merges decides
 
 A new word is encoded by doing to it what training did to its words:
@@ -883,7 +895,7 @@ For about {{one word in five : 4 < len(new_words) / len(differ) < 6.5}}, and onl
 r"""
 ## 4. Bytes: nothing is ever unknown
 
-Characters have a hole: a tokenizer that has never seen 老 has no token for it. GPT-2's answer is to run BPE on **bytes**. The first 256 tokens are the bytes themselves; merges come on top. So *BPE starts from characters* is true of the classical version, and of GPT-2 and its descendants it is not: any text
+Characters have a hole: a tokenizer that has never seen 老 has no token for it. GPT-2's answer is to run BPE on **bytes**: ***byte-level BPE***. The first 256 tokens are the bytes themselves; merges come on top. So *BPE starts from characters* is true of the classical version, and of GPT-2 and its descendants it is not: any text
 whatsoever can be encoded, and comes back exactly.
 
 Two consequences:
@@ -1052,7 +1064,7 @@ does to Python: {{2.0 = bytes_per_token(tokenizers["English"], new_text["Python"
 
 ### Special tokens are not text
 
-A vocabulary also has tokens that no text should produce: the end of a document, padding, a change of speaker. They have ids, and a *name* for people. If `encode` turned the name in a user's text into the id, then anybody could end a document or speak as somebody else:
+A vocabulary also has ***special tokens*** that no text should produce: the end of a document, padding, a change of speaker. They have ids, and a *name* for people. If `encode` turned the name in a user's text into the id, then anybody could end a document or speak as somebody else:
 """
 
 # %%
@@ -1066,21 +1078,26 @@ for allow in (False, True):
 # %% [markdown]
 r"""
 `allow_special=True` is for text that your own program has put together, never for text from outside.
+"""
 
-## 5. WordPiece: longest first
+# %% [markdown]
+r"""
+A good place to stop for today. If time is short, go on tomorrow at *The space as a symbol*: WordPiece and Unigram, which come before it, are optional.
 
-BERT's tokenizer (Schuster and Nakajima 2012; Devlin et al. 2018) stores only a *list of pieces*, no merges. A piece that continues a word is written with `##` in front: *mousehole* → {{*mouse ##hole* : wordpiece_encode("mousehole", ["mouse", "##hole"]) == ["mouse", "##hole"]}}. Encoding is greedy:
+## 5. WordPiece: longest first · optional
+
+BERT's tokenizer, ***WordPiece*** (Schuster and Nakajima 2012; Devlin et al. 2018) stores only a *list of pieces*, no merges. A piece that continues a word is written with `##` in front: *mousehole* → {{*mouse ##hole* : wordpiece_encode("mousehole", ["mouse", "##hole"]) == ["mouse", "##hole"]}}. Encoding is greedy:
 
 > Of the rest of the word, take the longest piece that fits; go on behind it. If at some place no piece fits, the **whole word** becomes one `[UNK]`.
 
 By hand, pieces *mouse, mo, ##ho, ##hole, ##le*, word *mousehole*: at the beginning *mouse* fits and is longer than *mo*. Behind it *##hole* fits and is longer than *##ho*. {{Done : wordpiece_encode("mousehole", ["mouse", "mo", "##ho", "##hole", "##le"]) == ["mouse", "##hole"]}}. The word
 *mousetrap*: after *mouse* nothing fits, so the result is {{`[UNK]` : wordpiece_encode("mousetrap", ["mouse", "mo", "##ho", "##hole", "##le"]) == ["[UNK]"]}}, not *mouse* `[UNK]`.
 
-### Exercise · wordpiece_encode
+### Exercise · wordpiece_encode · optional
 """
 
 
-# %% exercise="wordpiece_encode" points=3 withheld="course_lib.tokenization.steps.wordpiece_encode course_lib.tokenization.wordpiece.WordPiece"
+# %% exercise="wordpiece_encode" points=3 optional=true withheld="course_lib.tokenization.steps.wordpiece_encode course_lib.tokenization.wordpiece.WordPiece"
 def wordpiece_encode(word: str, vocab: list[str]) -> list[str]:
     """Return the pieces of a word, the longest that fits first.
 
@@ -1230,11 +1247,11 @@ with $\operatorname{count}(ab)$ the occurrences of the pair and $\operatorname{c
 By hand: a text has *th* 6 times, a *t* alone twice, and *qu* twice. Tokens: *t* 8, *##h* 6, *q* 2, *##u* 2. Scores: $\frac{6}{8 \cdot 6} = {{0.125 = wordpiece_score([(["t", "##h"], 6), (["t"], 2), (["q", "##u"], 2)])["t", "##h"]}}$ for *th*,
 $\frac{2}{2 \cdot 2} = {{0.5 = wordpiece_score([(["t", "##h"], 6), (["t"], 2), (["q", "##u"], 2)])["q", "##u"]}}$ for *qu*. BPE merges *th* first; this rule merges *qu*, since *q* never comes without *u*.
 
-### Exercise · wordpiece_score
+### Exercise · wordpiece_score · optional
 """
 
 
-# %% exercise="wordpiece_score" points=2 needs="pair_counts" withheld="course_lib.tokenization.steps.wordpiece_score"
+# %% exercise="wordpiece_score" points=2 optional=true needs="pair_counts" withheld="course_lib.tokenization.steps.wordpiece_score"
 def wordpiece_score(words: list[tuple[list[str], int]]) -> dict[tuple[str, str], float]:
     """Return the score of each pair of neighbouring tokens: count(ab) / (count(a) · count(b)).
 
@@ -1356,22 +1373,28 @@ r"""
 The second row is what the popular formula does with real text: its favourites are {{rare characters that happen to meet : max(pairs[pair] for pair in sorted(scores, key=scores.get)[-7:]) < 100}}, and merging them helps hardly anywhere. The
 highest score that is possible, $1 / (1 \cdot 1)$, belongs to two characters that occur once in the whole text, side by side. *count(ab) over count(a) times count(b) maximises the likelihood* is therefore not quite true: it maximises the gain **per occurrence**. Trainers that use
 it need a smallest count for a pair (`course_lib` has `min_count`); Hugging Face's `WordPieceTrainer` uses BPE's counts instead.
+"""
 
-## 6. Unigram: the most probable cut
+# %% [markdown]
+r"""
+## 6. Unigram: the most probable cut · optional
 
-BPE and WordPiece build up. **Unigram** (Kudo 2018) cuts down: it starts with very many pieces, each with a probability, and drops those that are missed least. The probability of a cut is the product of its pieces' probabilities, so its log probability is a sum:
+BPE and WordPiece build up. ***Unigram*** (Kudo 2018) cuts down: it starts with very many pieces, each with a probability, and drops those that are missed least. The probability of a cut is the product of its pieces' probabilities, so its log probability is a sum:
 
 $$\log p(\text{cut}) = \sum_{i=1}^{m} \log p(x_i), \qquad x_1 x_2 \cdots x_m = \text{the word}.$$
 
 Encoding means finding the cut with the largest sum. A word of $n$ characters has $2^{n-1}$ cuts: {{256 = 2 ** (len("mousehole") - 1)}} for *mousehole*. Trying all of them is hopeless for long words, and not needed:
 
 > The best cut of the first $t$ characters ends with some piece. Whatever that piece is, the text before it is cut in the best way, too.
+"""
 
+# %% [markdown]
+r"""
 So with $b(t)$ for the log probability of the best cut of the first $t$ characters, $b(0) = 0$ and
 
 $$b(t) = \max_{s < t} \bigl( b(s) + \log p(\text{word}[s{:}t]) \bigr),$$
 
-over all $s$ for which $\text{word}[s{:}t]$ is a piece. Remember for each $t$ which $s$ won, and walk back from the end. This is dynamic programming, here known as the **Viterbi algorithm** (Viterbi 1967).
+over all $s$ for which $\text{word}[s{:}t]$ is a piece. Remember for each $t$ which $s$ won, and walk back from the end. This is ***dynamic programming***, here known as the ***Viterbi algorithm*** (Viterbi 1967).
 
 By hand, *ab* with $\log p(a) = -1$, $\log p(b) = -1$, $\log p(ab) = -2.5$: $b(1) = -1$. $b(2) = \max(b(1) - 1,\ b(0) - 2.5) = \max(-2, -2.5) = {{-2 = unigram_segment("ab", {"a": -1, "b": -1, "ab": -2.5})[1]}}$, from $s = 1$. So:
 {{*a, b* : unigram_segment("ab", {"a": -1, "b": -1, "ab": -2.5})[0] == ["a", "b"]}}.
@@ -1391,11 +1414,11 @@ show(figure, alt="The places between the letters of mousehole, joined by arcs, o
 
 # %% [markdown]
 r"""
-### Exercise · unigram_segment
+### Exercise · unigram_segment · optional
 """
 
 
-# %% exercise="unigram_segment" points=4 parts={"cut":3,"impossible":1} withheld="course_lib.tokenization.steps.unigram_segment course_lib.tokenization.unigram.Unigram"
+# %% exercise="unigram_segment" points=4 optional=true parts={"cut":3,"impossible":1} withheld="course_lib.tokenization.steps.unigram_segment course_lib.tokenization.unigram.Unigram"
 def unigram_segment(word: str, log_probs: dict[str, float]) -> tuple[list[str], float]:
     """Return the most probable cut of a word into pieces, and its log probability.
 
@@ -1598,7 +1621,7 @@ def unigram_segment(word, log_probs, right=unigram_segment):
 
 # %% [markdown]
 r"""
-Where do the probabilities come from? From **EM** (Dempster, Laird and Rubin 1977): with the probabilities at hand, count how often each piece is expected over *all* cuts of the training words (weighted by their probability); divide by the total; repeat. Then drop the pieces whose loss would lower the
+Where do the probabilities come from? From ***expectation maximisation*** (EM; Dempster, Laird and Rubin 1977): with the probabilities at hand, count how often each piece is expected over *all* cuts of the training words (weighted by their probability); divide by the total; repeat. Then drop the pieces whose loss would lower the
 likelihood least (each occurrence would be cut in the next best way), and repeat. `course_lib.tokenization.unigram` does this. The three algorithms, with {{the same number of tokens : {t.vocab_size for t in trained.values()} == {1000}}} from the same text:
 """
 
@@ -1638,11 +1661,17 @@ against {{2.8 = bytes_per_token(trained["BPE"], new_text["English"]) ± 0.2}} fo
 flatters it: spaces cost it nothing, because it forgets them. The fault is the *score*, not “longest first”: its vocabulary is full of rare characters that happened to meet. The same
 encoding with pieces that were chosen by frequency (the last line, about as many tokens) reaches
 {{3.0 = bytes_per_token(pieces["WordPiece, BPE's pieces"], new_text["English"]) ± 0.2}}. Hugging Face's trainer chooses in this way.
+"""
 
+# %% [markdown]
+r"""
 ### The space as a symbol
 
-Where do spaces go? Tokenizers that cut at spaces *first*, as BERT's does, cannot give the text back: one space or two, a new line or a tab, all the same. **SentencePiece** (Kudo and Richardson 2018) treats text as a raw stream of characters and writes the space as a visible symbol ▁, like any other character. Then `decode` is: join, and turn each ▁ into a space.
+Where do spaces go? Tokenizers that cut at spaces *first*, as BERT's does, cannot give the text back: one space or two, a new line or a tab, all the same. ***SentencePiece*** (Kudo and Richardson 2018) treats text as a raw stream of characters and writes the space as a visible symbol ▁, like any other character. Then `decode` is: join, and turn each ▁ into a space.
+"""
 
+# %% [markdown]
+r"""
 Study notes often list *BPE, WordPiece, SentencePiece* as three algorithms. Keep two lists apart:
 
 | algorithms | libraries that contain some of them |
@@ -1675,7 +1704,7 @@ sentencepiece = "d"
 
 # %% [markdown]
 r"""
-### Find the bugs · lossless_words
+### Find the bugs · lossless_words · optional
 
 A colleague wrote the first step of such a tokenizer: cut a text into words, spaces as ▁, *so that nothing is lost*. It looked right on *the mouse ate*. On Python code it destroyed every indentation. There are three faults, a point each. The promise to keep:
 
@@ -1683,7 +1712,7 @@ $$\texttt{"".join(words).replace("▁", " ")} \quad \text{is the text, exactly.}
 """
 
 
-# %% exercise="lossless_words" points=3 parts={"spaces":1,"lines":1,"first":1} withheld="course_lib.tokenization.steps.lossless_words course_lib.tokenization.unigram.blank_words"
+# %% exercise="lossless_words" points=3 optional=true parts={"spaces":1,"lines":1,"first":1} withheld="course_lib.tokenization.steps.lossless_words course_lib.tokenization.unigram.blank_words"
 def lossless_words(text: str) -> list[str]:
     r"""Return the words of a text, cut so that nothing is lost.
 
@@ -1771,7 +1800,7 @@ def lossless_words(text, right=lossless_words):
 r"""
 ## 7. Comparing models whose tokens differ
 
-Lesson 01's measure was nats per *token*. Change the tokenizer and the unit changes: a model that reads bytes makes many easy predictions, one that reads words few hard ones. The total surprise at a text, though, means the same for all of them. Divide it by something that does not depend on the tokenizer, for instance the bytes of the text:
+Lesson 01's measure was nats per *token*. Change the tokenizer and the unit changes: a model that reads bytes makes many easy predictions, one that reads words few hard ones. The total surprise at a text, though, means the same for all of them. Divide it by something that does not depend on the tokenizer, for instance the bytes of the text (with logarithms to base 2 this is the usual ***bits per byte***):
 
 $$\text{nats per byte} = \frac{-\sum_{t=1}^{T} \log p(x_t \mid x_1, \dots, x_{t-1})}{\text{bytes of the text in UTF-8}}.$$
 
@@ -1857,9 +1886,24 @@ def nats_per_byte(log_probs, text):
 r"""
 ### One model, many vocabularies
 
-Take the humblest model of lesson 01, the **unigram model**: each token has its relative frequency, whatever comes before it. (The *Unigram tokenizer* is named after it, and is another thing.) Train BPE on the text of the mouse-and-cheese world, and give this model the tokens of ever larger vocabularies. In this language we can divide by
+Take the humblest model of lesson 01, the ***unigram model***: each token has its relative frequency, whatever comes before it. (The *Unigram tokenizer* is named after it, and is another thing.) Train BPE on the text of the mouse-and-cheese world, and give this model the tokens of ever larger vocabularies. In this language we can divide by
 its own words, and compare with the scoreboard.
 """
+
+# %%
+from course_lib.widgets.predict import predict_curve
+
+toy_sizes = [256, 300, 400, 500, 600, 800]
+guess = predict_curve(
+    "02_tokenization.per_token",
+    "The unigram model reads ever larger tokens. What becomes of its nats per token?",
+    x=toy_sizes,
+    x_label="tokens in the vocabulary",
+    y_label="nats per token",
+    low=0,
+    high=7,
+)
+guess
 
 # %%
 from course_lib import scoreboard
@@ -1870,7 +1914,7 @@ both_ids = (train_words_ids, held_out_ids)
 both_texts = [world.decode(ids.tolist()).replace(" <eos>", "\n") for ids in both_ids]
 train_text, held_out_text = (words.replace("\n ", "\n") for words in both_texts)
 toy = tokenization.train_bpe(train_text, 5000)  # fewer: it stops when every word is one token
-per_token, per_word, toy_sizes = [], [], [256, 300, 400, 500, 600, 800, toy.vocab_size]
+per_token, per_word, toy_sizes = [], [], [*toy_sizes, toy.vocab_size]
 for size in toy_sizes:
     tokenizer = toy.with_vocab_size(size)
     seen = torch.tensor(tokenizer.encode(train_text))
@@ -1901,6 +1945,9 @@ scoreboard.record(
     lesson="02_tokenization",
 )
 
+# %%
+guess.reveal(per_token[:6])
+
 # %% [markdown]
 r"""
 By nats per token, {{single bytes look best : min(per_token) == per_token[0]}}, and they are {{the worst model of all : max(per_word) == per_word[0]}}: knowing nothing of the context, it must
@@ -1915,7 +1962,7 @@ scoreboard.show_scoreboard()
 
 # %% [markdown]
 r"""
-### A real model, on real English
+### A real model, on real English · optional
 
 Does it still matter when the model *does* look at the context? Here are two language models of the kind that lesson 12 builds (for now a black box: it reads 64 tokens and predicts the next), the same in every size but the vocabulary. Same number of updates, same number of tokens in each. One reads bytes, the other
 1,024 BPE tokens. One run each.
@@ -1984,7 +2031,7 @@ With the other tokenizer's ids the model does {{no better than knowing nothing :
 
 # %% [markdown]
 r"""
-## 8. A tokenizer of your own
+## 8. A tokenizer of your own · optional
 
 You have all the parts of GPT-2's tokenizer: its cut into words (`gpt2_words`), training, encoding and decoding. Three things join them:
 
@@ -1992,16 +2039,19 @@ You have all the parts of GPT-2's tokenizer: its cut into words (`gpt2_words`), 
   {{two characters : [ord(c) for c in "é".encode().decode("latin-1")] == [195, 169]}}. No character is ever unknown, since there are only {{256 = len({chr(b) for b in range(256)})}} of them.
 - **Ids.** 0 to 255 are the bytes, then come the tokens that the merges make, in their order, then the special tokens.
 - **Special tokens** are found before anything else is cut, and only if the caller allows it.
+"""
 
+# %% [markdown]
+r"""
 By hand, with the one merge (*a*, *b*) and the special token `<|end|>`: *abé* is {{256, 195, 169 : Tokenizer([("a", "b")], ["<|end|>"]).encode("abé") == [256, 195, 169]}}, and `<|end|>` is
 {{257 = Tokenizer([("a", "b")], ["<|end|>"]).encode("<|end|>", allow_special=True)[0]}} where it is allowed; where it is not, it is
 {{seven bytes : Tokenizer([("a", "b")], ["<|end|>"]).encode("<|end|>") == list(b"<|end|>")}} like any other text.
 
-### Exercise · Tokenizer
+### Exercise · Tokenizer · optional
 """
 
 
-# %% exercise="Tokenizer" points=4 parts={"text":2,"special":2} needs="bpe_encode bpe_decode" withheld="course_lib.tokenization.steps.Tokenizer course_lib.tokenization.bpe.BPE"
+# %% exercise="Tokenizer" points=4 optional=true parts={"text":2,"special":2} needs="bpe_encode bpe_decode" withheld="course_lib.tokenization.steps.Tokenizer course_lib.tokenization.bpe.BPE"
 class Tokenizer:
     """A byte-level BPE tokenizer, put together from your own functions.
 
@@ -2227,13 +2277,28 @@ than $4.09 / 3.22 \approx {{1.27 = math.log(60) / math.log(25)}}$ times as many 
 
 # %% [markdown]
 r"""
+## Flash cards
+
+What is worth keeping of this lesson, one question at a time.
+"""
+
+# %%
+from course_lib.widgets.cards import flash_cards
+
+flash_cards("02_tokenization")
+
+# %% [markdown]
+r"""
 ## 10. Where this came from, and where it goes
 
 - **Gage (1994)**: byte-pair encoding as compression. **Sennrich, Haddow and Birch (2016)**, *Neural Machine Translation of Rare Words with Subword Units*: as a tokenizer.
 - **Schuster and Nakajima (2012)**: WordPiece, for Japanese and Korean voice search; **Devlin et al. (2018)**: BERT.
 - **Kudo (2018)**, *Subword Regularization*: the Unigram algorithm; since it has a probability for every cut, it can also *sample* cuts, so that a model sees a word in several spellings during training. **Kudo and Richardson (2018)**: the SentencePiece library.
 - **Radford et al. (2019)**: GPT-2, BPE on bytes with 50,257 tokens.
+"""
 
+# %% [markdown]
+r"""
 What modern systems do (2025): byte-level BPE, or SentencePiece's BPE that falls back on bytes for unknown characters, with vocabularies from about 32,000 to above 200,000 tokens; digits are often cut singly or in threes; runs of spaces have tokens of their own, for the sake of code.
 
 **What is not known.** Which cut is best for a model is an open question. Compression is easy to measure and only loosely tied to how well the model will do; merges know nothing of meaning (a trained *un|believ|able* is luck, *unbel|iev|able* as good for compression).

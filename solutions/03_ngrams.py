@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     title: How far do counts get us?
-#     minutes: 150
+#     minutes: 90
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -56,10 +56,15 @@ losses = {
     "Kneser–Ney": [model.nats_per_token(held_out) for model in kneser_ney_models],
 }
 memory = {"relative frequencies": [model.nats_per_token(train) for model in relative]}
-title, label = "Only a smoothed model gains from a longer history", "order n: a token is predicted from n − 1 before it"
+
+# %%
+title = "Only a smoothed model gains from a longer history"
+label = "order n: a token is predicted from n − 1 before it"
 figure = figures.losses(list(orders), losses, language.entropy_rate, title, label, training=memory)
-show(figure, alt="Loss against order. On the counted text it falls below the entropy rate. On held-out text relative frequencies "
-     "are infinite from order 2 on, adding one gets worse from there on, Kneser–Ney falls and levels off above the entropy rate.")  # fmt: skip
+show(figure, alt="Loss against order. On the counted text it falls below the entropy rate. "
+     "On held-out text relative frequencies "
+     "are infinite from order 2 on, adding one gets worse from there on, Kneser–Ney falls and "
+     "levels off above the entropy rate.")  # fmt: skip
 
 # %% [markdown]
 r"""
@@ -72,7 +77,7 @@ r"""
 - build a spelling corrector from a language model and a model of a typist;
 - say what n-grams cannot see, however much they count, and where nothing beats them.
 
-**Time** two to three hours. **Builds on** [01 Information](01_information.ipynb) (surprise, cross-entropy, perplexity).
+**Time** about 90 minutes, best in two sittings (sections 1 to 5, and 7 to 10); another 80 for what is marked optional. **Builds on** [01 Information](01_information.ipynb) (surprise, cross-entropy, perplexity).
 Tokens are words here; lesson 02 cuts them finer, and everything below works unchanged. Probabilities are float tensors, a text is a list of token ids, `<eos>` (end of sentence) is token 0.
 """
 
@@ -84,24 +89,30 @@ The chain rule is exact for any distribution over sequences of tokens:
 
 $$p(x_1, \dots, x_L) = \prod_{i=1}^{L} p(x_i \mid x_1, \dots, x_{i-1}).$$
 
-The factor for $x_{20}$ needs the probability of a word after *each possible* beginning of nineteen words. Nobody has seen most of these beginnings even once. So an **n-gram model** makes the *Markov assumption*: only the last $n - 1$ tokens, the **history**, matter,
+The factor for $x_{20}$ needs the probability of a word after *each possible* beginning of nineteen words. Nobody has seen most of these beginnings even once. So an ***n-gram model*** makes the ***Markov assumption***: only the last $n - 1$ tokens, the ***history***, matter,
 
 $$p(x_i \mid x_1, \dots, x_{i-1}) \approx p(x_i \mid x_{i-n+1}, \dots, x_{i-1}).$$
 
 | name | n | a token is predicted from |
 |---|---|---|
-| unigram | 1 | nothing: $p(x_i)$ |
-| bigram | 2 | the one before: $p(x_i \mid x_{i-1})$ |
-| trigram | 3 | the two before: $p(x_i \mid x_{i-2}, x_{i-1})$ |
+| ***unigram*** | 1 | nothing: $p(x_i)$ |
+| ***bigram*** | 2 | the one before: $p(x_i \mid x_{i-1})$ |
+| ***trigram*** | 3 | the two before: $p(x_i \mid x_{i-2}, x_{i-1})$ |
 
 A bigram model is one table with $V$ rows and $V$ columns: row $h$ is the distribution of the next word after $h$.
+"""
 
+# %% [markdown]
+r"""
 **The ends count.** The product above is a distribution over sequences of *one* length $L$: for each length the probabilities sum to 1, so over all lengths they sum to infinity. With a token `<eos>` that must come at the end, everything sums to 1 together
 (lesson 01 computed both sums), and a generator knows when to stop. Before the first word we also put `<eos>`: a sentence begins after the end of another. (For $n > 2$ the history of a sentence's first words
 reaches over that `<eos>` into the sentence before: to our models a text is one stream of tokens.)
 
 $$p(\text{sentence}) = p(x_1 \mid \text{eos}) \cdot p(x_2 \mid x_1) \cdots p(x_L \mid x_{L-1}) \cdot p(\text{eos} \mid x_L).$$
+"""
 
+# %% [markdown]
+r"""
 ### By hand
 
 All hand calculations of this lesson use one text of twelve tokens:
@@ -223,7 +234,7 @@ for sentence in (
 r"""
 ## 2 · Counting
 
-An **n-gram** is a sequence of $n$ neighbouring tokens. A text of $N$ tokens has $N - n + 1$ of them (none if $N < n$): they overlap, and none reaches around from the end to the beginning.
+An ***n-gram*** is a sequence of $n$ neighbouring tokens. A text of $N$ tokens has $N - n + 1$ of them (none if $N < n$): they overlap, and none reaches around from the end to the beginning.
 
 Our {{twelve : len(toy_text) == 12}}-token text has {{11 = sum(count_ngrams(toy_text, 2).values())}} bigrams, of which
 {{*the mouse* and *ate the* : {pair for pair, count in count_ngrams(toy_text, 2).items() if count == 2} == {(1, 2), (3, 1)}}} occur twice.
@@ -308,7 +319,7 @@ def count_ngrams(tokens, n):
 
 # %% [markdown]
 r"""
-How many n-grams are there? Of a vocabulary of $V$ words one can *form* $V^n$. How many does a text *have*, and how many of those in a new text has it not? This is the whole difficulty, in one figure.
+How many n-grams are there? Of a vocabulary of $V$ words one can *form* $V^n$. How many does a text *have*, and how many of those in a new text has it not? This is the whole difficulty, called ***sparsity***, in one figure.
 """
 
 # %%
@@ -321,7 +332,8 @@ sizes_counted = [n for n in (1000, 3000, 10_000, 30_000, 100_000, 300_000) if n 
 unseen = [ngrams.count_ngrams(train[:size], 6, V).unseen(held_out) for size in sizes_counted]
 new_shares = {n: [share[n - 1] for share in unseen] for n in range(2, 7)}
 show(figures.unseen(sizes_counted, new_shares, "The longer an n-gram, the likelier it is new"),
-     alt="Share of held-out n-grams that were never counted, against the number of tokens counted: it falls slowly, "
+     alt="Share of held-out n-grams that were never counted, against the number of tokens "
+         "counted: it falls slowly, "
      "and is larger for longer n-grams.")  # fmt: skip
 
 # %% [markdown]
@@ -349,7 +361,7 @@ possible_trigrams = 0.8
 r"""
 ## 3 · Relative frequencies
 
-Write $c(h\,w)$ for the number of times that history $h$ was followed by $w$, and $c(h) = \sum_w c(h\,w)$. The estimate that makes the training text most probable is the relative frequency (lesson 01: maximum likelihood gives back the counts):
+Write $c(h\,w)$ for the number of times that history $h$ was followed by $w$, and $c(h) = \sum_w c(h\,w)$. The estimate that makes the training text most probable is the ***relative frequency*** (lesson 01: maximum likelihood gives back the counts):
 
 $$p_{\text{MLE}}(w \mid h) = \frac{c(h\,w)}{c(h)} .$$
 
@@ -558,7 +570,7 @@ for n, model in zip(orders, relative):
 r"""
 ## 4 · Pretend to have seen everything
 
-The oldest repair (Laplace, around 1800, for the sunrise): pretend that every word followed every history $k$ times more often than it did,
+Giving unseen words a share of the probability is called ***smoothing***. The oldest way (Laplace, around 1800, for the sunrise) is ***add-k smoothing***: pretend that every word followed every history $k$ times more often than it did,
 
 $$p_{\text{add-}k}(w \mid h) = \frac{c(h\,w) + k}{c(h) + k V}.$$
 
@@ -685,6 +697,18 @@ How much probability *should* be put aside? Ask a second text of the same length
 """
 
 # %%
+from course_lib.widgets.predict import predict_number
+
+guess = predict_number(
+    "03_ngrams.seen_once",
+    "A trigram was counted once. How often will it come, on average, in another text as long?",
+    low=0.0,
+    high=2.0,
+    unit="times",
+)
+guess
+
+# %%
 second_text = scoreboard.training(2 * len(train))[len(train) :]
 first, second = counts[3], ngrams.count_ngrams(second_text, 3, V)
 known = first.trie.numbers(second.trie.ngrams(3))  # the place of each trigram of the second text among the first's
@@ -695,10 +719,15 @@ never_counted = second.counts[2][known < 0].sum() / (V**3 - len(first.counts[2])
 r = list(range(9))
 mean = [float(never_counted)] + [again[torch.tensor(first.counts[2] == i)].mean().item() for i in r[1:]]
 missing = sum(i - m for i, m in zip(r[1:], mean[1:])) / 8
-show(figures.promised_and_kept(r, mean, missing, "What was counted r times comes a little less than r times again"),
-     alt="Mean number of occurrences in a second text against the count in the first: the points lie on a line "
+title = "What was counted r times comes a little less than r times again"
+show(figures.promised_and_kept(r, mean, missing, title),
+     alt="Mean number of occurrences in a second text against the count in the first: the points "
+         "lie on a line "
      f"{missing:.2f} occurrences below the diagonal.")  # fmt: skip
 print(f"on average {missing:.2f} less;  never counted, not 0 but {mean[0]:.5f} times each")
+
+# %%
+guess.reveal(mean[1])
 
 # %%
 seen_times = torch.bincount(torch.tensor(first.counts[2]))  # n_r: how many different trigrams were counted r times
@@ -715,7 +744,7 @@ The points lie on a line **parallel** to “as often again”: what a count lose
 {{0.50 = missing}}. (Church and Gale measured this on newspaper text in 1991: there, counts of 2 and more lose about three quarters.) Adding $k$ is nothing like this. It scales all counts of a row down by one factor, so that large counts lose most. Keep the picture
 in mind: it is the idea behind section 7.
 
-No second text is needed to see this. **Good–Turing** (Good 1953): what was counted $r$ times should come $(r + 1)\, n_{r+1} / n_r$ times again, $n_r$ being the number of different trigrams that were counted
+No second text is needed to see this. ***Good–Turing*** (Good 1953): what was counted $r$ times should come $(r + 1)\, n_{r+1} / n_r$ times again, $n_r$ being the number of different trigrams that were counted
 $r$ times; and what was never counted should make up $n_1 / N$ of a new text. The second text had {{6.6 % = new_share}} of new trigrams, and the formula, which has never seen it, says
 {{6.7 % = once_share}}.
 """
@@ -725,7 +754,7 @@ r"""
 
 ## 5 · Ask several models
 
-When *mouse ate the* is rare, ask a shorter history: *ate the* is less rare, *the* is common, and the empty history always has an answer. **Interpolation** mixes them:
+When *mouse ate the* is rare, ask a shorter history: *ate the* is less rare, *the* is common, and the empty history always has an answer. ***Interpolation*** mixes them:
 
 $$p(w \mid h) = \sum_{m=1}^{M} \lambda_m\, p_m(w \mid h_m), \qquad \lambda_m \ge 0, \quad \sum_m \lambda_m = 1,$$
 
@@ -733,11 +762,11 @@ where $h_m$ is the end of the history that model $m$ looks at. A mixture of dist
 
 By hand, two words, three models: $(1, 0)$ with weight 0.2, *no prediction* with weight 0.5, $(0.5, 0.5)$ with weight 0.3. The weights that are left are 0.2 and 0.3; scaled to sum to 1 they are 0.4 and 0.6, and the mixture is $(0.4 + 0.3,\ 0.3) = ({{0.7 = interpolate(torch.tensor([[1, 0], [math.nan, math.nan], [0.5, 0.5]]), torch.tensor([0.2, 0.5, 0.3]))[0]}},\ {{0.3 = interpolate(torch.tensor([[1, 0], [math.nan, math.nan], [0.5, 0.5]]), torch.tensor([0.2, 0.5, 0.3]))[1]}})$.
 
-### Exercise · interpolate
+### Exercise · interpolate · optional
 """
 
 
-# %% exercise="interpolate" points=2 withheld="course_lib.ngrams.by_hand.interpolate course_lib.ngrams.estimates.interpolated"
+# %% exercise="interpolate" points=2 optional=true withheld="course_lib.ngrams.by_hand.interpolate course_lib.ngrams.estimates.interpolated"
 def interpolate(probs: Tensor, weights: Tensor) -> Tensor:
     """Return the mixture of several models' predictions of the next token.
 
@@ -856,23 +885,32 @@ for name, text in {"the counted text": train[:20_000], "another text": other_tex
     )  # left over for orders 0 … 4
     lambdas[name] = left * torch.tensor([1.0, *shares])
     mixture = ngrams.interpolated(counts[4], shares)
-    print(f"λ of “any word” and of orders 1 to 4, fitted to {name:16}", " ".join(f"{w:.4f}" for w in lambdas[name]))
+    print(
+        f"λ of “any word” and of orders 1 to 4, fitted to {name:16}",
+        " ".join(f"{w:.4f}" for w in lambdas[name]),
+    )
     on_counted, on_new = mixture.nats_per_token(train), mixture.nats_per_token(held_out)
     print(f"   loss on the counted text {on_counted:.3f}, on held-out text {on_new:.3f}")
 
 # %%
 my_interpolate = yours("ngrams.interpolate", by_hand.interpolate)
-for text in ("mouse ate the", "cheese Ada slowly"):  # the second was never counted: two orders have no prediction
+for text in (
+    "mouse ate the",
+    "cheese Ada slowly",
+):  # the second was never counted: two orders have no prediction
     history = language.encode(text)
     rows = torch.tensor([[1 / V] * V, *(model.next_probs(history).tolist() for model in relative[:4])])
-    mixed, fast = my_interpolate(rows, lambdas["another text"]), torch.tensor(mixture.next_probs(history))
+    mixed, fast = (
+        my_interpolate(rows, lambdas["another text"]),
+        torch.tensor(mixture.next_probs(history)),
+    )
     w = mixed.argmax().item()
     print(f"after “{text}”: {language.vocabulary[w]} {mixed[w]:.4f}, in course_lib's mixture {fast[w]:.4f}")
 
 # %% [markdown]
 r"""
 ($\lambda_0$ belongs to the distribution $1/V$, “any word”.) On the counted text the longest history has seen everything, so it gets {{all the weight : lambdas["the counted text"][4] > 0.999}}: the minimum of the *training* loss, $H(\hat p, q)$ with the empirical $\hat p$, is $q = \hat p$, the memoriser. What we want small is $H(p, q)$ with the true $p$, and only text that was not
-counted estimates it. So there are **three** texts: one to count, one to set weights, one to measure. A setting chosen on the text that measures makes the measurement too good.
+counted estimates it. So there are **three** texts: one to count (***training set***), one to set weights (***validation set***), one to measure (***test set***). A setting chosen on the text that measures makes the measurement too good.
 
 On another text orders 2, 3 and 4 share the weight ({{0.32 = lambdas["another text"][2] ± 0.02}}, {{0.28 = lambdas["another text"][3] ± 0.02}}, {{0.40 = lambdas["another text"][4] ± 0.02}}). That
 $\lambda_1$ is {{below $\lambda_0$ : lambdas["another text"][1] < 0.001 < lambdas["another text"][0]}} is no slip: for what the bigrams leave over, the plain frequency of words is a worse guess than “any word”.
@@ -882,12 +920,15 @@ Section 7 explains it.
 # %% [markdown]
 r"""
 
-## 6 · Or back off, if you do not need probabilities
+## 6 · Or back off, if you do not need probabilities · optional
 
-**Backing off** asks the shorter history only when the longer one has never seen the word. The crudest form is *stupid backoff* (Brants, Popat, Xu, Och and Dean 2007):
+***Backing off*** asks the shorter history only when the longer one has never seen the word. The crudest form is ***stupid backoff*** (Brants, Popat, Xu, Och and Dean 2007):
 
 $$S(w \mid h) = \begin{cases} c(h\,w) / c(h) & \text{if } c(h\,w) > 0 \\ 0.4 \cdot S(w \mid h') & \text{otherwise, where } h' \text{ is } h \text{ without its first token.}\end{cases}$$
+"""
 
+# %% [markdown]
+r"""
 The authors' name for it is fair: seen words keep *all* of their probability, and the unseen get some on top. After *the*, the seen words have $0.5 + 0.25 + 0.25 = 1$, and the other three $0.4 \cdot (4 + 2 + 2)/12 \approx {{0.267 = 0.4 * (4 + 2 + 2) / 12}}$ more:
 {{1.267 = ngrams.stupid_backoff(ngrams.count_ngrams(toy_text, 2, 6)).next_probs([1]).sum()}} in all. They are **scores**, not
 probabilities. To choose the better of two translations that is enough, and it needs nothing but counts, which is how they could use *two trillion* tokens, with many machines. It is often said that n-gram models with Kneser–Ney smoothing were trained on trillions of tokens; it was this one, chosen because
@@ -909,7 +950,7 @@ print(
 
 # %% [markdown]
 r"""
-### Question · scores_or_probabilities
+### Question · scores_or_probabilities · optional
 
 A team reports that stupid backoff reaches a lower “perplexity” than a Kneser–Ney model. What do you say?
 
@@ -918,7 +959,7 @@ A team reports that stupid backoff reaches a lower “perplexity” than a Knese
 - **c** Scores may be compared once both are in the same unit, nats or bits.
 """
 
-# %% exercise="scores_or_probabilities" points=1 kind="choice" choices="a b c"
+# %% exercise="scores_or_probabilities" points=1 optional=true kind="choice" choices="a b c"
 ### BEGIN SOLUTION
 scores_or_probabilities = "b"
 ### END SOLUTION
@@ -933,15 +974,18 @@ scores_or_probabilities = "c"
 r"""
 ## 7 · Kneser–Ney
 
-Two ideas, and you have seen the reason for the first.
+Two ideas make up ***Kneser–Ney smoothing***, and you have seen the reason for the first.
 
-**Take a constant off.** Each count above 0 loses the same discount $D$, between 0 and 1. What this frees after $h$ is $D$ times the number of *different* words seen after it, written $N_{1+}(h\,\bullet)$, and goes to a **lower-order distribution**, which looks at less history:
+**Take a constant off.** Each count above 0 loses the same discount $D$ (***absolute discounting***), between 0 and 1. What this frees after $h$ is $D$ times the number of *different* words seen after it, written $N_{1+}(h\,\bullet)$, and goes to a ***lower-order distribution***, which looks at less history:
 
 $$p(w \mid h) = \frac{\max(c(h\,w) - D,\ 0)}{c(h)} + \frac{D \cdot N_{1+}(h\,\bullet)}{c(h)} \cdot p_{\text{cont}}(w).$$
+"""
 
+# %% [markdown]
+r"""
 **Estimate the lower order for its job.** It matters where the history says little. How *often* a word occurs is then the wrong evidence: in our language *Tower* is {{frequent : (my_frequency > my_frequency[chosen[0]]).sum() < 20}} (more so than all but {{16 = (my_frequency > my_frequency[chosen[0]]).sum()}} words), and
 {{always comes after *Eiffel* : {pair[0] for pair in count_ngrams(train.tolist(), 2) if pair[1] == chosen[0]} == {language.encode("Eiffel")[0]}}}, a history that knows it very well. After any other history it is a bad guess. Better evidence is in **how many different
-contexts** a word was seen: the number of different words before it, $N_{1+}(\bullet\,w)$, as a share of all different bigrams,
+contexts** a word was seen: the number of different words before it, $N_{1+}(\bullet\,w)$, as a share of all different bigrams, the ***continuation probability***
 
 $$p_{\text{cont}}(w) = \frac{N_{1+}(\bullet\, w)}{\text{number of different bigrams}} .$$
 
@@ -1022,7 +1066,8 @@ shares = {
     "share of all different bigrams": my_continuation[chosen].tolist(),
 }
 show(figures.two_shares(words, shares, "Frequent words, and words that go with many others"),
-     alt="Tower, Paris and Ada are frequent, and their share of the different bigrams is close to nothing. "
+     alt="Tower, Paris and Ada are frequent, and their share of the different bigrams is close "
+         "to nothing. "
      "today and slowly have a larger share of the bigrams than of the tokens.")  # fmt: skip
 
 # %% [markdown]
@@ -1144,14 +1189,16 @@ rows = {
     "add one": yours("ngrams.add_k", by_hand.add_k)(toy_text, (the,), 6, 1).tolist(),
     "Kneser–Ney": yours("ngrams.kneser_ney", by_hand.kneser_ney)(toy_text, the, 6, 0.75).tolist(),
 }
-show(figures.two_shares(toy_words, rows, "After “the”: who gets what the seen words give up?", "probability (%)"),
-     alt="Six words after 'the'. Adding one takes most from mouse and gives all unseen words the same; Kneser–Ney takes "
+title = "After “the”: who gets what the seen words give up?"
+show(figures.two_shares(toy_words, rows, title, "probability (%)"),
+     alt="Six words after 'the'. Adding one takes most from mouse and gives all unseen words the "
+         "same; Kneser–Ney takes "
      "the same from each seen word.")  # fmt: skip
 
 # %% [markdown]
 r"""
 **Longer histories** repeat the step: below a trigram model is a bigram model, below that a unigram model. All levels below the top count different contexts instead of occurrences.
-**Modified** Kneser–Ney (Chen and Goodman 1998) has three discounts a level: for counts of 1, of 2, and of 3 or more. They are not guessed but computed, from the numbers $n_1, n_2, n_3, n_4$ of n-grams that were seen once, twice, three and four times. With $Y = n_1 / (n_1 + 2 n_2)$,
+***Modified Kneser–Ney*** (Chen and Goodman 1998) has three discounts a level: for counts of 1, of 2, and of 3 or more. They are not guessed but computed, from the numbers $n_1, n_2, n_3, n_4$ of n-grams that were seen once, twice, three and four times. With $Y = n_1 / (n_1 + 2 n_2)$,
 
 $$D_1 = 1 - 2Y\frac{n_2}{n_1}, \qquad D_2 = 2 - 3Y\frac{n_3}{n_2}, \qquad D_{3+} = 3 - 4Y\frac{n_4}{n_3}.$$
 
@@ -1164,7 +1211,8 @@ Does it predict what the second text showed? For trigrams:
 d1, d2, d3 = ngrams.discounts(counts[3].counts[2])
 for count, computed in (1, d1), (2, d2), (3, d3), (4, d3), (5, d3):
     print(
-        f"counted {count} times: loses {count - mean[count]:.2f} in the second text, modified Kneser–Ney takes {computed:.2f}"
+        f"counted {count} times: loses {count - mean[count]:.2f} in the second text, modified "
+        f"Kneser–Ney takes {computed:.2f}"
     )
 
 # %% [markdown]
@@ -1173,7 +1221,7 @@ Both {{grow from the first count to the third : d1 < d2 < d3 and 1 - mean[1] < 2
 for count, taken in ((1, d1), (2, d2), (3, d3), (4, d3), (5, d3)))}} than this small language loses (Good and Turing, in section 4, came closer); what is taken too much is not lost, but goes to the lower order.
 Chen and Goodman found modified Kneser–Ney best nearly everywhere they looked; section 8 looks here.
 
-### Are n-gram probabilities independent of each other?
+### Are n-gram probabilities independent of each other? · optional
 
 It is often said that an n-gram model shares nothing between contexts: each row is estimated by itself. For relative frequencies that is true. Add *the cat my cat* to a text, in a place that has nothing to do with *a*, and ask again about *cat* after *a*:
 """
@@ -1195,7 +1243,7 @@ for name, text in {"before": before, "after": after}.items():
 # %% [markdown]
 r"""
 The smoothed model {{learned about *cat* after *a* : smoothed_cat["after"] > 1.5 * smoothed_cat["before"]}} without seeing the two together: rows share what the lower orders know. What is *not* shared is any knowledge that *cat* and *dog* are alike. To this model they are two ids.
-For that, words have to become vectors (lessons 07 and 08).
+For that, words have to become vectors ([07 Embeddings](07_embeddings.ipynb) and [08 Neural n-grams](08_neural_ngrams.ipynb)).
 """
 
 # %% [markdown]
@@ -1207,11 +1255,11 @@ The literature reports **perplexity** on held-out text: the exponential of the m
 By hand: two sentences with token probabilities $(0.5, 0.25)$ and $(0.125)$. The mean surprise of the three tokens is $\tfrac13 (\log 2 + \log 4 + \log 8) = \log 4$, so the perplexity is **{{4 = corpus_perplexity([torch.tensor([0.5, 0.25]).log(), torch.tensor([0.125]).log()])}}**. The mean of the sentences' perplexities would be
 $({{2.83 = corpus_perplexity([torch.tensor([0.5, 0.25]).log()])}} + 8)/2 \approx {{5.41 = (8**0.5 + 8) / 2}}$, a number with no meaning.
 
-### Exercise · corpus_perplexity
+### Exercise · corpus_perplexity · optional
 """
 
 
-# %% exercise="corpus_perplexity" points=2 withheld="course_lib.ngrams.by_hand.corpus_perplexity course_lib.information.perplexity"
+# %% exercise="corpus_perplexity" points=2 optional=true withheld="course_lib.ngrams.by_hand.corpus_perplexity course_lib.information.perplexity"
 def corpus_perplexity(log_probs: list[Tensor]) -> Tensor:
     """Return the perplexity of a text that comes in sentences.
 
@@ -1314,8 +1362,10 @@ for n in orders[1:]:
         losses_of.append(model.nats_per_token(held_out))
 title = "On new text: who gets most out of a longer history?"
 show(figures.losses(list(orders[1:]), contest, language.entropy_rate, title, "order n", top=2.6),
-     alt="Held-out loss against order for four estimates. Adding 0.01 rises; one discount falls to order 4 and rises; the mixture "
-     "and modified Kneser–Ney fall and level off, the latter lowest from order 4 on; all stay above the entropy rate.")  # fmt: skip
+     alt="Held-out loss against order for four estimates. Adding 0.01 rises; one discount falls "
+         "to order 4 and rises; the mixture "
+     "and modified Kneser–Ney fall and level off, the latter lowest from order 4 on; all stay "
+     "above the entropy rate.")  # fmt: skip
 for name, values in contest.items():
     print(f"{name:20}", "  ".join(f"order {n}: {value:.3f}" for n, value in zip(orders[1:], values)))
 print(f"{5 * 4} models counted, smoothed and measured in {time.monotonic() - started:.1f} s")
@@ -1357,8 +1407,10 @@ def measure(size):
 sizes = [3000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000][: budget(full=7, short=3)]
 curves = {"Kneser–Ney, order 5": growing(sizes, measure)}
 with_more = curves["Kneser–Ney, order 5"]
-show(figures.losses(sizes, curves, language.entropy_rate, "Ever more text, ever smaller gains", "tokens counted", log=True),
-     alt="Held-out loss against the number of tokens counted: it falls more and more slowly and stays above the entropy rate.")  # fmt: skip
+title, label = "Ever more text, ever smaller gains", "tokens counted"
+show(figures.losses(sizes, curves, language.entropy_rate, title, label, log=True),
+     alt="Held-out loss against the number of tokens counted: it falls more and more slowly and "
+         "stays above the entropy rate.")  # fmt: skip
 
 # %% [markdown]
 r"""
@@ -1373,7 +1425,7 @@ def fitted_mixture(pairs):
 
 
 def entries(model):
-    """All the numbers that a model stores: a probability for each n-gram, a weight for each history."""
+    """How many numbers a model stores: a probability per n-gram, a weight per history."""
     return sum(map(len, model.log_prob)) + sum(map(len, model.log_backoff))
 
 
@@ -1548,8 +1600,10 @@ for n in (3, 4, 5):
 
 possible = [sum(language.log_prob([*text, eos]) > -math.inf for text in texts) / n_texts for texts in written.values()]
 title = "How many of the sentences it writes does the grammar allow?"
-show(figures.bars(list(written), [100 * p for p in possible], title, "share (%)", [f"{p:.0%}" for p in possible]),
-     alt="Share of grammatical sentences among those written by models of order 2 to 5: it grows with the order.")  # fmt: skip
+labels = [f"{p:.0%}" for p in possible]
+show(figures.bars(list(written), [100 * p for p in possible], title, "share (%)", labels),
+     alt="Share of grammatical sentences among those written by models of order 2 to 5: it grows "
+         "with the order.")  # fmt: skip
 for name, texts in written.items():
     print(f"{name:16}", language.decode(texts[0]))
 
@@ -1578,9 +1632,15 @@ def words_of(text):
 english = words_of(corpora.english(budget(full=1_000_000, short=100_000)))
 english_held_out = words_of(corpora.english(75_000, held_out=True))
 seen = Counter(english)
-vocabulary = ["<eos>", "<unk>", *sorted(word for word, count in seen.items() if count > 1 and word != "<eos>")]
+vocabulary = [
+    "<eos>",
+    "<unk>",
+    *sorted(word for word, count in seen.items() if count > 1 and word != "<eos>"),
+]
 number = {word: i for i, word in enumerate(vocabulary)}
 english_ids, english_held_out_ids = ([number.get(w, 1) for w in text] for text in (english, english_held_out))
+
+# %%
 english_models = [ngrams.kneser_ney(ngrams.count_ngrams(english_ids, n, len(vocabulary))) for n in range(1, 6)]
 print(f"{len(english):,} tokens, {len(vocabulary):,} words (those that came once are all written <unk>)")
 for n, model in enumerate(english_models, start=1):
@@ -1602,7 +1662,8 @@ The mice are many, wherever they sit. In *the mice near the old house …* the v
 next_word_explorer(
     language,
     {"Kneser–Ney": kneser_ney_models, "relative frequencies": relative},
-    ["the mice near the old house", "the mouse ate the", "the Eiffel Tower stands in", "Ada knows that", "the mouse that the cats chase"],
+    ["the mice near the old house", "the mouse ate the", "the Eiffel Tower stands in",
+     "Ada knows that", "the mouse that the cats chase"],
     order=3,
 )  # fmt: skip
 
@@ -1610,7 +1671,7 @@ next_word_explorer(
 r"""
 Two limits, and they pull against each other. A **short** history does not reach the word that decides: a trigram that reads *I grew up in France, so I speak fluent …* has no access to *France*. A **long** one is new most of the time, and a table cannot see that *the mice near the old house* is like *the mice near the new house*: it generalises by forgetting words, and by nothing else.
 
-### Are n-grams always worse than neural models?
+### Are n-grams always worse than neural models? · optional
 
 “Outperformed by even small neural models” is often said, and depends on the data. If the source really is a Markov chain, a bigram model *contains the truth*, and no model can do better than the truth. Here is such a source of 50 words, and what the bigram model reaches as it counts more of it:
 """
@@ -1635,32 +1696,39 @@ print(f"after a word, this source is as unsure as between {math.exp(entropy_rate
 r"""
 The excess {{melts away : excess == sorted(excess, reverse=True) and excess[-1] < 0.05}} as the counts grow, from {{0.57 = excess[0] ± 0.1}} nats to {{0.03 = excess[-1] ± 0.02}} (one source, one run): there are
 {{2,450 = chain.shape[0] * (chain.shape[1] - 1)}} free numbers to estimate, and nothing stands between them and the truth. Counts also hold their own where time is short, since one pass over the text is all their training. On large collections of natural language, neural models win, and the next lessons show by how much.
+"""
 
-## 11 · A spelling corrector
+# %% [markdown]
+r"""
+## 11 · A spelling corrector · optional
 
-N-gram models earned their living as one half of a pair. In the **noisy channel**, somebody meant $w$, a channel turned it into what we got, $t$, and by Bayes' rule the best guess is
+N-gram models earned their living as one half of a pair. In the ***noisy channel***, somebody meant $w$, a channel turned it into what we got, $t$, and by Bayes' rule the best guess is
 
 $$\hat w = \arg\max_w\ p(w \mid t) = \arg\max_w\ \underbrace{p(t \mid w)}_{\text{the channel}}\ \underbrace{p(w)}_{\text{the language model}} .$$
 
 In speech recognition $t$ is the sound, in statistical machine translation the foreign sentence. Ours is a typist: with probability $\epsilon$ one *slip* happens (a letter left out, two neighbours swapped, one replaced, one added), all slips of the word equally likely. `edits(w)` is a Counter of what one slip can make of `w`, and in how many ways:
 
 $$p(t \mid w) = \begin{cases} 1 - \epsilon & t = w \\ \epsilon \cdot \texttt{edits(w)[t]} \,/\, \texttt{edits(w).total()} & t \ne w. \end{cases}$$
+"""
 
+# %% [markdown]
+r"""
 By hand: typed *ths*. Both *the* (one letter replaced) and *this* (one left out) lead there {{in one way : edits("the")["ths"] == edits("this")["ths"] == 1}}. *the* has {{184 = edits("the").total()}} possible slips and
 *this* {{237 = edits("this").total()}}, so with equal priors {{*the* : noisy_channel_correct("ths", {"the": 0.5, "this": 0.5}, 0.1) == "the"}} is likelier: it has fewer ways to go wrong, and each is likelier. Note the direction: the slips of what was **meant**.
 
-### Exercise · noisy_channel_correct
+### Exercise · noisy_channel_correct · optional
 """
 
 # %%
 for meant in ("the", "this"):
     slips = edits(meant)
     print(
-        f"{meant}: {slips.total()} slips, {slips['ths']} of them makes “ths”; others make {', '.join(sorted(slips)[:4])} …"
+        f"{meant}: {slips.total()} slips, {slips['ths']} of them makes “ths”; others make "
+        f"{', '.join(sorted(slips)[:4])} …"
     )
 
 
-# %% exercise="noisy_channel_correct" points=3 withheld="course_lib.ngrams.by_hand.noisy_channel_correct course_lib.ngrams.noisy_channel.NoisyChannel course_lib.ngrams.noisy_channel.typing_log_prob"
+# %% exercise="noisy_channel_correct" points=3 optional=true withheld="course_lib.ngrams.by_hand.noisy_channel_correct course_lib.ngrams.noisy_channel.NoisyChannel course_lib.ngrams.noisy_channel.typing_log_prob"
 def noisy_channel_correct(typed: str, prior: dict[str, float], error_rate: float) -> str:
     """Return the word most likely meant: the w that makes p(typed | w) · p(w) largest.
 
@@ -1799,7 +1867,8 @@ for name, model in priors.items():
     spoiled[name] = sum(f != s == t for f, (t, s) in zip(found, pairs))
 labels = [f"{repaired[name]:.0%}\n{spoiled[name]} words spoiled" for name in priors]
 title = "A typist's slips, repaired with ever better language models"
-show(figures.bars(list(priors), [100 * share for share in repaired.values()], title, "repaired (%)", labels),
+shares_of = [100 * share for share in repaired.values()]
+show(figures.bars(list(priors), shares_of, title, "repaired (%)", labels),
      alt="Share of slips repaired, and right words spoiled, for four language models.")  # fmt: skip
 i = next(i for i, (got, meant) in enumerate(zip(typed, sentences)) if sum(a != b for a, b in zip(got, meant)) >= 2)
 print("typed:   ", " ".join(typed[i]), "\nrepaired:", " ".join(corrector.correct(typed[i])))
@@ -1813,7 +1882,7 @@ Even the unigram model {{helps : repaired["order 1"] > repaired["channel only"]}
 
 # %% [markdown]
 r"""
-### Question · what_predicts_what
+### Question · what_predicts_what · optional
 
 Three models of the same text. Which sentence is right?
 
@@ -1822,7 +1891,7 @@ Three models of the same text. Which sentence is right?
 - **c** Skip-gram is an n-gram model that leaves out words of the history.
 """
 
-# %% exercise="what_predicts_what" points=1 kind="choice" choices="a b c"
+# %% exercise="what_predicts_what" points=1 optional=true kind="choice" choices="a b c"
 ### BEGIN SOLUTION
 what_predicts_what = "b"
 ### END SOLUTION
@@ -1837,6 +1906,8 @@ what_predicts_what = "c"
 r"""
 ## 12 · Find the bugs
 
+### Find the bugs · absolute_backoff · optional
+
 A colleague wrote a bigram model that **backs off** with absolute discounting: unlike in Kneser–Ney's mixture, only words that were *not* seen after $h$ get a share of what the discount freed, in proportion to a lower-order distribution. It runs, but its perplexities are worse than they should be, and after some histories nan.
 
 There are three faults, and each repair earns its point alone. After *the* in our text, with $D = 0.75$ and $p_{\text{cont}}$ below: the seen words keep {{$0.3125$, $0.0625$ and $0.0625$ : absolute_backoff(torch.stack([counts_after(toy_text, (h,), 6) for h in range(6)]), continuation_prob(toy_text, 6), 0.75)[1][[2, 4, 5]].tolist() == [0.3125, 0.0625, 0.0625]}}; $0.5625$ is free; the three unseen words have
@@ -1844,7 +1915,7 @@ $p_{\text{cont}} = \tfrac29$ each, so each gets a third of it, ${{0.1875 = absol
 """
 
 
-# %% exercise="absolute_backoff" points=3 parts={"shares":1,"empty":1,"full":1} withheld="course_lib.ngrams.by_hand.absolute_backoff"
+# %% exercise="absolute_backoff" points=3 optional=true parts={"shares":1,"empty":1,"full":1} withheld="course_lib.ngrams.by_hand.absolute_backoff"
 def absolute_backoff(counts: Tensor, lower: Tensor, discount: float) -> Tensor:
     """Return a bigram model that backs off: seen words keep a discounted share, others get the rest.
 
@@ -1994,6 +2065,18 @@ In a trigram model the bigram and unigram levels, which only get what the discou
 
 # %% [markdown]
 r"""
+## Flash cards
+
+Answer first, then turn the card over.
+"""
+
+# %%
+from course_lib.widgets.cards import flash_cards
+
+flash_cards("03_ngrams")
+
+# %% [markdown]
+r"""
 ## 14 · Where this came from, and where it goes
 
 - **Markov (1913)** counted vowels and consonants of *Eugene Onegin*, 20,000 letters, by hand: the first chain fitted to a text. **Shannon (1948)** let chains of letters and words write.
@@ -2001,11 +2084,14 @@ r"""
 - **Jelinek and Mercer (1980)**: interpolation with held-out weights. Speech recognition and statistical translation (**Brown et al. 1990**) were noisy channels. **Kernighan, Church and Gale (1990)**: a spelling corrector of this kind.
 - **Church and Gale (1991)**: what counts promise and keep. **Kneser and Ney (1995)**; **Chen and Goodman (1998)**: the comparison that settled the matter, and the modified version.
 - **Brants et al. (2007)**: two trillion tokens, with stupid backoff. **Heafield (2011)**: KenLM, which still serves such models; `ngrams.write_arpa` writes files that it reads.
-- **Bengio et al. (2003)**: the table replaced by a network. That is lesson 08.
+- **Bengio et al. (2003)**: the table replaced by a network. That is [lesson 08](08_neural_ngrams.ipynb).
+"""
 
+# %% [markdown]
+r"""
 Since then: neural models took over speech and translation in the 2010s. N-grams live on in keyboards, in filters that select training text for large models, in contamination checks (does this 13-gram of the test set occur in the training text?), and as fast drafts.
 
 **Honest limits.** The toy language is kind to n-grams: few words, short sentences. Its numbers say which method is better and why, not by how much on English. Our English perplexities depend on the vocabulary (rare words are all `<unk>`, which is easy to predict) and on this Python's documentation; compare them with nothing else.
 
-From the next lesson on, `course_lib.ngrams` has the tested and fast version of all this. Next: **04 Linear models**, *how does a model learn from one number?*
+From the next lesson on, `course_lib.ngrams` has the tested and fast version of all this. Next: [04 Linear models](04_linear_models.ipynb), *how does a model learn from one number?*
 """

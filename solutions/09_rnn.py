@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     title: How can a network remember?
-#     minutes: 150
+#     minutes: 90
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -37,7 +37,13 @@ torch.set_printoptions(precision=4, sci_mode=False)
 from course_lib import recurrent, scoreboard
 from course_lib.figures import recurrent as figures
 from course_lib.figures.style import show
-from course_lib.widgets.recurrent import NUMBERS, SENTENCES, cliff_explorer, gradient_explorer, latch_explorer
+from course_lib.widgets.recurrent import (
+    NUMBERS,
+    SENTENCES,
+    cliff_explorer,
+    gradient_explorer,
+    latch_explorer,
+)
 
 torch.set_num_threads(1)  # matrices this small are faster on one core
 latch_explorer()
@@ -52,7 +58,7 @@ r"""
 - clip what explodes, cut what is too long, and say what neither of them repairs;
 - train a recurrent language model that comes near the entropy of the language, and measure how far back it looks.
 
-**Time** two to three hours. **Builds on** [01 Information](01_information.ipynb) (cross-entropy), **04 Linear models** (backpropagation by hand) and **08 Neural n-grams** (the window that this lesson removes).
+**Time** about 90 minutes, best in two sittings (sections 1 to 5, and the rest); another 75 for what is marked optional. **Builds on** [01 Information](01_information.ipynb) (cross-entropy), [04 Linear models](04_linear_models.ipynb) (backpropagation by hand) and [08 Neural n-grams](08_neural_ngrams.ipynb) (the window that this lesson removes).
 **Sizes** B sequences, T tokens, I features of a token, H numbers in the state.
 """
 
@@ -62,10 +68,13 @@ r"""
 
 A feed-forward model with a window of $n$ words has separate weights for the word one back, two back, … $n$ back. What it learns about *mouse* three words back says nothing about *mouse* four words back.
 
-A **recurrent** network keeps a **state** instead: a vector $h$ of $H$ numbers that summarises everything so far. At each token it makes a new state from the old one and the token, always **with the same weights** (Elman 1990):
+A ***recurrent neural network*** keeps a ***hidden state*** instead: a vector $h$ of $H$ numbers that summarises everything so far. At each token it makes a new state from the old one and the token, always **with the same weights** (Elman 1990):
 
 $$h_t = \tanh(\underbrace{W_{ih}\, x_t + W_{hh}\, h_{t-1} + b}_{a_t}), \qquad h_0 = 0 .$$
+"""
 
+# %% [markdown]
+r"""
 | symbol | shape | is |
 |---|---|---|
 | $x_t$ | $I$ numbers | the token at step $t$, usually its embedding |
@@ -76,7 +85,10 @@ $$h_t = \tanh(\underbrace{W_{ih}\, x_t + W_{hh}\, h_{t-1} + b}_{a_t}), \qquad h_
 | $a_t$ | $H$ numbers | the pre-activation; needed for gradients later |
 
 Many texts write $W_{xh}$ for $W_{ih}$, and $f$ for $\tanh$. The number of weights, $HI + H^2 + H$, does not depend on the length of the text.
+"""
 
+# %% [markdown]
+r"""
 ### By hand
 
 The network at the top has $H = I = 1$, $w_{ih} = 2$, $w_{hh} = 3$, $b = 0$. It reads *the mouse that the cats chase* as $0, 1, 0, 0, -1, 0$:
@@ -211,7 +223,7 @@ def rnn_cell(x, h, w_ih, w_hh, b):
 r"""
 ## 2 · Unrolled in time
 
-Write the same cell once per token, side by side, and the loop disappears: an ordinary deep network, $T$ layers deep, in which **all layers share their weights** and each gets its own input. Everything you know about backpropagation applies to it.
+Write the same cell once per token, side by side, and the loop disappears (***unrolling***): an ordinary deep network, $T$ layers deep, in which **all layers share their weights** and each gets its own input. Everything you know about backpropagation applies to it.
 
 Below, eight numbers with random weights read a sentence. Colours are the numbers in the state.
 """
@@ -221,7 +233,10 @@ generator = torch.Generator().manual_seed(3)
 words = SENTENCES["one"]
 x = torch.randn(1, len(words), 4, generator=generator)
 x[:, 3] = x[:, 0]  # both are “the”
-w_ih, w_hh = torch.randn(8, 4, generator=generator) * 0.5, torch.randn(8, 8, generator=generator) * 0.4
+w_ih, w_hh = (
+    torch.randn(8, 4, generator=generator) * 0.5,
+    torch.randn(8, 8, generator=generator) * 0.4,
+)
 states = recurrent.rnn_forward(x, torch.zeros(1, 8), w_ih, w_hh)[0]
 show(
     figures.unrolled(words, states, "The same two matrices at every word; the state is handed on"),
@@ -372,18 +387,18 @@ count_the_weights = 128 * 64 + 128
 
 # %% [markdown]
 r"""
-## 3 · Higher, and from both ends
+## 3 · Higher, and from both ends · optional
 
-**Stacked.** The states of one RNN are a sequence, so another RNN can read them. Layer 1 reads the tokens, layer 2 reads the states of layer 1, and so on; every layer has its own weights and its own state. Nothing is handed from the end of one layer to the beginning of the next.
+***Stacked RNN***. The states of one RNN are a sequence, so another RNN can read them. Layer 1 reads the tokens, layer 2 reads the states of layer 1, and so on; every layer has its own weights and its own state. Nothing is handed from the end of one layer to the beginning of the next.
 
-**Bidirectional** (Schuster and Paliwal 1997). A second network with its own weights reads from the end to the beginning. Position $t$ gets both states side by side: $2H$ numbers that know the words before *and* after it. That suits tagging or encoding a
+***Bidirectional RNN*** (Schuster and Paliwal 1997). A second network with its own weights reads from the end to the beginning. Position $t$ gets both states side by side: $2H$ numbers that know the words before *and* after it. That suits tagging or encoding a
 sentence that is already there. It rules out a language model: the state from the right has read the answer.
 
-### Exercise · stacked_rnn
+### Exercise · stacked_rnn · optional
 """
 
 
-# %% exercise="stacked_rnn" points=2 needs="rnn_forward" withheld="course_lib.recurrent.layers.RNN torch.nn.RNN torch.rnn_tanh torch.nn.RNNCell torch.rnn_tanh_cell"
+# %% exercise="stacked_rnn" points=2 optional=true needs="rnn_forward" withheld="course_lib.recurrent.layers.RNN torch.nn.RNN torch.rnn_tanh torch.nn.RNNCell torch.rnn_tanh_cell"
 def stacked_rnn(x: Tensor, layers: list[tuple[Tensor, Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     """Run RNN layers on top of each other, each from a state of zeros.
 
@@ -456,9 +471,9 @@ def stacked_rnn(x, layers, right=stacked_rnn):
 
 # %% [markdown]
 r"""
-### Exercise · bidirectional
+### Exercise · bidirectional · optional
 
-Sequences in a batch have different lengths; short ones are filled up. Reading from the left, the filler comes last and can be ignored. Reading from the right it would come **first**, and the state would have read filler before it reads a word. So each sequence is turned around *within its own length*:
+Sequences in a batch have different lengths; short ones are filled up (***padding***). Reading from the left, the filler comes last and can be ignored. Reading from the right it would come **first**, and the state would have read filler before it reads a word. So each sequence is turned around *within its own length*:
 
 | | positions |
 |---|---|
@@ -471,7 +486,7 @@ Sequences in a batch have different lengths; short ones are filled up. Reading f
 """
 
 
-# %% exercise="bidirectional" points=3 needs="rnn_forward" withheld="course_lib.recurrent.layers.RNN torch.nn.RNN torch.rnn_tanh torch.nn.utils.rnn.pack_padded_sequence torch.nn.utils.rnn.pack_sequence"
+# %% exercise="bidirectional" points=3 optional=true needs="rnn_forward" withheld="course_lib.recurrent.layers.RNN torch.nn.RNN torch.rnn_tanh torch.nn.utils.rnn.pack_padded_sequence torch.nn.utils.rnn.pack_sequence"
 def bidirectional(x: Tensor, lengths: Tensor, forward: tuple, backward: tuple) -> Tensor:
     """Read padded sequences from both ends, each network from a state of zeros.
 
@@ -584,10 +599,13 @@ print("backward states moved:", moved[:, 1].numpy().round(3), " all of them have
 # %% [markdown]
 r"""
 The price of reading from the right: the state at the first word {{already knows : moved[0].tolist()[0] == 0 < moved[0].tolist()[1]}} the last one. For a language model that would be cheating.
+"""
 
+# %% [markdown]
+r"""
 ## 4 · Backpropagation through time
 
-A language model has a loss at **every** step, $L = \sum_t L_t$, where $L_t$ depends on $h_t$. A state is used twice: for its own loss, and to make the next state. So its gradient $g_t = \partial L / \partial h_t$ is a sum of two.
+The gradient of an unrolled network is found by ***backpropagation through time*** (BPTT). A language model has a loss at **every** step, $L = \sum_t L_t$, where $L_t$ depends on $h_t$. A state is used twice: for its own loss, and to make the next state. So its gradient $g_t = \partial L / \partial h_t$ is a sum of two.
 
 How does $h_{t+1}$ depend on $h_t$? Through $a_{t+1} = W_{hh} h_t + W_{ih} x_{t+1} + b$ and $h_{t+1} = \tanh a_{t+1}$, whose slope is $1 - \tanh^2 a_{t+1} = 1 - h_{t+1}^2$:
 
@@ -597,7 +615,10 @@ The chain rule multiplies gradients by it from the right if they are rows, and i
 
 $$\text{rows:}\quad g_t = \frac{\partial L_t}{\partial h_t} + \bigl(g_{t+1} \odot (1 - h_{t+1}^2)\bigr)\, W_{hh}
 \qquad\qquad \text{columns:}\quad g_t = \frac{\partial L_t}{\partial h_t} + W_{hh}^\top \bigl((1 - h_{t+1}^2) \odot g_{t+1}\bigr) .$$
+"""
 
+# %% [markdown]
+r"""
 Start at the end, $g_T = \partial L_T / \partial h_T$, and walk back. Three things go wrong in popular notes, and none of them raises an error:
 
 - $W_{hh}^\top$ in the row form, or $W_{hh}$ in the column form;
@@ -722,7 +743,10 @@ Which formula is the gradient? Autograd is the referee: three units, two steps, 
 # %%
 walk_back = yours("rnn.carry_back", recurrent.carry_back)
 generator = torch.Generator().manual_seed(0)
-w_hh, h1 = torch.randn(3, 3, generator=generator), (torch.randn(1, 3, generator=generator) * 0.7).requires_grad_()
+w_hh, h1 = (
+    torch.randn(3, 3, generator=generator),
+    (torch.randn(1, 3, generator=generator) * 0.7).requires_grad_(),
+)
 h2, g2 = torch.tanh(h1 @ w_hh.T + 0.3), torch.randn(1, 3, generator=generator)
 (truth,) = torch.autograd.grad(h2, h1, g2)
 
@@ -730,7 +754,11 @@ h1, h2 = h1.detach(), h2.detach()
 by_hand = walk_back(torch.stack([h1, h2], 1), w_hh, torch.stack([0 * g2, g2], 1))[:, 0]
 print("autograd                       ", truth.numpy().round(4))
 print("yours                          ", by_hand.numpy().round(4))
-print("g Wᵀ diag(1 − h_t²), as printed", ((g2 @ w_hh.T) * (1 - h1**2)).numpy().round(4), "  a popular formula")
+print(
+    "g Wᵀ diag(1 − h_t²), as printed",
+    ((g2 @ w_hh.T) * (1 - h1**2)).numpy().round(4),
+    "  a popular formula",
+)
 print("g diag(1 − h_{t+1}²) W, rows   ", ((g2 * (1 - h2**2)) @ w_hh).numpy().round(4))
 print("Wᵀ diag(1 − h_{t+1}²) g, column", (w_hh.T @ ((1 - h2**2) * g2).T).T.numpy().round(4))
 
@@ -861,12 +889,20 @@ def bptt(x, h0, states, w_ih, w_hh, own, right=bptt):
 
 # %%
 by_hand, one = yours("rnn.bptt", recurrent.rnn_backward), torch.ones(1, 1)
-told = torch.tensor([[[0.5], [0.6]]]), torch.tensor([[[0.1], [1.0]]])  # states and own gradients of the example
+# states and own gradients of the example
+told = torch.tensor([[[0.5], [0.6]]]), torch.tensor([[[0.1], [1.0]]])
 example = by_hand(torch.ones(1, 2, 1), 0 * one, told[0], one, 2 * one, told[1])
 print("the example:", *(gradient.flatten().tolist() for gradient in example))
 
+# %%
 torch.manual_seed(0)
-inputs = [torch.randn(2, 9, 4), torch.randn(2, 6), torch.randn(6, 4), 0.4 * torch.randn(6, 6), torch.randn(6)]
+inputs = [
+    torch.randn(2, 9, 4),
+    torch.randn(2, 6),
+    torch.randn(6, 4),
+    0.4 * torch.randn(6, 6),
+    torch.randn(6),
+]
 inputs = [tensor.requires_grad_() for tensor in inputs]  # x, h0, w_ih, w_hh, b
 states = recurrent.rnn_forward(*inputs)
 targets = torch.randn(2, 9, 6)
@@ -886,17 +922,17 @@ Over $k$ steps a gradient meets $k$ matrices. Without losses on the way, in rows
 
 $$g_{T-k} = g_T \prod_{j=0}^{k-1} \operatorname{diag}(1 - h_{T-j}^2)\, W_{hh}, \qquad \text{factors from left to right: the latest step first.}$$
 
-If each makes it a little shorter, it **vanishes**: $0.9^{50} = {{0.005 = 0.9**50}}$. If each makes it a little longer, it **explodes**: $1.1^{50} = {{117 = 1.1**50}}$.
+If each makes it a little shorter, it **vanishes**: $0.9^{50} = {{0.005 = 0.9**50}}$. If each makes it a little longer, it explodes (***exploding gradient***): $1.1^{50} = {{117 = 1.1**50}}$.
 
 **What vanishing does not mean.** The gradient in the weights is a *sum* over distances, and the terms from nearby do not vanish. Training goes on, the loss falls, and what the network learns is short-sighted. That makes it hard to notice.
 
-### Exercise · gradient_norms
+### Exercise · gradient_norms · optional
 
 Put a gradient on the last state, walk back with your `carry_back`, and measure how long it still is at each distance.
 """
 
 
-# %% exercise="gradient_norms" points=2 needs="carry_back" withheld="course_lib.recurrent.bptt.gradient_norms torch.autograd.grad torch.Tensor.backward torch.func.vjp torch.func.jvp torch.func.jacfwd torch.func.jacrev torch.func.linearize torch.func.grad_and_value torch.autograd.functional.jacobian torch.autograd.forward_ad"
+# %% exercise="gradient_norms" points=2 optional=true needs="carry_back" withheld="course_lib.recurrent.bptt.gradient_norms torch.autograd.grad torch.Tensor.backward torch.func.vjp torch.func.jvp torch.func.jacfwd torch.func.jacrev torch.func.linearize torch.func.grad_and_value torch.autograd.functional.jacobian torch.autograd.forward_ad"
 def gradient_norms(states: Tensor, w_hh: Tensor, last: Tensor) -> Tensor:
     """Return how much of a gradient at the last state arrives at each earlier one.
 
@@ -985,7 +1021,7 @@ def gradient_norms(states, w_hh, last):
 r"""
 ### Which number decides?
 
-How long can $g\,\operatorname{diag}(1 - h^2)\,W_{hh}$ be, compared with $g$? The slopes are at most 1, and no vector gets longer under $W_{hh}$ than by its **largest singular value** $\sigma = \max_v \lVert v W_{hh} \rVert / \lVert v \rVert$. With $\gamma$ for the steepest slope of the activation (tanh: 1,
+How long can $g\,\operatorname{diag}(1 - h^2)\,W_{hh}$ be, compared with $g$? The slopes are at most 1, and no vector gets longer under $W_{hh}$ than by its ***largest singular value*** $\sigma = \max_v \lVert v W_{hh} \rVert / \lVert v \rVert$. With $\gamma$ for the steepest slope of the activation (tanh: 1,
 the sigmoid: ¼),
 
 $$\lVert g_{T-k} \rVert \;\le\; (\gamma \sigma)^k\, \lVert g_T \rVert .$$
@@ -995,7 +1031,7 @@ So (Pascanu, Mikolov and Bengio 2013):
 - $\gamma\sigma < 1$ is **sufficient for vanishing**;
 - $\gamma\sigma > 1$ is **necessary for exploding**, and not sufficient.
 
-Many texts say *eigenvalue* here. Then the statement is wrong in {{both directions : vanished < 1e-80 and min(pushed_back(negative, 20)[-1], exploded) > 1000}}; the cells below show four ways. The largest absolute eigenvalue, the **spectral radius** $\rho$, decides only for a network without activation, and only in the long run. For a matrix with
+Many texts say *eigenvalue* here. Then the statement is wrong in {{both directions : vanished < 1e-80 and min(pushed_back(negative, 20)[-1], exploded) > 1000}}; the cells below show four ways. The largest absolute eigenvalue, the ***spectral radius*** $\rho$, decides only for a network without activation, and only in the long run. For a matrix with
 $W W^\top = W^\top W$ (rotations, symmetric ones) $\rho = \sigma$, which is how the confusion lives on.
 
 ### Exercise · gradient_bound
@@ -1140,7 +1176,7 @@ print(f"4  largest eigenvalue of W {rho:.0f}, of diag(1, 0.1) W {with_slopes:.1f
 r"""
 ### Remembering and learning are two things
 
-Look at the latch at the top again. It holds its number because $w_{hh} = 3$ drives tanh into saturation, where a disturbance is pulled back. Saturation means a slope near 0: the same that protects the memory blocks the gradient. Bengio, Simard and Frasconi (1994) proved
+Look at the latch at the top again. It holds its number because $w_{hh} = 3$ drives tanh into ***saturation***, where a disturbance is pulled back. Saturation means a slope near 0: the same that protects the memory blocks the gradient. Bengio, Simard and Frasconi (1994) proved
 that this is no accident: a state of this kind that holds information robustly makes gradients vanish. We could *set* the two weights by hand. Gradient descent gets hardly any signal from a word that stands far behind a saturated state.
 
 **The sigmoid.** A popular card says that gradients vanish because the sigmoid saturates. It is one cause of several. Even at its best point, 0, its slope is only ¼, so a sigmoid network with an orthogonal $W_{hh}$ loses at least {{three quarters : abs(gradient_bound(rotation, 1, steepest=0.25) - 0.25) < 1e-4}} at every step without any saturation. And it is not the case that “updates stop”: those
@@ -1158,19 +1194,22 @@ for _ in range(10):
     bends.append((h * (1 - h)).detach())
 (g,) = torch.autograd.grad(h, h0, torch.ones(1, 16) / 4)  # a gradient of norm 1 at the last state
 left, bound = g.norm().item(), recurrent.gradient_bound(rotation, 10, steepest=0.25)
-print("mean slope of the sigmoids (0.25 at best):", [round(slopes.mean().item(), 2) for slopes in bends])
+print(
+    "mean slope of the sigmoids (0.25 at best):",
+    [round(slopes.mean().item(), 2) for slopes in bends],
+)
 print(f"smallest {torch.cat(bends).min():.2f}; norm of a gradient after 10 steps: {left:.1e}, bound {bound:.1e}")
 
 # %% [markdown]
 r"""
 {{No sigmoid is saturated : torch.cat(bends).min() > 0.1}}, and {{less than a millionth is left : left < 1e-6}}.
 
-### Question · sigmoid_chain
+### Question · sigmoid_chain · optional
 
 A recurrent network uses sigmoids, and its $W_{hh}$ is orthogonal ($\sigma = 1$). At most which share of a gradient's norm is left after 4 steps back? Write a decimal number.
 """
 
-# %% exercise="sigmoid_chain" points=1 kind="number"
+# %% exercise="sigmoid_chain" points=1 optional=true kind="number"
 ### BEGIN SOLUTION
 sigmoid_chain = 0.25**4  # 0.0039
 ### END SOLUTION
@@ -1216,7 +1255,7 @@ r"""
 
 A loss that runs through many steps can have **cliffs**: places where a tiny change of a weight tips the network from one behaviour to another. On the face of the cliff the gradient is huge and points in a sensible direction; a step along it of the usual *rate* lands far away.
 
-The cure is blunt and works. If the norm of the whole gradient $g$ exceeds $c$, shorten it to $c$ and keep its direction (Pascanu, Mikolov and Bengio 2013):
+The cure, ***gradient clipping***, is blunt and works. If the norm of the whole gradient $g$ exceeds $c$, shorten it to $c$ and keep its direction (Pascanu, Mikolov and Bengio 2013):
 
 $$g \leftarrow g \cdot \min\!\left(1, \frac{c}{\lVert g \rVert}\right).$$
 
@@ -1250,7 +1289,7 @@ for lr in (0.01, 10.0):
 
 # %% [markdown]
 r"""
-### Question · halve_the_rate
+### Question · halve_the_rate · optional
 
 At update 300 the norm of the gradient is 4,000. You load the weights of update 299, halve the learning rate, and compute the gradient of the same batch at these weights again. Its norm is now …
 
@@ -1259,7 +1298,7 @@ At update 300 the norm of the gradient is 4,000. You load the weights of update 
 - **c** about 1: a smaller rate prevents exploding gradients.
 """
 
-# %% exercise="halve_the_rate" points=1 kind="choice" choices="a b c"
+# %% exercise="halve_the_rate" points=1 optional=true kind="choice" choices="a b c"
 ### BEGIN SOLUTION
 halve_the_rate = "b"
 ### END SOLUTION
@@ -1274,7 +1313,7 @@ halve_the_rate = "c"
 r"""
 ## 7 · When it is too long: truncate
 
-A book is one sequence of 100,000 tokens. Backpropagation through all of it would keep 100,000 states and take one step. **Truncated** backpropagation through time cuts it into windows:
+A book is one sequence of 100,000 tokens. Backpropagation through all of it would keep 100,000 states and take one step. ***Truncated backpropagation through time*** cuts it into windows:
 
 - forwards, the state is handed on from window to window, so the network can know what stood many windows ago;
 - backwards, the gradient stops at the beginning of its window: the state that arrives there counts as a constant. In PyTorch: `h.detach()`.
@@ -1407,7 +1446,12 @@ How much does the window of the gradient matter? Three networks see the same num
 
 # %%
 from course_lib.budget import budget
-from course_lib.language_model import count_parameters, draw_windows, nats_per_token, next_token_loss
+from course_lib.language_model import (
+    count_parameters,
+    draw_windows,
+    nats_per_token,
+    next_token_loss,
+)
 from course_lib.train import Trainer
 from course_lib.widgets.training import watch
 
@@ -1509,7 +1553,8 @@ for text in beginnings:
         shares[name].append((p[many].sum() / (p[one].sum() + p[many].sum())).item())
 show(
     agreement(beginnings, shares, "Who still knows that it was mice?"),
-    alt="Share of plural verbs after four beginnings: exact 1 everywhere, the RNN less after detours, the bigram far less.",
+    alt="Share of plural verbs after four beginnings: exact 1 everywhere, the RNN less after "
+    "detours, the bigram far less.",
 )
 
 # %% [markdown]
@@ -1517,9 +1562,9 @@ r"""
 A place between subject and verb it carries over {{well : shares["RNN"][1] > 0.8}}. In this one run, less than {{three quarters : max(shares["RNN"][2:]) < 0.75}} of the probability agrees after a relative clause, where the bigram
 gives {{0.36 = shares["bigram"][2] ± 0.01}} and the truth is {{1 = min(shares["exact"]) ± 0.001}}. The state shows what happens.
 
-### Has it built a latch?
+### Has it built a latch? · optional
 
-Nobody set a weight by hand this time. Does the state still know *one* from *many*? We ask with a **linear probe**: a weighted sum of the {{128 = len(readout) - 1}} numbers, $v \cdot h_t + c$, fitted by least squares to be $+1$ after *the mouse*, *the mouse near*, *the mouse near the* … and $-1$ with *mice*, for {{ten : len(animals.split(",")) == 10}} animals and {{six : len(places) == 6}} places.
+Nobody set a weight by hand this time. Does the state still know *one* from *many*? We ask with a ***linear probe***: a weighted sum of the {{128 = len(readout) - 1}} numbers, $v \cdot h_t + c$, fitted by least squares to be $+1$ after *the mouse*, *the mouse near*, *the mouse near the* … and $-1$ with *mice*, for {{ten : len(animals.split(",")) == 10}} animals and {{six : len(places) == 6}} places.
 Then we read with it in **other** sentences: animals and places that the fit has not seen.
 """
 
@@ -1527,7 +1572,7 @@ Then we read with it in **other** sentences: animals and places that the fit has
 # %%
 @torch.no_grad()
 def states_of(text):
-    """The states (T, 128) of the trained network after each word of a beginning, and a 1 beside each for the constant."""
+    """The states (T, 129) after each word of a beginning, the last number a 1 for the constant."""
     ids = torch.tensor([language.encode("<eos>") + language.encode(text)])
     states = model.layers(model.tokens(ids))[0][0, 1:]
     return torch.cat([states, torch.ones(len(states), 1)], dim=1)
@@ -1543,9 +1588,8 @@ def examples(animals, places):
 
 
 # %%
-animals = (
-    "mouse mice,dog dogs,rabbit rabbits,bird birds,cow cows,horse horses,fox foxes,bear bears,goat goats,duck ducks"
-)
+animals = "mouse mice,dog dogs,rabbit rabbits,bird birds,cow cows"
+animals += ",horse horses,fox foxes,bear bears,goat goats,duck ducks"
 places = [
     "near the house",
     "near the old garden",
@@ -1567,12 +1611,17 @@ scenes = {
         "the hungry cat behind the brown wall",
         "the hungry cats behind the brown wall",
     ],
-    "… and loses it when a new subject comes": ["the mouse that the cats chase", "the mice that the cat chases"],
+    "… and loses it when a new subject comes": [
+        "the mouse that the cats chase",
+        "the mice that the cat chases",
+    ],
 }
 scenes = {title: {text: states_of(text) @ readout for text in pair} for title, pair in scenes.items()}
 show(
     figures.memory(scenes, "one (+1) or many (−1)?"),
-    alt="A read-out of the trained network's state: it separates cat from cats across four more words; in the relative clause the two lines approach each other or cross when the second subject comes.",
+    alt="A read-out of the trained network's state: it separates cat from cats across four more "
+    "words; in the relative clause the two lines approach each other or cross when the "
+    "second subject comes.",
 )
 
 # %% [markdown]
@@ -1584,7 +1633,7 @@ In the relative clause the new subject takes the place over: the nearest verb ne
 
 A caution: a probe shows what can be *read* from a state, and not that the network uses it. That the predictions fail where the read-out fails fits together, and proves nothing.
 
-### How far back does its gradient reach?
+### How far back does its gradient reach? · optional
 
 Take the loss of the last of {{40 = reach_back.__defaults__[1]}} words, and measure its gradient in the embeddings of the words before it, mean over {{200 = reach_back.__defaults__[0]}} stretches of held-out text. Once before training, once after. For comparison, a network with PyTorch's usual start: uniform weights in $\pm 1 / \sqrt H$.
 """
@@ -1592,7 +1641,7 @@ Take the loss of the last of {{40 = reach_back.__defaults__[1]}} words, and meas
 
 # %%
 def reach_back(model, n=200, length=40):
-    """The norm of the last loss's gradient in each earlier embedding, from distance 0, relative to distance 0."""
+    """Norms of the last loss's gradient in the embeddings by distance; 1 at distance 0."""
     windows = test_tokens.unfold(0, length + 1, (len(test_tokens) - length) // n)[:n]
     x = model.tokens(windows[:, :-1]).detach().requires_grad_()
     outputs, _ = model.layers(x)
@@ -1613,7 +1662,8 @@ curves = {
 }
 show(
     figures.reach(curves, "The start decides how far a gradient reaches", "gradient in the word, relative"),
-    alt="Gradient against distance: with a uniform start it falls below a billionth within 40 words, more slowly with an orthogonal one and after training.",
+    alt="Gradient against distance: with a uniform start it falls below a billionth within 40 "
+    "words, more slowly with an orthogonal one and after training.",
 )
 for name, values in curves.items():
     print(f"{name:17} 10 words back {values[10]:.1e}, 39 words back {values[39]:.1e}")
@@ -1644,7 +1694,8 @@ counted = -five_grams.log_probs(scoreboard.held_out("english")).mean().item()
 reader, result = train_network("RNN", "english", updates=budget(full=250, short=2), watch=watch)
 scoreboard.record("RNN", result.nats_per_token, result.parameters, result.seconds, "09_rnn", corpus="english")
 print(
-    f"{result.nats_per_token:.3f} nats per token, {scoreboard.bits_per_byte(result.nats_per_token):.2f} bits per byte;"
+    f"{result.nats_per_token:.3f} nats per token, "
+    f"{scoreboard.bits_per_byte(result.nats_per_token):.2f} bits per byte;"
     f" Kneser–Ney 5-grams {counted:.3f} nats"
 )
 scoreboard.show_scoreboard("english")
@@ -1659,6 +1710,20 @@ Language mixes near and far. A task that asks for memory and nothing else: read 
 
 There are 8 symbols, equally likely and independent of the filler, so a network that has forgotten is right once in {{8 = 1 / task.chance}} times, exactly. The same small network, started in two ways, is trained for 300 updates at each distance, with three seeds.
 """
+
+# %%
+from course_lib.widgets.predict import predict_curve
+
+guess = predict_curve(
+    "09_rnn.recall",
+    "Eight symbols, 64 numbers of state, an orthogonal start: what share does it recall?",
+    x=[8, 16, 32],
+    x_label="steps back",
+    y_label="share recalled",
+    low=0.0,
+    high=1.0,
+)
+guess
 
 # %%
 from course_lib.data.recall import Recall
@@ -1697,12 +1762,18 @@ show(
     "the one with the uniform start earlier.",
 )
 
+# %%
+guess.reveal([sum(shares_of) / 3 for shares_of in recalled["orthogonal start"]])
+
 # %% [markdown]
 r"""
 Falling to chance is not a lack of room: 64 numbers can hold one of eight symbols. With weights set by hand it would work at any distance, as the latch at the top shows. What is missing is a gradient that says so. At {{8 = distances[0]}} steps {{both recall everything : min(sum((rows[0] for rows in recalled.values()), [])) > 0.97}}, with every seed. A good start pushes the limit out, not for every seed:
 at {{16 = distances[1]}} steps the network that began with a rotation recalls everything {{with two seeds of three : sorted(share > 0.97 for share in recalled["orthogonal start"][1]) == [False, True, True]}}, the other one stays {{at chance with all : max(recalled["uniform start"][1]) < 0.2}}.
 At {{32 = distances[2]}} steps {{none recalls much : max(recalled["orthogonal start"][2] + recalled["uniform start"][2]) < 0.35}}. The next lesson, [10 LSTM](10_lstm.ipynb), changes the cell.
+"""
 
+# %% [markdown]
+r"""
 Recurrent networks against the [n-grams](03_ngrams.ipynb) of lesson 03, in one table:
 
 | | n-gram | RNN |
@@ -1718,13 +1789,15 @@ Recurrent networks against the [n-grams](03_ngrams.ipynb) of lesson 03, in one t
 r"""
 ## 10 · Find the bugs
 
+### Find the bugs · train_on_stream · optional
+
 A colleague trains on a stream, window by window. The loss falls, then jumps about, and the network seems to know nothing that stood in an earlier window.
 
 There are three faults, and each repair earns its point alone. None of them raises an error.
 """
 
 
-# %% exercise="train_on_stream" points=3 parts={"carry":1,"clip":1,"gradient":1} needs="rnn_forward" withheld="course_lib.recurrent.language_model.ConsecutiveWindows course_lib.train.Trainer"
+# %% exercise="train_on_stream" points=3 optional=true parts={"carry":1,"clip":1,"gradient":1} needs="rnn_forward" withheld="course_lib.recurrent.language_model.ConsecutiveWindows course_lib.train.Trainer"
 def train_on_stream(
     x: Tensor, targets: Tensor, h0: Tensor, weights: list[Tensor], window: int, lr: float, max_norm: float
 ) -> tuple[list[Tensor], Tensor]:
@@ -1907,13 +1980,28 @@ An n-gram for small data, for a source that is nearly Markov, for a baseline, or
 
 # %% [markdown]
 r"""
+## Flash cards
+
+What to remember of a network that remembers.
+"""
+
+# %%
+from course_lib.widgets.cards import flash_cards
+
+flash_cards("09_rnn")
+
+# %% [markdown]
+r"""
 ## 12 · Where this came from, and where it goes
 
 - **Elman (1990)**, *Finding Structure in Time*: the simple recurrent network. **Rumelhart, Hinton and Williams (1986)** and **Werbos (1990)**: backpropagation, and through time. **Williams and Peng (1990)**: truncated.
 - **Hochreiter (1991)**, a diploma thesis, and **Bengio, Simard and Frasconi (1994)**, *Learning Long-Term Dependencies with Gradient Descent Is Difficult*: why gradients vanish. **Pascanu, Mikolov and Bengio (2013)**: singular values, cliffs, clipping.
 - **Schuster and Paliwal (1997)**: both directions. **Mikolov et al. (2010)**: the recurrent language model. **Saxe et al. (2014)**: orthogonal starts.
 - Today the sequential loop is what counts against it: a Transformer reads a known text in parallel. Networks whose recurrence is *linear* in the state can do that too, and have brought the idea back (state-space models; Gu and Dao 2023, *Mamba*).
+"""
 
+# %% [markdown]
+r"""
 **What we do not know.** The bounds tell when a gradient must vanish. They do not tell, for given data, how far back a trained network will have learned to look; that is measured, and another seed gives another answer.
 
 From the next lesson on, `course_lib.recurrent` holds the tested version of all that you wrote. Next: [10 LSTM](10_lstm.ipynb), *how can it remember longer?*

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     title: How can it remember longer?
-#     minutes: 120
+#     minutes: 85
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -80,7 +80,7 @@ r"""
 - write a GRU, in the one of two conventions that your weights were trained for;
 - train a language model with a state and place it on the course's scoreboard.
 
-**Time** two hours. **Builds on** [01 Information](01_information.ipynb) (cross-entropy) and [09 RNN](09_rnn.ipynb) (recurrence, backpropagation through time).
+**Time** about 85 minutes; another 25 for what is marked optional. **Builds on** [01 Information](01_information.ipynb) (cross-entropy) and [09 RNN](09_rnn.ipynb) (recurrence, backpropagation through time).
 **Sizes** B sequences, T steps, I features of an input, H numbers in a state, V tokens. A gate is a vector of H numbers between 0 and 1.
 """
 
@@ -90,13 +90,16 @@ r"""
 
 An RNN's state is replaced at every step, $h_t = \tanh(W_{ih} x_t + W_{hh} h_{t-1} + b)$. On its way back a gradient is multiplied by $W_{hh}^\top \operatorname{diag}(1 - h_t^2)$ at every step, and a product of many such factors nearly always vanishes or explodes.
 
-Hochreiter and Schmidhuber (1997) gave the network a second vector, the **cell** $c_t$, that is not replaced but *added to*:
+Hochreiter and Schmidhuber (1997) gave the network a second vector, the ***cell state*** $c_t$, that is not replaced but *added to*:
 
 $$c_t = c_{t-1} + \text{something new}.$$
 
-The derivative of $c_t$ in $c_{t-1}$ along this path is exactly 1, at every step, however many. They called it the *constant error carousel*. What may be added, and what may be read out, is decided by two **gates**: vectors of numbers between 0 and 1 that multiply, element by element ($\odot$).
+The derivative of $c_t$ in $c_{t-1}$ along this path is exactly 1, at every step, however many. They called it the ***constant error carousel***. What may be added, and what may be read out, is decided by two ***gates***: vectors of numbers between 0 and 1 that multiply, element by element ($\odot$).
+"""
 
-A cell that is only ever added to can grow without limit on long texts. So Gers, Schmidhuber and Cummins (2000) let it leak, through a third gate, and that is the LSTM of every library today. With $[\,\cdot\,]$ for the four parts of one product, each of $H$ numbers,
+# %% [markdown]
+r"""
+A cell that is only ever added to can grow without limit on long texts. So Gers, Schmidhuber and Cummins (2000) let it leak, through a third gate, and that is the ***long short-term memory*** (LSTM) of every library today. With $[\,\cdot\,]$ for the four parts of one product, each of $H$ numbers,
 
 $$\begin{aligned}
 [\,a_i,\ a_f,\ a_g,\ a_o\,] &= W_{ih}\, x_t + W_{hh}\, h_{t-1} + b && W_{ih}: (4H, I),\ W_{hh}: (4H, H),\ b: (4H) \\
@@ -104,8 +107,11 @@ i = \sigma(a_i), \quad f &= \sigma(a_f), \quad g = \tanh(a_g), \quad o = \sigma(
 c_t &= f \odot c_{t-1} + i \odot g && \text{the update is a \textbf{sum}} \\
 h_t &= o \odot \tanh(c_t) && \text{what the rest of the network sees}
 \end{aligned}$$
+"""
 
-The **input gate** $i$ says how much of the candidate $g$ is written, the **forget gate** $f$ how much of the old cell is *kept* (1 keeps all: the name is the wrong way round), the **output gate** $o$ how much is shown. The gates multiply; only the update adds. Notes that call “the gates additive” have it backwards.
+# %% [markdown]
+r"""
+The ***input gate*** $i$ says how much of the candidate $g$ is written, the ***forget gate*** $f$ how much of the old cell is *kept* (1 keeps all: the name is the wrong way round), the ***output gate*** $o$ how much is shown. The gates multiply; only the update adds. Notes that call “the gates additive” have it backwards.
 """
 
 # %%
@@ -314,11 +320,11 @@ r"""
 
 Is it {{the same LSTM : apart < 1e-6}} that everybody uses? Take `torch.nn.LSTM`'s weights and compare. Its `state_dict` has, for layer 0, `weight_ih_l0` $(4H, I)$, `weight_hh_l0` $(4H, H)$ and **two** biases, `bias_ih_l0` and `bias_hh_l0`, each $(4H)$. There are two because the GPU library cuDNN has two; in an LSTM only their **sum** has an effect. Layer 1 has the same names with `l1`.
 
-### Exercise · copy_weights_from_torch
+### Exercise · copy_weights_from_torch · optional
 """
 
 
-# %% exercise="copy_weights_from_torch" points=1 withheld="torch.nn.LSTM"
+# %% exercise="copy_weights_from_torch" points=1 optional=true withheld="torch.nn.LSTM"
 def copy_weights_from_torch(weights: dict[str, Tensor], layer: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     """Return what `lstm_cell` needs, from the state dict of a torch.nn.LSTM.
 
@@ -411,7 +417,10 @@ from course_lib.widgets.live import live
 
 live(
     lambda gate: figures.reach(
-        {f"forget gate {gate:.3f}": [gate**k for k in range(101)], "the carousel of 1997: 1": [1.0] * 101},
+        {
+            f"forget gate {gate:.3f}": [gate**k for k in range(101)],
+            "the carousel of 1997: 1": [1.0] * 101,
+        },
         f"A gate at {gate:.3f} leaves {gate**100:.0e} after 100 steps",
         "∂c now / ∂c then",
     ),
@@ -476,12 +485,12 @@ def cell_path(forget):
 
 # %% [markdown]
 r"""
-### Question · half_life
+### Question · half_life · optional
 
 A forget gate is 0.99 at every step. After how many steps has the factor $\partial c_T / \partial c_t$ fallen to one half? A whole number.
 """
 
-# %% exercise="half_life" points=1 kind="number"
+# %% exercise="half_life" points=1 optional=true kind="number"
 ### BEGIN SOLUTION
 half_life = 69  # ln 0.5 / ln 0.99 = 68.97
 ### END SOLUTION
@@ -496,7 +505,7 @@ half_life = 100
 r"""
 ## 4 · Begin with the gate open
 
-PyTorch draws biases around 0, so forget gates start near $\sigma(0) = {{0.5 = torch.tensor(0.0).sigmoid()}}$: half of the memory is gone at every step, and with it the gradient that would teach the gate to open. The cure costs one line (Gers et al. 2000; Jozefowicz et al. 2015): start the forget gate's bias at 1 or more. $\sigma(1) = {{0.731 = torch.tensor(1.0).sigmoid()}}$, $\sigma(5) = {{0.993 = torch.tensor(5.0).sigmoid()}}$.
+PyTorch draws biases around 0, so forget gates start near $\sigma(0) = {{0.5 = torch.tensor(0.0).sigmoid()}}$: half of the memory is gone at every step, and with it the gradient that would teach the gate to open. The cure costs one line (Gers et al. 2000; Jozefowicz et al. 2015): start the ***forget gate bias*** at 1 or more. $\sigma(1) = {{0.731 = torch.tensor(1.0).sigmoid()}}$, $\sigma(5) = {{0.993 = torch.tensor(5.0).sigmoid()}}$.
 
 PyTorch's two biases are added. Put the value into one of them.
 
@@ -559,7 +568,7 @@ def forget_bias(d_hidden, value=1.0):
 r"""
 ## 5 · Fewer gates: the GRU
 
-Cho et al. (2014) asked what can be left out. The **gated recurrent unit** has no separate cell, and two gates:
+Cho et al. (2014) asked what can be left out. The ***gated recurrent unit*** (GRU) has no separate cell, and two gates:
 
 $$\begin{aligned}
 r &= \sigma(W_{ir} x + b_{ir} + W_{hr} h + b_{hr}) && \text{reset: how much of the old state the candidate sees} \\
@@ -568,9 +577,12 @@ n &= \tanh\bigl(W_{in} x + b_{in} + r \odot (W_{hn} h + b_{hn})\bigr) \\
 h' &= (1 - z) \odot n + z \odot h
 \end{aligned}$$
 
-Again a sum, $h' = z \odot h + \dots$, with a gate in the path. One gate plays input and forget: what is written is what was not kept.
+Again a sum, $h' = z \odot h + \dots$, with a gate in the path. The ***update gate*** $z$ plays input and forget gate: what is written is what was not kept.
+"""
 
-**Two conventions.** The published paper's reset gate acts *before* the product, $W_{hn}(r \odot h)$; that of cuDNN and PyTorch (above) acts after it. (And some texts swap $z$ and $1 - z$, so that $z$ weighs the *new* state.) They are different functions, and weights trained for one are noise in the other. It is also why the GRU needs its two biases apart: $b_{hn}$ stands inside the reset gate's product.
+# %% [markdown]
+r"""
+**Two conventions.** The published paper's ***reset gate*** acts *before* the product, $W_{hn}(r \odot h)$; that of cuDNN and PyTorch (above) acts after it. (And some texts swap $z$ and $1 - z$, so that $z$ weighs the *new* state.) They are different functions, and weights trained for one are noise in the other. It is also why the GRU needs its two biases apart: $b_{hn}$ stands inside the reset gate's product.
 
 By hand, $H = 1$, $h = 4$, all weights and biases 0: $r = z = \tfrac12$, $n = 0$, $h' = \tfrac12 \cdot 0 + \tfrac12 \cdot 4 = {{2 =
 gru_cell(torch.zeros(1, 1), torch.tensor([[4.0]]), torch.zeros(3, 1), torch.zeros(3, 1), torch.zeros(3), torch.zeros(3))}}$.
@@ -700,6 +712,22 @@ def recall(make, distance, seed):
 
 
 # %%
+from course_lib.widgets.predict import predict_choice
+
+guess = predict_choice(
+    "10_lstm.recall",
+    "Started as PyTorch starts them, which of the three recall most over 16 steps?",
+    {
+        "a": "the LSTM: it was made for this, and has a cell besides its state",
+        "b": "the GRU",
+        "c": "LSTM and GRU alike, far above the plain RNN",
+        "d": "none: all three stay near chance",
+    },
+)
+guess
+
+
+# %%
 def open_gate(layer):
     """The same LSTM, with a forget gate that starts open."""
     set_forget_bias(layer, 5.0)
@@ -732,6 +760,16 @@ show(
     alt="Recall against distance, mean of three seeds: "
     + "; ".join(f"{n} {v[-1]:.2f} at {distances[-1]} steps" for n, v in means.items()),
 )
+
+# %%
+rnn_16, lstm_16, gru_16 = (means[name][-1] for name in ("RNN", "LSTM", "GRU"))
+if max(rnn_16, lstm_16, gru_16) < 0.3:
+    letter = "d"
+elif abs(lstm_16 - gru_16) < 0.1:
+    letter = "c"
+else:
+    letter = "a" if lstm_16 > gru_16 else "b"
+guess.reveal(letter)
 
 # %% [markdown]
 r"""
@@ -883,7 +921,11 @@ models = {kind: [model for model, _ in three] for kind, three in runs.items()}
 reached = {kind: [nats_per_token(model, test_tokens) for model in models[kind]] for kind in runs}
 for kind, losses in reached.items():
     size = count_parameters(models[kind][0])
-    print(f"{kind.upper():4}", ", ".join(f"{loss:.3f}" for loss in losses), f"nats, {size:,} parameters")
+    print(
+        f"{kind.upper():4}",
+        ", ".join(f"{loss:.3f}" for loss in losses),
+        f"nats, {size:,} parameters",
+    )
 
 lstm_model, lstm_seconds = runs["lstm"][0]
 scoreboard.record("LSTM", reached["lstm"][0], size, lstm_seconds, "10_lstm")
@@ -992,11 +1034,13 @@ Dark cells are gates that close: such a unit drops what it held at that word. Ot
 
 ## 8 · Find the bugs
 
+### Find the bugs · blog_lstm · optional
+
 A colleague's LSTM trains, but worse than a plain RNN. There are three faults in this step; all are in section 1.
 """
 
 
-# %% exercise="blog_lstm" points=2 withheld="torch.nn.LSTMCell torch.lstm_cell"
+# %% exercise="blog_lstm" points=2 optional=true withheld="torch.nn.LSTMCell torch.lstm_cell"
 def blog_lstm(x: Tensor, h: Tensor, c: Tensor, w: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """One LSTM step with a single matrix for [h, x].
 
@@ -1115,12 +1159,27 @@ What remains: the product of forget gates vanishes exponentially as soon as they
 
 # %% [markdown]
 r"""
+## Flash cards
+
+The cell, its gates and their start, one question at a time.
+"""
+
+# %%
+from course_lib.widgets.cards import flash_cards
+
+flash_cards("10_lstm")
+
+# %% [markdown]
+r"""
 ## 10 · Where this came from, and where it goes
 
 - **Hochreiter and Schmidhuber (1997)**, *Long Short-Term Memory*: the cell, input and output gates; tasks with long time lags such as the one above. **Gers, Schmidhuber and Cummins (2000)**, *Learning to Forget*: the forget gate.
 - **Cho et al. (2014)**: the GRU. **Jozefowicz, Zaremba and Sutskever (2015)** compared thousands of variants: a forget bias of 1 closed most of the gap between LSTM and GRU.
 - **Pascanu, Mikolov and Bengio (2013)**: conditions for vanishing and exploding, and clipping by norm.
+"""
 
+# %% [markdown]
+r"""
 **What modern systems do instead.** Attention (lesson 12) looks back directly, over one step whatever the distance, and trains in parallel over time; a recurrent state costs the same after ten tokens and after ten thousand. Linear recurrences with gates are back for that reason (Gu and Dao 2023, *Mamba*): an additive state, gates, no tanh in the path.
 
 **What we do not know.** Which of the gates matter for which text is found by taking them away and measuring, as above; a heat map shows what opens, not why.

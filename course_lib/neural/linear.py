@@ -99,6 +99,15 @@ def logistic_grad(x: Tensor, labels: Tensor, weight: Tensor, bias: Tensor) -> tu
     return error @ x, error.sum()
 
 
+def _is_flat(hessian: Tensor) -> bool:
+    """Whether a function with these second derivatives is flat in some direction, up to rounding."""
+    scale = hessian.diagonal().rsqrt()  # features in other units are no reason to give up
+    if not scale.isfinite().all():
+        return True
+    curvature = torch.linalg.eigvalsh(hessian * scale * scale[:, None])
+    return not curvature.min() > len(scale) * torch.finfo(hessian.dtype).eps
+
+
 def fit_logistic(x: Tensor, labels: Tensor, l2: float = 0.0) -> tuple[Tensor, Tensor]:
     """Return the weights that minimise logistic_loss + l2/2 ‖w‖², by Newton's method.
 
@@ -131,9 +140,9 @@ def fit_logistic(x: Tensor, labels: Tensor, l2: float = 0.0) -> tuple[Tensor, Te
         grad = torch.cat([weight_grad, bias_grad[None]]) + penalty * both
         p = (ones @ both).sigmoid()
         hessian = (ones.t() * (p * (1 - p))) @ ones / len(x) + penalty.diag()
-        step, singular = torch.linalg.solve_ex(hessian, grad)
-        if singular or not step.isfinite().all():
+        if _is_flat(hessian):
             break
+        step = torch.linalg.solve(hessian, grad)
         if step.abs().max() <= tolerance * (1 + both.abs().max()):
             both = both - step
             return both[:-1], both[-1]
