@@ -51,7 +51,9 @@ def hidden_animals(n: int, generator: torch.Generator) -> tuple[list[str], Tenso
              other words, (n, 15) float64
     """
     language = MouseAndCheese()
-    texts, targets, exact = [], [], []
+    texts: list[str] = []
+    targets: list[int] = []
+    exact: list[Tensor] = []
     while len(texts) < n:
         for words, place in _stories(language, generator):
             if _KIND[words[place]] or len(texts) == n:
