@@ -404,7 +404,7 @@ for size, share in zip(sizes, corner):
 
 # %% [markdown]
 r"""
-“L1 touches at a corner” is {{likely only for a small region : corner[0] > 0.7 and corner[-1] < 0.3}}: the share falls as the diamond grows, that is, as the penalty weakens.
+“L1 touches at a corner” is {{the more likely, the smaller the region : corner == sorted(corner, reverse=True) and corner[0] > corner[-1]}}: the share falls as the diamond grows, that is, as the penalty weakens.
 
 ## 4 · L1 against L2 on fifty coefficients
 
