@@ -108,6 +108,13 @@ def cases(seed):
         yield Case({"predictions": p, "truth": random_tensor(seed + 5 + i, 4 + i)}, note="random models")
 
 
+# %% equivalents="bias_variance" active="py"
+equivalents = {
+    "mean - truth → truth - mean": "the difference is squared",
+    "predictions - mean → mean - predictions": "the difference is squared",
+}
+
+
 # %% mistake="bias_variance" name="divides_by_m_minus_1" hint="Your variance divides by M − 1, torch's default. Divide by M, so that the two parts add up." active="py"
 def bias_variance(predictions, truth):
     return (predictions.mean(0) - truth).square().mean(), predictions.var(0).mean()
@@ -212,6 +219,15 @@ def cases(seed):
     yield Case({"x": x, "y": y, "alpha": -0.1}, note="a negative alpha")
 
 
+# %% equivalents="ridge_fit" active="py"
+equivalents = {
+    "y - y_mean → y + y_mean": "x is centred, so a constant added to y changes nothing",
+    "y - y_mean → y": "x is centred, so a constant added to y changes nothing",
+    "return (w, y_mean - x_mean @ w) → return in_float32((w, y_mean - x_mean @ w))": "a tuple stays as it is, and torch.linalg.solve has no half precision",
+    "x_mean @ w → w @ x_mean": "a dot product of two vectors is symmetric",
+}
+
+
 # %% mistake="ridge_fit" name="intercept_penalised" hint="You penalised the intercept, too. Centre x and y first, and get b from the means." active="py"
 def ridge_fit(x, y, alpha, right=ridge_fit):
     right(x, y, alpha)
@@ -287,6 +303,7 @@ def cases(seed):
     for i in range(3):
         yield Case({"x": random_tensor(seed + i, 3, 4), "threshold": 0.2 + 0.3 * i}, note="random numbers")
     yield Case({"x": random_tensor(seed, 3), "threshold": -0.5}, note="a negative threshold")
+    yield Case({"x": random_tensor(seed, 5).half(), "threshold": 0.5}, note="half precision")
 
 
 # %% mistake="soft_threshold" name="hard" hint="That is the hard threshold: what survives must move towards 0 by the threshold, too." active="py"
@@ -365,6 +382,19 @@ def cases(seed):
         yield Case({"x": x, "y": y, "alpha": 0.2 + 0.2 * i}, note="columns of different scale")
     yield Case({"x": x, "y": y, "alpha": 0.3, "sweeps": 1}, note="a single sweep")
     yield Case({"x": x, "y": y, "alpha": 0.3, "sweeps": 2}, note="two sweeps")
+
+
+# %% equivalents="lasso_fit" active="py"
+equivalents = {
+    "x: Tensor, y: Tensor, alpha: float, sweeps: int=200 → x: Tensor, y: Tensor, alpha: float, sweeps: int=201": "the cases have converged long before; two of them set the sweeps",
+    "x: Tensor, y: Tensor, alpha: float, sweeps: int=200 → x: Tensor, y: Tensor, alpha: float, sweeps: int=199": "the cases have converged long before; two of them set the sweeps",
+    "y - y_mean → y + y_mean": "x is centred, so a constant added to y changes nothing",
+    "y - y_mean → y": "x is centred, so a constant added to y changes nothing",
+    "x[:, j] @ rest → rest @ x[:, j]": "a dot product of two vectors is symmetric",
+    "rest = rest - x[:, j] * (new - w[j]) → rest -= x[:, j] * (new - w[j])": "rest is a tensor that the function made",
+    "return (w, y_mean - x_mean @ w) → return in_float32((w, y_mean - x_mean @ w))": "a tuple stays as it is",
+    "x_mean @ w → w @ x_mean": "a dot product of two vectors is symmetric",
+}
 
 
 # %% mistake="lasso_fit" name="summed_errors" hint="Your squared errors are summed, not divided by N, so alpha is too weak." active="py"
@@ -579,6 +609,9 @@ def cases(seed):
     yield Case({"x": random_tensor(seed, 3, 2), "p": 0.0}, note="nothing is dropped")
     for p in (0.2, 0.1, 0.6 + 0.05 * (seed % 5)):
         yield Case({"x": 1 + random_tensor(seed, 20, 300).abs(), "p": p}, note="training")
+    half = random_tensor(seed + 1, 3, 2).half()
+    yield Case({"x": half, "p": 0.0}, note="half precision")
+    yield Case({"x": half, "p": 0.3, "training": False}, note="half precision at test time")
     yield Case({"x": torch.ones(2), "p": 1.5}, note="p above 1")
     yield Case({"x": torch.ones(2), "p": -0.1, "training": False}, note="p below 0")
 
@@ -586,7 +619,11 @@ def cases(seed):
 # %% probe="dropout" active="py"
 def probe(student, case):
     if case["x"].numel() < 100:
-        return student(**case)
+        x = case["x"].clone().requires_grad_()
+        same = student(**(case | {"x": x}))
+        if same.requires_grad:
+            (same * torch.arange(1, x.numel() + 1).view(x.shape)).sum().backward()
+        return {"values": same.detach(), "gradient": x.grad}
     x = case["x"].clone().requires_grad_()
     dropped = student(x, case["p"])
     kept = dropped != 0
@@ -605,7 +642,13 @@ def probe(student, case):
 
 # %% judge="dropout" active="py"
 def judge(case, expected, got):
-    return judge_entries(expected, got, {"dropped and kept": judge_counts}) if isinstance(expected, dict) else compare(expected, got)
+    return judge_entries(expected, got, {"dropped and kept": judge_counts})
+
+
+# %% equivalents="dropout" active="py"
+equivalents = {
+    "torch.rand(x.shape, device=x.device) >= p → torch.rand(x.shape, device=x.device) > p": "a draw equals p about once in 16 million",
+}
 
 
 # %% mistake="dropout" name="divides_by_p" hint="What stays is divided by the keep probability 1 − p, not by p." active="py"
@@ -681,7 +724,15 @@ def cases(seed):
     for i in range(3):
         losses = (random_tensor(seed + i, 30).abs() + torch.linspace(2, 0, 30) ** 2).tolist()
         yield Case({"losses": losses, "patience": 2 + i}, note="noisy losses")
+    yield Case({"losses": [2.0, 2.0, 2.0, 1.0], "patience": 2}, note="equal losses at the start")
+    yield Case({"losses": [1.0], "patience": 1}, note="a single loss")
     yield Case({"losses": [1.0], "patience": 0}, note="no patience")
+
+
+# %% equivalents="early_stopping" active="py"
+equivalents = {
+    "for last, loss in enumerate(losses): → for last, loss in [*enumerate(losses)][1:]:": "the first loss is the best so far from the start",
+}
 
 
 # %% mistake="early_stopping" name="first_rise" hint="You stop at the first rise. Wait for `patience` evaluations without a new best." active="py"
@@ -746,14 +797,21 @@ r"""
 
 # %% cases="augment_tokens" active="py"
 def cases(seed):
-    draws = torch.tensor([[0.5, 0.05, 0.9], [0.05, 0.5, 0.9]])
-    yield Case({"ids": torch.tensor([5, 6, 7]), "unk_id": 1, "draws": draws, "drop": 0.1, "unk": 0.2}, note="three")
+    draws = torch.tensor([[0.5, 0.05, 0.9], [0.9, 0.2, 0.5]])
+    yield Case({"ids": torch.tensor([5, 6, 7]), "unk_id": 1, "draws": draws, "drop": 0.1, "unk": 0.6}, note="three")
     yield Case({"ids": torch.tensor([5, 6, 7]), "unk_id": 1, "draws": draws, "drop": 1.0, "unk": 0.0}, note="all gone")
     yield Case({"ids": torch.tensor([5, 6, 7]), "unk_id": 2, "draws": draws, "drop": 0.5, "unk": 0.5}, note="equal draws")
     for i in range(3):
         draws = torch.rand(2, 12, generator=generator(seed + i))
         ids = random_integers(seed + i, 2, 50, 12)
         yield Case({"ids": ids, "unk_id": i, "draws": draws, "drop": 0.3, "unk": 0.2 + 0.2 * i}, note="random")
+
+
+# %% equivalents="augment_tokens" active="py"
+equivalents = {
+    "if not keep.any(): → if True:": "where any token stays, the one with the largest draw does",
+    "keep.any() → keep.all()": "where any token stays, the one with the largest draw does",
+}
 
 
 # %% mistake="augment_tokens" name="empty" hint="A text must not lose its last token." active="py"
@@ -796,6 +854,7 @@ train_set, test_set = (
 drop_units = yours("regularization.dropout", regularization.dropout)
 
 
+# %%
 class FeedForward(nn.Module):
     """Three words in, logits of the next one out."""
 
