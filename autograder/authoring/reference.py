@@ -87,10 +87,15 @@ class Reference:
         )
         return CaseSet(cases, expected, mistakes)
 
-    def mistaken(self, exercise: AuthoredExercise, mistake: str) -> Any:
-        """Return what a mistake's cell defines under the exercise's name."""
+    def mistaken(self, exercise: AuthoredExercise, mistake: str, over: str = "") -> Any:
+        """Return what a mistake's cell defines under the exercise's name.
+
+        over  another mistake that takes the place of the reference on which it builds
+        """
         authored = next(m for m in exercise.mistakes if m.name == mistake)
         names = dict(self.names)
+        if over:
+            names[exercise.check.name] = self.mistaken(exercise, over)
         self._run(authored.source, authored.line, names)
         return names[exercise.check.name]
 

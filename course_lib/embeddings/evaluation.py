@@ -4,7 +4,7 @@ An intrinsic measure looks at the vectors themselves. An extrinsic one looks at 
 classifier of lesson 04, for instance), and is what counts in the end; the two need not agree.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -66,6 +66,30 @@ def analogy_accuracy(
         raise ValueError(f"questions must have one whose words all have vectors, got none in {len(questions)}")
     right = sum(vectors.analogy(a, b, c, multiply=multiply)[0][0] == d for a, b, c, d in known)
     return right / len(known), len(known) / len(questions)
+
+
+def neighbour_purity(vectors: WordVectors, kinds: Mapping[str, str], k: int = 5) -> float:
+    """Return how often the k nearest neighbours of a word, among the words with a kind, are of its own kind.
+
+    vectors  of the words
+    kinds    word → kind; words without a vector are left out
+    k        neighbours of each word, at most one less than there are words
+    returns  the mean share over words, 0 to 1
+
+    Raises ValueError when k is not between 1 and the number of other words.
+
+    >>> wv = WordVectors(["cat", "dog", "eat"], torch.tensor([[2.0, 1.0], [2.0, 0.8], [-1.0, 3.0]]))
+    >>> round(neighbour_purity(wv, {"cat": "noun", "dog": "noun", "eat": "verb"}, k=1), 3)  # two of three
+    0.667
+    """
+    known = [word for word in kinds if word in vectors]
+    if not 1 <= k < len(known):
+        raise ValueError(f"k must be between 1 and {len(known) - 1}, got {k}")
+    of_kind = {kind: n for n, kind in enumerate(dict.fromkeys(kinds.values()))}
+    labels = torch.tensor([of_kind[kinds[word]] for word in known])
+    unit = torch.nn.functional.normalize(torch.stack([vectors[word] for word in known]).float(), dim=-1)
+    cosines = (unit @ unit.T).fill_diagonal_(-2.0)  # a word is no neighbour of itself
+    return (labels[cosines.topk(k).indices] == labels[:, None]).float().mean().item()
 
 
 def _ranks(x: Tensor) -> Tensor:

@@ -92,7 +92,7 @@ def slip_of(cases: CaseSet, got: Sequence[Outcome], failing: Sequence[bool]) -> 
     prints = {i: print_of(got[i]) for i in asked}
     for slip in cases.slips:
         if all(same_print(slip.prints[i], prints[i]) for i in asked):
-            sentence = f"Your results are exactly those of a solution with one slip: {slip.words}."
+            sentence = f"Your results are exactly those of a solution with {slip.words}."
             return Symptom(f"slip_{slip.name}", sentence)
     return None
 

@@ -139,6 +139,7 @@ def _prediction(
     note = ipywidgets.HTML()
     box = Prediction([ipywidgets.HTML(_box(f"<b>Predict first.</b> {question}")), controls, commit, note])
     box.id = id
+    box.add_class("course-prediction")
 
     def close(words: str) -> None:
         for control in (*inputs, commit):

@@ -31,13 +31,15 @@ def test_a_lesson_runs_from_top_to_bottom_shows_pictures_and_a_slider_redraws_on
     assert unrendered == [], "mathematics that was not rendered"
     assert [line for line in console if "Failed to load widget" in line or "Error displaying widget" in line] == []
 
-    slider = page.locator(".jp-Notebook .widget-slider .noUi-handle, .jp-Notebook .ui-slider-handle").first
+    live = page.locator(".jp-Cell:not(:has(.course-prediction)) .jupyter-widgets:has(.noUi-handle)").first
+    slider = live.locator(".noUi-handle").first
     slider.scroll_into_view_if_needed()
-    picture = page.locator(".jp-Cell:has(.noUi-handle)").first.locator("img, .widget-html-content").first  # or a page
+    picture = live.locator("img, .widget-html-content").first  # or a page
     before = picture.evaluate("shown => shown.src ?? shown.innerHTML")
     slider.focus()
+    at_its_left_end = slider.evaluate("handle => handle.ariaValueNow === handle.ariaValueMin")
     for _ in range(3):
-        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("ArrowRight" if at_its_left_end else "ArrowLeft")
     page.wait_for_function(
         "([shown, before]) => (shown.src ?? shown.innerHTML) !== before", arg=[picture.element_handle(), before]
     )

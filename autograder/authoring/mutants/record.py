@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from autograder.authoring.lesson import read_lesson
-from autograder.authoring.mutants.recorded import Row, content_of, deciding, read_record, write_record
-from autograder.authoring.mutants.slips import slips_of
+from autograder.authoring.mutants.recorded import Row, content_of, deciding, mistakes_of, read_record, write_record
+from autograder.authoring.mutants.slips import pairs_of, slips_of
 from autograder.authoring.mutants.trial import Mutation, mutation
 from autograder.authoring.reference import Reference
 
@@ -22,14 +22,19 @@ def mutations(path: Path, again: bool = False) -> list[Mutation]:
         if exercise.check.kind != "function":
             continue
         id, content = exercise.check.id, content_of(lesson, exercise)
-        row = known.get(id)
+        row, mistakes = known.get(id), mistakes_of(exercise)
         if row and row.content == content and row.by == by and not again:
-            rows[id] = row
-            results.append(Mutation(id, row.mutants, row.equivalent))
-            continue
+            one, slips = Mutation(id, row.mutants, row.equivalent), row.slips
+            if row.mistakes == mistakes:
+                rows[id] = row
+                results.append(one)
+                continue
+        else:
+            reference = reference or Reference(lesson)
+            one, slips = mutation(reference, exercise), slips_of(reference, exercise)
         reference = reference or Reference(lesson)
-        one = mutation(reference, exercise)
-        rows[id] = Row(content, by if one.clean else "", one.total, one.equivalent, slips_of(reference, exercise))
+        pairs = pairs_of(reference, exercise, slips)
+        rows[id] = Row(content, by if one.clean else "", one.total, one.equivalent, slips, mistakes, pairs)
         results.append(one)
     write_record(path, rows)
     return results

@@ -25,6 +25,7 @@ class Row:
 
     content   a digest of the exercise; by: a digest of what decides beside it; "" where something is left to do
     mutants, equivalent  how many were made, how many of them are no mistakes
+    mistakes  a digest of its mistakes; pairs: what two of them at once give
     """
 
     content: str
@@ -32,6 +33,8 @@ class Row:
     mutants: int
     equivalent: int
     slips: tuple[Slip, ...]
+    mistakes: str
+    pairs: tuple[Slip, ...]
 
 
 def record_file(path: Path) -> Path:
@@ -45,7 +48,7 @@ def read_record(path: Path) -> dict[ExerciseId, Row]:
     rows = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     known = {field.name for field in fields(Row)}  # a row of another version of this file is not known
     return {
-        ExerciseId(id): Row(**(row | {"slips": read_slips(row["slips"])}))
+        ExerciseId(id): Row(**(row | {kind: read_slips(row[kind]) for kind in ("slips", "pairs")}))
         for id, row in rows.items()
         if row.keys() == known
     }
@@ -55,16 +58,19 @@ def write_record(path: Path, rows: dict[ExerciseId, Row]) -> None:
     """Write what is known of a lesson file's exercises: a line for each, so that changes show where they are."""
     if rows != read_record(path):
         record_file(path).parent.mkdir(exist_ok=True)
-        documents = {id: asdict(row) | {"slips": write_slips(row.slips)} for id, row in rows.items()}
+        documents = {
+            id: asdict(row) | {"slips": write_slips(row.slips), "pairs": write_slips(row.pairs)}
+            for id, row in rows.items()
+        }
         lines = ",\n".join(f" {json.dumps(id)}: {json.dumps(row, ensure_ascii=False)}" for id, row in documents.items())
         record_file(path).write_text("{\n" + lines + "\n}\n", encoding="utf-8")
 
 
 def recorded_slips(lesson: Lesson) -> dict[ExerciseId, tuple[Slip, ...]]:
-    """Return the slips of those exercises that have not changed since they were recorded."""
+    """Return the slips, and pairs of mistakes, of those exercises that have not changed since they were recorded."""
     rows = read_record(lesson.path)
     return {
-        exercise.check.id: row.slips
+        exercise.check.id: row.slips + (row.pairs if row.mistakes == mistakes_of(exercise) else ())
         for exercise in lesson.exercises.values()
         if (row := rows.get(exercise.check.id)) and row.content == content_of(lesson, exercise)
     }
@@ -76,6 +82,11 @@ def content_of(lesson: Lesson, exercise: AuthoredExercise) -> str:
     cases = exercise.cases.source if exercise.cases else ""
     check = replace(exercise.check, hints=(), points=0.0, elsewhere=())
     return _digest(repr((check, exercise.reference, cases, needed, exercise.equivalents)))
+
+
+def mistakes_of(exercise: AuthoredExercise) -> str:
+    """Return a digest of an exercise's mistakes: their code, and what is said of them."""
+    return _digest(repr([(mistake.name, mistake.hint, mistake.source) for mistake in exercise.mistakes]))
 
 
 def deciding() -> str:

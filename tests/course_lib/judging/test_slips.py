@@ -61,7 +61,7 @@ WRONG = [Outcome((X * n).cumsum(-1)) for n in (1, 2, 3)]
 
 
 def judged(expected, wrong, got, hidden=()):
-    slip = Slip("sums", "running sums are returned", tuple(print_of(outcome) for outcome in wrong))
+    slip = Slip("sums", "one slip: running sums are returned", tuple(print_of(outcome) for outcome in wrong))
     cases = tuple(Case({}) for _ in (*expected, *hidden))
     failing = [a.value is not b.value or a.raised != b.raised for a, b in zip((*expected, *hidden), got)]
     return slip_of(CaseSet(cases, (*expected, *hidden), slips=(slip,)), got, failing)

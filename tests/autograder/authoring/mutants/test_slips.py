@@ -41,6 +41,10 @@ def cases(seed):
 # %% mistake="shares" name="whole" hint="Divide each row by its own sum." active="py"
 def shares(x):
     return x / x.sum()
+
+# %% mistake="shares" name="percent" hint="Leave the shares as they are: they sum to 1." active="py"
+def shares(x, right=shares):
+    return 100 * right(x)
 '''
 
 
@@ -69,6 +73,25 @@ def test_a_slip_that_no_author_wrote_is_named_in_the_public_check(lesson, tmp_pa
     assert "`sum` goes along another dimension" in verdict.message
     assert verdict_on(public.exercise, public.cases, lambda x: x / x.sum()).mistake == "whole"
     assert not verdict_on(public.exercise, public.cases, lambda x: x * 0.9).symptom.name.startswith("slip_")
+
+
+def test_two_mistakes_at_once_are_named_as_both(lesson):
+    (public,) = public_lesson(Reference(read_lesson(lesson))).exercises.values()
+    verdict = verdict_on(public.exercise, public.cases, lambda x: 100 * x / x.sum())
+    assert verdict.mistake == "" and verdict.symptom.name == "slip_whole_and_percent"
+    assert "two mistakes: “Divide each row by its own sum.” and “Leave the shares" in verdict.message
+
+
+def test_a_pair_of_mistakes_is_forgotten_when_one_of_them_changes(lesson, tmp_path):
+    changed = tmp_path / "93_slips.py"
+    changed.write_text(LESSON.replace("100 *", "1000 *"), encoding="utf-8")
+    (tmp_path / "mutants").mkdir()
+    (tmp_path / "mutants" / "93_slips.json").write_bytes((lesson.parent / "mutants" / "93_slips.json").read_bytes())
+    (public,) = public_lesson(Reference(read_lesson(changed))).exercises.values()
+    assert public.cases.slips and not any("_and_" in slip.name for slip in public.cases.slips)
+    (result,) = mutations(changed)
+    (public,) = public_lesson(Reference(read_lesson(changed))).exercises.values()
+    assert result.clean and any("_and_" in slip.name for slip in public.cases.slips)
 
 
 def test_and_in_grading_where_hidden_cases_come_after_the_public_ones(lesson):
