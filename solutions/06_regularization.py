@@ -150,7 +150,8 @@ show(
 # %% [markdown]
 r"""
 Measured over 200 samples: the bias {{falls : bias[-1] < bias[0]}}, the variance {{rises : variance[-1] > variance[0]}}, and the sum is least in between, at degree
-{{3 = best}}. New data add the noise, which no model can predict.
+{{3 = best}}. New data add the noise, which no model can predict. (The bias that is measured at degrees 10 and 11 is mostly chance: the mean of 200 models that scatter so
+widely is itself uncertain, by {{0.09 = variance[-1] / 200}} at degree 11, {{more : variance[-1] / 200 > bias[-1]}} than the measured {{0.02 = bias[-1] ± 0.01}}.)
 
 ## 2 · A price for large weights
 
@@ -489,10 +490,19 @@ r2 = {name: model.fit(x, y).score(x_test, y_test) for name, model in models.item
 for name, score in r2.items():
     print(f"{name:16} R² on test data {score:.3f}  α = {getattr(models[name], 'alpha_', '')}")
 
+# %%
+few = make_regression(n_samples=70, n_features=50, n_informative=10, noise=25, random_state=42)
+parts = train_test_split(*few, test_size=0.2, random_state=42)
+few_r2 = {
+    name: model.fit(parts[0], parts[2]).score(parts[1], parts[3])
+    for name, model in {"least squares": LinearRegression(), "lasso": LassoCV(cv=5)}.items()
+}
+print("56 training examples, R² on test data:", {name: round(r, 3) for name, r in few_r2.items()})
+
 # %% [markdown]
 r"""
 Lasso keeps {{7 = kept["lasso, α = 10"]}} coefficients and loses three of the ten true ones; ridge keeps {{all : kept["ridge, α = 10"] == 50}}.
-Least squares is not “noisy” here: with three examples a feature it {{beats : r2["least squares"] > r2["lasso, α = 10"]}} that lasso on test data.
+Least squares is not “noisy” here: with three examples a feature it {{beats : r2["least squares"] > r2["lasso, α = 10"]}} that lasso on test data. With 56 examples for the 50 features it falls to {{0.70 = few_r2["least squares"]}}, and a lasso with a chosen α reaches {{0.96 = few_r2["lasso"]}}.
 
 The two α do not compare: scikit-learn's lasso divides the squared errors by $2N$, its ridge does not. α = 10 is strong for lasso, weak for ridge.
 With α chosen by ***cross-validation***, lasso reaches {{0.939 = r2["lasso, α chosen"] ± 0.001}} and ridge {{0.918 = r2["ridge, α chosen"] ± 0.001}}: sparse truth suits L1. (One split.)
@@ -920,9 +930,104 @@ Without a remedy, training loss falls {{below the entropy rate : runs["nothing"]
 report would use another one.
 """
 
+# %% [markdown]
+r"""
+## 10 · Find the bugs
+
+A colleague chooses the strength of ridge regression on held-out data. The scores look splendid; on data of next week the model disappoints. There are three
+faults; each repair earns its point alone.
+
+### Exercise · choose_alpha · optional
+"""
+
+
+# %% exercise="choose_alpha" points=3 optional=true parts={"statistics":1,"intercept":1,"choice":1} withheld="torch.linalg.lstsq"
+def choose_alpha(
+    x: Tensor, y: Tensor, x_held: Tensor, y_held: Tensor, alphas: list[float]
+) -> tuple[float, Tensor, Tensor]:
+    """Fit ridge regression for each strength, and return the one that does best on held-out data.
+
+    x, y            (N, D) and (N,) training data, float64
+    x_held, y_held  (H, D) and (H,) held-out data: nothing is learned from them but alpha
+    alphas          strengths above 0 of ‖y − x·w − b‖² + alpha ‖w‖²; b is not penalised
+    returns         the alpha with the least mean squared error on held-out data, its w (D,) and b (). They are for
+                    features with mean 0 and (population) standard deviation 1 on the training data
+    """
+    ### BEGIN SOLUTION
+    mean, std, fits = x.mean(0), x.std(0, correction=0), []
+    x, x_held, b = (x - mean) / std, (x_held - mean) / std, y.mean()
+    for alpha in alphas:
+        w = torch.linalg.solve(x.T @ x + alpha * torch.eye(x.size(1), dtype=x.dtype), x.T @ (y - b))
+        error = (y_held - x_held @ w - b).square().mean().item()
+        fits.append((error, alpha, w, b))
+    return min(fits, key=lambda fit: fit[0])[1:]
+    ### END SOLUTION
+    ### BEGIN STARTER
+    # both, fits = torch.cat([x, x_held]), []
+    # mean, std = both.mean(0), both.std(0, correction=0)
+    # x, x_held = (x - mean) / std, (x_held - mean) / std
+    # ones = torch.cat([x, torch.ones_like(x[:, :1])], dim=1)
+    # for alpha in alphas:
+    #     penalty = alpha * torch.eye(ones.size(1), dtype=x.dtype)
+    #     w = torch.linalg.solve(ones.T @ ones + penalty, ones.T @ y)
+    #     error = (y - ones @ w).square().mean().item()
+    #     fits.append((error, alpha, w[:-1], w[-1]))
+    # return min(fits, key=lambda fit: fit[0])[1:]
+    ### END STARTER
+
+
+# %% [markdown] hints="choose_alpha"
+r"""
+1. Which of the four tensors may the scaling know? Which weights does the penalty reach? On which data is the error measured?
+2. Mean and deviation come from `x` alone, the intercept from the mean of `y`, the error from the held-out pair.
+3. `b = y.mean()`, `error = (y_held - …).square().mean().item()`
+"""
+
+
+# %% cases="choose_alpha" active="py"
+def cases(seed):
+    for i in range(2):
+        x = random_tensor(seed + i, 8, 3).double() * torch.tensor([1.0, 2, 0.5]) + torch.tensor([0.0, 1, -2])
+        y = random_tensor(seed + 9 + i, 8).double() * 3 + x[:, 0]
+        y = y - y.mean()
+        other = random_tensor(seed + 30 + i, 5, 3).double() * 2 + 1
+        data = {"x": x, "y": y, "x_held": other, "y_held": other[:, 0] + 1, "alphas": [0.7 + i]}
+        yield Case(data, note="held-out features of another kind", part="statistics")
+        data = {"x": x, "y": y + 5 - i, "x_held": x.flip(0), "y_held": y.flip(0), "alphas": [1.5]}
+        yield Case(data, note="targets with a mean", part="intercept")
+        for share in (0.5, 1.0):
+            data = {"x": x, "y": y, "x_held": x.flip(0), "y_held": share * y.flip(0), "alphas": [0.01, 1.0, 8.0, 400.0]}
+            yield Case(data, note="four strengths", part="choice")
+
+
+# %% mistake="choose_alpha" name="leaks" hint="One fault is left: mean and deviation come from the held-out data, too." active="py"
+def choose_alpha(x, y, x_held, y_held, alphas, right=choose_alpha):
+    both = torch.cat([x, x_held])
+    mean, std, b, fits = both.mean(0), both.std(0, correction=0), y.mean(), []
+    x, x_held = (x - mean) / std, (x_held - mean) / std
+    middle = x.mean(0)
+    for alpha in alphas:
+        c = x - middle
+        w = torch.linalg.solve(c.T @ c + alpha * torch.eye(x.size(1), dtype=x.dtype), c.T @ (y - b))
+        at = b - middle @ w
+        fits.append(((y_held - x_held @ w - at).square().mean().item(), alpha, w, at))
+    return min(fits, key=lambda fit: fit[0])[1:]
+
+
+# %% mistake="choose_alpha" name="training_error" hint="One fault is left: the error is measured on the training data, where the weakest penalty always wins." active="py"
+def choose_alpha(x, y, x_held, y_held, alphas, right=choose_alpha):
+    return right(x, y, x, y, alphas)
+
+
+# %% mistake="choose_alpha" name="intercept_penalised" hint="One fault is left: the penalty shrinks the intercept, too." active="py"
+def choose_alpha(x, y, x_held, y_held, alphas, right=choose_alpha):
+    alpha, w, b = right(x, y, x_held, y_held, alphas)
+    return alpha, w, b * len(x) / (len(x) + alpha)
+
+
 # %% [markdown] exercise="l1_or_l2" points=3
 r"""
-## 10 · In your own words
+## 11 · In your own words
 
 ### In your own words · l1_or_l2
 
@@ -945,7 +1050,7 @@ flash_cards("06_regularization")
 
 # %% [markdown]
 r"""
-## 11 · Where this came from
+## 12 · Where this came from
 
 - **Hoerl and Kennard (1970)**: ridge. **Tibshirani (1996)**: lasso. **Friedman, Hastie and Tibshirani (2010)**: coordinate descent.
 - **Prechelt (1998)**, *Early Stopping – But When?*: slower criteria gained about 4 % on average and cost about four times the training.
