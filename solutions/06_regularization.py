@@ -152,7 +152,10 @@ r"""
 Measured over 200 samples: the bias {{falls : bias[-1] < bias[0]}}, the variance {{rises : variance[-1] > variance[0]}}, and the sum is least in between, at degree
 {{3 = best}}. New data add the noise, which no model can predict. (The bias that is measured at degrees 10 and 11 is mostly chance: the mean of 200 models that scatter so
 widely is itself uncertain, by {{0.09 = variance[-1] / 200}} at degree 11, {{more : variance[-1] / 200 > bias[-1]}} than the measured {{0.02 = bias[-1] ± 0.01}}.)
+"""
 
+# %% [markdown]
+r"""
 ## 2 · A price for large weights
 
 Rather than count weights, put a price on them. With data loss $L$, a penalty $R$ and its strength $\lambda \ge 0$:
@@ -766,6 +769,7 @@ def early_stopping(losses, patience, right=early_stopping):
 def early_stopping(losses, patience, right=early_stopping):
     return losses.index(min(losses)), right(losses, patience)[1]
 
+
 # %% [markdown]
 r"""
 ## 8 · More data from the data you have
@@ -810,7 +814,9 @@ def cases(seed):
     draws = torch.tensor([[0.5, 0.05, 0.9], [0.9, 0.2, 0.5]])
     yield Case({"ids": torch.tensor([5, 6, 7]), "unk_id": 1, "draws": draws, "drop": 0.1, "unk": 0.6}, note="three")
     yield Case({"ids": torch.tensor([5, 6, 7]), "unk_id": 1, "draws": draws, "drop": 1.0, "unk": 0.0}, note="all gone")
-    yield Case({"ids": torch.tensor([5, 6, 7]), "unk_id": 2, "draws": draws, "drop": 0.5, "unk": 0.5}, note="equal draws")
+    yield Case(
+        {"ids": torch.tensor([5, 6, 7]), "unk_id": 2, "draws": draws, "drop": 0.5, "unk": 0.5}, note="equal draws"
+    )
     for i in range(3):
         draws = torch.rand(2, 12, generator=generator(seed + i))
         ids = random_integers(seed + i, 2, 50, 12)
@@ -901,6 +907,7 @@ def train(seed, p=0.0, weight_decay=0.0):
     return torch.tensor(losses).T
 
 
+# %%
 remedies = {"nothing": {}, "dropout ½": {"p": 0.5}, "weight decay 3": {"weight_decay": 3.0}}
 runs = {
     name: tuple(torch.stack([train(seed, **options) for seed in range(3)]).unbind(1))
@@ -916,8 +923,7 @@ show(
 stop = yours("regularization.early_stopping", regularization.early_stopping)
 final = {name: held_out[:, -1].mean().item() for name, (_, held_out) in runs.items()}
 stopped = {
-    name: sum(row[stop(row.tolist(), 5)[0]].item() for row in held_out) / 3
-    for name, (_, held_out) in runs.items()
+    name: sum(row[stop(row.tolist(), 5)[0]].item() for row in held_out) / 3 for name, (_, held_out) in runs.items()
 }
 for name in runs:
     print(f"{name:15} held out at the end {final[name]:.3f}, with early stopping {stopped[name]:.3f}")
@@ -941,7 +947,7 @@ faults; each repair earns its point alone.
 """
 
 
-# %% exercise="choose_alpha" points=3 optional=true parts={"statistics":1,"intercept":1,"choice":1} withheld="torch.linalg.lstsq"
+# %% exercise="choose_alpha" points=3 optional=true parts={"scale":1,"choice":1,"model":1} withheld="torch.linalg.lstsq"
 def choose_alpha(
     x: Tensor, y: Tensor, x_held: Tensor, y_held: Tensor, alphas: list[float]
 ) -> tuple[float, Tensor, Tensor]:
@@ -950,68 +956,91 @@ def choose_alpha(
     x, y            (N, D) and (N,) training data, float64
     x_held, y_held  (H, D) and (H,) held-out data: nothing is learned from them but alpha
     alphas          strengths above 0 of ‖y − x·w − b‖² + alpha ‖w‖²; b is not penalised
-    returns         the alpha with the least mean squared error on held-out data, its w (D,) and b (). They are for
-                    features with mean 0 and (population) standard deviation 1 on the training data
+    returns         the alpha with the least mean squared error on held-out data, the first if several
+                    are equal; its w (D,) and b (). They are for features with mean 0 and (population)
+                    standard deviation 1 on the training data
     """
     ### BEGIN SOLUTION
-    mean, std, fits = x.mean(0), x.std(0, correction=0), []
-    x, x_held, b = (x - mean) / std, (x_held - mean) / std, y.mean()
+    mean, std, b, least = x.mean(0), x.std(0, correction=0), y.mean(), math.inf
+    x, x_held = (x - mean) / std, (x_held - mean) / std
     for alpha in alphas:
-        w = torch.linalg.solve(x.T @ x + alpha * torch.eye(x.size(1), dtype=x.dtype), x.T @ (y - b))
-        error = (y_held - x_held @ w - b).square().mean().item()
-        fits.append((error, alpha, w, b))
-    return min(fits, key=lambda fit: fit[0])[1:]
+        penalty = alpha * torch.eye(x.size(1), dtype=x.dtype)
+        w = torch.linalg.solve(x.T @ x + penalty, x.T @ (y - b))
+        error = (y_held - x_held @ w - b).square().mean()
+        if error < least:
+            least, best = error, (alpha, w, b)
+    return best
     ### END SOLUTION
     ### BEGIN STARTER
-    # both, fits = torch.cat([x, x_held]), []
-    # mean, std = both.mean(0), both.std(0, correction=0)
+    # everything = torch.cat([x, x_held])
+    # mean, std, b, least = x.mean(0), everything.std(0, correction=0), y.mean(), math.inf
     # x, x_held = (x - mean) / std, (x_held - mean) / std
-    # ones = torch.cat([x, torch.ones_like(x[:, :1])], dim=1)
     # for alpha in alphas:
-    #     penalty = alpha * torch.eye(ones.size(1), dtype=x.dtype)
-    #     w = torch.linalg.solve(ones.T @ ones + penalty, ones.T @ y)
-    #     error = (y - ones @ w).square().mean().item()
-    #     fits.append((error, alpha, w[:-1], w[-1]))
-    # return min(fits, key=lambda fit: fit[0])[1:]
+    #     penalty = alpha * torch.eye(x.size(1), dtype=x.dtype)
+    #     w = torch.linalg.solve(x.T @ x + penalty, x.T @ (y - b))
+    #     error = (y - x @ w - b).square().mean()
+    #     if error < least:
+    #         least, best = error, alpha
+    # return best, w, b
     ### END STARTER
 
 
 # %% [markdown] hints="choose_alpha"
 r"""
-1. Which of the four tensors may the scaling know? Which weights does the penalty reach? On which data is the error measured?
-2. Mean and deviation come from `x` alone, the intercept from the mean of `y`, the error from the held-out pair.
-3. `b = y.mean()`, `error = (y_held - …).square().mean().item()`
+1. Which of the four tensors may the scaling know? On which data is the error measured? Whose weights are returned?
+2. Mean and deviation come from `x` alone, the error from the held-out pair; the weights must be kept with their alpha.
+3. `error = (y_held - …).square().mean()`, and `best = (alpha, …, …)`
 """
 
 
 # %% cases="choose_alpha" active="py"
 def cases(seed):
-    for i in range(2):
+    for i in range(3):
         x = random_tensor(seed + i, 8, 3).double() * torch.tensor([1.0, 2, 0.5]) + torch.tensor([0.0, 1, -2])
-        y = random_tensor(seed + 9 + i, 8).double() * 3 + x[:, 0]
-        y = y - y.mean()
+        y = random_tensor(seed + 9 + i, 8).double() * 3 + x[:, 0] + 5 - 4 * i
         other = random_tensor(seed + 30 + i, 5, 3).double() * 2 + 1
-        data = {"x": x, "y": y, "x_held": other, "y_held": other[:, 0] + 1, "alphas": [0.7 + i]}
-        yield Case(data, note="held-out features of another kind", part="statistics")
-        data = {"x": x, "y": y + 5 - i, "x_held": x.flip(0), "y_held": y.flip(0), "alphas": [1.5]}
-        yield Case(data, note="targets with a mean", part="intercept")
-        for share in (0.5, 1.0):
-            data = {"x": x, "y": y, "x_held": x.flip(0), "y_held": share * y.flip(0), "alphas": [0.01, 1.0, 8.0, 400.0]}
-            yield Case(data, note="four strengths", part="choice")
+        data = {"x": x, "y": y, "x_held": other, "y_held": other[:, 0] + 1}
+        yield Case(data | {"alphas": [0.7 + i]}, note="held-out features of another scale", part="scale")
+        data = {"x": x, "y": y, "x_held": x.flip(0), "y_held": y.flip(0), "alphas": [4.0, 0.1, 1.0, 50.0]}
+        yield Case(data, note="held-out data like the training data", part="model")
+    # for the choice, held-out features with another mean, but so that both together have the deviation of x
+    for i in range(8):
+        x = random_tensor(seed + 50 + i, 8, 3).double() * torch.tensor([1.0, 2, 0.5])
+        unit = (x - x.mean(0)) / x.std(0, correction=0)
+        other = (0.68**0.5 * unit.flip(0) + 0.8) * x.std(0, correction=0) + x.mean(0)
+        y = unit @ random_tensor(seed + 70 + i, 3).double() + random_tensor(seed + 80 + i, 8).double() + 3 * (-1) ** i
+        y_held = y.mean() + 0.2 * i * (y.flip(0) - y.mean()) + random_tensor(seed + 90 + i, 8).double()
+        data = {"x": x, "y": y, "x_held": other, "y_held": y_held, "alphas": [400.0, 0.01, 2.0, 8.0, 30.0]}
+        yield Case(data, note="five strengths", part="choice")
+    data = {"x": x, "y": torch.ones(8).double(), "x_held": x, "y_held": torch.ones(8).double(), "alphas": [8.0, 1.0]}
+    yield Case(data, note="equally good", part="choice")
 
 
-# %% mistake="choose_alpha" name="leaks" hint="One fault is left: mean and deviation come from the held-out data, too." active="py"
-def choose_alpha(x, y, x_held, y_held, alphas, right=choose_alpha):
-    both = torch.cat([x, x_held])
-    mean, std, b, fits = both.mean(0), both.std(0, correction=0), y.mean(), []
+# %% probe="choose_alpha" active="py"
+def probe(student, case):
+    alpha, w, b = student(**case)
+    return alpha if len(case["alphas"]) in (2, 5) else [alpha, w, b]  # the choice alone, or the model, too
+
+
+# %% equivalents="choose_alpha" active="py"
+equivalents = {
+    "x.T @ (y - b) → x.T @ (y + b)": "x is centred, so a constant added to y changes nothing",
+    "x.T @ (y - b) → x.T @ y": "x is centred, so a constant added to y changes nothing",
+    "(y_held - x_held @ w - b).square().mean() → (y_held - x_held @ w - b).square().sum()": "the order is the same",
+    "y_held - x_held @ w - b → b - (y_held - x_held @ w)": "the difference is squared",
+}
+
+
+# %% mistake="choose_alpha" name="leaks" hint="One fault is left: the deviation comes from the held-out data, too." active="py"
+def choose_alpha(x, y, x_held, y_held, alphas):
+    mean, std, b, least = x.mean(0), torch.cat([x, x_held]).std(0, correction=0), y.mean(), math.inf
     x, x_held = (x - mean) / std, (x_held - mean) / std
-    middle = x.mean(0)
     for alpha in alphas:
-        c = x - middle
-        w = torch.linalg.solve(c.T @ c + alpha * torch.eye(x.size(1), dtype=x.dtype), c.T @ (y - b))
-        at = b - middle @ w
-        fits.append(((y_held - x_held @ w - at).square().mean().item(), alpha, w, at))
-    return min(fits, key=lambda fit: fit[0])[1:]
+        w = torch.linalg.solve(x.T @ x + alpha * torch.eye(x.size(1), dtype=x.dtype), x.T @ (y - b))
+        error = (y_held - x_held @ w - b).square().mean()
+        if error < least:
+            least, best = error, (alpha, w, b)
+    return best
 
 
 # %% mistake="choose_alpha" name="training_error" hint="One fault is left: the error is measured on the training data, where the weakest penalty always wins." active="py"
@@ -1019,10 +1048,9 @@ def choose_alpha(x, y, x_held, y_held, alphas, right=choose_alpha):
     return right(x, y, x, y, alphas)
 
 
-# %% mistake="choose_alpha" name="intercept_penalised" hint="One fault is left: the penalty shrinks the intercept, too." active="py"
+# %% mistake="choose_alpha" name="weights_of_the_last" hint="One fault is left: you return the weights of the last strength, not of the best one." active="py"
 def choose_alpha(x, y, x_held, y_held, alphas, right=choose_alpha):
-    alpha, w, b = right(x, y, x_held, y_held, alphas)
-    return alpha, w, b * len(x) / (len(x) + alpha)
+    return (right(x, y, x_held, y_held, alphas)[0], *right(x, y, x_held, y_held, alphas[-1:])[1:])
 
 
 # %% [markdown] exercise="l1_or_l2" points=3

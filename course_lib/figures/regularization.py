@@ -1,4 +1,4 @@
-"""Pictures of regularization: fits and their scatter, the touch of ellipses and penalties, coefficients, held-out loss."""
+"""Pictures of regularization: fits and their scatter, ellipses and penalties, coefficients, held-out loss."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,16 +7,28 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from course_lib.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PALETTE, RUST, SKY, figure_title, panel_title, panels
+from course_lib.figures.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PALETTE,
+    RUST,
+    SKY,
+    figure_title,
+    panel_title,
+    panels,
+)
 
 
 def truth(x: Tensor) -> Tensor:
-    """Return how much cheese there is on average at time x of the night, 0 to 1."""
+    """Return how much cheese there is on average at time x of the night: x from 0 to 1, and grams."""
     return 3 + 2 * (2 * math.pi * x).sin()
 
 
 def _powers(x: Tensor, degree: int) -> Tensor:
-    """Return Legendre-like features (N, degree): powers of 2x − 1."""
+    """Return the features (N, degree) of a polynomial: powers of 2x − 1."""
     return (2 * x - 1).unsqueeze(1) ** torch.arange(1, degree + 1)
 
 
@@ -26,7 +38,7 @@ def polynomial_fits(degree: int, alpha: float = 0.0, samples: int = 200, n: int 
     x = torch.linspace(0, 1, n, dtype=torch.float64)
     grid = torch.linspace(0, 1, 60, dtype=torch.float64)
     y = truth(x) + 0.7 * torch.randn(samples, n, generator=generator, dtype=torch.float64)
-    if degree == 0:
+    if degree == 0:  # a constant
         return y.mean(1, keepdim=True).expand(-1, 60), truth(grid)
     features, at = _powers(x, degree), _powers(grid, degree)
     centred, middle = features - features.mean(0), features.mean(0)
