@@ -18,6 +18,25 @@ import torch
 from torch import Tensor, nn
 
 
+def bias_variance(predictions: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """Split the mean squared error of models trained on different samples into squared bias and variance.
+
+    predictions  (M, N) what each of M models says at N points, M at least 2
+    truth        (N,) what is true there, without noise
+    returns      squared bias () and variance (), means over the points. Their sum is the mean of (prediction − truth)²
+
+    Raises ValueError for shapes that do not fit.  Geman, Bienenstock and Doursat (1992).
+
+    >>> bias_variance(torch.tensor([[1.0, 4.0], [3.0, 4.0]]), torch.tensor([1.0, 2.0]))
+    (tensor(2.5000), tensor(0.5000))
+    """
+    if predictions.dim() != 2 or len(predictions) < 2 or truth.shape != predictions.shape[1:]:
+        shapes = tuple(predictions.shape), tuple(truth.shape)
+        raise ValueError(f"predictions must have the shape (M, N), M ≥ 2, and truth (N,), got {shapes}")
+    mean = predictions.mean(0)
+    return (mean - truth).square().mean(), (predictions - mean).square().mean()
+
+
 def ridge_fit(x: Tensor, y: Tensor, alpha: float, intercept: bool = True) -> tuple[Tensor, Tensor]:
     """Return the linear model that minimises ‖y − x·w − b‖² + alpha ‖w‖².
 

@@ -13,6 +13,7 @@ from torch import nn
 from course_lib.regularization import (
     EarlyStopping,
     augment_tokens,
+    bias_variance,
     dropout,
     early_stopping,
     l1_penalty,
@@ -227,3 +228,15 @@ def test_noise_stays_on_the_device_of_what_it_disturbs():
     ids = torch.arange(9)
     noisy = augment_tokens(ids.cuda(), UNK, generator=generator())
     assert noisy.is_cuda and noisy.cpu().equal(augment_tokens(ids, UNK, generator=generator()))
+
+
+def test_squared_bias_and_variance_are_numpys_and_add_up_to_the_mean_squared_error():
+    predictions, truth = torch.randn(2, 7, 5, generator=generator())[0], torch.randn(5, generator=generator())
+    bias, variance = bias_variance(predictions, truth)
+    assert variance.item() == pytest.approx(predictions.numpy().var(axis=0).mean(), rel=1e-5)
+    assert (bias + variance).item() == pytest.approx((predictions - truth).square().mean().item(), rel=1e-5)
+
+
+def test_one_model_has_no_variance_to_measure():
+    with pytest.raises(ValueError, match=r"predictions must have the shape \(M, N\), M ≥ 2"):
+        bias_variance(torch.ones(1, 3), torch.ones(3))
