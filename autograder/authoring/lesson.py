@@ -385,7 +385,7 @@ class _Reader:
         for cell in cells:
             if cell.markdown and cell.kind in ("demo", "exercise"):
                 for line, text in enumerate(cell.source.split("\n"), self.begin(cell.source, cell.line - 1)):
-                    if text.startswith("#"):
+                    if text.startswith("#") and not text.startswith(("### BEGIN", "### END")):
                         heading = text.lstrip("#").strip()
                         optional = heading.endswith(OPTIONAL)
                     for term in TERM.findall(text):
