@@ -80,8 +80,8 @@ def bias_variance(predictions: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
 
     predictions  (M, N) floating point, what each of M models says at N points
     truth        (N,) what is true there, without noise
-    returns      squared bias () and variance (), each the mean over the points. The variance divides by M,
-                 so that both add up to the mean of (prediction − truth)²
+    returns      squared bias () and variance (), each the mean over the points. The variance
+                 divides by M, so that both add up to the mean of (prediction − truth)²
 
     Example: bias_variance([[1, 4], [3, 4]], [1, 2]) as tensors is (2.5, 0.5).
     """
@@ -144,7 +144,7 @@ bias, variance = torch.tensor(
 best = int((bias + variance).argmin())
 show(
     figures.trade_off(degrees, bias, variance),
-    alt=f"Squared bias falls and variance rises with the degree; their sum is least at degree {best}.",
+    alt=f"Bias falls and variance rises with the degree; their sum is least at degree {best}.",
 )
 
 # %% [markdown]
@@ -170,7 +170,10 @@ $$L_{\text{total}}(w) = L(w) + \lambda R(w).$$
 Ridge has a closed form. Set the gradient of $\lVert y - Xw\rVert^2 + \alpha\lVert w\rVert^2$ to zero: $-2X^\top(y - Xw) + 2\alpha w = 0$, so
 
 $$w = (X^\top X + \alpha I)^{-1}X^\top y .$$
+"""
 
+# %% [markdown]
+r"""
 The intercept is not penalised: subtract the means of $X$ and $y$ first; then $b = \bar y - \bar x \cdot w$.
 
 By hand: $x = (0, 1, 2)$, $y = (1, 3, 5)$, $\alpha = 2$. Centred $x = (-1, 0, 1)$, $y = (-2, 0, 2)$; $w = 4/(2 + 2) = 1$ where least squares says 2, and $b = 3 - 1 = 2$.
@@ -188,7 +191,7 @@ def ridge_fit(x: Tensor, y: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
     alpha    strength, at least 0; for 0 the columns are linearly independent
     returns  weights w (D,) and intercept b (), which is not penalised
 
-    Raises ValueError for a negative alpha. torch.linalg.lstsq is off limits; torch.linalg.solve is not.
+    Raises ValueError for a negative alpha. torch.linalg.lstsq is off limits; solve is not.
 
     Example: x = [[0], [1], [2]], y = [1, 3, 5] and alpha = 2 give w = [1] and b = 2.
     """
@@ -343,7 +346,7 @@ with the soft threshold $S$. The residual follows each step.
 
 # %% exercise="lasso_fit" points=3 needs="soft_threshold" withheld="course_lib.regularization.lasso_fit course_lib.regularization.lasso_path"
 def lasso_fit(x: Tensor, y: Tensor, alpha: float, sweeps: int = 200) -> tuple[Tensor, Tensor]:
-    """Return the linear model that minimises ‖y − x·w − b‖² / 2N + alpha ‖w‖₁, by coordinate descent.
+    """Minimise ‖y − x·w − b‖² / 2N + alpha ‖w‖₁ by coordinate descent.
 
     x        (N, D) features, floating point, no column constant
     y        (N,) targets in the dtype of x
@@ -351,7 +354,8 @@ def lasso_fit(x: Tensor, y: Tensor, alpha: float, sweeps: int = 200) -> tuple[Te
     sweeps   rounds over the weights, in the order 0 … D − 1, from w = 0
     returns  weights w (D,) and intercept b (), which is not penalised. x and y stay as they are
 
-    Example: x = [[1, 1], [1, −1], [−1, 1], [−1, −1]], y = x · (3, 0.2), alpha = 0.5 give w = [2.5, 0], b = 0.
+    Example: x = [[1, 1], [1, −1], [−1, 1], [−1, −1]], y = x · (3, 0.2) and alpha = 0.5
+    give w = [2.5, 0] and b = 0.
     """
     ### BEGIN SOLUTION
     x_mean, y_mean = x.mean(0), y.mean()
@@ -459,23 +463,24 @@ from sklearn.model_selection import train_test_split
 
 fit_ridge = yours("regularization.ridge_fit", regularization.ridge_fit)
 fit_lasso = yours("regularization.lasso_fit", regularization.lasso_fit)
-data = make_regression(n_samples=200, n_features=50, n_informative=10, noise=25, coef=True, random_state=42)
+shape = {"n_features": 50, "n_informative": 10, "noise": 25, "random_state": 42}
+data = make_regression(n_samples=200, coef=True, **shape)
 coefficients = torch.tensor(data[2])
-x, x_test, y, y_test = map(torch.tensor, train_test_split(data[0], data[1], test_size=0.2, random_state=42))
+parts = train_test_split(data[0], data[1], test_size=0.2, random_state=42)
+x, x_test, y, y_test = map(torch.tensor, parts)
 learned = {
     "least squares": fit_ridge(x, y, 0.0)[0],
     "ridge, α = 10": fit_ridge(x, y, 10.0)[0],
     "lasso, α = 10": fit_lasso(x, y, 10.0)[0],
 }
-same = [
-    torch.allclose(learned["ridge, α = 10"], torch.tensor(Ridge(alpha=10).fit(x, y).coef_)),
-    torch.allclose(learned["lasso, α = 10"], torch.tensor(Lasso(alpha=10, tol=1e-8).fit(x, y).coef_), atol=1e-3),
-]
+theirs = Ridge(alpha=10).fit(x, y).coef_, Lasso(alpha=10, tol=1e-8).fit(x, y).coef_
+ours = list(learned.values())[1:]
+same = [torch.allclose(w, torch.tensor(their), atol=1e-3) for w, their in zip(ours, theirs)]
 kept = {name: int((w != 0).sum()) for name, w in learned.items()}
 print("equal to scikit-learn:", same, "\nnon-zero coefficients:", kept)
 show(
     figures.coefficients(coefficients, learned),
-    alt=f"True coefficients and three fits: lasso keeps {kept['lasso, α = 10']} of 50, the others keep all.",
+    alt=f"True coefficients and three fits: lasso keeps {kept['lasso, α = 10']} of 50.",
 )
 
 # %%
@@ -494,7 +499,7 @@ for name, score in r2.items():
     print(f"{name:16} R² on test data {score:.3f}  α = {getattr(models[name], 'alpha_', '')}")
 
 # %%
-few = make_regression(n_samples=70, n_features=50, n_informative=10, noise=25, random_state=42)
+few = make_regression(n_samples=70, **shape)
 parts = train_test_split(*few, test_size=0.2, random_state=42)
 few_r2 = {
     name: model.fit(parts[0], parts[2]).score(parts[1], parts[3])
@@ -557,7 +562,7 @@ decay_rate = 0.15
 
 # %%
 def ten_steps(optimizer, penalty=0.0, **options):
-    """Two weights after ten steps on a quadratic, with a penalty in the loss or decay in the optimizer."""
+    """Two weights after ten steps on a quadratic, with a penalty in the loss or with decay."""
     w = torch.tensor([2.0, -1.0], requires_grad=True)
     steps = optimizer([w], lr=0.1, **options)
     for _ in range(10):
@@ -701,7 +706,7 @@ def early_stopping(losses: list[float], patience: int) -> tuple[int, int]:
 
     losses    in the order of the evaluations, at least one
     patience  stop after so many evaluations in a row without a new best; at least 1
-    returns   index of the best loss (the first, if several are equal), and of the last one looked at
+    returns   index of the best loss (the first, if several are equal), and of the last looked at
 
     Raises ValueError for a patience below 1.
 
@@ -770,8 +775,22 @@ def early_stopping(losses, patience, right=early_stopping):
     return losses.index(min(losses)), right(losses, patience)[1]
 
 
+# %%
+generator = torch.Generator().manual_seed(0)
+time = torch.arange(200) / 100
+smooth = 1 + 2 * (-3 * time).exp() + 0.25 * (time - 1).clamp(min=0) ** 2
+noisy = (smooth + 0.06 * torch.randn(200, generator=generator)).tolist()
+until = yours("regularization.early_stopping", regularization.early_stopping)
+patient = {patience: until(noisy, patience) for patience in (1, 5, 20)}
+for patience, (best_at, last) in patient.items():
+    print(f"patience {patience:2}: stops at {last:3}, best {noisy[best_at]:.3f} at {best_at}")
+print(f"best of all 200: {min(noisy):.3f}")
+
 # %% [markdown]
 r"""
+On this invented noisy curve, patience 1 stops at evaluation {{4 = patient[1][1]}} with a loss of {{2.80 = noisy[patient[1][0]]}}, at the first rise; patience 20 finds the
+{{best : noisy[patient[20][0]] == min(noisy)}} of all, {{0.93 = min(noisy)}}, at the price of {{133 = patient[20][1]}} evaluations.
+
 ## 8 · More data from the data you have
 
 ***Data augmentation*** shows a model changed copies whose label still holds: images are rotated, flipped, zoomed; in texts words are left out
@@ -791,7 +810,7 @@ def augment_tokens(ids: Tensor, unk_id: int, draws: Tensor, drop: float, unk: fl
     draws    (2, T) uniform numbers in [0, 1): row 0 decides what is dropped, row 1 what is replaced
     drop     a token is left out where its draw is below this
     unk      a token that stays becomes unk_id where its draw is below this
-    returns  (T',) ids in their order; where all would be dropped, the one with the largest draw stays
+    returns  (T',) ids in their order; where all would be dropped, the largest draw's stays
     """
     ### BEGIN SOLUTION
     keep = draws[0] >= drop
@@ -853,7 +872,7 @@ r"""
 ## 9 · A language model that memorises
 
 1,000 tokens of the mouse-and-cheese language, a network that reads three words and predicts the next (lesson 08 has more of its kind), and
-300 updates. Each remedy has the same model, data and budget, and three seeds.
+300 updates. Each remedy has the same model, data and budget, and three seeds. *Word dropout* replaces a fifth of the context words by an unknown one.
 """
 
 # %%
@@ -872,12 +891,12 @@ drop_units = yours("regularization.dropout", regularization.dropout)
 
 # %%
 class FeedForward(nn.Module):
-    """Three words in, logits of the next one out."""
+    """Three words in, logits of the next one out; id vocab_size is an unknown word."""
 
     def __init__(self, p):
         super().__init__()
         self.p = p
-        self.words, self.hidden = nn.Embedding(vocab_size, 32), nn.Linear(96, 256)
+        self.words, self.hidden = nn.Embedding(vocab_size + 1, 32), nn.Linear(96, 256)
         self.to_logits = nn.Linear(256, vocab_size)
 
     def forward(self, ids):
@@ -891,14 +910,15 @@ def nats(model, examples):
         return F.cross_entropy(model.eval()(examples[:, :3]), examples[:, 3]).item()
 
 
-def train(seed, p=0.0, weight_decay=0.0):
+def train(seed, p=0.0, weight_decay=0.0, unknown=0.0):
     """Training and held-out loss after every ten updates."""
     torch.manual_seed(seed)
     model, losses = FeedForward(p), []
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=weight_decay)
     for step in range(budget(full=300, short=20)):
         batch = train_set[torch.randint(len(train_set), (64,))]
-        loss = F.cross_entropy(model.train()(batch[:, :3]), batch[:, 3])
+        words = batch[:, :3].masked_fill(torch.rand(64, 3) < unknown, vocab_size)
+        loss = F.cross_entropy(model.train()(words), batch[:, 3])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -908,7 +928,12 @@ def train(seed, p=0.0, weight_decay=0.0):
 
 
 # %%
-remedies = {"nothing": {}, "dropout ½": {"p": 0.5}, "weight decay 3": {"weight_decay": 3.0}}
+remedies = {
+    "nothing": {},
+    "dropout ½": {"p": 0.5},
+    "weight decay 3": {"weight_decay": 3.0},
+    "word dropout 0.2": {"unknown": 0.2},
+}
 runs = {
     name: tuple(torch.stack([train(seed, **options) for seed in range(3)]).unbind(1))
     for name, options in remedies.items()
@@ -918,21 +943,24 @@ runs = {
 updates = [10 * (i + 1) for i in range(runs["nothing"][0].size(1))]
 show(
     figures.remedies(updates, runs, {"entropy rate": language.entropy_rate}),
-    alt="Without a remedy training loss falls to near 0 while held-out loss falls and then rises.",
+    alt=f"Without a remedy training loss falls to {runs['nothing'][0][:, -1].mean():.2f} nats while "
+    f"held-out loss falls and rises again to {runs['nothing'][1][:, -1].mean():.2f}.",
 )
 stop = yours("regularization.early_stopping", regularization.early_stopping)
 final = {name: held_out[:, -1].mean().item() for name, (_, held_out) in runs.items()}
 stopped = {
-    name: sum(row[stop(row.tolist(), 5)[0]].item() for row in held_out) / 3 for name, (_, held_out) in runs.items()
+    name: sum(row[stop(row.tolist(), 5)[0]].item() for row in held_out) / 3
+    for name, (_, held_out) in runs.items()  # the loss at the best evaluation, mean of three seeds
 }
 for name in runs:
-    print(f"{name:15} held out at the end {final[name]:.3f}, with early stopping {stopped[name]:.3f}")
+    print(f"{name:17} held out at the end {final[name]:.3f}, stopped early {stopped[name]:.3f}")
 
 # %% [markdown]
 r"""
 Without a remedy, training loss falls {{below the entropy rate : runs["nothing"][0][:, -1].max() < language.entropy_rate}}, which only memory can do, and held-out loss
 {{rises again : final["nothing"] > stopped["nothing"] + 0.5}}. Dropout ends {{lower : final["dropout ½"] < final["nothing"]}}, strong decay
-{{lowest : final["weight decay 3"] == min(final.values())}}; early stopping, patience 5, saves {{most of the damage : stopped["nothing"] < final["nothing"] - 0.5}} for nothing. Strengths were tried beforehand on the same held-out text: a fair
+{{lowest : final["weight decay 3"] == min(final.values())}}; early stopping alone, patience 5, saves {{1.5 = final["nothing"] - stopped["nothing"] ± 0.2}} nats. Word dropout does
+{{not help here : stopped["word dropout 0.2"] > stopped["nothing"]}}: with three words of context, every word that is hidden was needed. Strengths were tried beforehand on the same held-out text: a fair
 report would use another one.
 """
 
@@ -1080,7 +1108,7 @@ flash_cards("06_regularization")
 r"""
 ## 12 · Where this came from
 
-- **Hoerl and Kennard (1970)**: ridge. **Tibshirani (1996)**: lasso. **Friedman, Hastie and Tibshirani (2010)**: coordinate descent.
+- **Geman, Bienenstock and Doursat (1992)**: bias and variance of neural networks. **Hoerl and Kennard (1970)**: ridge. **Tibshirani (1996)**: lasso. **Friedman, Hastie and Tibshirani (2010)**: coordinate descent.
 - **Prechelt (1998)**, *Early Stopping – But When?*: slower criteria gained about 4 % on average and cost about four times the training.
 - **Srivastava et al. (2014)**: dropout. **Loshchilov and Hutter (2019)**: decoupled weight decay.
 - **Sennrich et al. (2016)**: back-translation. **Wei and Zou (2019)**: noise for texts.
