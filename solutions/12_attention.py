@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     title: What should I look at?
-#     minutes: 150
+#     minutes: 90
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -20,7 +20,7 @@ Which word comes next? Perhaps **eats**, and certainly not **eat**. The word tha
 The picture shows, computed exactly for the course's toy language, how far the next word's probabilities can move when one word is swapped for
 another of its kind.
 
-**Attention** lets a model work out, for every word, which earlier words to look at. It is the mechanism inside every
+***Attention*** lets a model work out, for every word, which earlier words to look at. It is the mechanism inside every
 Transformer, and you will write all of it here.
 """
 
@@ -47,7 +47,7 @@ language = MouseAndCheese()
 
 # %%
 def influence(text):
-    """For each word: how far can swapping it move the next word's distribution? (total variation, 0 to 1)"""
+    """How far can swapping each word move the next word's distribution? (total variation)"""
     ids, moved = language.encode(text), []
     before = language.next_token_probs(ids)
     for position in range(len(ids)):
@@ -68,7 +68,8 @@ story = "the mouse that the cats chase"
 depends_on = torch.cat([influence(story), torch.zeros(1)])
 figure = figures.look_back([*story.split(), "?"], depends_on, "The next word depends on “mouse” alone", "influence")
 show(
-    figure, alt="Six words, arcs back from a question mark: only 'mouse', five words earlier, influences the next word."
+    figure,
+    alt="Arcs from a question mark: only 'mouse', five words earlier, influences the next word.",
 )
 
 # %% [markdown]
@@ -82,7 +83,8 @@ r"""
 - tell self-attention from cross-attention, and price both in bytes;
 - train a language model made of your attention and read what its heads look at.
 
-**Time** two to three hours. **Builds on** [01 Information](01_information.ipynb) (softmax, cross-entropy) and
+**Time** about 90 minutes, best in two sittings (sections 1 to 5, and the rest); another 50 for what is marked optional.
+**Builds on** [01 Information](01_information.ipynb) (softmax, cross-entropy), [07 Embeddings](07_embeddings.ipynb) (a vector for each token) and
 11 Sequence to sequence (the bottleneck that attention was invented for).
 **Sizes** B sequences, H heads, T queries, S keys, D features of a head, `d_model` features of a token.
 """
@@ -149,17 +151,20 @@ Three roles, each played by vectors:
 
 | role | shape | question it answers |
 |---|---|---|
-| **query** $q_t$, one per token that looks | $d_k$ numbers | what am I looking for? |
-| **key** $k_s$, one per token that is looked at | $d_k$ numbers | what can I be found by? |
-| **value** $v_s$, one per key | $d_v$ numbers | what do I pass on if you look at me? |
+| ***query*** $q_t$, one per token that looks | $d_k$ numbers | what am I looking for? |
+| ***key*** $k_s$, one per token that is looked at | $d_k$ numbers | what can I be found by? |
+| ***value*** $v_s$, one per key | $d_v$ numbers | what do I pass on if you look at me? |
+"""
 
+# %% [markdown]
+r"""
 Three steps:
 
 1. **Score** every key against the query; here by the dot product, divided by $\sqrt{d_k}$ (section 3 says why).
 2. **Softmax** over the keys: positive weights that sum to 1.
-3. **Weighted sum** of the values.
+3. **Weighted sum** of the values. The weights are the ***attention weights***.
 
-For all $T$ queries and $S$ keys at once, with $Q$ of shape $(T, d_k)$, $K$ of shape $(S, d_k)$, $V$ of shape $(S, d_v)$:
+For all $T$ queries and $S$ keys at once, with $Q$ of shape $(T, d_k)$, $K$ of shape $(S, d_k)$, $V$ of shape $(S, d_v)$, this is ***scaled dot-product attention***:
 
 $$\operatorname{Attention}(Q, K, V) = \operatorname{softmax}\!\left(\frac{QK^\top}{\sqrt{d_k}}\right) V .$$
 
@@ -186,26 +191,31 @@ The output is $0.665\,(1, 0) + 0.245\,(0, 0) + 0.090\,(0, 1) = ({{0.665 = (by_ha
 
 # %%
 query = torch.tensor([[1.0, 1.0, 1.0, 1.0]])  # (T, d_k) = (1, 4)
-keys = torch.tensor([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], [-1.0, 0.0, -1.0, 0.0]])  # (S, d_k) = (3, 4)
+keys = torch.tensor([[1.0, 1, 0, 0], [0, 0, 0, 0], [-1, 0, -1, 0]])  # (S, d_k) = (3, 4)
 values = torch.tensor([[1.0, 0.0], [0.0, 0.0], [0.0, 1.0]])  # (S, d_v) = (3, 2)
 
 by_hand = (query @ keys.T / math.sqrt(4)).softmax(-1)
 print("weights", by_hand.numpy().round(3), "sum", by_hand.sum().item())
 print("output ", (by_hand @ values).numpy().round(3))
 show(
-    figures.weight_map(by_hand, ["verb?"], ["mouse", "near", "towers"], "Two thirds of the look goes to the subject"),
+    figures.weight_map(
+        by_hand,
+        ["verb?"],
+        ["mouse", "near", "towers"],
+        "Two thirds of the look goes to the subject",
+    ),
     alt="One row of weights: mouse 0.67, near 0.24, towers 0.09.",
 )
 
 # %% [markdown]
 r"""
-### Question · weight_by_hand
+### Question · weight_by_hand · optional
 
 With $d_k = 16$, a query has the dot products $8$ and $0$ with two keys. How much weight does the first key get?
 Write a number with three decimals.
 """
 
-# %% exercise="weight_by_hand" points=1 kind="number"
+# %% exercise="weight_by_hand" points=1 optional=true kind="number"
 ### BEGIN SOLUTION
 weight_by_hand = 0.881
 ### END SOLUTION
@@ -320,7 +330,10 @@ $q \cdot k = \sum_{i=1}^{d_k} q_i k_i$ look like?
 - **Variance of one term.** $\operatorname{Var}(q_i k_i) = E[q_i^2 k_i^2] - 0^2 = E[q_i^2]\,E[k_i^2] = 1 \cdot 1 = 1$.
 - **Variance of the sum.** The terms are uncorrelated, so variances add: $\operatorname{Var}(q \cdot k) = d_k$.
 - **After scaling.** $\operatorname{Var}(q \cdot k / \sqrt{d_k}) = d_k / (\sqrt{d_k})^2 = 1$.
+"""
 
+# %% [markdown]
+r"""
 Unscaled scores spread by {{$\sqrt{d_k}$ : all(abs(s - 1) < 0.05 for s in scaled)}}: with $d_k = 64$ scores of $+8$ and $-8$ are ordinary, and $e^{8} \approx {{2981 = math.exp(8)}}$. One key takes nearly all of the softmax:
 of 16 keys the largest has {{0.83 = peak_plain[3] ± 0.005}} of it with $d_k = 64$, and {{0.96 = peak_plain[5] ± 0.005}} with $d_k = 1024$.
 The slope of the softmax $p$ in its scores $s$ is
@@ -347,7 +360,7 @@ plain, scaled, peak_plain, peak_scaled = zip(*map(spread, sizes))
 figure = figures.score_spread(sizes, plain, scaled, {"q·k": peak_plain, "q·k / √d_k": peak_scaled})
 show(
     figure,
-    alt="Unscaled scores spread like the root of d_k and one of 16 keys takes nearly all weight; scaled scores stay at 1.",
+    alt="Unscaled scores spread like the root of d_k; scaled scores stay at 1; no key takes all.",
 )
 
 # %% [markdown]
@@ -365,7 +378,7 @@ r"""
 - PyTorch's `nn.Linear` starts with weights that turn inputs of variance 1 into outputs of variance about {{1/3 : abs(variance_of_q - 1 / 3) < 0.02}}, so scaled scores begin with a spread near {{1/3 : abs(start.std() - 1 / 3) < 0.02}}, not 1.
 - After training queries and keys are *not* independent; finding matching keys is the point. For $q = k$ the scaled score is about $d_k / \sqrt{d_k} = {{\sqrt{d_k} : all(abs(score / d**0.5 - 1) < 0.03 for d, score in matching.items())}}$, which does grow.
 
-So $\sqrt{d_k}$ gives a good start, not a guarantee. Some large models also normalise queries and keys before the product (QK-norm, Henry et al. 2020).
+So $\sqrt{d_k}$ gives a good start, not a guarantee. Some large models also normalise queries and keys before the product (***QK-norm***, Henry et al. 2020).
 """
 
 # %%
@@ -373,17 +386,14 @@ generator, matching = torch.Generator().manual_seed(0), {}
 for d in (16, 64, 256, 1024):
     a, b = torch.randn(2, 4000, d, generator=generator)
     matching[d] = ((a * a).sum(-1) / d**0.5).mean().item()
-    print(
-        f"d_k {d:4}   independent: spread {((a * b).sum(-1) / d**0.5).std():.2f}   q = k: mean score {matching[d]:.1f}"
-    )
+    independent = ((a * b).sum(-1) / d**0.5).std()
+    print(f"d_k {d:4}   independent: spread {independent:.2f}   q = k: mean score {matching[d]:.1f}")
 
 torch.manual_seed(0)
 x, to_q, to_k = torch.randn(4000, 256), nn.Linear(256, 64), nn.Linear(256, 64)
 start = attention.attention_scores(to_q(x), to_k(x.flip(0))).diagonal()
 variance_of_q = to_q(x).var().item()
-print(
-    f"nn.Linear: variance of q {variance_of_q:.2f}, spread of the scaled scores of different tokens {start.std():.2f}"
-)
+print(f"nn.Linear: variance of q {variance_of_q:.2f}, spread of the scaled scores {start.std():.2f}")
 
 p = torch.tensor([20.0, 0.0, -20.0]).softmax(-1)
 steepest = (p.diag() - p.outer(p)).abs().max().item()
@@ -391,7 +401,7 @@ print("largest slope of a saturated softmax, winner included:", steepest)
 
 # %% [markdown]
 r"""
-### Question · why_scale
+### Question · why_scale · optional
 
 What does the division by $\sqrt{d_k}$ achieve?
 
@@ -401,7 +411,7 @@ What does the division by $\sqrt{d_k}$ achieve?
 - **d** The scores keep variance 1 all through training.
 """
 
-# %% exercise="why_scale" points=1 kind="choice" choices="a b c d"
+# %% exercise="why_scale" points=1 optional=true kind="choice" choices="a b c d"
 ### BEGIN SOLUTION
 why_scale = "c"
 ### END SOLUTION
@@ -424,7 +434,7 @@ Two things must stay hidden.
 - **The future.** A language model is trained on all positions of a known sentence at once. Position $t$ must not see what it has to predict: it may see positions $0 \dots t$, itself included.
 - **Padding.** Sentences of different lengths share a tensor by filling the short ones up. Nobody may look at the filling.
 
-A **mask** says which pairs (query, key) are allowed. Three conventions are about, and they look alike:
+An ***attention mask*** says which pairs (query, key) are allowed. Three conventions are about, and they look alike:
 
 | convention | who uses it |
 |---|---|
@@ -439,7 +449,7 @@ A mask of the wrong convention raises no error. It shows the model exactly what 
 r"""
 ### Exercise · causal_mask
 
-For three tokens:
+The mask that hides the future is the ***causal mask***, also called ***look-ahead mask***. For three tokens:
 
 $$\begin{pmatrix} \checkmark & \cdot & \cdot \\ \checkmark & \checkmark & \cdot \\ \checkmark & \checkmark & \checkmark \end{pmatrix} \qquad \text{row = query, column = key.}$$
 
@@ -518,16 +528,16 @@ def causal_mask(n_queries, n_keys=None, device=None, right=causal_mask):
 
 # %% [markdown]
 r"""
-### Exercise · padding_mask
+### Exercise · padding_mask · optional
 
-The ids $(B, S)$ of the sequences that are looked **at** decide. Give the mask the shape $(B, 1, 1, S)$: the two ones broadcast over heads and queries,
+A ***padding mask*** hides the filling. The ids $(B, S)$ of the sequences that are looked **at** decide. Give the mask the shape $(B, 1, 1, S)$: the two ones broadcast over heads and queries,
 since padding is hidden from everybody.
 
 With `pad_id` 0, the ids $[5, 7, 0]$ give $[\checkmark, \checkmark, \cdot]$.
 """
 
 
-# %% exercise="padding_mask" points=1 withheld="course_lib.attention.padding_mask"
+# %% exercise="padding_mask" points=1 optional=true withheld="course_lib.attention.padding_mask"
 def padding_mask(ids: Tensor, pad_id: int = 0) -> Tensor:
     """Return the mask that hides the padding among the keys.
 
@@ -582,14 +592,14 @@ def padding_mask(ids, pad_id=0):
 
 # %% [markdown]
 r"""
-### Exercise · combine_masks
+### Exercise · combine_masks · optional
 
 A decoder that reads a padded batch needs both: a pair is allowed when **every** mask allows it. Broadcasting does the shapes:
 $(T, S)$ and $(B, 1, 1, S)$ give ${{(B, 1, T, S) : combine_masks(torch.ones(3, 5) == 1, torch.ones(2, 1, 1, 5) == 1).shape == (2, 1, 3, 5)}}$.
 """
 
 
-# %% exercise="combine_masks" points=1 withheld="course_lib.attention.combine_masks"
+# %% exercise="combine_masks" points=1 optional=true withheld="course_lib.attention.combine_masks"
 def combine_masks(*masks: Tensor | None) -> Tensor | None:
     """Return the mask that allows only what every given mask allows.
 
@@ -672,7 +682,12 @@ show(
     figures.masks({"causal": seen, "padding": real, "both": both}, sentence, sentence),
     alt="Three masks of 4 by 4: a lower triangle, a hidden last column, and both.",
 )
-print("keys open to each query: ", both.sum(1).tolist(), "\nqueries that see each key:", both.sum(0).tolist())
+print(
+    "keys open to each query: ",
+    both.sum(1).tolist(),
+    "\nqueries that see each key:",
+    both.sum(0).tolist(),
+)
 
 # %% [markdown]
 r"""
@@ -687,7 +702,7 @@ Study notes and tutorials often replace it by $-10^9$, or by $-\infty$. Each fai
 
 # %%
 scores = torch.tensor([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
-allowed = torch.tensor([[True, True, False], [False, False, False]])  # the second query may see nothing
+allowed = torch.tensor([[True, True, False], [False] * 3])  # the second query may see nothing
 
 filled = {lowest: scores.masked_fill(~allowed, lowest).softmax(-1) for lowest in (-1e9, -math.inf)}
 for lowest, row in filled.items():
@@ -720,7 +735,7 @@ weights = softmax of each row, then 0 where the mask says no
 output  = dropout(weights) V
 ```
 
-**Dropout** (lesson 06) may set some weights to 0 during training and scale up the others, for the product with $V$ only. The weights that you *return* are the
+Dropout ([06 Regularization](06_regularization.ipynb)) may set some weights to 0 during training and scale up the others, for the product with $V$ only. The weights that you *return* are the
 probabilities: anyone who plots them, or sums them, expects rows that sum to 1.
 
 ### Exercise · scaled_dot_product_attention
@@ -896,7 +911,7 @@ def scaled_dot_product_attention(q, k, v, mask=None, dropout=0.0, right=scaled_d
 r"""
 ### Does the mask hold? A leak test
 
-Every causal model deserves this test: change one token, and look where the output moves. **Before** the changed position nothing may move, {{not by one bit : moved["lower triangle: no leak"][:4].max() == 0}}.
+Every causal model deserves a ***leak test***: change one token, and look where the output moves. **Before** the changed position nothing may move, {{not by one bit : moved["lower triangle: no leak"][:4].max() == 0}}.
 Here the fifth of six tokens changes, once under your mask and once under the upside-down triangle of popular notes.
 """
 
@@ -913,12 +928,15 @@ for name, mask in {
     "lower triangle: no leak": attention.causal_mask(6),
     "upper triangle: sees the answer": torch.ones(6, 6).triu(1) == 1,
 }.items():
-    before, after = attend(tokens, tokens, tokens, mask)[0], attend(changed, changed, changed, mask)[0]
+    before, after = (
+        attend(tokens, tokens, tokens, mask)[0],
+        attend(changed, changed, changed, mask)[0],
+    )
     moved[name] = (after - before).abs().amax(-1)
     print(f"{name:32}", moved[name].numpy().round(2))
 show(
     figures.leak(words, moved, changed=4),
-    alt="Under the lower triangle only positions from the changed one on move; under the upper one the earlier ones do.",
+    alt="Under the lower triangle later positions move; under the upper one the earlier ones do.",
 )
 
 # %% [markdown]
@@ -938,7 +956,12 @@ print("rows sum to", weights.sum(-1).numpy().round(4))
 
 shapes = [torch.randn(8, 4, *size, generator=generator) for size in ((10, 16), (12, 16), (12, 32))]
 output, large = attend(*shapes)
-print("10 queries, 12 keys, values of 32 features: output", tuple(output.shape), "weights", tuple(large.shape))
+print(
+    "10 queries, 12 keys, values of 32 features: output",
+    tuple(output.shape),
+    "weights",
+    tuple(large.shape),
+)
 show(
     figures.weight_map(weights, words, words, "Nothing above the diagonal"),
     alt="A 6 by 6 map of weights, zero above the diagonal.",
@@ -946,6 +969,8 @@ show(
 
 # %% [markdown]
 r"""
+*A good place to stop for today.*
+
 ## 6 · Who asks whom
 
 Where do queries, keys and values come from? Three **matrices** are learned, $W^Q$, $W^K$ and $W^V$, the same for every token and position.
@@ -953,17 +978,20 @@ Queries, keys and values themselves are not learned: they are computed from what
 
 $$q_t = x_t W^Q, \qquad k_s = y_s W^K, \qquad v_s = y_s W^V .$$
 
-- **Self-attention**: $y = x$. Every token asks all tokens of its own sequence that it may see, *itself included*. In “The animal didn't cross the street because it was too tired”, *it* can look at *animal*.
-- **Cross-attention**: $y$ is another sequence, the **memory**. A decoder's states ask ($x$: $T$ of them), the encoder's states answer ($y$: $S$ of them). The mask must hide the padding of the *memory*, since that is where the keys are.
+- ***Self-attention***: $y = x$. Every token asks all tokens of its own sequence that it may see, *itself included*. In “The animal didn't cross the street because it was too tired”, *it* can look at *animal*.
+- ***Cross-attention***: $y$ is another sequence, the ***memory***. A decoder's states ask ($x$: $T$ of them), the encoder's states answer ($y$: $S$ of them). The mask must hide the padding of the *memory*, since that is where the keys are.
+"""
 
-### Exercise · cross_attention
+# %% [markdown]
+r"""
+### Exercise · cross_attention · optional
 
 One head. The weights have shape $(B, T, S)$: for every position that asks, a distribution over the positions that answer.
 With `memory_mask` $(B, S)$, put the dimension of the queries in: $(B, 1, S)$.
 """
 
 
-# %% exercise="cross_attention" points=2 needs="scaled_dot_product_attention" withheld="course_lib.attention.cross_attention course_lib.attention.fused_attention torch.nn.functional.scaled_dot_product_attention"
+# %% exercise="cross_attention" points=2 optional=true needs="scaled_dot_product_attention" withheld="course_lib.attention.cross_attention course_lib.attention.fused_attention torch.nn.functional.scaled_dot_product_attention"
 def cross_attention(
     x: Tensor, memory: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, memory_mask: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -1034,20 +1062,23 @@ def cross_attention(x, memory, w_q, w_k, w_v, memory_mask=None):
 
 # %% [markdown]
 r"""
-### What attention cannot see: order
+### What attention cannot see: order · optional
 
 Self-attention compares every pair and sums; the position of a token appears nowhere in the formula. Shuffle the tokens, and the outputs come out {{shuffled in the same way and otherwise unchanged : equivariant["no mask"]}}:
 
-$$f(Px) = P f(x) \qquad \text{with } P \text{ a permutation: } \textbf{equivariant}.$$
+$$f(Px) = P f(x) \qquad \text{with } P \text{ a permutation.}$$
 
-Often this is called permutation-*invariant*, which would mean $f(Px) = f(x)$, and {{is false : not invariant}}. With a causal mask {{not even equivariance : not equivariant["a causal mask"]}} holds, since the mask itself knows who came first:
+Such a function is ***permutation-equivariant***. Often this is called permutation-*invariant*, which would mean $f(Px) = f(x)$, and {{is false : not invariant}}. With a causal mask {{not even equivariance : not equivariant["a causal mask"]}} holds, since the mask itself knows who came first:
 a decoder can learn some order without any position vectors (Haviv et al. 2022). Ours will get learned position vectors below; the choice is the subject of
 [13 Positions](13_positions.ipynb).
 """
 
 # %%
 order = torch.tensor([3, 0, 5, 1, 4, 2])
-plain, shuffled = attend(tokens, tokens, tokens)[0], attend(tokens[order], tokens[order], tokens[order])[0]
+plain, shuffled = (
+    attend(tokens, tokens, tokens)[0],
+    attend(tokens[order], tokens[order], tokens[order])[0],
+)
 invariant = torch.allclose(shuffled, plain, atol=1e-5)
 equivariant = {"no mask": torch.allclose(shuffled, plain[order], atol=1e-5)}
 
@@ -1056,7 +1087,7 @@ plain = attend(tokens, tokens, tokens, causal)[0]
 shuffled = attend(tokens[order], tokens[order], tokens[order], causal)[0]
 equivariant["a causal mask"] = torch.allclose(shuffled, plain[order], atol=1e-5)
 
-place = torch.randn(6, 16, generator=torch.Generator().manual_seed(1))  # one vector for each position
+place = torch.randn(6, 16, generator=torch.Generator().manual_seed(1))  # a vector a position
 plain = attend(tokens + place, tokens + place, tokens + place)[0]
 shuffled = attend(tokens[order] + place, tokens[order] + place, tokens[order] + place)[0]
 equivariant["position vectors"] = torch.allclose(shuffled, plain[order], atol=1e-5)
@@ -1065,7 +1096,7 @@ print("equivariant, f(Px) = P f(x):", equivariant)
 
 # %% [markdown]
 r"""
-### Question · order_lost
+### Question · order_lost · optional
 
 You shuffle the tokens of a sentence and feed them to self-attention without mask and without positions. What happens to the outputs?
 
@@ -1074,7 +1105,7 @@ You shuffle the tokens of a sentence and feed them to self-attention without mas
 - **c** Every token's output changes.
 """
 
-# %% exercise="order_lost" points=1 kind="choice" choices="a b c"
+# %% exercise="order_lost" points=1 optional=true kind="choice" choices="a b c"
 ### BEGIN SOLUTION
 order_lost = "a"
 ### END SOLUTION
@@ -1093,8 +1124,11 @@ One head has one distribution per query. If a word needs two things, its subject
 
 With two values $v_1 = (1, 0)$ and $v_2 = (0, 1)$ and half the weight on each, the blend is $(0.5, 0.5)$. Had the values been swapped, it would be $(0.5, 0.5)$ again. Two heads with one value each
 return $(1, 0, 0, 1)$ and, swapped, $(0, 1, 1, 0)$: four numbers that tell the two apart.
+"""
 
-**Multi-head attention** in five steps, with $H$ heads of $d_{head} = d_{model} / H$ features:
+# %% [markdown]
+r"""
+***Multi-head attention*** in five steps, with $H$ ***heads*** of $d_{head} = d_{model} / H$ features:
 
 1. **project** $x$ (and the memory) to queries, keys, values of `d_model` features each;
 2. **split** the features into $H$ heads: $(B, T, H \cdot D) \to (B, H, T, D)$;
@@ -1105,7 +1139,10 @@ return $(1, 0, 0, 1)$ and, swapped, $(0, 1, 1, 0)$: four numbers that tell the t
 $$\operatorname{MultiHead}(x, y) = \operatorname{Concat}(\text{head}_1, \dots, \text{head}_H)\,W^O, \qquad \text{head}_i = \operatorname{Attention}(xW_i^Q,\ yW_i^K,\ yW_i^V).$$
 
 $W_i^Q, W_i^K, W_i^V$ have shape $(d_{model}, d_{head})$, and $W^O$ $(d_{model}, d_{model})$. The $H$ small matrices are stored side by side as one: that is what *split* takes apart. The number of parameters {{does not depend on $H$ : sum(p.numel() for p in Layer(64, 8).parameters()) == sum(p.numel() for p in ours.parameters())}}, nor on the length.
+"""
 
+# %% [markdown]
+r"""
 ### Exercise · split_heads
 
 A token with 4 features $(1, 2, 3, 4)$ and $H = 2$: head 1 gets $(1, 2)$, head 2 gets $(3, 4)$.
@@ -1402,17 +1439,21 @@ x, mask = torch.randn(2, 10, 64), attention.causal_mask(10)
 expected, _ = theirs(x, x, x, attn_mask=~mask)
 equal = torch.allclose(ours(x, mask=mask)[0], expected, atol=1e-5)
 print("equal to nn.MultiheadAttention:", equal)
-print("parameters:", sum(p.numel() for p in ours.parameters()), "= 4 · (64 · 64 + 64), whatever the length")
+print(
+    "parameters:",
+    sum(p.numel() for p in ours.parameters()),
+    "= 4 · (64 · 64 + 64), whatever the length",
+)
 
 # %% [markdown]
 r"""
-## 8 · What it costs
+## 8 · What it costs · optional
 
 Every query meets every key: $T \times S$ scores. In self-attention that is $T^2$, for **each head, each layer and each sequence** of a batch. Twice the length, {{four times : abs(naive[-1] / naive[-2] - 4) < 0.1}} the scores.
 
 A book of 50,000 tokens makes $50{,}000^2 = {{2.5 = book / 1e9}}$ billion scores a head. In float16 (2 bytes) that is ${{5 = 2 * book / 1e9}} \cdot 10^9$ bytes, {{4.7 = 2 * book / 2**30}} GiB: one head fits on a large GPU; 16 heads in each of 24 layers, kept for the backward pass, are {{1.92 = 2 * book * 16 * 24 / 1e12}} TB.
 
-That is the price of the *naive* implementation, the one you wrote. The matrix need not exist: fused kernels (FlashAttention, Dao et al. 2022; `F.scaled_dot_product_attention`) go through the keys block by block and keep running sums.
+That is the price of the *naive* implementation, the one you wrote. The matrix need not exist: ***fused kernels*** (***FlashAttention***, Dao et al. 2022; `F.scaled_dot_product_attention`) go through the keys block by block and keep running sums.
 Their memory is {{linear : abs(fused[-1] / fused[-2] - 2) < 0.02}} in $T$. The *time* stays quadratic. Lesson 19 builds one.
 
 Let us count the bytes that each keeps for the backward pass: batch 1, four heads of 16 features, float32.
@@ -1442,24 +1483,23 @@ figure = figures.memory(
     {"your formula, naive": naive, "PyTorch's fused kernel": fused},
     "Twice the length: naive pays four times, fused twice",
 )
-show(figure, alt="Bytes against length on logarithmic axes: the naive line is twice as steep as the fused one.")
+show(figure, alt="Bytes against length on logarithmic axes: the naive line is twice as steep.")
 
 # %%
 book = 50_000**2
-print(
-    f"a book: {book:,} scores, {2 * book / 2**30:.1f} GiB a head, {2 * book * 16 * 24 / 1e12:.2f} TB for 16 heads in 24 layers"
-)
+print(f"a book: {book:,} scores, {2 * book / 2**30:.1f} GiB a head,")
+print(f"{2 * book * 16 * 24 / 1e12:.2f} TB for 16 heads in 24 layers")
 
 # %% [markdown]
 r"""
 Check the top of the naive line: 4 heads · $2{,}048^2$ weights · 4 bytes are {{64 = 4 * 2048**2 * 4 / 2**20}} MiB of the {{65.5 = naive[-1]}}; the queries, keys and values, {{0.5 = 4 * 2048 * 16 * 4 / 2**20}} MiB each, are the rest.
 
-### Question · score_gib
+### Question · score_gib · optional
 
 A naive implementation computes one layer: batch 1, 32 heads, 8,192 tokens, scores in float16 (2 bytes). How many GiB ($2^{30}$ bytes) do the scores of this layer take?
 """
 
-# %% exercise="score_gib" points=1 kind="number"
+# %% exercise="score_gib" points=1 optional=true kind="number"
 ### BEGIN SOLUTION
 score_gib = 32 * 8192**2 * 2 / 2**30  # 4.0
 ### END SOLUTION
@@ -1504,7 +1544,7 @@ counts = torch.bincount(train_tokens, minlength=vocab_size).double()
 unigram = counts / counts.sum()
 pairs = torch.zeros(vocab_size, vocab_size, dtype=torch.float64)
 pairs.index_put_((train_tokens[:-1], train_tokens[1:]), torch.ones(len(train_tokens) - 1).double(), accumulate=True)
-bigram = (pairs + 2 * unigram) / (pairs.sum(1, keepdim=True) + 2)  # two imagined tokens, spread like the unigram
+bigram = (pairs + 2 * unigram) / (pairs.sum(1, keepdim=True) + 2)  # two imagined tokens
 
 levels = {
     "uniform": math.log(vocab_size),
@@ -1567,24 +1607,42 @@ def agreeing(probs):
 
 
 # %%
+from course_lib.widgets.predict import predict_curve
+
+guess = predict_curve(
+    "12_attention.agreement",
+    "You have just trained two layers of attention. What share of the probability on verbs "
+    "goes to plural forms, the right ones?",
+    x=[0, 3, 4, 8],
+    x_label="words between mice and its verb",
+    y_label="share of plural verbs",
+    low=0,
+    high=1,
+)
+guess
+
+
+# %%
 shares = {"exact": [], "attention": [], "bigram": []}
 eos = language.encode("<eos>")
 for text in beginnings:
-    ids = torch.tensor([eos + language.encode(text)])  # training windows, too, begin after the end of a sentence
+    ids = torch.tensor([eos + language.encode(text)])  # as training windows begin
     shares["exact"].append(agreeing(language.next_token_probs(ids[0, 1:].tolist())))
     shares["attention"].append(agreeing(model(ids)[0, -1].softmax(-1).detach()))
     shares["bigram"].append(agreeing(bigram[ids[0, -1]]))
 show(
     figures.agreement(beginnings, shares, "Who still knows that it was mice?"),
-    alt="Share of plural verbs after four beginnings: exact 1.00 everywhere, attention a little less after long detours, the bigram far below.",
+    alt="Share of plural verbs: exact 1.00, attention a little less, the bigram far below.",
 )
+# %%
+guess.reveal(shares["attention"])
 
 # %% [markdown]
 r"""
 The bigram hears *house* or *chases* and {{expects one animal : max(shares["bigram"][1:]) < 0.5}}. Attention has learned {{whom to ask : min(shares["attention"]) > 0.85}} from its {{300,000 = len(train_tokens)}} training tokens, and is
 {{less sure after the longest detour : shares["attention"][3] < min(shares["attention"][:3])}}. (One run.)
 
-### What its heads look at
+### What its heads look at · optional
 
 Choose a layer, a head and a word. The last word is where the verb must be predicted: does one of its heads look at *mice*?
 """
@@ -1597,9 +1655,9 @@ with torch.no_grad():
 shown = language.decode(ids[0].tolist()).split()
 subject = shown.index("mice")
 layer, head = divmod(int(weights[:, :, -1, subject].argmax()), weights.size(1))
-print(
-    f"layer {layer + 1}, head {head + 1} puts {weights[layer, head, -1, subject]:.2f} of the last word's weight on “mice”, {len(shown) - 1 - subject} words back"
-)
+share, distance = weights[layer, head, -1, subject], len(shown) - 1 - subject
+print(f"layer {layer + 1}, head {head + 1} puts {share:.2f} of the last word's weight on “mice”,")
+print(f"{distance} words back")
 attention_explorer(shown, weights, layer, head)
 
 # %% [markdown]
@@ -1612,7 +1670,7 @@ Whether attention weights explain a model's decisions has been argued both ways 
 # %%
 @torch.no_grad()
 def without_head(layer, head):
-    """Held-out loss when one head's contribution is removed: its columns of the output projection become zero."""
+    """Held-out loss without one head: its columns of the output projection become zero."""
     weight, size = model.layers[layer].out_proj.weight, 64 // 4
     columns = slice(head * size, (head + 1) * size)
     kept = weight[:, columns].clone()
@@ -1631,6 +1689,8 @@ for layer in range(2):
 r"""
 ## 10 · Find the bugs
 
+### Find the bugs · attend_to_source · optional
+
 A colleague wrote one head of cross-attention over padded sources, from a popular tutorial. It runs, it trains, and translations are bad. In half precision it crashes, and
 when a source is empty (all padding) the decoder receives the mean of the padding.
 
@@ -1638,7 +1698,7 @@ There are three faults; each repair earns its point alone. Everything that you n
 """
 
 
-# %% exercise="attend_to_source" points=3 parts={"padding":1,"half":1,"nothing":1} withheld="torch.nn.functional.scaled_dot_product_attention course_lib.attention.fused_attention"
+# %% exercise="attend_to_source" points=3 optional=true parts={"padding":1,"half":1,"nothing":1} withheld="torch.nn.functional.scaled_dot_product_attention course_lib.attention.fused_attention"
 def attend_to_source(q: Tensor, k: Tensor, v: Tensor, source_ids: Tensor, pad_id: int = 0) -> tuple[Tensor, Tensor]:
     """Attend to the real tokens of padded sources.
 
@@ -1791,6 +1851,18 @@ Leak test: change the token at position $t$ and compare the outputs; those befor
 
 # %% [markdown]
 r"""
+## Flash cards
+
+Eleven questions about attention, for tomorrow and for the weeks after.
+"""
+
+# %%
+from course_lib.widgets.cards import flash_cards
+
+flash_cards("12_attention")
+
+# %% [markdown]
+r"""
 ## 12 · Where this came from, and where it goes
 
 - **Bahdanau, Cho and Bengio (2014)**, *Neural Machine Translation by Jointly Learning to Align and Translate*: attention as a cure for the fixed-size summary, with an additive score (lesson 11). **Luong et al. (2015)**: dot products.
@@ -1798,7 +1870,10 @@ r"""
 - **Shazeer (2019)** and **Ainslie et al. (2023)**: heads that share keys and values, since the cache of keys and values limits generation. `course_lib.attention.MultiHeadAttention` takes `n_kv_heads`; lesson 15 is about it.
 - **Dao et al. (2022)**, *FlashAttention*: exact attention without the matrix. **Henry et al. (2020)**: QK-norm.
 - **Elhage et al. (2021)**, *A Mathematical Framework for Transformer Circuits*: what attention-only models such as ours compute.
+"""
 
+# %% [markdown]
+r"""
 **What we do not know.** Why a given head comes to do a given job, and whether it would again with another seed, is measured rather than predicted. Two layers sufficed here because the toy language needs little more; nothing here shows how attention
 behaves at a thousand times the size.
 

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     title: How does a set become a sequence?
-#     minutes: 120
+#     minutes: 90
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -44,9 +44,12 @@ gathered = [attention.scaled_dot_product_attention(x, x, x)[0] for x in vectors]
 rows = torch.stack([output[2] for output in gathered])  # what “chased”, the third word, gathered
 show(
     weight_map(
-        rows / rows.sum(-1, keepdim=True), [" ".join(s) for s in stories], list(words), "“chased” gathers the same"
+        rows / rows.sum(-1, keepdim=True),
+        [" ".join(s) for s in stories],
+        list(words),
+        "“chased” gathers the same",
     ),
-    alt="Two rows of numbers, one per sentence, over the words the, mouse, chased, cat. Both rows are equal.",
+    alt="Two equal rows of numbers, one per sentence, over the words the, mouse, chased, cat.",
 )
 print("largest difference:", (gathered[0][2] - gathered[1][2]).abs().max().item())
 
@@ -62,7 +65,7 @@ Attention is a weighted mean over a **set**. Who chased whom is in the order, an
 - keep positions right when text is generated with a cache;
 - measure which encoding survives sequences longer than it was trained on, where popular tables are wrong, and what helps.
 
-**Time** two hours. **Builds on** [12 Attention](12_attention.ipynb).
+**Time** about 90 minutes; another 35 for what is marked optional. **Builds on** [12 Attention](12_attention.ipynb), [07 Embeddings](07_embeddings.ipynb).
 **Sizes** B sequences, H heads, T queries, S keys, D features of a head, `d_model` features of a token. A *position* is a whole number, 0 for the first token.
 """
 
@@ -84,7 +87,10 @@ shuffle = torch.tensor([3, 0, 5, 1, 4, 2])
 attend = lambda x, mask=None: attention.scaled_dot_product_attention(x, x, x, mask)[0]
 same = lambda a, b: torch.allclose(a, b, atol=1e-6)
 mask = attention.causal_mask(6)
-invariant, equivariant = same(attend(x[shuffle]), attend(x)), same(attend(x[shuffle]), attend(x)[shuffle])
+invariant, equivariant = (
+    same(attend(x[shuffle]), attend(x)),
+    same(attend(x[shuffle]), attend(x)[shuffle]),
+)
 equivariant_under_a_mask = same(attend(x[shuffle], mask), attend(x, mask)[shuffle])
 print("invariant,   f(Px) = f(x):  ", invariant)
 print("equivariant, f(Px) = P f(x):", equivariant)
@@ -114,16 +120,19 @@ symmetry = "c"
 
 # %% [markdown]
 r"""
-There are three places to put the order back in: **added to the tokens** (sections 2 and 3), **turned into queries and keys** (section 4), or **added to the scores** (section 5).
+What puts the order back in is a ***positional encoding***. There are three places for it: **added to the tokens** (sections 2 and 3), **turned into queries and keys** (section 4), or **added to the scores** (section 5).
 
 ## 2 · A vector for every place
 
-The plainest idea: a table $E$ of shape `(seq_len, d_model)` with one learned row per position, added to the tokens,
+The plainest idea, ***learned absolute positions***: a table $E$ of shape `(seq_len, d_model)` with one learned row per position, added to the tokens,
 
 $$x'_t = x_t + E_t .$$
 
 GPT-2 does this. The table is cheap: $1024 \times 768 = {{786,432 = gpt2_rows}}$ of GPT-2 small's $124{,}439{,}808$ parameters, {{0.6 % = gpt2_rows / 124_439_808}}. What it cannot do is go on: position 1024 has **no row**. That is no poor extrapolation, it is none.
+"""
 
+# %% [markdown]
+r"""
 By hand, with $E = \begin{pmatrix} 0 & 1 \\ 2 & 3 \\ 4 & 5 \end{pmatrix}$: a token $(10, 10)$ at position 2 becomes $({{14, 15 :
 learned_positions(torch.tensor([[[10, 10]]]), torch.tensor([[0, 1], [2, 3], [4, 5]]), start=2).tolist() == [[[14, 15]]]}})$. When text is generated one token at a time, that token arrives *alone*, and `start = 2` says where it is.
 
@@ -211,12 +220,15 @@ r"""
 ## 3 · Clock hands of many speeds
 
 Can a formula give a vector for *every* position? A clock tells the time with hands of different speed; each hand is a point on a circle, a sine and a cosine.
-Vaswani et al. (2017) use $d_{model}/2$ hands. For position $t$ and pair $i = 0, 1, \dots, d_{model}/2 - 1$,
+The ***sinusoidal encoding*** of Vaswani et al. (2017) uses $d_{model}/2$ hands. For position $t$ and pair $i = 0, 1, \dots, d_{model}/2 - 1$,
 
 $$PE_{t,\,2i} = \sin(t\,\omega_i), \qquad PE_{t,\,2i+1} = \cos(t\,\omega_i), \qquad \omega_i = 10000^{-2i/d_{model}} .$$
 
 $\omega_i$ is the speed of hand $i$ in radians per position: 1 for the fastest, almost $1/10000$ for the slowest. Mind the index: $i$ counts **pairs**, not features. (Read as a feature number, the exponent would run to 2 and the slowest hand would stand still.)
+"""
 
+# %% [markdown]
+r"""
 By hand, $d_{model} = 4$, $t = 1$: $\omega = (1,\ {{0.01 = 10000 ** (-2 / 4)}})$, so $PE_1 = (\sin 1, \cos 1, \sin 0.01, \cos 0.01) = ({{0.841,\ 0.540,\ 0.010,\ 1.000 :
 torch.allclose(sinusoidal(2, 4)[1], torch.tensor([0.841, 0.540, 0.010, 1.000]), atol=5e-4)}})$.
 
@@ -310,7 +322,7 @@ widgets.sinusoid_explorer()
 
 # %% [markdown]
 r"""
-### Moving by an offset is a rotation
+### Moving by an offset is a rotation · optional
 
 Why both sine and cosine? Because then one fixed matrix moves *every* position by the same offset $r$. From $\sin(a + b) = \cos b \sin a + \sin b \cos a$ and $\cos(a + b) = -\sin b \sin a + \cos b \cos a$, with $a = t\,\omega_i$ and $b = r\,\omega_i$,
 
@@ -321,11 +333,11 @@ The matrix depends on $r$ and not on $t$. So a layer *can* ask for “three plac
 By hand, $d_{model} = 2$, $r = 1$: $M = \begin{pmatrix} {{0.540 = shift_matrix(1, 2)[0, 0]}} & {{0.841 = shift_matrix(1, 2)[0, 1]}} \\ {{-0.841 = shift_matrix(1, 2)[1, 0]}} & {{0.540 = shift_matrix(1, 2)[1, 1]}} \end{pmatrix}$,
 and $M\,(0, 1)^\top = (0.841,\ 0.540)^\top {{= : same(shift_matrix(1, 2) @ torch.tensor([0.0, 1.0]), sinusoidal(2, 2)[1])}} PE_1$.
 
-### Exercise · shift_matrix
+### Exercise · shift_matrix · optional
 """
 
 
-# %% exercise="shift_matrix" points=2 withheld="course_lib.positions.shift_matrix"
+# %% exercise="shift_matrix" points=2 optional=true withheld="course_lib.positions.shift_matrix"
 def shift_matrix(offset: int, d_model: int) -> Tensor:
     """Return the matrix that moves every sinusoidal position by the same offset.
 
@@ -392,9 +404,15 @@ def shift_matrix(offset, d_model, right=shift_matrix):
 
 # %%
 move = yours("positions.shift_matrix", positions.shift_matrix)(3, 32)
-print("one matrix moves every position by 3:", torch.allclose(table[:-3] @ move.T, table[3:], atol=1e-5))
+print(
+    "one matrix moves every position by 3:",
+    torch.allclose(table[:-3] @ move.T, table[3:], atol=1e-5),
+)
 products = table @ table.T  # (64, 64)
-print("dot products depend on the distance alone:", torch.allclose(products[10, 12], products[40, 42], atol=1e-4))
+print(
+    "dot products depend on the distance alone:",
+    torch.allclose(products[10, 12], products[40, 42], atol=1e-4),
+)
 
 # %% [markdown]
 r"""
@@ -415,24 +433,29 @@ for name, std in (("nn.Embedding's default, std 1", 1.0), ("std 1/√d_model", d
     torch.manual_seed(0)
     layer = attention.MultiHeadAttention(d, 8)
     peaks[std] = layer((scaled + places)[None])[1].amax(-1).mean().item()
-    print(
-        f"{name:31} tokens' std {scaled.std():5.2f}, positions' {places.std():.2f}, largest weight of a row {peaks[std]:.2f}"
-    )
+    print(f"{name:31} tokens' std {scaled.std():5.2f}, positions' {places.std():.2f},", end=" ")
+    print(f"largest weight of a row {peaks[std]:.2f}")
 
 # %% [markdown]
 r"""
 ## 4 · Turn the queries and keys
 
-What attention needs to know is mostly *how far apart* two tokens are. Rotary embedding (RoPE, Su et al. 2021) builds that in: nothing is added to the tokens, but each query and key is **rotated** by an angle proportional to its position. Pair $i$ of the features turns by $t\,\omega_i$ with $\omega_i = \theta^{-2i/D}$ and $\theta = 10000$:
+What attention needs to know is mostly *how far apart* two tokens are. ***Rotary position embedding*** (***RoPE***, Su et al. 2021) builds that in: nothing is added to the tokens, but each query and key is **rotated** by an angle proportional to its position. Pair $i$ of the features turns by $t\,\omega_i$ with $\omega_i = \theta^{-2i/D}$ and $\theta = 10000$:
 
 $$\begin{pmatrix} a' \\ b' \end{pmatrix} = \begin{pmatrix} \cos t\omega_i & -\sin t\omega_i \\ \sin t\omega_i & \cos t\omega_i \end{pmatrix} \begin{pmatrix} a \\ b \end{pmatrix}, \qquad \text{in short } q' = R_t\,q .$$
+"""
 
+# %% [markdown]
+r"""
 Two rotations in one product leave their difference, because $R_t^\top R_s = R_{s-t}$:
 
 $$(R_t\,q) \cdot (R_s\,k) = q^\top R_t^\top R_s\, k = q^\top R_{s-t}\, k .$$
 
-The score depends on the contents and on $s - t$: **relative by construction**. Lengths do not change, and the values are left alone.
+The score depends on the contents and on $s - t$: a ***relative position***, by construction. Lengths do not change, and the values are left alone.
+"""
 
+# %% [markdown]
+r"""
 **Which features make a pair?** The paper takes $(2i, 2i + 1)$, and so do Llama's weights as Meta publishes them. The `transformers` library takes $(i,\ i + D/2)$, “rotate half”, and permutes the weights when it converts them. Both are the same up to a permutation of the features, and mixing them up gives a model that speaks nonsense. This course takes $(i,\ i + D/2)$.
 
 By hand, $D = 2$: $(1, 0)$ at position 1 becomes $(\cos 1, \sin 1) = ({{0.540 = rope(torch.tensor([[1.0, 0.0]]), torch.tensor([1]))[0, 0]}},\ {{0.841 = rope(torch.tensor([[1.0, 0.0]]), torch.tensor([1]))[0, 1]}})$.
@@ -556,9 +579,8 @@ generator = torch.Generator().manual_seed(0)
 q, k = torch.randn(2, 1, 64, generator=generator)  # one query, one key
 for start in (0, 100, 1000):
     places = torch.tensor([start + 5]), torch.tensor([start])
-    print(
-        f"query at {start + 5:4}, key at {start:4}: score", round((turn(q, places[0]) @ turn(k, places[1]).T).item(), 3)
-    )
+    score = (turn(q, places[0]) @ turn(k, places[1]).T).item()
+    print(f"query at {start + 5:4}, key at {start:4}: score {score:.3f}")
 widgets.rotation_explorer()
 
 # %% [markdown]
@@ -571,9 +593,13 @@ r"""
 
 # %%
 same_vector = torch.ones(1, 32)
-queries, key = turn(same_vector.expand(300, 32), torch.arange(300)), turn(same_vector, torch.tensor([0]))
+queries, key = (
+    turn(same_vector.expand(300, 32), torch.arange(300)),
+    turn(same_vector, torch.tensor([0])),
+)
 scores = (queries @ key.T)[:, 0]  # (300,) at distances 0 … 299
-print(f"two equal vectors: of 299 steps further away, the score rises at {(scores.diff() > 0).sum().item()}")
+rises = (scores.diff() > 0).sum().item()
+print(f"two equal vectors: of 299 steps further away, the score rises at {rises}")
 ahead = (queries @ turn(same_vector, torch.tensor([50])).T)[:, 0]
 print("with the key turned ahead by 50, the best distance is", ahead.argmax().item())
 widgets.rope_distance_explorer()
@@ -588,12 +614,15 @@ $$\text{score}_{h,t,s} = \frac{q_t \cdot k_s}{\sqrt{D}} + b_{h,t,s} .$$
 
 ### ALiBi
 
-*Attention with linear biases* (Press et al. 2022) learns nothing. Looking further back costs more, and each head has its own price $m_h$, its slope:
+*Attention with linear biases* (***ALiBi***, Press et al. 2022) learns nothing. Looking further back costs more, and each head has its own price $m_h$, its slope:
 
 $$b_{h,t,s} = -m_h\,|t - s|, \qquad m_h = 2^{-8h/H}, \quad h = 1, \dots, H .$$
 
 With $H = 8$ heads the slopes are $\frac12, \frac14, \dots, {{\frac1{256} : alibi_slopes(8).tolist() == [2**-h for h in range(1, 9)]}}$: some heads see a few words, others most of the text. Mind the sign. With $t$ the query and $s$ an earlier key, $t - s$ is *positive*; printed with a plus, as in some notes, the bias would send every look to the oldest token.
+"""
 
+# %% [markdown]
+r"""
 If $H$ is not a power of two, the authors take the slopes of the next lower power $P$, and then every other slope of $2P$ heads (the first, the third, …) until there are $H$. For $H = 6$: $P = 4$ gives $2^{-2}, 2^{-4}, 2^{-6}, 2^{-8}$, and of 8 heads the first and the third, {{$2^{-1}$ and $2^{-3}$ :
 alibi_slopes(6).tolist() == [2**-h for h in (2, 4, 6, 8, 1, 3)]}}.
 
@@ -754,12 +783,12 @@ def alibi_bias(n_heads, n_queries, n_keys):
 
 # %% [markdown]
 r"""
-### Question · alibi_share
+### Question · alibi_share · optional
 
 A head with slope $\frac12$ sees three tokens whose dot products with its query are all equal. With ALiBi, how much weight does the token itself (distance 0) get? Three decimals.
 """
 
-# %% exercise="alibi_share" points=1 kind="number"
+# %% exercise="alibi_share" points=1 optional=true kind="number"
 ### BEGIN SOLUTION
 alibi_share = 0.506
 ### END SOLUTION
@@ -772,24 +801,27 @@ alibi_share = 0.186
 
 # %% [markdown]
 r"""
-### T5's buckets
+### T5's buckets · optional
 
-T5 (Raffel et al. 2020) learns the price instead: one number per head and **bucket** of relative positions. Near distances have a bucket each; far ones share, wider and wider, since {{70 or 75 words back : relative_buckets(torch.tensor(-70)) == relative_buckets(torch.tensor(-75))}} makes little difference.
+T5 (Raffel et al. 2020) learns the price instead, a ***relative position bias***: one number per head and **bucket** of relative positions. Near distances have a bucket each; far ones share, wider and wider, since {{70 or 75 words back : relative_buckets(torch.tensor(-70)) == relative_buckets(torch.tensor(-75))}} makes little difference.
 
 With $n$ buckets for one direction, the first $e = n/2$ hold the distances $0, 1, \dots, e - 1$. A distance $r \ge e$ falls into
 
 $$e + \Bigl\lfloor \frac{\ln(r / e)}{\ln(r_{max} / e)} \,(n - e) \Bigr\rfloor, \qquad \text{at most } n - 1,$$
 
 with $r_{max} = 128$. An encoder looks both ways: half of its 32 buckets are for keys before (and at) the query, the other half, numbered 16 higher, for keys after it. A decoder gives all 32 to the past.
+"""
 
+# %% [markdown]
+r"""
 By hand, both ways, so $n = 16$ and $e = 8$. Seven back: bucket {{7 = relative_buckets(torch.tensor(-7))}}. Twenty back: $8 + \lfloor \ln(2.5)/\ln(16) \cdot 8 \rfloor = 8 + \lfloor {{2.64 = math.log(2.5) / math.log(16) * 8}} \rfloor = {{10 = relative_buckets(torch.tensor(-20))}}$.
 One *ahead*: $16 + 1 = {{17 = relative_buckets(torch.tensor(1))}}$.
 
-### Exercise · relative_buckets
+### Exercise · relative_buckets · optional
 """
 
 
-# %% exercise="relative_buckets" points=3 parts={"one_direction":2,"both_directions":1} withheld="course_lib.positions.relative_buckets course_lib.positions.RelativePositionBias"
+# %% exercise="relative_buckets" points=3 optional=true parts={"one_direction":2,"both_directions":1} withheld="course_lib.positions.relative_buckets course_lib.positions.RelativePositionBias"
 def relative_buckets(
     relative: Tensor, n_buckets: int = 32, max_distance: int = 128, bidirectional: bool = True
 ) -> Tensor:
@@ -900,17 +932,23 @@ def relative_buckets(relative, n_buckets=32, max_distance=128, bidirectional=Tru
 
 # %% [markdown]
 r"""
-What the three families add to the scores of 24 tokens. (T5's numbers are learned; here they are drawn at random, to show which pairs share one.)
+### Three prices side by side
+
+What ALiBi and T5 add to the scores of 24 tokens. (T5's numbers are learned; here they are drawn at random, to show which pairs share one.)
 """
 
 # %%
 slopes_bias = yours("positions.alibi_bias", positions.alibi_bias)(8, 24, 24)
 learned = positions.RelativePositionBias(8, n_buckets=8, max_distance=20, bidirectional=False)
 nn.init.normal_(learned.weight, generator=torch.Generator().manual_seed(0))
-maps = {"ALiBi, head 1": slopes_bias[0], "ALiBi, head 4": slopes_bias[3], "T5, one head": learned(24)[0].detach()}
+maps = {
+    "ALiBi, head 1": slopes_bias[0],
+    "ALiBi, head 4": slopes_bias[3],
+    "T5, one head": learned(24)[0].detach(),
+}
 show(
     figures.bias_maps(maps, "A price on distance: by a rule, or learned"),
-    alt="Three triangles: ALiBi's bias falls away from the diagonal, steeply in head 1 and gently in head 4; T5's changes in steps that grow wider.",
+    alt="ALiBi's bias falls away from the diagonal, T5's changes in steps that grow wider.",
 )
 
 # %%
@@ -918,17 +956,17 @@ widgets.alibi_explorer()
 
 # %% [markdown]
 r"""
-## 6 · A window is no position
+## 6 · A window is no position · optional
 
-*Sliding-window* attention lets every query see the last $w$ keys only. Tables of “position encodings” sometimes list it. It says **which** keys are seen, not **where** they stand: inside its window a single layer is {{as blind to order as before : not notices}}. Its use is the price: $T \cdot w$ scores instead of $T^2$.
+***Sliding-window attention*** lets every query see the last $w$ keys only. Tables of “position encodings” sometimes list it. It says **which** keys are seen, not **where** they stand: inside its window a single layer is {{as blind to order as before : not notices}}. Its use is the price: $T \cdot w$ scores instead of $T^2$.
 
 By hand, $w = 2$: token 2 sees the tokens {{1 and 2 : local_window_mask(3, 3, 2)[2].tolist() == [False, True, True]}}.
 
-### Exercise · local_window_mask
+### Exercise · local_window_mask · optional
 """
 
 
-# %% exercise="local_window_mask" points=1 withheld="course_lib.positions.local_window_mask"
+# %% exercise="local_window_mask" points=1 optional=true withheld="course_lib.positions.local_window_mask"
 def local_window_mask(n_queries: int, n_keys: int, window: int) -> Tensor:
     """Return the causal mask under which every query sees the last keys up to itself.
 
@@ -1026,16 +1064,30 @@ costs = {
 for name, size in costs.items():
     print(f"{name:53} {size / MiB:12,.4f} MiB")
 gpt2_rows = 1024 * 768
-print(f"learned positions of GPT-2 small: {gpt2_rows:,} of 124,439,808 parameters, {gpt2_rows / 124_439_808:.2%}")
+print(f"learned positions of GPT-2 small: {gpt2_rows / 124_439_808:.2%} of its parameters")
 
 # %% [markdown]
 r"""
 ## 8 · Train short, test long
 
-Which encoding works on sequences longer than any in training? Popular tables call sinusoids “good” and RoPE “excellent”. A formula that is *defined* for position 200 says nothing about a network that has never seen it. So measure.
+Which encoding works on sequences longer than any in training? The ability is called ***length extrapolation***. Popular tables call sinusoids “good” and RoPE “excellent”. A formula that is *defined* for position 200 says nothing about a network that has never seen it. So measure.
 
 Small decoders, equal but for {{six : len(losses) == 6}} ways to tell them positions, learn the toy language from windows of {{32 = trained}} tokens, {{three : all(len(three) == 3 for three in models.values())}} of each kind with different seeds, all for as many updates. Then all read windows of {{128 = long}}. Sentences have {{nine tokens : 8.5 < language.tokens_per_sentence < 9.5}} on average, so nothing beyond the training length is needed to predict well: a model that gets worse out there is confused by the positions themselves.
 """
+
+# %%
+from course_lib.widgets.predict import predict_choice
+
+guess = predict_choice(
+    "13_positions.rope",
+    "Trained on windows of 32 tokens: how does RoPE do at the positions 64 to 127?",
+    {
+        "a": "as well as inside the window (at most 0.1 nats worse)",
+        "b": "worse than inside, but clearly better than no positions at all",
+        "c": "no better than a decoder without any positions",
+    },
+)
+guess
 
 # %%
 from course_lib import scoreboard
@@ -1066,7 +1118,7 @@ models = {encoding: [learn(encoding, seed) for seed in range(3)] for encoding in
 
 # %%
 def over_the_floor(by_position):
-    """Nats above the entropy rate at the positions 16–31, 32–63 and 64–127, as far as there are any."""
+    """Nats above the entropy rate at the positions 16–31, 32–63 and 64–127, where there are any."""
     parts = [by_position[16:32], by_position[32:64], by_position[64:]]
     return [part.mean().item() - language.entropy_rate for part in parts if len(part)]
 
@@ -1088,15 +1140,25 @@ show(
     ),
 )  # fmt: skip
 
+# %%
+inside, outside = excess["rope"].mean(0)[[0, 2]].tolist()
+without = excess["none"][:, 2].mean().item()
+guess.reveal("a" if outside < inside + 0.1 else "b" if outside < without - 0.05 else "c")
+
 # %% [markdown]
 r"""
-Inside the window, at the positions 16–31, what is left over the floor differs already: from {{0.35 = excess["rope"][:, 0].mean() ± 0.04}} nats with RoPE and {{0.37 = excess["alibi"][:, 0].mean() ± 0.04}} with ALiBi, {{lower than all others in every run : all((torch.maximum(excess["rope"], excess["alibi"])[:, 0] < values[:, 0]).all() for name, values in excess.items() if name not in ("rope", "alibi"))}}, to {{0.55 = excess["none"][:, 0].mean() ± 0.05}} without positions and {{0.61 = excess["learned"][:, 0].mean() ± 0.05}} with learned ones (the training was short). Beyond it:
+Inside the window, at the positions 16–31, what is left over the floor differs already: from {{0.35 = excess["rope"][:, 0].mean() ± 0.04}} nats with RoPE and {{0.37 = excess["alibi"][:, 0].mean() ± 0.04}} with ALiBi, {{lower than all others in every run : all((torch.maximum(excess["rope"], excess["alibi"])[:, 0] < values[:, 0]).all() for name, values in excess.items() if name not in ("rope", "alibi"))}}, to {{0.55 = excess["none"][:, 0].mean() ± 0.05}} without positions and {{0.61 = excess["learned"][:, 0].mean() ± 0.05}} with learned ones (the training was short).
+"""
+
+# %% [markdown]
+r"""
+Beyond the window:
 
 - **learned** positions end; the cross marks the last one.
 - **sinusoids** fail at once and by far, although the formula goes on: from {{0.48 = excess["sinusoidal"][:, 0].mean() ± 0.06}} nats over the floor to {{1.2 = excess["sinusoidal"][:, 1].mean() ± 0.3}} at the positions 32–63. The network never learned what those rows mean.
 - **RoPE** loses more and more: {{0.78 = excess["rope"][:, 2].mean() ± 0.15}} nats at the positions 64–127, {{no better than no positions at all : excess["rope"][:, 2].mean() > excess["none"][:, 2].mean() - 0.03}}. “Excellent extrapolation” it is not.
 - **T5's** last bucket was trained, so it degrades more gently, and still loses {{0.19 = (excess["relative"][:, 2] - excess["relative"][:, 0]).mean() ± 0.06}} nats from the positions 16–31 to 64–127. **ALiBi** loses {{0.1 = (excess["alibi"][:, 2] - excess["alibi"][:, 0]).mean() ± 0.05}} and is {{the best outside in every run : all((excess["alibi"][:, 2] < values[:, 2]).all() for name, values in excess.items() if name not in ("alibi", "learned"))}}.
-- **none** at all does better beyond the window than sinusoids, {{in every run : (excess["none"][:, 1:] < excess["sinusoidal"][:, 1:]).all()}}, since the causal mask alone carries some order.
+- **none** at all (***NoPE***) does better beyond the window than sinusoids, {{in every run : (excess["none"][:, 1:] < excess["sinusoidal"][:, 1:]).all()}}, since the causal mask alone carries some order.
 
 A flat line is no proof that far context is *used*. ALiBi stays nearly flat because its steep heads look at the last few words whatever the length.
 """
@@ -1105,7 +1167,7 @@ A flat line is no proof that far context is *used*. ALiBi stays nearly flat beca
 r"""
 ### Can RoPE be taught to go on?
 
-Beyond the window, queries and keys are turned against each other by angles that they never met. **Position interpolation** (Chen et al. 2023) divides all positions by $	ext{long} / 	ext{trained} = {{4 = long / trained}}$, so that the long window fits into the trained angles, and then trains a little further.
+Beyond the window, queries and keys are turned against each other by angles that they never met. ***Position interpolation*** (Chen et al. 2023) divides all positions by $\text{long} / \text{trained} = {{4 = long / trained}}$, so that the long window fits into the trained angles, and then trains a little further.
 
 A fair comparison needs the same further training without the division. So each of the three RoPE models goes on for {{50 = more}} updates on windows of {{128 = long}} tokens, once squeezed and once as it is.
 """
@@ -1117,7 +1179,7 @@ more, taught = budget(full=50, short=2), {}
 
 
 def go_on(model, seed, stretch, train):
-    """Divide the positions of a copy by `stretch`, perhaps train it on long windows: nats over the floor."""
+    """Nats over the floor with positions divided by `stretch`, perhaps after training on long windows."""
     model = copy.deepcopy(model)
     model.stretch = stretch
     draw = draw_windows(train_tokens, 4, long)
@@ -1129,8 +1191,8 @@ def go_on(model, seed, stretch, train):
 
 
 for stretch, train in ((1.0, False), (4.0, False), (4.0, True), (1.0, True)):
-    three = enumerate(models["rope"])
-    taught[stretch, train] = torch.tensor([go_on(model, seed, stretch, train) for seed, model in three])
+    runs = [go_on(model, seed, stretch, train) for seed, model in enumerate(models["rope"])]
+    taught[stretch, train] = torch.tensor(runs)
 print("nats over the floor, mean of three runs   16–31   32–63  64–127")
 for (stretch, trained_on), values in taught.items():
     name = f"positions / {stretch:g}" + (f", {more} updates on long windows" if trained_on else "")
@@ -1295,6 +1357,18 @@ Test retrieval itself: put the sentence at varied depths of texts of varied leng
 
 # %% [markdown]
 r"""
+## Flash cards
+
+Twelve questions about order, for tomorrow and for the weeks after.
+"""
+
+# %%
+from course_lib.widgets.cards import flash_cards
+
+flash_cards("13_positions")
+
+# %% [markdown]
+r"""
 ## 11 · Where this came from, and where it goes
 
 - **Gehring et al. (2017)** and **GPT-2** (Radford et al. 2019): learned vectors. **Vaswani et al. (2017)**: sinusoids; they report nearly the same translation quality for both.
@@ -1302,7 +1376,10 @@ r"""
 - **Su et al. (2021)**, *RoFormer*: rotations, used by GPT-J, Llama and most open models since. **Press et al. (2022)**, *Train Short, Test Long*: ALiBi, and the measurement that you repeated.
 - **Chen et al. (2023)**, *Extending Context Window of Large Language Models via Positional Interpolation*: section 8 tries it. **Beltagy et al. (2020)**, *Longformer*: windows.
 - **Kazemnejad et al. (2023)**: decoders without any position encoding (NoPE) do better on some tasks of length generalisation than with one.
+"""
 
+# %% [markdown]
+r"""
 **What we do not know.** Nobody has a theory that says which encoding a given task needs; {{eighteen : sum(map(len, models.values())) == 18}} tiny models on one toy task settle nothing about large ones. Today's practice (RoPE with a larger base, rescaled for long contexts) is engineering that was found by trying.
 
 From the next lesson on, `course_lib.positions` holds the tested version of what you wrote. Next: [14 Transformer](14_transformer.ipynb), *how do the pieces make a translator?*

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     title: How do the pieces make a translator?
-#     minutes: 180
+#     minutes: 90
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -18,7 +18,7 @@ r"""
 Attention lets tokens look at each other. Alone it does not translate: it must be told the order, something has to work on what was gathered, many layers must be trainable on top of each other, and a
 second stack has to write an output that is not as long as the input.
 
-The **Transformer** (Vaswani et al. 2017) puts these pieces together. The picture is all of it. By the end of this lesson every box is yours, and it reads dates.
+The ***Transformer*** (Vaswani et al. 2017), an ***encoder–decoder***, puts these pieces together. The picture is all of it. By the end of this lesson every box is yours, and it reads dates.
 """
 
 # %% setup=true
@@ -43,7 +43,7 @@ from course_lib.figures.style import show
 torch.set_num_threads(1)  # matrices this small are faster on one core
 show(
     figures.architecture("March 5th, 2025", "▸ 2025-0", "3"),
-    alt="An encoder of self-attention and feed-forward blocks reads the source; a decoder with masked self-attention, cross-attention and feed-forward writes the next character. Every block is followed by add and norm.",
+    alt="An encoder reads the source; a decoder looks across at it and writes the next character.",
 )
 
 # %% [markdown]
@@ -56,7 +56,7 @@ r"""
 - count the parameters of a Transformer by hand, to the last bias;
 - train one with label smoothing and a warm-up, decode a batch, and read its three attentions.
 
-**Time** about three hours. **Builds on** [12 Attention](12_attention.ipynb) (multi-head attention, masks), [13 Positions](13_positions.ipynb), and **11 Sequence to sequence** (teacher forcing).
+**Time** about 90 minutes, best in two sittings (sections 1 to 4, and the rest); another 75 for what is marked optional. **Builds on** [05 Optimizers](05_optimizers.ipynb) (Adam, learning rate), [12 Attention](12_attention.ipynb) (multi-head attention, masks), [13 Positions](13_positions.ipynb), and **11 Sequence to sequence** (teacher forcing).
 **Sizes** B sequences, S source tokens, T target tokens, H heads, V the size of the vocabulary, `d_model` features of a token, `d_ff` features inside the feed-forward network.
 """
 
@@ -100,7 +100,10 @@ What makes a Transformer, and where in this lesson it is built:
 | layer norm | keeps the numbers at one scale | 2 |
 | masks | hide padding, and hide the future from the decoder | 5 |
 | output matrix, softmax | from the state of a position to the next token | 6 |
+"""
 
+# %% [markdown]
+r"""
 Lists of “the key components” often stop after attention and positions. The feed-forward networks, the sums and the norms are not details: {{without the sum a stack of sixteen sublayers learns nothing : without[-1] > math.log(8) - 0.05 and depths_tried[-1] == 16}}, as you will measure.
 """
 
@@ -108,11 +111,14 @@ Lists of “the key components” often stop after attention and positions. The 
 r"""
 ## 2 · Layer norm: one scale for every token
 
-Each layer adds something to each token's vector, so the vectors grow with depth, and some tokens more than others. A softmax or a ReLU fed with them would work in a different regime in each layer. **Layer norm** (Ba et al. 2016) brings
+Each layer adds something to each token's vector, so the vectors grow with depth, and some tokens more than others. A softmax or a ReLU fed with them would work in a different regime in each layer. ***Layer norm*** (***layer normalization***, Ba et al. 2016) brings
 every token's vector $x$ of $d$ = `d_model` numbers back to mean 0 and variance 1, and then lets the network choose a scale and an offset for each feature:
 
 $$\mu = \frac1d \sum_{i=1}^d x_i, \qquad \sigma^2 = \frac1d \sum_{i=1}^d (x_i - \mu)^2, \qquad y_i = g_i\,\frac{x_i - \mu}{\sqrt{\sigma^2 + \varepsilon}} + b_i .$$
+"""
 
+# %% [markdown]
+r"""
 | symbol | shape | is |
 |---|---|---|
 | $\mu, \sigma^2$ | one number **per token** | mean and variance over the features of this token alone |
@@ -120,7 +126,10 @@ $$\mu = \frac1d \sum_{i=1}^d x_i, \qquad \sigma^2 = \frac1d \sum_{i=1}^d (x_i - 
 | $\varepsilon$ | $10^{-5}$ | keeps a constant vector from dividing by 0; it is **inside** the root |
 
 The variance divides by $d$, not $d - 1$: this is no estimate from a sample, it is the spread of these $d$ numbers.
+"""
 
+# %% [markdown]
+r"""
 **By hand.** $x = (2, 4, 4, 6)$: $\mu = {{4 = torch.tensor([2.0, 4, 4, 6]).mean()}}$, deviations $(-2, 0, 0, 2)$, $\sigma^2 = 8/4 = {{2 = torch.tensor([2.0, 4, 4, 6]).var(unbiased=False)}}$, $y = {{(-1.414, 0, 0, 1.414) : torch.allclose(layer_norm(torch.tensor([2.0, 4, 4, 6]), torch.ones(4), torch.zeros(4)), torch.tensor([-1.414, 0, 0, 1.414]), atol=1e-3)}}$.
 
 ### Exercise · layer_norm
@@ -224,15 +233,15 @@ def layer_norm(x, gain, bias, eps=1e-5, right=layer_norm):
 
 # %% [markdown]
 r"""
-### Why not batch norm?
+### Why not batch norm? · optional
 
-Some notes write “add & norm (layer norm / batch norm)”, as if they were alternatives. Batch norm takes the mean and variance of **one feature over all tokens of the batch**. The orange numbers share a mean:
+Some notes write “add & norm (layer norm / batch norm)”, as if they were alternatives. ***Batch norm*** takes the mean and variance of **one feature over all tokens of the batch**. The orange numbers share a mean:
 """
 
 # %%
 show(
     figures.averaged_together(),
-    alt="Layer norm averages the features of one token; batch norm averages one feature over all positions of all texts, padding included.",
+    alt="Layer norm averages the features of one token; batch norm one feature over all positions.",
 )
 
 # %% [markdown]
@@ -245,7 +254,8 @@ text 2 has seen text 1.
 
 # %%
 normalise = yours(
-    "transformer.layer_norm", lambda x, gain, bias, eps=1e-5: F.layer_norm(x, x.shape[-1:], gain, bias, eps)
+    "transformer.layer_norm",
+    lambda x, gain, bias, eps=1e-5: F.layer_norm(x, x.shape[-1:], gain, bias, eps),
 )
 generator = torch.Generator().manual_seed(0)
 texts = torch.randn(2, 5, 8, generator=generator)  # (B, T, d_model)
@@ -261,13 +271,13 @@ moved = {name: (norm(changed) - norm(texts)).abs().amax(-1).detach() for name, n
 for name, change in moved.items():
     print(f"{name:24} text 1, positions 0 to 3: {change[0, :4].max():.3f}   text 2: {change[1].max():.3f}")
 show(
-    figures.moved(moved, 5, changed=4, title="Under batch norm a token changes its past and its neighbours"),
-    alt="Layer norm: only the replaced position moves. Batch norm: all positions of both texts move.",
+    figures.moved(moved, 5, changed=4, title="Under batch norm a token changes its past"),
+    alt="Layer norm: only the replaced position moves. Batch norm: all positions move.",
 )
 
 # %% [markdown]
 r"""
-### Question · why_not_batch_norm
+### Question · why_not_batch_norm · optional
 
 A decoder with a correct causal mask uses batch norm in place of layer norm. Its training loss is lower than it should be. Why?
 
@@ -277,7 +287,7 @@ A decoder with a correct causal mask uses batch norm in place of layer norm. Its
 - **d** Batch norm cannot be used after attention, because attention weights sum to 1.
 """
 
-# %% exercise="why_not_batch_norm" points=1 kind="choice" choices="a b c d"
+# %% exercise="why_not_batch_norm" points=1 optional=true kind="choice" choices="a b c d"
 ### BEGIN SOLUTION
 why_not_batch_norm = "b"
 ### END SOLUTION
@@ -295,18 +305,24 @@ why_not_batch_norm = "d"
 r"""
 ## 3 · The sum that keeps what came in
 
-A sublayer $f$ (attention, or the feed-forward network) does not replace $x$. Its output is **added** (He et al. 2016): $x + f(x)$. Then whatever a layer cannot improve it may leave alone, and the gradient has a way
+A ***sublayer*** $f$ (attention, or the feed-forward network) does not replace $x$. Its output is **added** (He et al. 2016): $x + f(x)$, a ***residual connection***. Then whatever a layer cannot improve it may leave alone, and the gradient has a way
 past $f$: the derivative of $x + f(x)$ in $x$ is $I + f'(x)$ ($I$ the identity matrix), not $f'(x)$ alone.
+"""
 
+# %% [markdown]
+r"""
 Where does the norm go? Two answers are in use:
 
 $$\text{post-norm (2017)}\quad y = \operatorname{norm}\bigl(x + f(x)\bigr) \qquad\qquad \text{pre-norm}\quad y = x + f\bigl(\operatorname{norm}(x)\bigr)$$
 
-- In **post-norm** everything that goes up passes through every norm. A deep stack is hard to start: it wants small first steps, from a warm-up or from a low rate (section 7).
-- In **pre-norm** there is a path from the bottom to the top with nothing but sums on it, and $x$ itself is never normalised. So the stack needs one more norm at its very end. GPT-2 and most models since are built like this (Xiong et al. 2020 explain why it trains more easily).
+- In ***post-norm*** everything that goes up passes through every norm. A deep stack is hard to start: it wants small first steps, from a warm-up or from a low rate (section 7).
+- In ***pre-norm*** there is a path from the bottom to the top with nothing but sums on it, and $x$ itself is never normalised. So the stack needs one more norm at its very end. GPT-2 and most models since are built like this (Xiong et al. 2020 explain why it trains more easily).
 
 In training, dropout is applied to **what is added**, $\operatorname{dropout}(f(\cdot))$, never to $x$: what came in is kept.
+"""
 
+# %% [markdown]
+r"""
 ### Exercise · add_and_norm
 
 **By hand**, with $f(x) = 2x$ and $x = (2, 4, 4, 6)$. Post-norm: the norm of $3x$ is ${{(-1.414, 0, 0, 1.414) : torch.allclose(add_and_norm(torch.tensor([2.0, 4, 4, 6]), lambda x: 2 * x, nn.LayerNorm(4)), torch.tensor([-1.414, 0, 0, 1.414]), atol=1e-3)}}$. Pre-norm: $x + 2 \cdot (-1.414, 0, 0, 1.414) = {{(-0.828, 4, 4, 8.828) : torch.allclose(add_and_norm(torch.tensor([2.0, 4, 4, 6]), lambda x: 2 * x, nn.LayerNorm(4), pre_norm=True), torch.tensor([-0.828, 4, 4, 8.828]), atol=1e-3)}}$.
@@ -456,7 +472,7 @@ show(
 r"""
 ## 4 · The feed-forward network, and an encoder layer
 
-Attention mixes tokens, and its output is a weighted mean: with the weights fixed it is linear in the values. What a token *does* with what it has gathered is the work of a small network with a nonlinearity, the same for every position and applied to **each position alone**:
+Attention mixes tokens, and its output is a weighted mean: with the weights fixed it is linear in the values. What a token *does* with what it has gathered is the work of a small network with a nonlinearity, the ***position-wise feed-forward network***, the same for every position and applied to **each position alone**:
 
 $$\operatorname{FFN}(x) = \max(0,\ x W_1 + b_1)\, W_2 + b_2, \qquad W_1: (d_{model}, d_{ff}), \quad W_2: (d_{ff}, d_{model}).$$
 
@@ -564,7 +580,7 @@ def feed_forward(d_model, d_ff, dropout=0.0, right=feed_forward):
 r"""
 ### Exercise · EncoderLayer
 
-Self-attention, then the feed-forward network; each inside `add_and_norm` with its own norm. `MultiHeadAttention` is lesson 12's; it returns a pair, and the output is the first: `attention(x, mask=mask)[0]`. It is imported, not copied: where two blocks of a notebook each define a class of that name, the second replaces the first, and whatever is built afterwards from the first breaks.
+An ***encoder layer*** is self-attention, then the feed-forward network; each inside `add_and_norm` with its own norm. `MultiHeadAttention` is lesson 12's; it returns a pair, and the output is the first: `attention(x, mask=mask)[0]`. It is imported, not copied: where two blocks of a notebook each define a class of that name, the second replaces the first, and whatever is built afterwards from the first breaks.
 
 The whole layer, with its shapes: $x\,(B, S, d_{model})$ → attention → $(B, S, d_{model})$ → feed-forward, $(B, S, d_{ff})$ inside → $(B, S, d_{model})$. In and out have the same shape, so layers can be stacked.
 """
@@ -725,21 +741,27 @@ x, ids = torch.randn(2, 6, 64), torch.tensor([[5, 7, 6, 4, 8, 9], [6, 9, 3, 0, 0
 expected = theirs(x, src_key_padding_mask=ids == PAD)
 real = ids != PAD  # the values at padded positions mean nothing
 print(
-    "equal to nn.TransformerEncoderLayer:", torch.allclose(ours(x, padding_mask(ids))[real], expected[real], atol=1e-5)
+    "equal to nn.TransformerEncoderLayer:",
+    torch.allclose(ours(x, padding_mask(ids))[real], expected[real], atol=1e-5),
 )
 
 # %% [markdown]
 r"""
+*A good place to stop for today.*
+
 ## 5 · Two masks, used in three places, and a decoder layer
 
-A decoder layer has three sublayers. It **looks back** (masked self-attention), **looks across** (cross-attention: queries from the target, keys and values from the encoder's output, the *memory*), and **thinks** (feed-forward). Together with the encoder that makes three attentions, and two masks:
+A ***decoder layer*** has three sublayers. It **looks back** (masked self-attention), **looks across** (cross-attention: queries from the target, keys and values from the encoder's output, the *memory*), and **thinks** (feed-forward). Together with the encoder that makes three attentions, and two masks:
 
 | attention | queries | keys and values | mask | shape |
 |---|---|---|---|---|
 | encoder, self | source | source | source mask | $(B, 1, 1, S)$ |
 | decoder, self | target | target | target mask: padding **and** future | $(B, 1, T, T)$ |
 | decoder, cross | target | source | source mask, **again** | $(B, 1, 1, S)$ |
+"""
 
+# %% [markdown]
+r"""
 The mask belongs to the *keys*. Across, the keys are the source, so it is the source's padding that must be hidden. Tutorials call the third one “target padding mask”; if you believe the name and pass the target's, you get a shape error, or, when both lengths are equal, a wrong mask and no error.
 
 Shorten the two sequences:
@@ -846,7 +868,7 @@ def make_masks(source, target, pad_id=0, right=make_masks):
 
 # %% [markdown]
 r"""
-### Question · across
+### Question · across · optional
 
 In cross-attention, target position $t$ asks and the source answers. What must be hidden from it?
 
@@ -856,7 +878,7 @@ In cross-attention, target position $t$ asks and the source answers. What must b
 - **d** Both the padding of the source and the target tokens after $t$.
 """
 
-# %% exercise="across" points=1 kind="choice" choices="a b c d"
+# %% exercise="across" points=1 optional=true kind="choice" choices="a b c d"
 ### BEGIN SOLUTION
 across = "b"
 ### END SOLUTION
@@ -1066,13 +1088,13 @@ class Stack(nn.Module):
 
 **Out.** A matrix $(V, d_{model})$ without bias turns each state into the logits of the next token. (The paper uses one matrix for both embeddings and this; `share_embeddings` in the library. Ours are three.)
 
-### Exercise · Transformer
+### Exercise · Transformer · optional
 
 `encode` and `decode` each return **one tensor**. Masks are arguments of both: `forward` makes them, and so will the decoding loop.
 """
 
 
-# %% exercise="Transformer" points=5 parts={"logits":3,"halves":1,"start":1} needs="make_masks EncoderLayer DecoderLayer" withheld="course_lib.transformer.Transformer torch.nn.Transformer"
+# %% exercise="Transformer" points=5 optional=true parts={"logits":3,"halves":1,"start":1} needs="make_masks EncoderLayer DecoderLayer" withheld="course_lib.transformer.Transformer torch.nn.Transformer"
 class Transformer(nn.Module):
     """Read a source, and predict at every position of a target the token that follows.
 
@@ -1293,7 +1315,7 @@ print("with more padding, largest change:", f"{filling:.1e}")
 
 # %% [markdown]
 r"""
-### Every shape, once
+### Every shape, once · optional
 
 What does each part of your model hand to the next, for the three dates above?
 """
@@ -1312,30 +1334,28 @@ for name in (
     hook = lambda module, inputs, output, name=name: shapes.update({name: tuple(output.shape)})
     model.get_submodule(name).register_forward_hook(hook)
 model(sources, targets)
-print(
-    f"source {tuple(sources.shape)}, target {tuple(targets.shape)}, d_model {config.d_model}, V {config.target_vocab_size}\n"
-)
+print(f"source {tuple(sources.shape)}, target {tuple(targets.shape)},", end=" ")
+print(f"d_model {config.d_model}, V {dates.vocab_size}\n")
 for name, shape in shapes.items():
     print(f"{name:18} {shape}")
-print(
-    f"\nscores of each head: encoder {(sources.size(1),) * 2}, decoder {(targets.size(1),) * 2}, across {(targets.size(1), sources.size(1))}"
-)
+S, T = sources.size(1), targets.size(1)
+print(f"\nscores of each head: encoder {(S, S)}, decoder {(T, T)}, across {(T, S)}")
 
 # %% [markdown]
 r"""
 ## 7 · How to train it
 
-### Count first
+### Count first · optional
 
 How many numbers will be learned? Attention: four matrices and four biases, $4(d^2 + d)$ with $d = d_{model}$. Feed-forward: $2\,d\,d_{ff} + d_{ff} + d$. A norm: $2d$. An encoder layer has one attention and two norms, a decoder layer two attentions and three norms.
 
 **By hand**, $d = 4$, $d_{ff} = 16$: attention $4 \cdot 20 = {{80 = tiny["self_attention"]}}$, feed-forward $128 + 16 + 4 = {{148 = tiny["feed_forward"]}}$, norms $2 \cdot 8 = {{16 = tiny["norm1"] + tiny["norm2"]}}$: an encoder layer has {{244 = sum(tiny.values())}}. The number of heads does not occur, nor the length of the texts.
 
-### Exercise · count_parameters
+### Exercise · count_parameters · optional
 """
 
 
-# %% exercise="count_parameters" points=2 withheld="course_lib.language_model.count_parameters"
+# %% exercise="count_parameters" points=2 optional=true withheld="course_lib.language_model.count_parameters"
 def count_parameters(vocab_size: int, d_model: int, d_ff: int, n_layers: int) -> dict[str, int]:
     """Return how many numbers each part of your Transformer learns (post-norm, no shared matrices).
 
@@ -1424,14 +1444,14 @@ print(
 r"""
 ### What is read, what is predicted
 
-In training the whole target is known. The decoder reads it without its last token and predicts it without its first (*teacher forcing*, lesson 11):
+In training the whole target is known. The decoder reads it without its last token and predicts it without its first. Reading the true tokens, whatever the model would have written itself, is ***teacher forcing*** (more in lesson 11):
 
 | position | 0 | 1 | 2 | … | 10 |
 |---|---|---|---|---|---|
 | reads `target[:, :-1]` | bos | 2 | 0 | … | 5 |
 | predicts `target[:, 1:]` | 2 | 0 | 2 | … | eos |
 
-Thanks to the mask, {{**one pass** gives all predictions at once : torch.allclose(together, one_by_one, atol=1e-5)}}, each as if the later tokens did not exist. That is what made Transformers faster to train than recurrent networks. It holds for known sequences only: what is not written yet cannot be read, so *writing* takes one pass per token, as in an RNN (section 8).
+Thanks to the mask, {{**one pass** gives all predictions at once : torch.allclose(together, one_by_one, atol=1e-5)}}, each as if the later tokens did not exist. That is what made Transformers faster to train than recurrent networks. It holds for known sequences only: what is not written yet cannot be read, so *writing* takes one pass per token, as in an RNN (section 8). There the model reads what it wrote, mistakes included, which it never met in training: ***exposure bias***.
 """
 
 # %%
@@ -1445,22 +1465,25 @@ print(f"one pass equals {len(beginnings)} passes:", torch.allclose(together, one
 r"""
 ### Label smoothing
 
-Cross-entropy asks the model to put probability 1 on the label, which takes infinite logits. **Label smoothing** (Szegedy et al. 2016) asks for a little less: the target distribution gives every one of the $V$ classes $\varepsilon / V$, and the label $1 - \varepsilon$ on top.
+Cross-entropy asks the model to put probability 1 on the label, which takes infinite logits. ***Label smoothing*** (Szegedy et al. 2016) asks for a little less: the target distribution gives every one of the $V$ classes $\varepsilon / V$, and the label $1 - \varepsilon$ on top.
 
 $$\text{loss} = -(1 - \varepsilon)\,\log p_{\text{label}} \;-\; \frac{\varepsilon}{V} \sum_{v=1}^{V} \log p_v$$
 
 The paper used $\varepsilon = 0.1$: perplexity got worse, translations got better. Note what happens to the floor: the loss cannot reach 0, only the entropy of the smoothed target.
+"""
 
+# %% [markdown]
+r"""
 **By hand**, $V = 4$, $\varepsilon = 0.1$, $p = (0.7, 0.1, 0.1, 0.1)$, the label is the first: $-0.9 \ln 0.7 - 0.025\,(\ln 0.7 + 3 \ln 0.1) = {{0.321 = -0.9 * math.log(0.7)}} + {{0.182 = -0.025 * (math.log(0.7) + 3 * math.log(0.1))}} = {{0.503 =
 label_smoothing(torch.tensor([[0.7, 0.1, 0.1, 0.1]]).log(), torch.tensor([0]), pad_id=3)}}$, against $-\ln 0.7 = {{0.357 = -math.log(0.7)}}$ without smoothing.
 
-### Exercise · label_smoothing
+### Exercise · label_smoothing · optional
 
 Mean over the **real** tokens: a padded position has an output and must not count, neither in the sum nor in the number that you divide by.
 """
 
 
-# %% exercise="label_smoothing" points=3 parts={"smoothing":2,"padding":1} withheld="course_lib.transformer.label_smoothing"
+# %% exercise="label_smoothing" points=3 optional=true parts={"smoothing":2,"padding":1} withheld="course_lib.transformer.label_smoothing"
 def label_smoothing(logits: Tensor, labels: Tensor, smoothing: float = 0.1, pad_id: int = 0) -> Tensor:
     """Return the mean smoothed cross-entropy, in nats a token.
 
@@ -1568,12 +1591,12 @@ def label_smoothing(logits, labels, smoothing=0.1, pad_id=0, right=label_smoothi
 
 # %% [markdown]
 r"""
-### Question · smoothing_floor
+### Question · smoothing_floor · optional
 
 There are two classes, $\varepsilon = 0.2$. A perfect model outputs exactly the smoothed target. What is its loss, in nats? Write a number with three decimals.
 """
 
-# %% exercise="smoothing_floor" points=1 kind="number"
+# %% exercise="smoothing_floor" points=1 optional=true kind="number"
 ### BEGIN SOLUTION
 smoothing_floor = -(0.9 * math.log(0.9) + 0.1 * math.log(0.1))  # 0.325
 ### END SOLUTION
@@ -1591,7 +1614,7 @@ smoothing_floor = 0.469
 r"""
 ### Warm-up, and the inverse square root
 
-At the start Adam's estimate of each gradient's size rests on a handful of steps, and in a post-norm stack the gradients near the output are large (Xiong et al. 2020). A large step then can set a deep stack back for a long time. The paper's rate rises in a straight line first, and then falls with the root of the step $t$:
+Lesson [05](05_optimizers.ipynb) warms up the learning rate; here is why a Transformer does. At the start Adam's estimate of each gradient's size rests on a handful of steps, and in a post-norm stack the gradients near the output are large (Xiong et al. 2020). A large step then can set a deep stack back for a long time. The paper's rate, the ***inverse square root schedule***, rises in a straight line first, and then falls with the root of the step $t$:
 
 $$\text{lr}(t) = \frac{1}{\sqrt{d_{model}}}\, \min\!\left(\frac{1}{\sqrt t},\ \frac{t}{\text{warm-up}^{1.5}}\right), \qquad \text{highest at } t = \text{warm-up}.$$
 
@@ -1603,12 +1626,12 @@ warm_up_explorer()
 
 # %% [markdown]
 r"""
-### Question · after_the_peak
+### Question · after_the_peak · optional
 
 By which factor is the rate at $t = 4 \cdot \text{warm-up}$ smaller than at its peak? Write lr(4 · warm-up) / lr(warm-up) as a number.
 """
 
-# %% exercise="after_the_peak" points=1 kind="number"
+# %% exercise="after_the_peak" points=1 optional=true kind="number"
 ### BEGIN SOLUTION
 after_the_peak = 0.5
 ### END SOLUTION
@@ -1621,7 +1644,9 @@ after_the_peak = 2.0
 
 # %% [markdown]
 r"""
-Does it matter at our size? Six layers on each side learn to reverse strings of two to five letters, {{three times : all(len(three) == 3 for three in runs.values())}} each with different seeds. With a rate of 0.01: post-norm without a warm-up, post-norm with one, pre-norm without. And post-norm once more without a warm-up, at 0.003.
+### Does a warm-up matter at our size? · optional
+
+Six layers on each side learn to reverse strings of two to five letters, {{three times : all(len(three) == 3 for three in runs.values())}} each with different seeds. With a rate of 0.01: post-norm without a warm-up, post-norm with one, pre-norm without. And post-norm once more without a warm-up, at 0.003.
 """
 
 # %%
@@ -1691,11 +1716,11 @@ Four things go wrong in popular versions of this loop:
 - dropout is still active, so the same source is translated differently each time: the model must be in **eval mode**;
 - the model is *left* in eval mode. If you translate a sample in the middle of training, you then train on without dropout, and nothing says so. Put the mode back as it was.
 
-### Exercise · translate
+### Exercise · translate · optional
 """
 
 
-# %% exercise="translate" points=4 needs="make_masks" withheld="course_lib.transformer.translate"
+# %% exercise="translate" points=4 optional=true needs="make_masks" withheld="course_lib.transformer.translate"
 @torch.no_grad()
 def translate(model, source: Tensor, max_len: int, bos_id: int = 1, eos_id: int = 2, pad_id: int = 0) -> Tensor:
     """Write the targets of a batch of sources token by token, each time the likeliest one (greedy).
@@ -1922,16 +1947,38 @@ one_pass = "d"
 r"""
 ## 9 · Train it on dates
 
-{{Two : config.n_layers == 2}} layers on each side, {{64 = config.d_model}} features, {{post-norm : not config.pre_norm}} as in the paper, label smoothing 0.1. The rate warms up over the first {{20 = round(0.05 * steps)}} updates. Then it falls along a cosine to nearly 0 (lesson 05): the inverse root never comes to rest, and a training this short would end in the middle of its jumps. If your classes passed their checks, it is they that train here. Every eighth of the way it translates {{300 = len(test_sources)}} dates of **held-out days**, and a translation counts only if all {{ten : len(answer) == 10}} characters are right.
+{{Two : config.n_layers == 2}} layers on each side, {{64 = config.d_model}} features, {{post-norm : not config.pre_norm}} as in the paper, label smoothing 0.1. The rate warms up over the first {{20 = round(0.05 * steps)}} updates. Then it falls along a cosine to nearly 0 ([05 Optimizers](05_optimizers.ipynb)): the inverse root never comes to rest, and a training this short would end in the middle of its jumps. If your classes passed their checks, it is they that train here. Every eighth of the way it translates {{300 = len(test_sources)}} dates of **held-out days**, and a translation counts only if all {{ten : len(answer) == 10}} characters are right.
 """
 
 # %%
+from functools import partial
+
+from course_lib.budget import budget
+from course_lib.train import Trainer
+from course_lib.transformer import translation_loss
+from course_lib.widgets.predict import predict_curve
+
+guess = predict_curve(
+    "14_transformer.dates",
+    "Of dates on days that were never shown, which share is right, all ten characters?",
+    x=range(50, 401, 50),
+    x_label="update",
+    y_label="share of held-out days",
+    low=0,
+    high=1,
+)
+guess
+
+# %%
+from course_lib.widgets.training import watch
+
 write = yours("transformer.translate", transformer.translate)
 test_sources, test_targets = dates.batch(300, torch.Generator().manual_seed(1), held_out=True)
 torch.manual_seed(0)
 model = Model(config)
 steps = budget(full=400, short=8)
 trainer = Trainer(model, partial(dates.batch, 64), translation_loss, steps=steps, lr=3e-3)
+unit = "nats per character"
 
 smoothed = torch.full((dates.vocab_size,), 0.1 / dates.vocab_size)
 smoothed[0] += 0.9
@@ -1955,12 +2002,14 @@ show(
         "share of held-out days",
         f"From {reached[0][1]:.0%} of the dates right to {reached[-1][1]:.0%}, in {reached[-1][0]} updates",
     ),
-    alt=f"Share of held-out days translated without a mistake against updates, from {reached[0][1]:.2f} to {reached[-1][1]:.2f}.",
+    alt=f"Share of dates right against updates: {reached[0][1]:.2f} to {reached[-1][1]:.2f}.",
 )
 written = write(model, test_sources[:10], max_len=11)
 for source, output, truth in zip(test_sources, written, test_targets):
     said, wanted = dates.decode(output), dates.decode(truth)
     print(f"{dates.decode(source):28} → {said:12} {'✓' if said == wanted else '✗ ' + wanted}")
+# %%
+guess.reveal([share for _, share in reached])
 
 # %% [markdown]
 r"""
@@ -1982,7 +2031,7 @@ maps = viewer.attention_maps(source, target)
 last = [maps[name][-1][0].mean(0) for name in ("encoder", "decoder", "cross")]
 show(
     figures.three_maps(text, f"▸{answer}", *last, title=f"{text} → {answer}: who looks at whom in the last layer"),
-    alt="Three heat maps: the source's characters on each other, the target's on the earlier ones, the target's on the source.",
+    alt="Three heat maps: source on source, target on its earlier characters, target on source.",
 )
 
 # %% [markdown]
@@ -2027,7 +2076,7 @@ r"""
 
 # %% [markdown]
 r"""
-## 10 · The same model reads numbers
+## 10 · The same model reads numbers · optional
 
 Nothing in it knows about dates. The same code, trained on *two thousand four hundred and seven* → *2407* (pre-norm this time). It trains on numbers of **up to four digits**, and is asked for one to six: held-out numbers of the lengths that it knows, and longer ones, whose words it knows
 but has never seen in such a row.
@@ -2069,11 +2118,13 @@ That limit is the honest end of the success story. At the positions and lengths 
 r"""
 ## 11 · Find the bugs
 
+### Find the bugs · training_loss · optional
+
 A colleague writes the loss for training, and reports a miracle: it falls nearly to 0. The translations are nonsense, and dropout seems to do nothing. There are three faults; each repair earns its point alone.
 """
 
 
-# %% exercise="training_loss" points=3 parts={"shift":1,"padding":1,"mode":1} withheld="course_lib.transformer.translation_loss"
+# %% exercise="training_loss" points=3 optional=true parts={"shift":1,"padding":1,"mode":1} withheld="course_lib.transformer.translation_loss"
 def training_loss(model, source: Tensor, target: Tensor, pad_id: int = 0) -> Tensor:
     """Return the loss of one training step: each target token is predicted from the true ones before it.
 
@@ -2232,13 +2283,28 @@ First change, since it costs nothing: a lower rate, or a longer warm-up to a low
 
 # %% [markdown]
 r"""
+## Flash cards
+
+Twelve questions about the Transformer, for tomorrow and for the weeks after.
+"""
+
+# %%
+from course_lib.widgets.cards import flash_cards
+
+flash_cards("14_transformer")
+
+# %% [markdown]
+r"""
 ## 13 · Where this came from, and where it goes
 
 - **Vaswani et al. (2017)**, *Attention Is All You Need*: the architecture of this lesson, for translation; 6 + 6 layers of 512 features, 8 heads, $d_{ff} = 2048$, warm-up of 4,000 updates, label smoothing 0.1.
 - **He et al. (2016)**: residual sums. **Ba, Kiros and Hinton (2016)**: layer norm. **Szegedy et al. (2016)**: label smoothing.
 - **Xiong et al. (2020)**, *On Layer Normalization in the Transformer Architecture*: at the start the gradients near the output of a post-norm stack are large, those of a pre-norm stack are not, and it trains without a warm-up.
 - **Raffel et al. (2020)**, T5: one encoder–decoder for every task, as text to text (lesson 16). **Radford et al. (2018)**: the decoder alone, without the look across, becomes GPT (lesson 15). **Devlin et al. (2018)**: the encoder alone becomes BERT (lesson 16).
+"""
 
+# %% [markdown]
+r"""
 **What modern systems do instead.** Most large language models of 2023 to 2025 keep only the decoder stack, pre-norm, with RMSNorm in place of layer norm and SwiGLU in place of the ReLU network. Encoder–decoders remain where input and output are clearly two things: speech recognition, translation. When writing, nobody recomputes the keys and values of what is already written, as our `translate` does: a cache keeps them (lesson 15).
 
 **What we do not know.** Why these sizes and these ratios ($d_{ff} = 4\,d_{model}$, the depth, the number of heads) is experience, not theory. And a model of this size on a task with {{73,000 = len(days) ± 500}} days says little about translation between languages, where there is no single right answer.
