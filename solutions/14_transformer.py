@@ -56,7 +56,7 @@ r"""
 - count the parameters of a Transformer by hand, to the last bias;
 - train one with label smoothing and a warm-up, decode a batch, and read its three attentions.
 
-**Time** about 90 minutes, best in two sittings (sections 1 to 4, and the rest); another 75 for what is marked optional. **Builds on** [05 Optimizers](05_optimizers.ipynb) (Adam, learning rate), [12 Attention](12_attention.ipynb) (multi-head attention, masks), [13 Positions](13_positions.ipynb), and **11 Sequence to sequence** (teacher forcing).
+**Time** about 90 minutes, best in two sittings (sections 1 to 4, and the rest); another 75 for what is marked optional. **Builds on** 05 Optimizers (Adam, learning rate), [12 Attention](12_attention.ipynb) (multi-head attention, masks), [13 Positions](13_positions.ipynb), and **11 Sequence to sequence** (teacher forcing).
 **Sizes** B sequences, S source tokens, T target tokens, H heads, V the size of the vocabulary, `d_model` features of a token, `d_ff` features inside the feed-forward network.
 """
 
@@ -1614,7 +1614,7 @@ smoothing_floor = 0.469
 r"""
 ### Warm-up, and the inverse square root
 
-Lesson [05](05_optimizers.ipynb) warms up the learning rate; here is why a Transformer does. At the start Adam's estimate of each gradient's size rests on a handful of steps, and in a post-norm stack the gradients near the output are large (Xiong et al. 2020). A large step then can set a deep stack back for a long time. The paper's rate, the ***inverse square root schedule***, rises in a straight line first, and then falls with the root of the step $t$:
+Lesson 05 warms up the learning rate; here is why a Transformer does. At the start Adam's estimate of each gradient's size rests on a handful of steps, and in a post-norm stack the gradients near the output are large (Xiong et al. 2020). A large step then can set a deep stack back for a long time. The paper's rate, the ***inverse square root schedule***, rises in a straight line first, and then falls with the root of the step $t$:
 
 $$\text{lr}(t) = \frac{1}{\sqrt{d_{model}}}\, \min\!\left(\frac{1}{\sqrt t},\ \frac{t}{\text{warm-up}^{1.5}}\right), \qquad \text{highest at } t = \text{warm-up}.$$
 
@@ -1947,7 +1947,7 @@ one_pass = "d"
 r"""
 ## 9 · Train it on dates
 
-{{Two : config.n_layers == 2}} layers on each side, {{64 = config.d_model}} features, {{post-norm : not config.pre_norm}} as in the paper, label smoothing 0.1. The rate warms up over the first {{20 = round(0.05 * steps)}} updates. Then it falls along a cosine to nearly 0 ([05 Optimizers](05_optimizers.ipynb)): the inverse root never comes to rest, and a training this short would end in the middle of its jumps. If your classes passed their checks, it is they that train here. Every eighth of the way it translates {{300 = len(test_sources)}} dates of **held-out days**, and a translation counts only if all {{ten : len(answer) == 10}} characters are right.
+{{Two : config.n_layers == 2}} layers on each side, {{64 = config.d_model}} features, {{post-norm : not config.pre_norm}} as in the paper, label smoothing 0.1. The rate warms up over the first {{20 = round(0.05 * steps)}} updates. Then it falls along a cosine to nearly 0 (05 Optimizers): the inverse root never comes to rest, and a training this short would end in the middle of its jumps. If your classes passed their checks, it is they that train here. Every eighth of the way it translates {{300 = len(test_sources)}} dates of **held-out days**, and a translation counts only if all {{ten : len(answer) == 10}} characters are right.
 """
 
 # %%
