@@ -128,6 +128,7 @@ def regions(
     """Draw where networks of two inputs and one logit say class 1, one panel each.
 
     panels_of  title of a panel → layers
+    x, labels  (N, 2) points, and (N,) their classes
     lines      whether to draw where each hidden unit of the first layer is 0
     """
     columns = columns or len(panels_of)

@@ -31,8 +31,9 @@ def width_explorer(
 ) -> Live:
     """Return the regions of trained networks of two inputs and one logit; the reader chooses the hidden layer's width.
 
-    networks  width → layers
-    width     shown first
+    networks   width → layers
+    x, labels  (N, 2) points, and (N,) their classes
+    width      shown first
     """
     return live(
         lambda width: figures.regions(
