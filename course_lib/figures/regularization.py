@@ -138,7 +138,7 @@ def corner_share(size: float, problems: int = 400) -> float:
 
 
 def coefficients(true: Tensor, learned: Mapping[str, Tensor]) -> Figure:
-    """Draw true and learned coefficients, (D,) each, as bars in a row: features have no order, so no line joins them."""
+    """Draw true and learned coefficients, (D,) each, as bars: features have no order, so no line joins them."""
     figure, rows = panels(1, 1 + len(learned), width=10.0, height=8.0)
     for axes, (name, w), colour in zip(rows, {"true": true, **learned}.items(), (INK, *PALETTE)):
         axes.bar(range(len(w)), w, color=colour)
@@ -151,7 +151,7 @@ def coefficients(true: Tensor, learned: Mapping[str, Tensor]) -> Figure:
 
 
 def remedies(steps: Sequence[int], runs: Mapping[str, tuple[Tensor, Tensor]], levels: Mapping[str, float]) -> Figure:
-    """Draw training loss (dashed) and held-out loss (solid), (seeds, steps) each: one panel a remedy, one line a seed."""
+    """Draw training (dashed) and held-out loss (solid), (seeds, steps) each: one panel a remedy, one line a seed."""
     figure, drawn = panels(len(runs), width=3.2 * len(runs), height=4.0)
     for axes, (name, (train, held_out)) in zip(drawn, runs.items()):
         axes.plot(steps, train.T, "--", color=GREEN, linewidth=1.2)
