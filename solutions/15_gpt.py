@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     title: What is left when only the decoder remains?
-#     minutes: 180
+#     minutes: 90
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -15,7 +15,7 @@ r"""
 
 The translator of lesson 14 had two halves: an encoder that read a sentence, and a decoder that wrote another one. To continue a text there is nothing to translate. Take the encoder away, and the cross-attention that looked at it.
 
-What is left is **GPT**: a table that turns tokens into vectors, a stack of equal blocks, and a matrix that turns vectors into logits. Choose a size below. From the model that you will train here in half a minute to GPT-3, the drawing stays the same; only the numbers change.
+What is left is ***GPT***, a ***decoder-only*** model: a table that turns tokens into vectors, a stack of equal blocks, and a matrix that turns vectors into logits. Choose a size below. From the model that you will train here in half a minute to GPT-3, the drawing stays the same; only the numbers change.
 """
 
 # %% setup=true
@@ -50,8 +50,11 @@ r"""
 - add up gradients over several batches so that they are exactly those of one large batch;
 - generate text with and without a cache, and price both in tokens, seconds and bytes;
 - come within {{a few hundredths of a nat : 0 < reached - floor < 0.06}} of the entropy of a language, in half a minute.
+"""
 
-**Time** three hours. **Builds on** [12 Attention](12_attention.ipynb), [13 Positions](13_positions.ipynb) and [14 Transformer](14_transformer.ipynb).
+# %% [markdown]
+r"""
+**Time** about 90 minutes, best in two sittings (sections 1 to 5, and the rest); another 75 for what is marked optional. **Builds on** [05 Optimizers](05_optimizers.ipynb) (AdamW, warm-up and cosine), [08 Neural n-grams](08_neural_ngrams.ipynb) (tied weights), [12 Attention](12_attention.ipynb), [13 Positions](13_positions.ipynb) and [14 Transformer](14_transformer.ipynb).
 **Sizes** B sequences, T tokens, H heads, D features of a head (`d_head`), L blocks (`n_layers`), V tokens in the vocabulary, `d_model`, `d_ff`.
 """
 
@@ -69,7 +72,10 @@ r"""
 | positions | sinusoidal | learned; later rotary |
 | output matrix | the embedding, tied | the embedding, tied; in Llama a separate matrix |
 | learns from | pairs of sentences | any text |
+"""
 
+# %% [markdown]
+r"""
 The last line is why this branch of the family grew: text without labels is the one kind of data that there is plenty of. Every token of it is a question (*what comes next?*) with its answer beside it.
 
 A translation is then one kind of continuation: write the source, a separator, and let the model go on. So is an answer to a question. Lesson 20 makes use of that.
@@ -79,7 +85,7 @@ A translation is then one kind of continuation: write the source, a separator, a
 r"""
 ## 2 · One stream, moved by one
 
-A text of $N$ tokens is one long stream of ids. Training takes a window of $T + 1$ of them. The model **reads** the first $T$; its **targets** are the last $T$:
+GPT is a ***causal language model***: it predicts each token from those before it, its targets are the text itself. A text of $N$ tokens is one long stream of ids. Training takes a window of $T + 1$ of them. The model **reads** the first $T$; its **targets** are the last $T$:
 
 | position $t$ | 0 | 1 | 2 | 3 |
 |---|---|---|---|---|
@@ -192,7 +198,10 @@ print(f"knowing nothing (uniform): {math.log(vocab_size):.2f}")
 # %% [markdown]
 r"""
 It has learned to repeat what it reads, which is no use, and is {{worse at predicting than a model that knows nothing : copied > math.log(vocab_size)}}. A {{loss near zero : reported < 0.05}}, on a language whose entropy you know to be more, is a symptom: the answer is in sight. (The other cause is a leaking mask: lesson 12.)
+"""
 
+# %% [markdown]
+r"""
 ### The loss
 
 The cross-entropy of lesson 01, averaged over all positions of all rows. With logits $z$ of shape $(B, T, V)$ and targets $y$ of shape $(B, T)$:
@@ -202,7 +211,10 @@ $$\mathcal L = \frac{1}{|R|} \sum_{(b, t) \in R} -\log \operatorname{softmax}(z_
 When texts of unequal length share a batch, the places after the end are filled up. They must not count: padding is the easiest token to predict, and often the most frequent. **By hand:** three targets, given the probabilities $\tfrac12$, $\tfrac14$ and, for a filler, $0.9$. The loss is $({{0.693 = -math.log(1 / 2)}} + {{1.386 = -math.log(1 / 4)}})/2 = {{1.040 = -math.log(1 / 8) / 2}}$ nats; counting the filler it would be $(0.693 + 1.386 + {{0.105 = -math.log(0.9)}})/3 = {{0.728 = -math.log(0.9 / 8) / 3}}$, better for no reason.
 
 Targets that do not count are marked with an id that no token has; PyTorch's default is $-100$.
+"""
 
+# %% [markdown]
+r"""
 ### Exercise · causal_lm_loss
 
 One trap on the way: `targets` was cut out of a larger tensor (`windows[:, 1:]`), so it is not contiguous, and `.view(-1)` refuses it. `.flatten()` and `.reshape(-1)` copy where they must.
@@ -300,7 +312,7 @@ def causal_lm_loss(logits, targets, ignore_id=-100):
 
 # %% [markdown]
 r"""
-### Question · which_padding
+### Question · which_padding · optional
 
 Texts of unequal length are filled up to one batch. In a **causal** model, which filling must be hidden from the real tokens by a mask?
 
@@ -309,7 +321,7 @@ Texts of unequal length are filled up to one batch. In a **causal** model, which
 - **c** Both.
 """
 
-# %% exercise="which_padding" points=1 kind="choice" choices="a b c"
+# %% exercise="which_padding" points=1 optional=true kind="choice" choices="a b c"
 ### BEGIN SOLUTION
 which_padding = "b"
 ### END SOLUTION
@@ -324,11 +336,11 @@ which_padding = "c"
 r"""
 ## 3 · The block
 
-A block has two sublayers: **attention**, where tokens gather from each other, and a **feed-forward network**, where each token works on what it has. Each sublayer *adds* its result to what was there. The sum that runs through the whole stack is called the **residual stream**.
+A block has two sublayers: **attention**, where tokens gather from each other, and a **feed-forward network**, where each token works on what it has. Each sublayer *adds* its result to what was there. The sum that runs through the whole stack is called the ***residual stream***.
 
 ### Where does the norm go?
 
-In 2017 the sum was normalised: $x \leftarrow \operatorname{norm}(x + f(x))$, **post-norm**. GPT-2 moved it to the entrance of the sublayer:
+In 2017 the sum was normalised: $x \leftarrow \operatorname{norm}(x + f(x))$, post-norm ([14 Transformer](14_transformer.ipynb)). GPT-2 moved it to the entrance of the sublayer:
 
 $$x \leftarrow x + f(\operatorname{norm}(x)) \qquad \textbf{pre-norm}.$$
 
@@ -364,22 +376,25 @@ r"""
 After {{60 = n_updates}} updates, with each of three seeds, pre-norm is {{far ahead : pre.max() < post.min() - 0.5}}: post-norm has not got beyond the frequencies of single words. (That is one rate. With smaller first steps post-norm gets going, too, as lesson 14 shows.)
 
 One consequence is easy to miss. With pre-norm nobody normalises the sum after the **last** block, so a final norm stands before the output matrix. With post-norm the last block ends in a norm already: another one does nothing. (Notes that combine post-norm blocks with a final norm have copied half of GPT-2.)
+"""
 
-### RMSNorm
+# %% [markdown]
+r"""
+### RMSNorm · optional
 
-LayerNorm subtracts the mean and divides by the standard deviation. **RMSNorm** (Zhang & Sennrich 2019) only divides, by the root of the mean square; with $x$ and the learned weight $g$ of $d$ numbers each:
+LayerNorm subtracts the mean and divides by the standard deviation. ***RMSNorm*** (Zhang & Sennrich 2019) only divides, by the root of the mean square; with $x$ and the learned weight $g$ of $d$ numbers each:
 
 $$\operatorname{RMSNorm}(x) = \frac{x}{\sqrt{\frac1d \sum_i x_i^2 + \varepsilon}} \odot g .$$
 
 **By hand**, $g = 1$, $\varepsilon = 0$: for $x = (3, 4)$ the mean square is $(9 + 16)/2 = {{12.5 = torch.tensor([3.0, 4]).square().mean()}}$, its root ${{3.536 = math.sqrt(12.5)}}$, the result $({{0.849 = rms_norm(torch.tensor([3.0, 4]), torch.ones(2), 0)[0]}}, {{1.131 = rms_norm(torch.tensor([3.0, 4]), torch.ones(2), 0)[1]}})$. LayerNorm would give ${{(-1, 1) : torch.allclose(F.layer_norm(torch.tensor([3.0, 4]), (2,), eps=0), torch.tensor([-1.0, 1]))}}$: it has thrown away that both were positive.
 
-### Exercise · rms_norm
+### Exercise · rms_norm · optional
 
 Half precision is a trap here too: $300^2 = 90{,}000$ {{does not fit : 300**2 > torch.finfo(torch.float16).max}} into float16. Norms are computed in float32 and handed back in the type that came in.
 """
 
 
-# %% exercise="rms_norm" points=2 parts={"values":1,"half":1} withheld="torch.nn.functional.rms_norm torch.nn.RMSNorm"
+# %% exercise="rms_norm" points=2 optional=true parts={"values":1,"half":1} withheld="torch.nn.functional.rms_norm torch.nn.RMSNorm"
 def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
     """Divide each vector by the root of its mean square, then scale each feature.
 
@@ -477,9 +492,9 @@ def rms_norm(x, weight, eps=1e-5, right=rms_norm):
 
 # %% [markdown]
 r"""
-### SwiGLU
+### SwiGLU · optional
 
-The feed-forward network of 2017 and of GPT-2 has two matrices with a curve between them: $W_{down}\,\phi(W_{up}\,x)$. Llama's has three (Shazeer 2020). One product opens or closes **gates** for the other, feature by feature:
+The feed-forward network of 2017 and of GPT-2 has two matrices with a curve between them: $W_{down}\,\phi(W_{up}\,x)$. Llama's has three (Shazeer 2020). One product opens or closes gates for the other, feature by feature. That is ***SwiGLU***:
 
 $$\operatorname{SwiGLU}(x) = \bigl(\operatorname{silu}(x W_{gate}) \odot x W_{up}\bigr)\,W_{down}, \qquad \operatorname{silu}(z) = z \cdot \sigma(z),$$
 
@@ -489,11 +504,11 @@ with $W_{gate}, W_{up}$ of shape $(d_{model}, d_{ff})$ and $W_{down}$ of shape $
 
 Why it helps is not known. Shazeer's paper ends by attributing it “to divine benevolence”.
 
-### Exercise · swiglu
+### Exercise · swiglu · optional
 """
 
 
-# %% exercise="swiglu" points=1 withheld="course_lib.gpt.SwiGLUFeedForward"
+# %% exercise="swiglu" points=1 optional=true withheld="course_lib.gpt.SwiGLUFeedForward"
 def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
     """The feed-forward network of Llama, without biases.
 
@@ -734,24 +749,27 @@ class Block(Block):
 r"""
 ## 4 · The whole model
 
-### How large should weights be at the start?
+### How large should weights be at the start? · optional
 
 GPT-2 draws all matrices and the token embedding with a standard deviation of $\sigma = 0.02$ (its positions with 0.01; ours with $\sigma$, too), sets biases to 0 and leaves norms at 1. One group is special. In $L$ blocks, $2L$ sublayers add to the same sum. If each adds something independent of variance $s^2$, the sum has variance $2L s^2$ at the end: it grows with the depth. Dividing the matrices that *write* into the sum (the last of each sublayer) by $\sqrt{2L}$ makes that $s^2$, whatever $L$:
 
 $$\sigma_{out} = \sigma_{down} = \frac{\sigma}{\sqrt{2L}}, \qquad \sigma_{\text{others}} = \sigma .$$
 
 For $\sigma = 0.02$ and $L = 8$: $\sqrt{16} = 4$, so ${{0.005 = 0.02 / math.sqrt(2 * 8)}}$.
+"""
 
+# %% [markdown]
+r"""
 The 0.02 belongs to a width: GPT-2 has $d_{model} = {{768 = SIZES["GPT-2 small"].d_model}}$. A product with a matrix sums $d_{model}$ terms, and fewer terms make a smaller sum. `GPTConfig` therefore has an `init_std` of $0.02\sqrt{768 / d_{model}}$: for our 64 features ${{0.069 = config.init_std}}$.
 
-### Exercise · init_weights
+### Exercise · init_weights · optional
 
 In this course's models the matrices that write into the sum are the `nn.Linear` layers called `out` and `down`.
 `model.named_modules()` yields pairs such as `("blocks.0.attention.out", Linear(…))`.
 """
 
 
-# %% exercise="init_weights" points=2 withheld="course_lib.gpt.init_weights"
+# %% exercise="init_weights" points=2 optional=true withheld="course_lib.gpt.init_weights"
 @torch.no_grad()
 def init_weights(model: nn.Module, n_layers: int, std: float = 0.02, generator: torch.Generator | None = None) -> None:
     """Draw the weights of a model as GPT-2's were drawn, in place.
@@ -914,11 +932,11 @@ All together, with $x$ of shape $(B, T, d_{model})$ throughout:
 1. $x$ = the embedding of each token + the embedding of each position $0 \dots T - 1$; dropout.
 2. `n_layers` blocks, one after the other, each called as `block(x, positions, None)`. `None` is the mask: the attention is causal by itself.
 3. The final norm.
-4. Logits: each vector times the output matrix, which is the token embedding itself (**tied**: one parameter, two uses; Press & Wolf 2017).
+4. Logits: each vector times the output matrix, which is the token embedding itself (tied, as in lesson [08](08_neural_ngrams.ipynb): one parameter, two uses; Press & Wolf 2017).
 
 `self.head.weight = self.tokens.weight` ties them. Initialise with your `init_weights` at the end of `__init__`, with `config.init_std`: with torch's default embeddings the first logits of a tied model are huge.
 
-A window longer than the table of positions cannot be read: ValueError. (Whoever generates must crop; section 6.)
+`seq_len` is the model's ***context window***. A text longer than the table of positions cannot be read: ValueError. (Whoever generates must crop; section 6.)
 """
 
 
@@ -1138,12 +1156,12 @@ small = SIZES["GPT-2 small"]
 r"""
 The arithmetic, for one block with biases and $d_{ff} = 4d$: attention $4d^2 + 4d$, feed-forward $8d^2 + 5d$, two norms $4d$: about $12 d^2$. All blocks: $12\,L\,d^2$. For GPT-2 small, $L = {{12 = small.n_layers}}$, $d = 768$: {{85 = 12 * small.n_layers * small.d_model**2 / 1e6}} million. Its token embedding, $50{,}257 \times 768$, is {{39 = 50_257 * small.d_model / 1e6}} million: not tied, the model would be {{nearly a third larger : 0.3 < 50_257 * small.d_model / small.n_parameters() < 1 / 3}}.
 
-### Question · gpt3_billions
+### Question · gpt3_billions · optional
 
 GPT-3 has $L = 96$ blocks and $d_{model} = 12{,}288$. How many **billions** ($10^9$) of parameters do its blocks have, by the rule $12\,L\,d^2$? Whole number.
 """
 
-# %% exercise="gpt3_billions" points=1 kind="number"
+# %% exercise="gpt3_billions" points=1 optional=true kind="number"
 ### BEGIN SOLUTION
 gpt3_billions = 174  # 12 · 96 · 12288² = 1.739e11
 ### END SOLUTION
@@ -1161,19 +1179,19 @@ gpt3_billions = 173946
 r"""
 ## 5 · Training it
 
-### When the batch does not fit
+### When the batch does not fit · optional
 
-Large models learn from batches of half a million tokens and more. If so many do not fit into memory, compute the gradient of one **micro-batch** after the other, let them add up in `.grad`, and update once. The result must be the gradient of the *mean over all real targets of all micro-batches*:
+Large models learn from batches of half a million tokens and more. If so many do not fit into memory, compute the gradient of one ***micro-batch*** after the other, let them add up in `.grad`, and update once: ***gradient accumulation***. The result must be the gradient of the *mean over all real targets of all micro-batches*:
 
 $$\nabla \mathcal L = \frac{1}{\sum_m n_m} \sum_m \nabla \Bigl(\text{sum of the losses of micro-batch } m\Bigr), \qquad n_m = \text{its number of real targets}.$$
 
 The usual recipe, “divide each mean by the number of micro-batches”, gives this only when all $n_m$ are equal. **By hand**: one micro-batch has 1 real target with loss 4, another has 3 with a mean loss of 2. The mean of means is {{3 = (4 + 2) / 2}}; the mean over all four is $(4 + 3 \cdot 2)/4 = {{2.5 = (4 + 3 * 2) / 4}}$. Hugging Face's `Trainer` had this fault until October 2024.
 
-### Exercise · accumulate_gradients
+### Exercise · accumulate_gradients · optional
 """
 
 
-# %% exercise="accumulate_gradients" points=3 withheld="course_lib.train.Trainer course_lib.language_model.next_token_loss"
+# %% exercise="accumulate_gradients" points=3 optional=true withheld="course_lib.train.Trainer course_lib.language_model.next_token_loss"
 def accumulate_gradients(model: nn.Module, batches: list[tuple[Tensor, Tensor]], ignore_id: int = -100) -> float:
     """Fill .grad with the gradient of the mean loss over all real targets of several micro-batches.
 
@@ -1334,10 +1352,10 @@ def accumulate_gradients(model, batches, ignore_id=-100):
 
 # %% [markdown]
 r"""
-### Two more ways to save
+### Two more ways to save · optional
 
-- **Gradient checkpointing** (Chen et al. 2016) keeps only the input of each block for the backward pass, and computes the inside of the block a second time when it is needed. One more forward pass: about a third more work, since a backward pass costs about two.
-- **Mixed precision** (Micikevicius et al. 2018) computes products in bfloat16 or float16 and keeps the weights in float32. bfloat16 has {{the range of float32 : torch.finfo(torch.bfloat16).max > 0.99 * torch.finfo(torch.float32).max}} and {{two to three significant decimals in place of seven :
+- ***Gradient checkpointing*** (Chen et al. 2016) keeps only the input of each block for the backward pass, and computes the inside of the block a second time when it is needed. One more forward pass: about a third more work, since a backward pass costs about two.
+- ***Mixed precision*** (Micikevicius et al. 2018) computes products in bfloat16 or float16 and keeps the weights in float32. bfloat16 has {{the range of float32 : torch.finfo(torch.bfloat16).max > 0.99 * torch.finfo(torch.float32).max}} and {{two to three significant decimals in place of seven :
 2 < -math.log10(torch.finfo(torch.bfloat16).eps / 2) < 3 and 7 < -math.log10(torch.finfo(torch.float32).eps / 2) < 8}}. float16 is {{finer : torch.finfo(torch.float16).eps < torch.finfo(torch.bfloat16).eps}}, but its range is small: the loss is scaled up so that small gradients do not vanish.
 
 Neither changes a formula; mixed precision rounds more. What they save, in bytes that autograd keeps for one window of {{256 = window.size(1) - 1}} tokens through {{8 = deep.config.n_layers}} blocks:
@@ -1377,6 +1395,18 @@ Now the real run. If your `GPT` passed its check, it is yours that trains: {{2 =
 """
 
 # %%
+from course_lib.widgets.predict import predict_number
+
+guess = predict_number(
+    "15_gpt.excess",
+    "Two blocks train for half a minute. How far above the entropy rate do they end, on held-out text?",
+    low=0.0,
+    high=1.0,
+    unit="nats a token",
+)
+guess
+
+# %%
 from course_lib.decoding import Sampling
 from course_lib.decoding import generate as tested_generate
 
@@ -1407,13 +1437,16 @@ print(f"{reached:.3f} nats a token on held-out text, {reached - floor:.3f} above
 scoreboard.show_scoreboard()
 
 # %%
+guess.reveal(round(reached - floor, 3))
+
+# %%
 diary(entries, floor)
 
 # %% [markdown]
 r"""
 First the words are drawn nearly evenly; then the common ones come; then pairs that fit; then sentences whose verbs agree with their subjects. With the full budget the loss ends {{a few hundredths of a nat : 0 < reached - floor < 0.06}} above the entropy rate (one seed).
 
-### What the heads look at
+### What the heads look at · optional
 
 The widget of lesson 12, on the trained model. Does a head find the subject of the last verb, *cat*? Of {{eight : looks.size(1) * looks.size(2) == 8}} heads one looks at it most, whatever they do: the best of eight is no evidence. So every other animal takes the place of the cat to *choose* a head, the remaining ones to *test* it, and what the head gives to the wrong noun, *mice*, is measured beside it. (One trained model.) The widget opens at the chosen head.
 """
@@ -1445,7 +1478,7 @@ attention_explorer(text.split(), weights, layer, head)
 
 # %% [markdown]
 r"""
-### And on real English
+### And on real English · optional
 
 The same 250 updates on the second text of the scoreboard as the recurrent networks had: English, in {{1,024 = reader.vocab_size}} byte-level BPE tokens. 250 updates are little: if you ran lesson 03, its Kneser–Ney model, which has counted every token of the text, may well be ahead on the board. Then let it write, at temperature 0.8 (section 6).
 """
@@ -1454,10 +1487,16 @@ The same 250 updates on the second text of the scoreboard as the recurrent netwo
 from course_lib.scoreboard.measure import train_network
 
 reader, result = train_network("GPT", "english", updates=budget(full=250, short=2), watch=watch)
-scoreboard.record("Transformer", result.nats_per_token, result.parameters, result.seconds, "15_gpt", corpus="english")
-print(
-    f"{result.nats_per_token:.3f} nats per token, {scoreboard.bits_per_byte(result.nats_per_token):.2f} bits per byte"
+scoreboard.record(
+    "Transformer",
+    result.nats_per_token,
+    result.parameters,
+    result.seconds,
+    "15_gpt",
+    corpus="english",
 )
+bits = scoreboard.bits_per_byte(result.nats_per_token)
+print(f"{result.nats_per_token:.3f} nats per token, {bits:.2f} bits per byte")
 scoreboard.show_scoreboard("english")
 
 # %%
@@ -1469,9 +1508,11 @@ for seed in range(3):
 
 # %% [markdown]
 r"""
+*A good place to stop for today.*
+
 ## 6 · Writing
 
-A language model returns the distribution of **one** next token. To write: draw it, append it, ask again. Five things go wrong in practice:
+A language model returns the distribution of **one** next token. To write: draw it, append it, ask again. What you give it is the ***prompt***, what it appends the ***completion***. Five things go wrong in practice:
 
 | fault | what happens |
 |---|---|
@@ -1481,8 +1522,11 @@ A language model returns the distribution of **one** next token. To write: draw 
 | nobody looks for `<eos>` | the model writes on after the end |
 | temperature 0 | a division by zero, where the most likely token was meant |
 
-**Temperature** $\tau$ divides the logits before the softmax; lesson 18 is about choosing it. $\tau = 1$ is the model's own distribution, and $\tau \to 0$ the most likely token.
+Temperature $\tau$ divides the logits before the softmax; lesson 18 is about choosing it. $\tau = 1$ is the model's own distribution, and $\tau \to 0$ the most likely token.
+"""
 
+# %% [markdown]
+r"""
 ### Exercise · generate
 
 In a batch, rows end at different times. A row that has ended is filled with `eos_id` until all have ended or the limit is reached.
@@ -1737,7 +1781,7 @@ r"""
 
 Look at what `generate` does. To write token 101 it sends all 100 tokens through the model; to write token 102, all 101, of which 100 give exactly what they gave before. Under a causal mask, a token's keys and values in every layer depend on it and the tokens before it only. They **cannot** change when the text grows.
 
-So keep them. With a **KV cache** each call computes the newest token: its query, key and value in each layer; the key and value join those in the cache; the query looks at all of them. Drag the slider, then tick the box.
+So keep them. With a ***KV cache*** each call computes the newest token: its query, key and value in each layer; the key and value join those in the cache; the query looks at all of them. Drag the slider, then tick the box.
 """
 
 # %%
@@ -1751,12 +1795,12 @@ $$nP + \frac{n(n - 1)}{2}, \qquad \text{with a cache} \quad P + (n - 1) .$$
 
 (The last token written is never read.)
 
-### Question · token_passes
+### Question · token_passes · optional
 
 A prompt of 100 tokens, 200 tokens to write, no cache. How many tokens pass through the model in all?
 """
 
-# %% exercise="token_passes" points=1 kind="number"
+# %% exercise="token_passes" points=1 optional=true kind="number"
 ### BEGIN SOLUTION
 token_passes = 39900  # 200 · 100 + 200 · 199 / 2
 ### END SOLUTION
@@ -1881,7 +1925,10 @@ for name, use_cache in zip(seconds, (False, True)):
 print("the same text:", texts["computed anew"].equal(texts["with a cache"]))
 
 figure = figures.time_to_write(lengths, seconds, "Computing anew costs more with every token")
-show(figure, alt="Seconds to write n tokens: the curve without cache bends upwards, the one with a cache is a line.")
+show(
+    figure,
+    alt="Seconds to write n tokens: without a cache a curve that bends upwards, with one a line.",
+)
 
 # %% [markdown]
 r"""
@@ -1889,10 +1936,13 @@ With a cache, time grows in proportion to the tokens (and slowly faster: the que
 
 - **The window.** Learned positions end at `seq_len`. When a text outgrows the window and is cropped, every token stands one place earlier, all keys change, and the cache is worthless: it must be filled again. With rotary positions only distances count, and the keys that are left can stay (in the deeper layers they still know a little of the forgotten tokens).
 - **Reading is parallel, writing is not.** A prompt of 1,000 tokens is one call; 1,000 new tokens are 1,000 calls, each of which reads all weights to compute one vector. Writing is limited by memory traffic rather than by arithmetic (lesson 19).
+"""
 
-### Prompts of unequal length
+# %% [markdown]
+r"""
+### Prompts of unequal length · optional
 
-To write for several prompts in one batch they are filled up at the **left**, since the next token is read off the last column. Two things must then change: a mask hides the filling, and positions count from the first real token. Without them, {{the same prompt gets other predictions : moved_by["careless"] > 0.01 and moved_by["careful"] < 1e-4}} in a batch than alone:
+To write for several prompts in one batch they are filled up at the left (***left padding***), since the next token is read off the last column. Two things must then change: a mask hides the filling, and positions count from the first real token. Without them, {{the same prompt gets other predictions : moved_by["careless"] > 0.01 and moved_by["careful"] < 1e-4}} in a batch than alone:
 """
 
 # %%
@@ -1911,20 +1961,20 @@ print("  filling seen as text    {careless:.4f}\n  filling hidden          {care
 
 # %% [markdown]
 r"""
-## 8 · A smaller cache: grouped queries
+## 8 · A smaller cache: grouped queries · optional
 
 The cache is the price of the saved time. For each token it holds a key and a value, in each layer, for each head:
 
 $$\text{bytes} = 2 \cdot L \cdot H_{kv} \cdot D \cdot T \cdot B \cdot (\text{bytes a number}).$$
 
-**Grouped-query attention** (Ainslie et al. 2023) has fewer key–value heads than query heads: groups of $G = H / H_{kv}$ **neighbouring** query heads share one. $H_{kv} = H$ is the ordinary multi-head attention, $H_{kv} = 1$ multi-query attention (Shazeer 2019). With $H = 4$ and $H_{kv} = 2$, query heads 0 and 1 use key–value head 0, and query heads 2 and 3 use head 1.
+***Grouped-query attention*** (Ainslie et al. 2023) has fewer key–value heads than query heads: groups of $G = H / H_{kv}$ **neighbouring** query heads share one. $H_{kv} = H$ is the ordinary multi-head attention, $H_{kv} = 1$ ***multi-query attention*** (Shazeer 2019). With $H = 4$ and $H_{kv} = 2$, query heads 0 and 1 use key–value head 0, and query heads 2 and 3 use head 1.
 
-### Question · cache_gib
+### Question · cache_gib · optional
 
 A model of the size of Llama 2 70B: 80 layers, 64 query heads, **8** key–value heads, $D = 128$. Keys and values in float16 (2 bytes). How many GiB ($2^{30}$ bytes) does the cache of **one** text of 4,096 tokens take?
 """
 
-# %% exercise="cache_gib" points=1 kind="number"
+# %% exercise="cache_gib" points=1 optional=true kind="number"
 ### BEGIN SOLUTION
 cache_gib = 2 * 80 * 8 * 128 * 4096 * 2 / 2**30  # 1.25
 ### END SOLUTION
@@ -1946,7 +1996,7 @@ show(figure, alt="Cache of one text of 4,096 tokens, GiB: " + ", ".join(f"{n} {s
 
 # %% [markdown]
 r"""
-### Exercise · grouped_query_attention
+### Exercise · grouped_query_attention · optional
 
 Causal, for any number of queries: they are the **last** $T$ of the $S$ positions, as when a text is read in pieces with a cache. `causal_mask(T, S)` of lesson 12 knows that. PyTorch's `is_causal=True` does **not**: for $T < S$ it aligns the triangle at the top left, and the last query sees {{only the first $T$ keys :
 F.scaled_dot_product_attention(torch.zeros(1, 2, 4), torch.zeros(1, 5, 4), torch.eye(5)[None], is_causal=True)[0, -1].tolist()
@@ -1954,7 +2004,7 @@ F.scaled_dot_product_attention(torch.zeros(1, 2, 4), torch.zeros(1, 5, 4), torch
 """
 
 
-# %% exercise="grouped_query_attention" points=3 withheld="torch.nn.MultiheadAttention"
+# %% exercise="grouped_query_attention" points=3 optional=true withheld="torch.nn.MultiheadAttention"
 def grouped_query_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Causal attention in which groups of neighbouring query heads share a key–value head.
 
@@ -2044,7 +2094,7 @@ def grouped_query_attention(q, k, v, right=grouped_query_attention):
 
 # %% [markdown]
 r"""
-### GPT-2 or Llama?
+### GPT-2 or Llama? · optional
 
 RMSNorm for LayerNorm, SwiGLU for GELU, rotary for learned positions, no biases. And, in the third run, a single key–value head for four query heads. Does it matter at our size? The same data, the same steps, the same learning rate, and for the first two {{nearly the same number of parameters : abs(counts[0] / counts[1] - 1) < 0.03}}:
 """
@@ -2078,13 +2128,15 @@ One run each, on one toy language: read it as an example, not as a verdict. What
 r"""
 ## 9 · Find the bugs
 
+### Find the bugs · train_step · optional
+
 A colleague's training step, put together from a popular notebook. Texts of unequal length are filled up at the right with `pad_id`. It runs. The loss goes to zero, and the model has no idea what comes next; samples printed on the way seem to have changed something; and the updates grow larger and larger.
 
 There are four faults. Each repair earns a point by itself, whatever else is still wrong. A crash may surprise you on the way: section 2 has a line about it.
 """
 
 
-# %% exercise="train_step" points=4 parts={"shift":1,"padding":1,"mode":1,"gradients":1} withheld="course_lib.language_model.next_token_loss course_lib.train.Trainer"
+# %% exercise="train_step" points=4 optional=true parts={"shift":1,"padding":1,"mode":1,"gradients":1} withheld="course_lib.language_model.next_token_loss course_lib.train.Trainer"
 def train_step(model: nn.Module, ids: Tensor, pad_id: int, optimizer: torch.optim.Optimizer) -> float:
     """Update the model once on a batch of texts, and return the loss before the update.
 
@@ -2269,6 +2321,18 @@ The price: the pre-norm sum may grow with depth (hence the scaled initialisation
 
 # %% [markdown]
 r"""
+## Flash cards
+
+Twelve questions about GPT, for tomorrow and for the weeks after.
+"""
+
+# %%
+from course_lib.widgets.cards import flash_cards
+
+flash_cards("15_gpt")
+
+# %% [markdown]
+r"""
 ## 11 · Where this came from, and where it goes
 
 - **Radford et al. (2018)**, *Improving Language Understanding by Generative Pre-Training*: GPT, the decoder alone, trained on books and fine-tuned. **Radford et al. (2019)**: GPT-2, pre-norm, scaled initialisation, and the finding that prediction alone teaches many tasks. **Brown et al. (2020)**: GPT-3, the same at 175 billion.
@@ -2276,7 +2340,10 @@ r"""
 - **Shazeer (2019)**: multi-query attention; **Ainslie et al. (2023)**: grouped queries. **Touvron et al. (2023)**: Llama, which put RMSNorm, SwiGLU and rotary positions together.
 - **Chen et al. (2016)**: checkpointing. **Micikevicius et al. (2018)**: mixed precision.
 - **Karpathy's nanoGPT (2022)**: a whole GPT-2 in one short file. `course_lib.gpt_weights` reads GPT-2's and Llama's published weights into the model of this lesson, if you have the files.
+"""
 
+# %% [markdown]
+r"""
 **What we do not know.** Why gates help. How much of what a large model can do comes from the architecture, and how much from data and size: the drawing at the top of this page has hardly changed since 2019. What lies between our two blocks and a model that answers questions is mostly size (lesson 19), data, and further training (lesson 20).
 
 From the next lesson on, `course_lib.gpt` holds the tested version of what you wrote. Next: **16 BERT and T5**, *what if the model may look both ways?*

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     title: How can a model grow without costing more?
-#     minutes: 120
+#     minutes: 90
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -15,7 +15,7 @@ r"""
 
 A larger network knows more, and every one of its numbers takes part in every token: twice the parameters, twice the work. Must a model that knows the favourite food of every animal think of all of them whenever it reads *the*?
 
-A **mixture of experts** stores many small networks and lets each token use a few. The picture counts one such layer, with two experts used per token: what is stored grows {{32 = stored[-1] / stored[0]}}-fold from left to right, what a token meets {{hardly at all : active[-1] < 1.15 * active[0]}}.
+A ***mixture of experts*** stores many small networks and lets each token use a few. The picture counts one such layer, with two experts used per token: what is stored grows {{32 = stored[-1] / stored[0]}}-fold from left to right, what a token meets {{hardly at all : active[-1] < 1.15 * active[0]}}.
 """
 
 # %% setup=true
@@ -44,7 +44,7 @@ stored = [sum(weight.numel() for weight in layer.parameters()) for layer in laye
 active = [moe.active_parameters(layer) for layer in layers.values()]
 show(
     figures.growth(list(layers), stored, active, "Many parameters stored, few used per token"),
-    alt="Parameters against the number of experts: those stored grow in proportion, those that a token meets stay almost level.",
+    alt="The more experts, the more parameters are stored; those that a token meets stay almost level.",
 )
 print(f"stored: {stored[-1] / stored[0]:.0f} times as many; active: {active[-1] / active[0]:.2f} times as many")
 
@@ -59,7 +59,7 @@ r"""
 - count stored and active parameters, for your layer and for a published model;
 - train a mixture beside a dense network of the same cost, and say when it pays.
 
-**Time** two hours. **Builds on** [01 Information](01_information.ipynb) (softmax, cross-entropy), [14 Transformer](14_transformer.ipynb) (the feed-forward network, the residual sum) and [15 GPT](15_gpt.ipynb).
+**Time** about 90 minutes, best in two sittings (sections 1 to 4, and the rest); another 55 for what is marked optional. **Builds on** [01 Information](01_information.ipynb) (softmax, cross-entropy), [14 Transformer](14_transformer.ipynb) (the feed-forward network, the residual sum) and [15 GPT](15_gpt.ipynb).
 **Sizes** B sequences, T tokens of each, N tokens in all, E experts, k experts per token, `d_model` features of a token, `d_ff` hidden features of one expert.
 """
 
@@ -75,7 +75,7 @@ How much can it know? Here is a test with nothing else in it. There are 64 anima
 
 # %%
 class Memory(nn.Module):
-    """Asked (animal, question), give logits of 32 answers: two embeddings, one layer, one matrix."""
+    """Asked (animal, question), give logits of 32 answers: embeddings, one layer, one matrix."""
 
     def __init__(self, n_questions, layer, d_model=32):
         super().__init__()
@@ -134,7 +134,10 @@ def recall_curve(name, make_layer):
 
 
 narrow, wide = "narrow: 32 hidden features", "wide: 256 hidden features"
-dense = {narrow: recall_curve("narrow", lambda: Expert(32, 32)), wide: recall_curve("wide", lambda: Expert(32, 256))}
+dense = {
+    narrow: recall_curve("narrow", lambda: Expert(32, 32)),
+    wide: recall_curve("wide", lambda: Expert(32, 256)),
+}
 
 # %%
 from course_lib.figures.attention import recall
@@ -153,15 +156,18 @@ The wide network has room for {{nearly all the facts : dense[wide][-1] > 0.9}}, 
 r"""
 ## 2 · The router
 
-Keep $E$ feed-forward networks, the **experts** $f_1, \dots, f_E$, and one matrix $W_r$ of shape $(E, d_{model})$, the **router**. For a token $x$ of $d_{model}$ features:
+Keep $E$ feed-forward networks, the ***experts*** $f_1, \dots, f_E$, and one matrix $W_r$ of shape $(E, d_{model})$, the ***router***. For a token $x$ of $d_{model}$ features:
 
 1. **Score** every expert: $r = W_r\, x$, $E$ numbers.
 2. **Softmax** over the experts: $p_e = e^{r_e} / \sum_j e^{r_j}$.
 3. **Choose** the $k$ largest; call them the set $\mathcal{T}$.
 4. **Gates**: for $k > 1$ the chosen probabilities are divided by their sum, $g_e = p_e / \sum_{j \in \mathcal{T}} p_j$, so that they sum to 1.
 
-The layer returns $\; y = \sum_{e \in \mathcal{T}} g_e\, f_e(x)$. Experts outside $\mathcal{T}$ are not computed: that is the saving.
+The layer returns $\; y = \sum_{e \in \mathcal{T}} g_e\, f_e(x)$. Experts outside $\mathcal{T}$ are not computed: that is the saving. The field calls it ***top-k routing***, and the layer ***sparsely activated***.
+"""
 
+# %% [markdown]
+r"""
 ### By hand
 
 Three experts, $k = 2$, scores $r = (2, 0, 1)$. The exponentials are {{7.389 = r.exp()[0]}}, {{1 = r.exp()[1]}} and {{2.718 = r.exp()[2]}}, their sum is {{11.107 = r.exp().sum()}}:
@@ -198,12 +204,12 @@ router_explorer(sentence, 1.3 * torch.randn(6, 8, generator=torch.Generator().ma
 
 # %% [markdown]
 r"""
-### Question · gate_by_hand
+### Question · gate_by_hand · optional
 
 The probabilities of four experts are 0.5, 0.1, 0.3 and 0.1, and $k = 2$. How large is the gate of the expert in second place? Write a number with three decimals.
 """
 
-# %% exercise="gate_by_hand" points=1 kind="number"
+# %% exercise="gate_by_hand" points=1 optional=true kind="number"
 ### BEGIN SOLUTION
 gate_by_hand = 0.375
 ### END SOLUTION
@@ -227,7 +233,7 @@ $$g = \frac{p_e}{p_e} = 1,$$
 
 a constant, whatever $W_r$ is. Its gradient is {{exactly 0 : gradient(1, True) == 0}}, and the router stays as it was drawn. So with one expert per token the gate is the probability itself, $g = p_e$ (Switch Transformer, Fedus et al. 2022). For $k \ge 2$ dividing is right.
 
-### Question · one_expert
+### Question · one_expert · optional
 
 A layer with $k = 1$ and $g = p_e$ returns $p_e\, f_e(x)$ with $p_e < 1$: less than its expert said. What follows?
 
@@ -236,7 +242,7 @@ A layer with $k = 1$ and $g = p_e$ returns $p_e\, f_e(x)$ with $p_e < 1$: less t
 - **c** All experts must be computed to make up for the missing probability.
 """
 
-# %% exercise="one_expert" points=1 kind="choice" choices="a b c"
+# %% exercise="one_expert" points=1 optional=true kind="choice" choices="a b c"
 ### BEGIN SOLUTION
 one_expert = "b"
 ### END SOLUTION
@@ -372,10 +378,13 @@ print(f"k = 1, the probability:    largest gradient {gradient(1, False):.1e}")
 r"""
 ## 3 · Sending tokens to their experts
 
-Each of $N$ tokens makes $k$ **assignments**, $N k$ in all. A loop over tokens would call an expert for one token at a time, the slowest thing one can do to a matrix product. A mask of tokens × experts × $k$ costs memory that grows with the number of experts, which is what sparse routing is meant to avoid.
+Each of $N$ tokens makes $k$ ***assignments***, $N k$ in all. A loop over tokens would call an expert for one token at a time, the slowest thing one can do to a matrix product. A mask of tokens × experts × $k$ costs memory that grows with the number of experts, which is what sparse routing is meant to avoid.
 
-**Sort.** Number the assignments $a = 0 \dots Nk - 1$, token by token: assignment $a$ belongs to token $\lfloor a / k \rfloor$. Sort them by expert. Now every expert's assignments stand side by side, one slice each, and each expert is called once.
+**Sort.** Number the assignments $a = 0 \dots Nk - 1$, token by token: assignment $a$ belongs to token $\lfloor a / k \rfloor$. Sort them by expert (***dispatch***). Now every expert's assignments stand side by side, one slice each, and each expert is called once.
+"""
 
+# %% [markdown]
+r"""
 By hand, three tokens with $k = 2$:
 
 | token | 0 | 0 | 1 | 1 | 2 | 2 |
@@ -592,12 +601,15 @@ def moe_forward(x, router_weight, experts, top_k):
 r"""
 ## 4 · Full experts
 
-On many devices at once, each expert gets a buffer of fixed size: its **capacity**,
+On many devices at once, each expert gets a buffer of fixed size: its ***expert capacity***,
 
 $$C = \left\lceil \text{factor} \cdot \frac{N\,k}{E} \right\rceil .$$
 
-$N k / E$ is each expert's share if all were equally popular. A **capacity factor** of 1 leaves no room for anything else; 1.25 to 2 is usual in training. Whoever comes when an expert is full is **dropped**: the expert adds nothing for that token.
+$N k / E$ is each expert's share if all were equally popular. A ***capacity factor*** of 1 leaves no room for anything else; 1.25 to 2 is usual in training. Whoever comes when an expert is full is dropped (***token dropping***): the expert adds nothing for that token.
+"""
 
+# %% [markdown]
+r"""
 - *By hand*: 64 tokens, 8 experts, $k = 2$, factor 1.25: $\lceil 1.25 \cdot 64 \cdot 2 / 8 \rceil = {{20 = expert_capacity(64, 8, 2, 1.25)}}$.
 - *Rounded down* it breaks where it hurts most. A model that generates has one token: $1 \cdot 1 \cdot 2 / 8 = {{0.25 = 1 * 1 * 2 / 8}}$, and `int(0.25)` is {{0 = int(0.25)}}. **Every** expert is full, and the layer returns zeros. Round up: {{1 = expert_capacity(1, 8, 2, 1.0)}}.
 - The capacity depends on the number of tokens, so it is computed when tokens arrive, not when the layer is built.
@@ -712,7 +724,10 @@ generator, trials, changed_fates = torch.Generator().manual_seed(0), budget(full
 for policy in ("random", "least probable dropped", "in order"):
     changed = 0
     for _ in range(trials):
-        wants, probs = torch.rand(16, generator=generator) < 0.7, torch.rand(16, generator=generator)
+        wants, probs = (
+            torch.rand(16, generator=generator) < 0.7,
+            torch.rand(16, generator=generator),
+        )
         before, wants_now = survivors(policy, wants, probs, generator), wants.clone()
         wants_now[-1] = ~wants[-1]  # another last token
         changed += bool((survivors(policy, wants_now, probs, generator) != before)[:-1].any())
@@ -728,14 +743,14 @@ The same happens *across* a batch: if all sequences share one capacity, your ans
 
 When the model is used, after training, **nothing is dropped at all**.
 
-### Exercise · within_capacity
+### Exercise · within_capacity · optional
 
 By hand: one sequence, $k = 1$, capacity 2, choices $(0, 0, 1, 0)$. The fourth token is expert 0's third: {{`[True, True, True, False]` :
 within_capacity(torch.tensor([[[0], [0], [1], [0]]]), 2, 2).flatten().tolist() == [True, True, True, False]}}.
 """
 
 
-# %% exercise="within_capacity" points=3 needs="dispatch" withheld="course_lib.moe.within_capacity"
+# %% exercise="within_capacity" points=3 optional=true needs="dispatch" withheld="course_lib.moe.within_capacity"
 def within_capacity(experts: Tensor, n_experts: int, capacity: int) -> Tensor:
     """Say which assignments find room: in every sequence, each expert takes the first `capacity` that come.
 
@@ -815,14 +830,19 @@ def within_capacity(experts, n_experts, capacity, right=within_capacity):
 
 # %% [markdown]
 r"""
+*A good place to stop for today.*
+
 ## 5 · The rich get richer
 
-An expert that is chosen is trained; an expert that is trained is worth choosing. Nothing so far stops this from ending with one busy expert and seven that never learn. Capacity does not cure it: it only cuts off what is too much.
+An expert that is chosen is trained; an expert that is trained is worth choosing. Nothing so far stops this from ending with one busy expert and seven that never learn: ***router collapse***. Capacity does not cure it: it only cuts off what is too much.
 
-The **load-balancing loss** (Switch Transformer) looks at a batch of $N$ tokens:
+The ***load-balancing loss*** (Switch Transformer), an ***auxiliary loss*** beside the one of the task, looks at a batch of $N$ tokens:
 
 $$L_{balance} = E \sum_{e=1}^{E} f_e\, P_e, \qquad f_e = \frac{\text{assignments to } e}{N k}, \qquad P_e = \frac1N \sum_{n=1}^{N} p_{n,e} .$$
+"""
 
+# %% [markdown]
+r"""
 $f_e$ is what the expert **got**, $P_e$ what the router **meant**; both sum to 1 over the experts. $f$ is a count and has no gradient. $P$ has one, and its factor is $f$: the busier an expert, the harder its probability is pushed down.
 
 - Balanced: $f_e = P_e = 1/E$, so $L = E \cdot E \cdot \frac{1}{E^2} = 1$, whatever $E$ is.
@@ -947,7 +967,7 @@ There is a price. The balancing loss pulls towards *even*, and the best split of
 
 # %% [markdown]
 r"""
-### Scores that grow too large
+### Scores that grow too large · optional
 
 Router scores may drift upwards together: the softmax does not change when a constant is added to all of them, so nothing holds them back. In bfloat16, with 8 significant bits, that is dangerous: around 100 the next representable number is {{half a unit away : torch.tensor([100.3, 100.2]).bfloat16().tolist() == [100.5, 100]}}, and two scores that differ by 0.2 {{become the same : rounded[0] == rounded[1] and exact[1] - exact[0] > 0.09}}.
 """
@@ -956,23 +976,22 @@ Router scores may drift upwards together: the softmax does not change when a con
 for size in (1.0, 100.0):
     scores = torch.tensor([size, size + 0.2])
     exact, rounded = scores.softmax(-1), scores.bfloat16().float().softmax(-1)
-    print(
-        f"scores {size:5.1f} and {size + 0.2:5.1f}: gates {exact.numpy().round(3)}, through bfloat16 {rounded.numpy().round(3)}"
-    )
+    print(f"scores {size:5.1f} and {size + 0.2:5.1f}: gates {exact.numpy().round(3)},", end=" ")
+    print(f"through bfloat16 {rounded.numpy().round(3)}")
 
 # %% [markdown]
 r"""
-Two remedies, used together: compute the router in float32 even where the rest is in half precision, and add the **z-loss** (ST-MoE, Zoph et al. 2022)
+Two remedies, used together: compute the router in float32 even where the rest is in half precision, and add the ***z-loss*** (ST-MoE, Zoph et al. 2022)
 
 $$L_z = \frac1N \sum_{n=1}^{N} \Big( \log \sum_{e=1}^{E} e^{r_{n,e}} \Big)^2 ,$$
 
 the mean square of the logarithm of the softmax's denominator. For four scores of 0 it is $(\ln 4)^2 = {{1.922 = router_z_loss(torch.zeros(1, 4))}}$; a common shift by $+100$ costs about ${{10^4 : abs(router_z_loss(torch.full((1, 4), 100.0)) / 1e4 - 1) < 0.05}}$. A weight of 0.001 is usual.
 
-### Exercise · router_z_loss
+### Exercise · router_z_loss · optional
 """
 
 
-# %% exercise="router_z_loss" points=1 withheld="course_lib.moe.router_z_loss"
+# %% exercise="router_z_loss" points=1 optional=true withheld="course_lib.moe.router_z_loss"
 def router_z_loss(logits: Tensor) -> Tensor:
     """Return the mean over all tokens of (log Σ_e exp(logit_e))².
 
@@ -1036,7 +1055,7 @@ def router_z_loss(logits):
 r"""
 ## 6 · Stored and active
 
-Two numbers describe a mixture, and headlines mix them up. **Stored** parameters must fit into memory. **Active** parameters take part in one token's computation, and decide the arithmetic: about 2 floating-point operations per active weight and token.
+Two numbers describe a mixture, and headlines mix them up. ***Stored parameters*** must fit into memory. ***Active parameters*** take part in one token's computation, and decide the arithmetic: about 2 floating-point operations per active weight and token.
 
 One layer with experts of two matrices, $(d_{ff}, d_{model})$ and $(d_{model}, d_{ff})$, and no biases:
 
@@ -1103,16 +1122,16 @@ def active_parameters(d_model, d_ff, n_experts, top_k):
 
 # %% [markdown]
 r"""
-### A published model
+### A published model · optional
 
 Mixtral 8x7B (Jiang et al. 2024) has 32 layers, $d_{model} = 4096$, 8 experts of **three** matrices each (SwiGLU, $d_{ff} = 14336$), $k = 2$, grouped-query attention with 32 query and 8 key–value heads of 128 features, and 32,000 tokens with separate input and output matrices.
 
-### Question · mixtral_experts
+### Question · mixtral_experts · optional
 
 How many billions of parameters do the experts of all its layers hold together? Write the number in billions ($10^9$), with one decimal.
 """
 
-# %% exercise="mixtral_experts" points=1 kind="number"
+# %% exercise="mixtral_experts" points=1 optional=true kind="number"
 ### BEGIN SOLUTION
 mixtral_experts = 32 * 8 * 3 * 4096 * 14336 / 1e9  # 45.1
 ### END SOLUTION
@@ -1140,7 +1159,7 @@ print(f"experts hold {n_layers * n_experts * expert / (shared + n_layers * n_exp
 
 # %% [markdown]
 r"""
-## 7 · The layer
+## 7 · The layer · optional
 
 Now put the parts together, as a module that takes the place of any feed-forward network.
 
@@ -1149,9 +1168,11 @@ Now put the parts together, as a module that takes the place of any feed-forward
 - Dropped assignments add nothing; the gates of a token's other experts stay as they are.
 - The two auxiliary losses are kept, weighted, in `aux_loss`; whoever trains adds it to the loss. The `routing` is kept for pictures: no gradients there, so `detach`.
 - The residual is the block's business, not the layer's.
+"""
 
+# %% [markdown]
+r"""
 An expert that gets no tokens may be called with an empty slice, (0, d_model). It does no work, and its gradient is then {{0 = asked.up.weight.grad.abs().max()}}. If it is not called at all, its gradient is {{`None` : unasked.up.weight.grad is None}}: optimisers skip it, momentum and weight decay included, and DistributedDataParallel stops with an error unless it is told to look for unused parameters. The cell below shows both.
-
 """
 
 # %%
@@ -1162,11 +1183,11 @@ print("never called:               gradient", unasked.up.weight.grad)
 
 # %% [markdown]
 r"""
-### Exercise · MoE
+### Exercise · MoE · optional
 """
 
 
-# %% exercise="MoE" points=5 parts={"forward":3,"capacity":1,"losses":1} needs="route_top_k expert_capacity within_capacity dispatch load_balancing_loss router_z_loss" withheld="course_lib.moe.MoE"
+# %% exercise="MoE" points=5 optional=true parts={"forward":3,"capacity":1,"losses":1} needs="route_top_k expert_capacity within_capacity dispatch load_balancing_loss router_z_loss" withheld="course_lib.moe.MoE"
 class MoE(nn.Module):
     """A layer of experts and the router that sends each token to top_k of them.
 
@@ -1367,9 +1388,28 @@ moe.active_parameters(mixture) - count_parameters(plain) == 2 * 8 * 64}}. No cap
 """
 
 # %%
+from course_lib.widgets.predict import predict_choice
+
+guess = predict_choice(
+    "17_moe.language",
+    "As many active weights, four times as many stored in its experts: how does the mixture end?",
+    {
+        "a": "lower than the dense network by more than 0.02 nats a token",
+        "b": "within 0.02 nats of it",
+        "c": "higher by more than 0.02 nats",
+    },
+)
+guess
+
+# %%
 from course_lib import scoreboard
 from course_lib.gpt import GPT, GPTConfig
-from course_lib.language_model import count_parameters, draw_windows, nats_per_token, next_token_loss
+from course_lib.language_model import (
+    count_parameters,
+    draw_windows,
+    nats_per_token,
+    next_token_loss,
+)
 
 language = scoreboard.language()
 train_tokens, test_tokens = scoreboard.training(300_000), scoreboard.held_out()
@@ -1403,11 +1443,14 @@ for name, (model, trainer) in results.items():
     count = count_parameters(model)
     used = moe.active_parameters(model) if name == "mixture" else count
     nats[name] = reached = nats_per_token(model, test_tokens)
-    print(
-        f"{name:8} {reached:.3f} nats a token, {count:7,} stored, {used:7,} active, {trainer.seconds:.0f} s of training"
-    )
+    print(f"{name:8} {reached:.3f} nats a token, {count:7,} stored, {used:7,} active,", end=" ")
+    print(f"{trainer.seconds:.0f} s of training")
 scoreboard.record("mixture of experts", reached, count, mixture_trainer.seconds, "17_moe")
 scoreboard.show_scoreboard()
+
+# %%
+won = nats["dense"] - nats["mixture"]
+guess.reveal("a" if won > 0.02 else "b" if won >= -0.02 else "c")
 
 # %% [markdown]
 r"""
@@ -1420,7 +1463,7 @@ In this run (one seed) the mixture wins nothing: after the same number of update
 
 # %% [markdown]
 r"""
-### And on real English
+### And on real English · optional
 
 English has more to store than a few hundred words. The second text of the scoreboard, in {{1,024 = reader.vocab_size}} byte-level BPE tokens, and the same 250 updates as the GPT of lesson 15 got there: eight experts, each half as wide as the GPT's feed-forward network, two per token. If you ran that lesson, its row is on the board.
 """
@@ -1436,7 +1479,7 @@ scoreboard.show_scoreboard("english")
 
 # %% [markdown]
 r"""
-### Who reads what?
+### Who reads what? · optional
 
 Did the experts divide the language among themselves? For each kind of word, the picture shows where its first choices go in the second layer.
 """
@@ -1477,7 +1520,10 @@ for words in kinds.values():
     table.append(torch.bincount(readers, minlength=8) / len(readers))
 figure = figures.specialisation(torch.stack(table), list(kinds), "Kinds of words and the experts that read them")
 most = [row.topk(2).values.sum() for row in table]
-show(figure, alt="Two experts read, of each kind: " + ", ".join(f"{k} {m:.0%}" for k, m in zip(kinds, most)))
+show(
+    figure,
+    alt="Two experts read, of each kind: " + ", ".join(f"{k} {m:.0%}" for k, m in zip(kinds, most)),
+)
 
 # %% [markdown]
 r"""
@@ -1499,7 +1545,7 @@ r"""
 Experts in a trained mixture tend to divide the work by kinds of *tokens*, not by topics; the authors of Mixtral looked for an expert in biology or philosophy and found mostly patterns of syntax (Jiang et al. 2024). The word “expert” promises more than it keeps.
 And a picture of who is asked does not say what the expert does: another seed deals out other roles.
 
-### What if an expert is missing?
+### What if an expert is missing? · optional
 """
 
 
@@ -1518,11 +1564,16 @@ def without_expert(layer, expert):
 intact = nats_per_token(mixture, test_tokens[:5000])
 for layer in range(2):
     cost = [without_expert(layer, expert) - intact for expert in range(8)]
-    print(f"layer {layer + 1}, nats a token more without expert 0 … 7:", "  ".join(f"{c:+.2f}" for c in cost))
+    print(
+        f"layer {layer + 1}, nats a token more without expert 0 … 7:",
+        "  ".join(f"{c:+.2f}" for c in cost),
+    )
 
 # %% [markdown]
 r"""
 ## 9 · Find the bugs
+
+### Find the bugs · sparse_layer · optional
 
 A layer from a popular tutorial, shortened. It trains. But it returns zeros when a model generates one token at a time, its answers to long texts change for the worse in evaluation, it crashes in half precision, and with one expert per token its router never improves.
 
@@ -1530,7 +1581,7 @@ Four faults. Each repair earns a point by itself, whatever else is still wrong.
 """
 
 
-# %% exercise="sparse_layer" points=4 parts={"alone":1,"evaluation":1,"half":1,"one_expert":1} withheld="course_lib.moe.MoE course_lib.moe.route_top_k course_lib.moe.expert_capacity"
+# %% exercise="sparse_layer" points=4 optional=true parts={"alone":1,"evaluation":1,"half":1,"one_expert":1} withheld="course_lib.moe.MoE course_lib.moe.route_top_k course_lib.moe.expert_capacity"
 def sparse_layer(
     x: Tensor, router_weight: Tensor, experts: list, top_k: int, capacity_factor: float, training: bool
 ) -> Tensor:
@@ -1689,6 +1740,18 @@ One user, one token at a time: reading the weights from memory limits the speed,
 
 # %% [markdown]
 r"""
+## Flash cards
+
+Twelve questions about mixtures, for tomorrow and for the weeks after.
+"""
+
+# %%
+from course_lib.widgets.cards import flash_cards
+
+flash_cards("17_moe")
+
+# %% [markdown]
+r"""
 ## 11 · Where this came from, and where it goes
 
 - **Jacobs, Jordan, Nowlan and Hinton (1991)**, *Adaptive Mixtures of Local Experts*: a gate that weighs whole networks, all of them computed.
@@ -1696,7 +1759,10 @@ r"""
 - **GShard** (Lepikhin et al. 2021) brought it to Transformers on many devices, with capacity; **Switch Transformer** (Fedus et al. 2022): $k = 1$ and the balancing loss used here; **ST-MoE** (Zoph et al. 2022): the z-loss.
 - **Expert choice** (Zhou et al. 2022): experts choose tokens. Balance is perfect, and a token's fate depends on later ones: not for causal models as it stands.
 - **MegaBlocks** (Gale et al. 2023): no capacity at all, one product over blocks of unequal size. **Mixtral** (Jiang et al. 2024): 8 experts, $k = 2$. **DeepSeekMoE** (Dai et al. 2024): many small experts and some that every token meets.
+"""
 
+# %% [markdown]
+r"""
 **What we do not know.** Why a router sends a word where it does, and whether another split would be better: routers are trained by a gradient through the few gates that they opened, and nobody tells them what the other experts would have said. Our experiments are small; nothing here shows what balance or capacity do at the scale where mixtures are used.
 
 `course_lib.moe` holds the tested version of all that you wrote.
