@@ -23,7 +23,7 @@ from course_lib.figures.style import (
 
 
 def truth(x: Tensor) -> Tensor:
-    """Return how much cheese there is on average at time x of the night: x (…) from 0 to 1, and grams (…)."""
+    """Return how much cheese there is on average at times x (n,) of the night, from 0 to 1: (n,) grams."""
     return 3 + 2 * (2 * math.pi * x).sin()
 
 
