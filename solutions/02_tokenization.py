@@ -1379,7 +1379,7 @@ it need a smallest count for a pair (`course_lib` has `min_count`); Hugging Face
 r"""
 ## 6. Unigram: the most probable cut · optional
 
-BPE and WordPiece build up. ***Unigram*** (Kudo 2018) cuts down: it starts with very many pieces, each with a probability, and drops those that are missed least. The probability of a cut is the product of its pieces' probabilities, so its log probability is a sum:
+BPE and WordPiece build up. The ***unigram tokenizer*** (Kudo 2018) cuts down: it starts with very many pieces, each with a probability, and drops those that are missed least. The probability of a cut is the product of its pieces' probabilities, so its log probability is a sum:
 
 $$\log p(\text{cut}) = \sum_{i=1}^{m} \log p(x_i), \qquad x_1 x_2 \cdots x_m = \text{the word}.$$
 

@@ -51,7 +51,7 @@ r"""
 - show overfitting on a language model, and measure what helps.
 
 **Time** about 90 minutes, and 25 more for the optional exercises. **Builds on** [01 Information](01_information.ipynb),
-04 Linear models and 05 Optimizers.
+[04 Linear models](04_linear_models.ipynb) and 05 Optimizers.
 **Sizes** N examples, D features, M models.
 """
 
@@ -871,7 +871,7 @@ def augment_tokens(ids, unk_id, draws, drop, unk):
 r"""
 ## 9 · A language model that memorises
 
-1,000 tokens of the mouse-and-cheese language, a network that reads three words and predicts the next (lesson 08 has more of its kind), and
+1,000 tokens of the mouse-and-cheese language, a network that reads three words and predicts the next ([08](08_neural_ngrams.ipynb) has more of its kind), and
 300 updates. Each remedy has the same model, data and budget, and three seeds. *Word dropout* replaces a fifth of the context words by an unknown one.
 """
 

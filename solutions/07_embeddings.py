@@ -93,7 +93,7 @@ r"""
 - measure a bias in vectors, beside a control.
 
 **Time** 90 minutes for the core, 25 more for the optional exercises. **Builds on** [01 Information](01_information.ipynb) (cross-entropy) and
-[03 N-grams](03_ngrams.ipynb) (counts), and on a logistic classifier (lesson 04).
+[03 N-grams](03_ngrams.ipynb) (counts), and on a logistic classifier ([04](04_linear_models.ipynb)).
 **Sizes** B examples, V words, D numbers in a vector, K negatives.
 """
 
@@ -1204,7 +1204,7 @@ r"""
 Purity and analogies are ***intrinsic evaluation***: they look at the vectors themselves. On real English one also compares cosines with people's judgements of similarity (`embeddings.word_similarity`), or clusters.
 ***Extrinsic evaluation*** looks at a task that uses the vectors. It is what counts in the end, and need not agree.
 
-A task: is a sentence about an animal, a trade or a landmark? There are 20 labelled sentences. A sentence is the mean of its words' vectors, the classifier is ridge regression (lesson 06) to one-hot labels.
+A task: is a sentence about an animal, a trade or a landmark? There are 20 labelled sentences. A sentence is the mean of its words' vectors, the classifier is ridge regression ([06](06_regularization.ipynb)) to one-hot labels.
 """
 
 # %%
@@ -1450,7 +1450,7 @@ r"""
 
 **One vector a word is a limit.** *fish* is eaten by cats and fried by cooks, and gets one point between. Models from [09 RNN](09_rnn.ipynb) to [12 Attention](12_attention.ipynb) compute a vector for each word *in its sentence*. They begin with a table such as yours, learned along with everything else. The table is bound to the ids of its tokenizer ([02 Tokenization](02_tokenization.ipynb)): with other ids, its rows are other words'.
 
-Next: lesson 08, *what if the table were a network?*, puts the table into a language model.
+Next: [08](08_neural_ngrams.ipynb), *what if the table were a network?*, puts the table into a language model.
 """
 
 # %%

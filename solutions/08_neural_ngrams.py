@@ -81,7 +81,7 @@ r"""
 r"""
 ## 1 · The curse of dimensionality
 
-A table for contexts of $n - 1$ words has $V^{n-1}$ rows. With every word more, their number is multiplied by $V$, and the text that fills them stays the same. Bengio et al. (2003) open their paper with this ***curse of dimensionality***. Their example: the joint distribution of 10 words from 100,000 has $100{,}000^{10} - 1 = 10^{50} - 1$ free parameters. The bars above are the effect in our toy world: of the held-out contexts of 8 words {{88 % = unseen[8]}} are new, and its training text has {{300,000 = len(tokens)}} words for {{348 = V}} different ones.
+A table for contexts of $n - 1$ words has $V^{n-1}$ rows. With every word more, their number is multiplied by $V$, and the text that fills them stays the same. Bengio et al. (2003) open their paper with this *curse of dimensionality* ([04](04_linear_models.ipynb)). Their example: the joint distribution of 10 words from 100,000 has $100{,}000^{10} - 1 = 10^{50} - 1$ free parameters. The bars above are the effect in our toy world: of the held-out contexts of 8 words {{88 % = unseen[8]}} are new, and its training text has {{300,000 = len(tokens)}} words for {{348 = V}} different ones.
 
 A smoothed n-gram model backs off to shorter contexts. It never asks whether a new context is *like* one that it knows. The paper's proposal: learn a vector for each word and, from these vectors, the probability of the next word, both at the same time. A sentence in the training text then also informs the model about the many sentences made of similar words.
 """
@@ -736,7 +736,7 @@ print(f"µs a token: hidden {in_hidden:.2f}, logits and softmax {in_logits:.2f}"
 r"""
 ## 7 · Words that share a role
 
-How often is the nearest other word (by cosine) of an animal in the singular again one, of an animal in the plural again one? Three networks with a window of 5; before training, hits are chance. More on this in **07 Embeddings**.
+How often is the nearest other word (by cosine) of an animal in the singular again one, of an animal in the plural again one? Three networks with a window of 5; before training, hits are chance. More on this in [07 Embeddings](07_embeddings.ipynb).
 """
 
 # %%
@@ -828,7 +828,7 @@ r"""
 
 Bengio, Ducharme, Vincent and Jauvin, *A Neural Probabilistic Language Model* (2003). Press and Wolf (2017) and Inan, Khosravi and Socher (2017) share the table of vectors with the output. Both are options of `course_lib.neural_ngram`; the paper shares nothing between $C$ and $U$.
 
-The window goes in [09 RNN](09_rnn.ipynb), whose state has no fixed end; LSTM, GRU and seq2seq follow. The feed-forward network itself, its activations and its gradients are the subject of **04 Linear models**. An RNN is not always better, nor is a network always better than counts: the 3,000 words above say so.
+The window goes in [09 RNN](09_rnn.ipynb), whose state has no fixed end; LSTM, GRU and seq2seq follow. The feed-forward network itself, its activations and its gradients are the subject of [04 Linear models](04_linear_models.ipynb). An RNN is not always better, nor is a network always better than counts: the 3,000 words above say so.
 
 Limits: a toy language of few words, one recipe for all windows, 500 updates. Nothing here says what happens with a large vocabulary, except the cost.
 """

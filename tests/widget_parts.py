@@ -13,6 +13,19 @@ def picture(widget: ipywidgets.Widget) -> bytes:
     return next(child for child in widget.children if isinstance(child, ipywidgets.Image)).value
 
 
+def require_redraws(widget: ipywidgets.Widget, moves: dict[str, object]) -> None:
+    """Fail unless each control, one after the other, gives a new picture at its new value, and there is a still.
+
+    moves  what is written beside a control → the value
+    """
+    assert '<img style="max-width:100%" alt="' in widget._repr_mimebundle_()["text/html"]
+    seen = {picture(widget)}
+    for name, value in moves.items():
+        controls(widget)[name].value = value
+        seen.add(picture(widget))
+    assert len(seen) == 1 + len(moves)
+
+
 def find(widget: ipywidgets.Widget, kind: type | tuple[type, ...]) -> ipywidgets.Widget | None:
     """Return the first part of a kind, however deep it lies."""
     if isinstance(widget, kind):

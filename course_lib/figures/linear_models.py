@@ -52,7 +52,9 @@ def boundary(
     z = x @ weight + bias
     surprises = torch.where(labels > 0, torch.nn.functional.softplus(-z), torch.nn.functional.softplus(z))
     order = surprises.argsort()
-    right.bar(range(len(x)), surprises[order], width=1.0, color=[(BLUE, ORANGE)[int(i)] for i in labels[order]])
+    right.bar(
+        range(len(x)), surprises[order].tolist(), width=1.0, color=[(BLUE, ORANGE)[int(i)] for i in labels[order]]
+    )
     right.axhline(loss, color=INK, linestyle="--")
     right.text(0, loss + 0.08, f"the loss: their mean, {loss:.3f}", fontsize=13)
     right.set(ylim=(0, 4), xlabel="sentences, in order of surprise", ylabel="surprise at the label (nats)")

@@ -141,7 +141,7 @@ def coefficients(true: Tensor, learned: Mapping[str, Tensor]) -> Figure:
     """Draw true and learned coefficients, (D,) each, as bars: features have no order, so no line joins them."""
     figure, rows = panels(1, 1 + len(learned), width=10.0, height=8.0)
     for axes, (name, w), colour in zip(rows, {"true": true, **learned}.items(), (INK, *PALETTE)):
-        axes.bar(range(len(w)), w, color=colour)
+        axes.bar(range(len(w)), w.tolist(), color=colour)
         zero = (w == 0).nonzero().flatten().tolist()
         axes.plot(zero, [0] * len(zero), "|", color=GREY)
         axes.set(ylim=(-12, 85), ylabel="coefficient")

@@ -56,7 +56,7 @@ def predict_number(id: str, question: str, *, low: Number, high: Number, unit: s
 
     id         "NN_lesson.name", under which the answer is kept
     low, high  ends of the slider; with whole ends it moves in whole steps
-    unit       what stands behind the number, such as "nats"
+    unit       what follows the number, such as "nats"
 
     Raises ValueError when low is not below high.
     """
@@ -108,7 +108,7 @@ def predict_curve(
         figure, (axes,) = panels(width=7.0, height=3.2)
         for heights, colour, label in ((predicted, ORANGE, "you"), (result, BLUE, "the result")):
             if heights:
-                axes.plot(heights, "o--" if label == "you" else "o-", color=colour, label=label)
+                axes.plot(heights, "o--" if label == "you" else "o-", color=colour, label=label, clip_on=False)
         axes.set_xticks(range(len(x)), [f"{place:g}" for place in x])
         every = [*(predicted or []), *(result or [])]
         axes.set_ylim(min(low, *every), max(high, *every))

@@ -70,6 +70,14 @@ def test_links_to_other_lessons_lead_somewhere(path: Path):
     assert [name for name in linked if not (ROOT / "notebooks" / name).is_file()] == []
 
 
+def test_no_term_is_explained_in_two_lessons():
+    places: dict[str, list[str]] = {}
+    for path in LESSONS:
+        for term in read_lesson(path).terms:
+            places.setdefault(term.casefold(), []).append(path.stem)
+    assert {term: lessons for term, lessons in places.items() if len(lessons) > 1} == {}
+
+
 def _run_with_references(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COURSE_HOME", str(tmp_path))
     monkeypatch.setenv("COURSE_BUDGET", "full" if FULL else "short")

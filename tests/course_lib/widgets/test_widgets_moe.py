@@ -7,18 +7,14 @@ import torch
 from course_lib.moe import MoE, auxiliary_loss
 from course_lib.train import Trainer
 from course_lib.widgets.moe import capacity_explorer, expert_reader, router_explorer, watch_loads
-from tests.widget_parts import controls, picture
+from tests.widget_parts import controls, require_redraws
 
 TOKENS = ["the", "mouse", "sleeps"]
 
 
 def test_the_router_explorer_follows_another_token_and_another_number_of_experts():
     widget = router_explorer(TOKENS, torch.randn(3, 4, generator=torch.Generator().manual_seed(0)))
-    seen = {picture(widget)}
-    for name, value in (("token", 2), ("experts per token", 1)):
-        controls(widget)[name].value = value
-        seen.add(picture(widget))
-    assert len(seen) == 3
+    require_redraws(widget, {"token": 2, "experts per token": 1})
     assert "“the”" in widget._repr_mimebundle_()["text/html"]
     with pytest.raises(ValueError, match=r"\(3, experts\), got \(2, 4\)"):
         router_explorer(TOKENS, torch.zeros(2, 4))
@@ -26,11 +22,7 @@ def test_the_router_explorer_follows_another_token_and_another_number_of_experts
 
 def test_the_capacity_explorer_redraws_for_every_control():
     widget = capacity_explorer()
-    seen = {picture(widget)}
-    for name, value in (("imbalance", 3.0), ("experts per token", 1), ("capacity factor", 2.0)):
-        controls(widget)[name].value = value
-        seen.add(picture(widget))
-    assert len(seen) == 4
+    require_redraws(widget, {"imbalance": 3.0, "experts per token": 1, "capacity factor": 2.0})
 
 
 def test_the_reader_shows_the_expert_of_every_word_in_the_chosen_layer():

@@ -4,16 +4,12 @@ import pytest
 import torch
 
 from course_lib.widgets.transformer import alignment_explorer, mask_explorer, warm_up_explorer
-from tests.widget_parts import controls, picture
+from tests.widget_parts import controls, picture, require_redraws
 
 
 def test_masks_are_drawn_again_when_a_sequence_gets_shorter():
     widget = mask_explorer()
-    seen = {picture(widget)}
-    for name in ("source tokens", "target tokens"):
-        controls(widget)[name].value = 2
-        seen.add(picture(widget))
-    assert len(seen) == 3
+    require_redraws(widget, {"source tokens": 2, "target tokens": 2})
 
 
 def test_the_learning_rate_is_drawn_again_for_another_warm_up():
@@ -28,13 +24,7 @@ def test_a_translation_can_be_replayed_step_by_step_in_every_head():
     widget = alignment_explorer("May", "05", cross)
     options = dict(controls(widget)["who"].options)
     assert len(options) == 2 * (1 + 3) and options["layer 2, head 1"] == (1, 0)
-    seen = {picture(widget)}
-    controls(widget)["character"].value = 2
-    seen.add(picture(widget))
-    controls(widget)["who"].value = (0, 2)
-    seen.add(picture(widget))
-    assert len(seen) == 3
-    assert "<img" in widget._repr_mimebundle_()["text/html"]
+    require_redraws(widget, {"character": 2, "who": (0, 2)})
 
 
 def test_weights_that_do_not_fit_the_texts_are_refused():
