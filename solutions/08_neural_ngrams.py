@@ -54,7 +54,7 @@ for n in (1, 2, 3, 5, 8):
     unseen[n] = 1 - sum(asked) / len(asked)
 show(
     figures.bars(
-        [f"{n}" for n in unseen],
+        [f"{n} word{'s' * (n > 1)}" for n in unseen],
         list(unseen.values()),
         "The more words of context, the fewer contexts were ever seen",
         "share that is new",

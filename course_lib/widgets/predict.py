@@ -99,7 +99,7 @@ def predict_curve(
     sliders = {
         f"at{n}": ipywidgets.FloatSlider(
             (low + high) / 2, min=low, max=high, step=(high - low) / 50, description=f"{place:g}",
-            orientation="vertical", layout=ipywidgets.Layout(height="140px", width="64px"),
+            orientation="vertical", layout=ipywidgets.Layout(height="180px", width="64px", overflow="visible"),
         )
         for n, place in enumerate(x)
     }  # fmt: skip
@@ -135,7 +135,7 @@ def _prediction(
 ) -> Prediction:
     """Return the question above its controls and the button that commits."""
     commit = ipywidgets.Button(description="That is my prediction", button_style="primary")
-    commit.layout.width = "auto"
+    commit.layout.width, commit.layout.align_self = "auto", "flex-start"  # as wide as its words
     note = ipywidgets.HTML()
     box = Prediction([ipywidgets.HTML(_box(f"<b>Predict first.</b> {question}")), controls, commit, note])
     box.id = id

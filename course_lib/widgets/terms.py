@@ -6,6 +6,7 @@ from urllib.parse import quote
 import ipywidgets
 
 from course_lib.checks import public
+from course_lib.figures.style import BLUE
 from course_lib.widgets.live import Live, live
 
 
@@ -30,11 +31,21 @@ def _page(look: str = "") -> str:
     found = [entry for entry in entries if look.casefold() in entry[0].casefold()]
     if not found:
         return f"<p>No lesson in this folder explains a term with “{html.escape(look)}” in it.</p>"
-    rows = "".join(f'<div style="break-inside:avoid"><b>{html.escape(t)}</b> {_link(n, h)}</div>' for t, n, h in found)
+    rows = "".join(
+        f'<div style="break-inside:avoid"><b>{html.escape(_at_the_head(t))}</b> {_link(n, h)}</div>'
+        for t, n, h in found
+    )
     return f'<div style="columns:18em;column-gap:2em;line-height:1.5">{rows}</div>'
+
+
+def _at_the_head(term: str) -> str:
+    """Return a term with a capital letter, wherever in a sentence it was; fastText keeps its own spelling."""
+    rest = term.split()[0][1:]
+    return term[0].upper() + term[1:] if rest == rest.lower() else term
 
 
 def _link(lesson: str, heading: str) -> str:
     """Return a link to a section: Jupyter names it by its heading, with hyphens for spaces."""
     target = f"{lesson}.ipynb#{quote(heading.replace(' ', '-'))}"
-    return f'<a href="{target}" title="{html.escape(heading, quote=True)}">{lesson[:2]}</a>'
+    look = f"color:{BLUE};text-decoration:underline"
+    return f'<a href="{target}" style="{look}" title="{html.escape(heading, quote=True)}">{lesson[:2]}</a>'

@@ -26,7 +26,7 @@ def shown(widget) -> str:
 
 def test_all_words_are_there_in_the_order_of_a_dictionary():
     page = shown(terms_index())
-    assert page.index("<b>Lasso</b>") < page.index("<b>overfitting</b>") < page.index("<b>query</b>")
+    assert page.index("<b>Lasso</b>") < page.index("<b>Overfitting</b>") < page.index("<b>Query</b>")
 
 
 def test_a_word_links_to_its_section():
@@ -38,7 +38,7 @@ def test_a_word_links_to_its_section():
 def test_part_of_a_word_is_enough_to_find_it():
     index = terms_index()
     find(index, ipywidgets.Text).value = "FIT"
-    assert "overfitting" in shown(index) and "query" not in shown(index)
+    assert "Overfitting" in shown(index) and "Query" not in shown(index)
     find(index, ipywidgets.Text).value = "<zzz>"
     assert "&lt;zzz&gt;" in shown(index)
 
