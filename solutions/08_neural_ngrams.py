@@ -30,6 +30,8 @@ torch.set_printoptions(precision=4, sci_mode=False)
 # %%
 import time
 
+from ipywidgets import Dropdown, SelectionSlider
+
 from course_lib import neural_ngram, scoreboard
 from course_lib.budget import budget
 from course_lib.data import mouse_and_cheese
@@ -39,6 +41,7 @@ from course_lib.language_model import count_parameters, draw_windows, next_token
 from course_lib.ngrams import count_ngrams, kneser_ney
 from course_lib.train import Trainer
 from course_lib.widgets.cards import flash_cards
+from course_lib.widgets.live import live
 from course_lib.widgets.predict import predict_curve
 
 torch.set_num_threads(1)
@@ -779,6 +782,28 @@ windowed = {n: [[eats_over_eat(text, networks[n, s]) for s in seeds] for text in
 for n, (one, many) in windowed.items():
     print(f"window {n}: log odds of eats after mouse", *(f"{x:.1f}" for x in one), end="   ")
     print("after mice", *(f"{x:.1f}" for x in many))
+
+# %% [markdown]
+r"""
+What does one of the networks expect next? Choose a sentence, and move the window to where the two part.
+"""
+
+
+# %%
+def next_words(window, text):
+    ids = torch.tensor([[words.index(w) for w in text.split()]])
+    probs, likeliest = networks[window, 0](ids)[0, -1].detach().softmax(-1).topk(6)
+    names, labels = [words[i] for i in likeliest], [f"{p:.1%}" for p in probs]
+    seen = " ".join(text.split()[-window:])
+    return figures.bars(names, probs.tolist(), f"It sees: {seen} …", "probability of the next", labels)
+
+
+live(
+    next_words,
+    alt="Bars of the six likeliest next words, after what a network with this window sees of the sentence.",
+    window=SelectionSlider(options=sizes, value=3),
+    text=Dropdown(options=pair, description="sentence"),
+)
 
 # %%
 seconds = trained[8, 0][1]

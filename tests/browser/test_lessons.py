@@ -8,7 +8,6 @@ import pytest
 
 from tests.browser.conftest import ROOT, Lab, screenshot
 
-WITHOUT_A_SLIDER = {"08_neural_ngrams"}  # its figures stand still as yet
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
 
@@ -32,8 +31,6 @@ def test_a_lesson_runs_from_top_to_bottom_shows_pictures_and_a_slider_redraws_on
     assert unrendered == [], "mathematics that was not rendered"
     assert [line for line in console if "Failed to load widget" in line or "Error displaying widget" in line] == []
 
-    if lesson in WITHOUT_A_SLIDER:
-        return
     live = page.locator(".jp-Cell:not(:has(.course-prediction)) .jupyter-widgets:has(.noUi-handle)").first
     slider = live.locator(".noUi-handle").first
     slider.scroll_into_view_if_needed()
