@@ -51,7 +51,7 @@ from course_lib.widgets.transformer import alignment_explorer
 torch.set_num_threads(1)  # matrices this small are faster on one core
 show(
     figures.two_phases("5-3-24", [*"2024", "◂"]),
-    alt="An encoder reads a date; one vector c is handed to a decoder, which writes and reads what it wrote.",
+    alt="An encoder reads a date; one vector c goes to a decoder, which writes the answer.",
 )
 
 # %% [markdown]
@@ -98,10 +98,12 @@ def new_model(seed, attention, source_size, target_size, d_hidden=64):
 
 
 sizes = letters.vocab_size, letters.vocab_size
-short, long = (torch.randint(3, 11, (1, n), generator=torch.Generator().manual_seed(n)) for n in (5, 50))
+draw = torch.Generator().manual_seed(0)
+short, long = (torch.randint(3, 11, (1, n), generator=draw) for n in (5, 50))
 one_vector, all_states = ([new_model(0, a, *sizes).encode(x)[0] for x in (short, long)] for a in (False, True))
 for name, memories in {"one vector": one_vector, "attention": all_states}.items():
-    print(f"{name:11} the decoder gets", *(f"{tuple(m.states.shape)} of {n} tokens" for m, n in zip(memories, (5, 50))))
+    for memory, n in zip(memories, (5, 50)):
+        print(f"{name:11} of {n:2} tokens the decoder gets", tuple(memory.states.shape))
 
 # %% [markdown]
 r"""
@@ -336,11 +338,18 @@ def spread_model(seed: int, attention: bool, dropout: float = 0.0, pad_id: int =
 
 
 # %% exercise="greedy_decode" points=4 parts={"words":2,"once":1,"mode":1} withheld="course_lib.seq2seq.greedy_decode course_lib.decoding.generation.generate course_lib.decoding.generation.stream course_lib.decoding.predictor.Predictor course_lib.decoding.sampling.Sampling course_lib.decoding.beam.beam_search course_lib.transformer.translate"
-def greedy_decode(model, source: Tensor, max_len: int, bos_id: int = 1, eos_id: int = 2, pad_id: int = 0) -> Tensor:
+def greedy_decode(
+    model,
+    source: Tensor,
+    max_len: int,
+    bos_id: int = 1,
+    eos_id: int = 2,
+    pad_id: int = 0,
+) -> Tensor:
     """Write a target for each source, at every step the likeliest token.
 
-    model    model(source, ids (B, 1), cache) → logits (B, 1, V) of the next token; see above. In any
-             mode; it computes in eval mode and is left in the mode that it was in
+    model    model(source, ids (B, 1), cache) → logits (B, 1, V) of the next token; see above. In
+             any mode; it computes in eval mode and is left in the mode that it was in
     source   (B, S) ids
     max_len  write at most so many tokens, at least 1; stop once every row has written eos_id
     returns  (B, T) ids without begin, T ≤ max_len; after its eos_id a row has nothing but pad_id
@@ -517,11 +526,12 @@ def number_tensors(pairs):
 
 
 def words_of(row):
-    """The words of a row of ids, up to its end."""
+    """The words of a row of ids, without begin, up to its end."""
     ids = [*row, 2]
     return [vocabulary[i] for i in ids[: ids.index(2)] if i > 2]
 
 
+# %%
 some = numbers.sample(600, torch.Generator().manual_seed(5), held_out=True)
 exam = [pair for pair in some if len(pair[0]) > 2][:300]  # few shorter numbers are held out
 exam_source, exam_target = number_tensors(exam)
@@ -553,6 +563,7 @@ def share_exact(texts):
     return sum(text == right for text, right in zip(texts, truth)) / len(truth)
 
 
+# %%
 spoken, reported, held_out, exact = {}, {}, {}, {}
 inputs, labels = forced_pair(exam_target)
 for skip in (True, False):
@@ -561,9 +572,10 @@ for skip in (True, False):
         held_out[skip] = [nll(model(exam_source, inputs), labels).item() for model in spoken[skip]]
     greedy = [write(model, exam_source, 16).tolist() for model in spoken[skip]]
     exact[skip] = [share_exact([words_of(row) for row in rows]) for rows in greedy]
-    print("padding skipped" if skip else "padding counted", end=":  ")
-    print("loss reported", *(f"{x:.2f}" for x in reported[skip]), end="   nats a real word held out ")
-    print(*(f"{x:.2f}" for x in held_out[skip]), "  exactly right", *(f"{x:.0%}" for x in exact[skip]))
+    print("padding skipped" if skip else "padding counted", "(three seeds)")
+    print("  loss reported at the end    ", *(f"{x:.2f}" for x in reported[skip]))
+    print("  nats a real word, held out  ", *(f"{x:.2f}" for x in held_out[skip]))
+    print("  exactly right, held out     ", *(f"{x:.0%}" for x in exact[skip]))
 
 # %% [markdown]
 r"""
@@ -747,7 +759,7 @@ show(
         chance=1 / 8,
     ),
     alt="Shares right by position. "
-    + " ".join(f"{name}: " + ", ".join(f"{x:.2f}" for x in runs[0]) for name, runs in curves.items()),
+    + " ".join(f"{name}: " + ", ".join(f"{x:.2f}" for x in r[0]) for name, r in curves.items()),
 )
 
 # %%
@@ -806,8 +818,8 @@ def additive_attention(
     memory   (B, S, M) the encoder's states: looked at, and averaged
     w_q, w_k (Q, A) and (M, A); v (A,)
     mask     (B, S) boolean, True = may attend; None: all may be
-    returns  context (B, M) and weights (B, S), which sum to 1, or are 0 where nothing may be attended
-             to; no nan, in no gradient either. Gradients flow to the first five arguments
+    returns  context (B, M) and weights (B, S), which sum to 1, or are 0 where nothing may be
+             attended to; no nan, in no gradient either. Gradients flow to the first five arguments
 
     Example: query [[0]], memory [[[0], [5]]], all matrices [[1]], v [1] give the weights
     [[0.2690, 0.7310]] and the context [[3.6552]].
@@ -918,8 +930,9 @@ def decoder_step(x: Tensor, h: Tensor, memory: Tensor, mask: Tensor, p: dict) ->
     x        (B, E) the vector of the word that is read
     h        (B, H) the state before the step
     memory   (B, S, M) the encoder's states; mask (B, S), True = a real token
-    p        weights: w_q, w_k, v of the attention; w_ih, w_hh, b_ih, b_hh of the GRU, which reads x and
-             the context, in this order; w_out (V, H + M), b_out (V,) for the new state and the context
+    p        weights: w_q, w_k, v of the attention; w_ih, w_hh, b_ih, b_hh of the GRU, which reads
+             x and the context, in this order; w_out (V, H + M), b_out (V,), which are multiplied by
+             the new state and the context, in this order
     returns  logits (B, V), the new state (B, H), the weights of the attention (B, S)
 
     The attention asks with the state before the step.
@@ -1006,11 +1019,12 @@ Sources in eleven English notations, targets in ISO 8601, both character by char
 dates = Dates()
 dates_source, dates_target = dates.batch(200, torch.Generator().manual_seed(9), held_out=True)
 reader = new_model(0, True, dates.vocab_size, dates.vocab_size)
-trainer = Trainer(reader, partial(dates.batch, 64), training_loss, steps=budget(full=150, short=2), lr=1e-2)
+draw, updates = partial(dates.batch, 64), budget(full=150, short=2)
+trainer = Trainer(reader, draw, training_loss, steps=updates, lr=1e-2)
 for _ in trainer:
     pass
 read_right = dates.accuracy(write(reader, dates_source, 11), dates_target)
-print(f"{trainer.seconds:.0f} s of training; {read_right:.0%} of 200 held-out days are right, all ten characters")
+print(f"{trainer.seconds:.0f} s of training; {read_right:.0%} of 200 held-out days are right")
 
 # %%
 text = "the 5th of March, 2025"
@@ -1019,7 +1033,8 @@ answer = dates.decode(write(reader, source, 11)[0])
 looked = reader.attention_map(source, torch.tensor([[1, *dates.encode(answer)]]))[0]  # (T, S)
 show(
     figures.alignment_map(text, f"{answer}◂", looked, f"{text} → {answer}"),
-    alt="Where it looks: " + ", ".join(f"{w} at {text[i]}" for w, i in zip(f"{answer}◂", looked.argmax(1).tolist())),
+    alt="Where it looks most: "
+    + ", ".join(f"{w} at {text[i]}" for w, i in zip(f"{answer}◂", looked.argmax(1).tolist())),
 )
 held_out_day = dates.is_held_out(text, "2025-03-05")
 
@@ -1149,6 +1164,7 @@ def library_step(scores, log_probs, k):
 step = yours("seq2seq.beam_step", library_step)
 
 
+# %%
 @torch.no_grad()
 def search(model, source, beams, max_len=16):
     """All finished hypotheses (words, log-probability) for one source (1, S)."""
@@ -1166,6 +1182,7 @@ def search(model, source, beams, max_len=16):
     return sorted(finished, key=lambda found: -found[1])
 
 
+# %%
 speaker = spoken[True][0].eval()
 pick = 4
 source = exam_source[pick : pick + 1, : len(exam[pick][0])]
@@ -1294,8 +1311,9 @@ for beams, alpha in settings:
         log_p[beams, alpha, seed] = [hypotheses[0].log_prob for hypotheses in best]
 
 
-def over_seeds(measure, beams, alpha):
-    return [measure(said[beams, alpha, seed]) for seed in seeds]
+# %%
+def over_seeds(measure, key):
+    return [measure(said[*key, seed]) for seed in seeds]
 
 
 def words_each(texts):
@@ -1303,12 +1321,12 @@ def words_each(texts):
 
 
 found_log_p = {key: sum(sum(log_p[*key, seed]) for seed in seeds) / 900 for key in settings}
-n_words = {key: sum(over_seeds(words_each, *key)) / 3 for key in settings}
-hits = {key: over_seeds(share_exact, *key) for key in settings}
+n_words = {key: sum(over_seeds(words_each, key)) / 3 for key in settings}
+hits = {key: over_seeds(share_exact, key) for key in settings}
 print(f"the references have {words_each(truth):.2f} words")
 for key in settings:
-    print("{:2} beams, α = {:g}:".format(*key), f"log p {found_log_p[key]:6.2f}   {n_words[key]:.2f} words", end="   ")
-    print("exactly right", *(f"{x:.0%}" for x in hits[key]))
+    print("{:2} beams, α = {:g}:".format(*key), f"log p {found_log_p[key]:6.2f}", end="   ")
+    print(f"{n_words[key]:.2f} words   right", *(f"{x:.0%}" for x in hits[key]))
 
 # %% [markdown]
 r"""
@@ -1334,7 +1352,7 @@ for seed, model in enumerate(spoken[True]):
         pairs = list(zip(said[*key, seed], truth, of_truth, log_p[*key, seed]))
         wrong = [better > own + 1e-4 for text, right, better, own in pairs if text != right]
         causes.append((key[0], seed, len(wrong), sum(wrong)))
-        print(f"{key[0]:2} beams, seed {seed}: {len(wrong)} of 300 wrong, {sum(wrong)} of them search errors")
+        print(f"{key[0]:2} beams, seed {seed}: {len(wrong)} wrong, {sum(wrong)} search errors")
 
 # %% [markdown]
 r"""
@@ -1377,8 +1395,8 @@ def clipped_matches(hypothesis: list, references: list, n: int) -> tuple[int, in
     hypothesis  list of words (or ids); shorter than n: it has no n-grams
     references  lists of words, at least one
     n           length of the n-grams, at least 1
-    returns     (matches, n-grams). An n-gram of the hypothesis counts at most as often as in the one
-                reference in which it is most frequent
+    returns     (matches, n-grams). An n-gram of the hypothesis counts at most as often as in the
+                one reference in which it is most frequent
 
     Example: "the the the" against ["the cat on the mat"], n = 1, cut into words: (2, 3).
     """
@@ -1475,11 +1493,11 @@ def bleu(hypotheses: list, references: list, max_n: int = 4) -> float:
     hypotheses  N lists of words; one may be empty
     references  N lists, each of the references (lists of words) of one hypothesis, at least one
     max_n       longest n-gram that is compared
-    returns     100 · brevity penalty · geometric mean of the max_n precisions; 0 where one of them has
-                no match or no n-gram
+    returns     100 · brevity penalty · geometric mean of the max_n precisions; 0 where one of them
+                has no match or no n-gram
 
-    The reference length of a hypothesis is that of the reference nearest to it in length, the shorter
-    one of two equally near. All counts and lengths are summed over the corpus first.
+    The reference length of a hypothesis is that of the reference nearest to it in length, the
+    shorter one of two equally near. All counts and lengths are summed over the corpus first.
 
     Example: "the cat sat on the mat" against "the cat sat on a mat", cut into words, gives 53.7285.
     """
@@ -1583,7 +1601,8 @@ def bleu(hypotheses, references, max_n=4, right=bleu):
 
 # %%
 score = yours("seq2seq.bleu", partial(metrics.bleu, smoothing="none"))
-scored = {key: over_seeds(lambda texts: score(texts, [[text] for text in truth]), *key) for key in settings}
+references = [[text] for text in truth]
+scored = {key: over_seeds(lambda texts: score(texts, references), key) for key in settings}
 for key in settings:
     print("{:2} beams, α = {:g}:  BLEU".format(*key), *(f"{x:.1f}" for x in scored[key]), end="   ")
     print("exactly right", *(f"{x:.0%}" for x in hits[key]))
