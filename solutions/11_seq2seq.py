@@ -110,7 +110,7 @@ for name, memories in {"one vector": one_vector, "attention": all_states}.items(
 
 # %% [markdown]
 r"""
-“The encoder outputs one vector” is said of all encoder–decoders. It holds for the first kind only. With attention (section 6) the decoder gets one state *per source token*, {{50 = all_states[1].states.size(1)}} of them above. In the Transformer of [lesson 14](14_transformer.ipynb), too.
+“The encoder outputs one vector” is said of all encoder–decoders. It holds for the first kind only. With attention (section 7) the decoder gets one state *per source token*, {{50 = all_states[1].states.size(1)}} of them above. In the Transformer of [lesson 14](14_transformer.ipynb), too.
 
 ### Question · bits_to_carry
 
@@ -591,7 +591,7 @@ Why it looks better is arithmetic: about {{31 % = padded}} of its terms are what
 r"""
 ## 5 · How much one vector holds
 
-The task that leaves nowhere to hide: **copy** 1 to 12 random letters, all lengths equally frequent. Six models: three seeds with one vector, three with attention (section 6 builds it), the same width, the same updates, the same batches. All read sources that were held out.
+The task that leaves nowhere to hide: **copy** 1 to 12 random letters, all lengths equally frequent. Six models: three seeds with one vector, three with attention (section 7 builds it), the same width, the same updates, the same batches. All read sources that were held out.
 
 A source counts as right if *every* letter is. Draw what you expect of the models with one vector.
 """
@@ -1072,7 +1072,10 @@ r"""
 Greedy writing commits to each word for good. ***Beam search*** keeps the $K$ most probable beginnings, the beams. Each step asks for the next word after all of them at once: $K$ sums $\ell_k$ of log-probabilities so far, and $K$ rows of $V$ new ones. Of the $K \cdot V$ continuations the best $K$ stay:
 
 $$\text{total}_{k,v} = \ell_k + \log p(v \mid \text{beam } k, x).$$
+"""
 
+# %% [markdown]
+r"""
 By hand, two beams with probability 0.6 and 0.4, two words:
 
 | beam | word 0 | word 1 |
@@ -1631,7 +1634,7 @@ for key in settings:
 
 # %% [markdown]
 r"""
-BLEU rewards partly right numbers, so it is far above the share of exact ones. In each seed it is {{lower with 20 beams than with 2 : all(a < b for a, b in zip(scored[20, 0.0], scored[2, 0.0]))}}, although the 20 find more probable texts: they are too short, and the brevity penalty sees it. In translation this is known as the *beam search curse*: beyond a few beams, more search means lower BLEU (Koehn and Knowles 2017). Notice that “exactly right” does not see it here.
+BLEU rewards partly right numbers, so it is far above the share of exact ones. In each seed it is {{lower with 20 beams than with 2 : all(a < b for a, b in zip(scored[20, 0.0], scored[2, 0.0]))}}, although the 20 find more probable texts: they are too short, and the brevity penalty sees it. In translation this is known: beyond a few beams, more search means lower BLEU (Koehn and Knowles 2017), the *beam search curse* (Yang et al. 2018). Notice that “exactly right” does not see it here.
 
 **What BLEU does not see.** *nine hundred* for *seven hundred* costs one word, and is a wrong number: BLEU counts words and knows no meaning. A good translation in other words scores low. A sentence's own score is noisy; it was made for a corpus. And scores are comparable only between texts that were cut into words the same way.
 """
@@ -1652,13 +1655,10 @@ Only the encoder changes with the source. The last line is often listed as seque
 In one line, for the table of model families: seq2seq is *conditional language modelling*; an encoder–decoder RNN; trained with teacher forcing on an autoregressive conditional probability; limited by the information bottleneck until attention; scored with BLEU.
 """
 
-# %% [markdown]
-r"""
-## 11 · In your own words
-"""
-
 # %% [markdown] exercise="the_bottleneck" points=3
 r"""
+## 11 · In your own words
+
 ### In your own words · the_bottleneck
 
 Interview question. A sequence-to-sequence RNN without attention translates short sentences well and long ones badly. Why? How would you test that explanation, and what does attention change?
@@ -1696,11 +1696,11 @@ r"""
 - **Bahdanau, Cho and Bengio (2015)**: additive attention. Luong et al. (2015): the dot product instead.
 - **Bengio et al. (2015)**: ***scheduled sampling*** lets the decoder read its own words more and more often in training. Huszár (2015) shows that its objective is inconsistent: its optimum is not the true distribution. `Seq2Seq` has it as `forcing`.
 - **Exposure bias** is disputed: He et al. (2021) find that language models recover and that little accumulates; Arora et al. (2022) find that it accumulates.
-- **Koehn and Knowles (2017)**: wide beams make translations worse. **Stahlberg and Byrne (2019)**: for more than half of the sentences their model's most probable translation was the empty one.
 """
 
 # %% [markdown]
 r"""
+- **Koehn and Knowles (2017)**: wide beams make translations worse. **Stahlberg and Byrne (2019)**: for more than half of the sentences their model's most probable translation was the empty one.
 - **Papineni et al. (2002)**: BLEU. **Post (2018)**: scores of different tokenizations cannot be compared, hence sacrebleu. Judges of today are learned metrics and people; BLEU remains as a quick check.
 
 **As of November 2026**, large language models are decoders alone: the source is part of the prompt, and attention over it is self-attention ([lesson 15](15_gpt.ipynb)). In the evaluation of the Conference on Machine Translation 2025 they were compared with specialised systems on 30 language pairs (Kocmi et al. 2025). They are still trained with teacher forcing, and the loss still skips what is not theirs to say. Encoder–decoders remain where the source is of another kind, such as sound (*Whisper*, Radford et al. 2022).
