@@ -264,6 +264,8 @@ def cases(seed):
         case = {"logits": 2 * random_tensor(seed + i, *labels.shape, 6), "labels": labels, "pad_id": pad}
         yield Case(case, note="rows of different length", part="loss")
         yield Case(case | {"ask": "gradient"}, note="gradient", part="gradient")
+    one = {"logits": random_tensor(seed + 6, 2, 2, 5), "labels": torch.tensor([[0, 0], [3, 0]])}
+    yield Case(one, note="one real label", part="loss")
     labels = torch.tensor([[0, 0], [0, 0]])
     yield Case({"logits": random_tensor(seed + 7, 2, 2, 5), "labels": labels}, note="nothing but padding", part="loss")
     case = {"logits": random_tensor(seed + 8, 2, 3, 5), "labels": torch.tensor([[1, 2]])}
@@ -277,6 +279,12 @@ def probe(student, case):
     logits = case["logits"].clone().requires_grad_()
     loss = student(logits, case["labels"], case["pad_id"])
     return torch.autograd.grad(loss, logits)[0] if loss.requires_grad else "no gradient flows back to the logits"
+
+
+# %% equivalents="masked_nll" active="py"
+equivalents = {
+    "(..., 0) → (..., -1)": "the last dimension has one entry",
+}
 
 
 # %% mistake="masked_nll" name="padding_counts" hint="Padded positions are in your mean. Their label is no word; leave them out." active="py"
@@ -398,8 +406,12 @@ def cases(seed):
     yield Case(case(1, False, 1, 1), note="one row, one token", part="words")
     for i in range(4):
         yield Case(case(2 + i, i % 2 == 0, 4, 9), note="four rows", part="words")
-    yield Case(case(7, True, 4, 9, bos_id=5, eos_id=3), note="another begin and end", part="words")
-    yield Case(case(8, False, 4, 9, eos_id=4, pad_id=6), note="another padding", part="words")
+    for i in range(3):
+        case_ = case(20 + i, i % 2 == 0, 6, 9, bos_id=5, eos_id=3 + i % 2, eager=3.0)
+        yield Case(case_, note="another begin and end", part="words")
+        case_ = case(30 + i, i % 2 == 1, 8, 9, eos_id=4, pad_id=6, eager=3.0)
+        yield Case(case_, note="another padding", part="words")
+        yield Case(case(40 + i, i == 0, 3, 14, eager=7.0), note="all rows end early", part="words")
     for i in range(2):
         yield Case(case(9 + i, i == 0, 4, 8, ask="work"), note="how much is encoded and read?", part="once")
     for training in (True, False):
@@ -413,6 +425,8 @@ def probe(student, case):
     ask = case.get("ask")
     model = spread_model(case["model seed"], case["attention"], 0.5 if ask == "mode" else 0, case.get("pad_id", 0))
     model.train(case.get("training", False))
+    with torch.no_grad():
+        model.to_logits.bias[case.get("eos_id", 2)] += case.get("eager", 0.0)  # so that rows end
     counts = {"sources encoded": 0, "tokens read": 0}
     encode, embed = model.encode, model.target_embedding.forward
 
@@ -430,6 +444,15 @@ def probe(student, case):
     if ask == "mode":
         return {"ids": ids, "training afterwards": model.training}
     return counts | {"ids": ids} if ask else ids
+
+
+# %% equivalents="greedy_decode" active="py"
+equivalents = {
+    "model.new_cache(len(source), max_len) → model.new_cache(max_len, len(source))": "the cache of a recurrent network needs neither number",
+    "with torch.no_grad(): → if True:": "the result is ids, which have no gradients",
+    "model(source, token, cache).argmax(-1) → last_argmax(model(source, token, cache), -1)": "no two logits of a network with random weights are equal",
+    "done = done | (token == eos_id) → done |= token == eos_id": "done was made here",
+}
 
 
 # %% mistake="greedy_decode" name="goes_on_after_the_end" hint="A row that has ended goes on writing because others have not. From its end on it gets pad_id." active="py"
@@ -720,8 +743,19 @@ def cases(seed):
         labels[0, 2:], labels[1, 1:] = pad, pad
         outputs[0, 2:4] = pad  # equal to the padding of the labels, which is no success
         yield Case({"outputs": outputs, "labels": labels, "pad_id": pad}, note="random ids")
+        short = torch.randint(0, 3, (rows, 4), generator=draw)
+        case = {"outputs": short[:, :2], "labels": short, "pad_id": 3}
+        yield Case(case, note="outputs end early, and 0 is an id")
     labels = torch.tensor([[1, 0], [2, 0]])
     yield Case({"outputs": torch.tensor([[1, 0], [1, 0]]), "labels": labels}, note="a position of padding")
+
+
+# %% equivalents="accuracy_by_position" active="py"
+equivalents = {
+    "max(0, labels.size(1) - outputs.size(1)) → max(1, labels.size(1) - outputs.size(1))": "what is filled up too far is cut off again",
+    "max(0, labels.size(1) - outputs.size(1)) → max(-1, labels.size(1) - outputs.size(1))": "a negative filling cuts off what is cut off anyway",
+    "value=-1 → value=-2": "no id is negative",
+}
 
 
 # %% mistake="accuracy_by_position" name="padding_is_right" hint="Padding that equals padding is counted as right. Rows without a word at a position do not count there." active="py"
@@ -889,6 +923,12 @@ def probe(student, case):
         return "no gradient flows back to any argument"
     grads = torch.autograd.grad(loss, list(inputs.values()), allow_unused=True, materialize_grads=True)
     return {"context": context.detach(), "weights": weights.detach()} | dict(zip(names, grads))
+
+
+# %% equivalents="additive_attention" active="py"
+equivalents = {
+    "(:, 0) → (:, -1)": "the product has one row for each query",
+}
 
 
 # %% mistake="additive_attention" name="no_tanh" hint="The tanh is missing: without it the query adds the same number to all scores, and the softmax forgets it." active="py"
@@ -1135,6 +1175,12 @@ def cases(seed):
     yield Case({"scores": torch.tensor([-0.5, -0.1]), "log_probs": rows, "k": 5}, note="impossible words")
 
 
+# %% equivalents="beam_step" active="py"
+equivalents = {
+    "-math.inf → -1000000000.0": "no sum of log-probabilities is as low, unless a word is impossible",
+}
+
+
 # %% mistake="beam_step" name="each_its_best" hint="You continue every beam with its own best words. All continuations compete: a beam may get two, or none." active="py"
 def beam_step(scores, log_probs, k):
     best, words = log_probs.topk(max(1, min(k // len(scores), log_probs.size(1))))
@@ -1265,6 +1311,8 @@ def cases(seed):
     yield Case(example | {"alpha": 1.0}, note="the example, α = 1")
     tied = {"log_probs": torch.tensor([-3.0, -1.0, -2.0, -4.0]).double(), "lengths": torch.tensor([3, 1, 2, 4])}
     yield Case(tied | {"alpha": 1.0}, note="all scores are equal")
+    many = {"log_probs": -torch.tensor([2.0, 1.0] * 40).double(), "lengths": torch.tensor([2, 1] * 40)}
+    yield Case(many | {"alpha": 1.0}, note="eighty equal scores")
     for i, alpha in enumerate((0.0, 0.6, 1.0, 1.7)):
         lengths = torch.randint(1, 15, (9,), generator=generator(seed + i))
         each = 0.5 + torch.rand(9, generator=generator(seed + 20 + i), dtype=torch.float64)
@@ -1564,6 +1612,7 @@ def cases(seed):
     yield case([("abcde", ["abcd"])], "too long", "brevity")
     yield case([("abcd", ["abcde", "abc"])], "two references equally near", "brevity", max_n=2)
     yield case([("abcde", ["abcdefgh", "abcdxy"])], "the nearer of two references", "brevity", max_n=2)
+    yield case([("abcdef", ["ab", "abcdefg"])], "the nearer of two is the longer", "brevity", max_n=2)
     yield case([("ab", ["ab"]), ("cdef", ["cxyf"])], "short and long texts", "corpus", max_n=1)
     yield case([("abcd", ["abcd"]), ("xyz", ["uvw"]), ("", ["a"])], "a text without a match", "corpus")
     for i in range(3):
@@ -1575,8 +1624,18 @@ def cases(seed):
         yield case(pairs[:1], "random, one text", "precision", max_n=2)
         yield case(pairs, "random, three texts", "corpus", max_n=2)
         ids = torch.randint(9, (40,), generator=generator(seed + 50 + i)).tolist()
-        short = 4 + ids[0] % 4
-        yield case([(ids[:short], [ids[9:18], ids[18:29]])], "random, a short text", "brevity", max_n=1)
+        short = 6 + ids[0] % 3
+        yield case([(ids[:short], [ids[9:18], ids[18:21]])], "random, a short text", "brevity", max_n=1)
+
+
+# %% equivalents="bleu" active="py"
+equivalents = {
+    "min(map(len, several), key=lambda n: (abs(n - len(hypothesis)), n)) → min([*map(len, several)][::-1], key=lambda n: (abs(n - len(hypothesis)), n))": "the key decides between equals itself",
+    "n - len(hypothesis) → len(hypothesis) - n": "its absolute value is taken",
+    "matches[n - 1] → matches[1 - n]": "the product of the precisions does not depend on their order",
+    "grams[n - 1] → grams[1 - n]": "the product of the precisions does not depend on their order",
+    "n - 1 → n - 2": "the product of the precisions does not depend on their order",
+}
 
 
 # %% mistake="bleu" name="mean_of_sentences" hint="You average the scores of the texts. BLEU sums matches, n-grams and lengths over the corpus first." active="py"
