@@ -45,8 +45,7 @@ from course_lib.figures.style import show
 from course_lib.train import Trainer
 from course_lib.widgets.cards import flash_cards
 from course_lib.widgets.predict import predict_curve
-from course_lib.widgets.seq2seq import rescoring_explorer
-from course_lib.widgets.transformer import alignment_explorer
+from course_lib.widgets.seq2seq import replay, rescoring_explorer
 
 torch.set_num_threads(1)  # matrices this small are faster on one core
 show(
@@ -614,7 +613,7 @@ Why it looks better is arithmetic: about {{31 % = padded}} of its terms are what
 r"""
 ## 5 · How much one vector holds
 
-The task that leaves nowhere to hide: **copy** 1 to 12 random letters, all lengths equally frequent. Six models: three seeds with one vector, three with attention (section 7 builds it), the same width, the same updates, the same batches. All read sources that were held out.
+The task that leaves nowhere to hide: **copy** 1 to 12 random letters, all lengths equally frequent. Six models: three seeds with one vector, three with attention (section 7 builds it), the same width, the same updates, the same batches. The tests are held-out sources.
 
 A source counts as right if *every* letter is. Draw what you expect of the models with one vector.
 """
@@ -829,7 +828,7 @@ print(f"two neighbours written the wrong way round: {swapped:.0%} of the mistake
 r"""
 At the first letter the curves {{meet : all(abs(a[0] - b[0]) < 1e-6 for a, b in zip(*curves.values()))}}, since nothing was read yet. Then they part: at the sixth, {{46 % = sum(run[5] for run in curves["reads its own letters"]) / 3 ± 10 %}} after its own letters and {{72 % = sum(run[5] for run in curves["reads the true letters"]) / 3 ± 10 %}} after the true ones.
 
-Is all of that exposure bias? No: it is at most that. A true beginning is not only *familiar*, it also *helps*: it says which letters are done. The loss on held-out texts, which is measured after true beginnings, sees only the upper curve.
+Is the whole gap exposure bias? It is an upper bound. A true beginning is not only *familiar*, it also *helps*: it says which letters are done. The loss on held-out texts, which is measured after true beginnings, sees only the upper curve.
 """
 
 # %% [markdown]
@@ -1097,13 +1096,13 @@ held_out_day = dates.is_held_out(text, "1986-01-24")
 r"""
 {{96 % = read_right ± 6 %}} of the held-out days are right (one run), and this one is {{held out : held_out_day}}. Follow the rows. The four digits of the year look at the year, with {{99 % = looked[:4, 21:].sum(1).mean().item() ± 8 %}} of their weight. The second digit of the month looks into the word *January* ({{81 % = looked[6, 12:19].sum().item() ± 20 %}}): its letters have to be *translated*. The digits of the day look at the day, less sharply ({{64 % = looked[8:10, 4:6].sum(1).mean().item() ± 20 %}}). And where nothing has to be fetched, at the two hyphens and the end, the look is diffuse: {{no weight reaches one half : looked[[4, 7, 10]].max() < 0.5}}. The order is the target's, not the source's, and nobody told it which character belongs to which.
 
-Two cautions. Each $m_s$ has read its surroundings in both directions, so a look at one letter of *March* may be a look at the word. And a weight says where it looked, not what it took from there; in translation such maps sometimes differ a lot from what people would align (Koehn and Knowles 2017).
+Two cautions. Each $m_s$ has read its surroundings in both directions, so a look at one letter of *January* may be a look at the word. And a weight says where it looked, not what it took from there; in translation such maps sometimes differ a lot from what people would align (Koehn and Knowles 2017).
 
 Step through it:
 """
 
 # %%
-alignment_explorer(text, f"{answer}◂", looked[None, None])
+replay(text, f"{answer}◂", looked)
 
 # %% [markdown]
 r"""
@@ -1400,7 +1399,7 @@ for key in settings:
 
 # %% [markdown]
 r"""
-More beams find {{more probable : found_log_p[1, 0.0] < found_log_p[2, 0.0] < found_log_p[5, 0.0] < found_log_p[20, 0.0]}} texts, from {{−4.08 = found_log_p[1, 0.0] ± 0.4}} to {{−3.44 = found_log_p[20, 0.0] ± 0.4}} nats on average: the search does its work. What it finds gets {{shorter and shorter : n_words[1, 0.0] > n_words[2, 0.0] > n_words[5, 0.0] > n_words[20, 0.0]}}, {{5.9 = n_words[20, 0.0] ± 0.6}} words where the references have {{7.32 = words_each(truth)}}; $\alpha = 1$ brings the length back to {{8.0 = n_words[20, 1.0] ± 0.6}}. And the share of right answers? It gains a little, from {{14 % = sum(hits[1, 0.0]) / 3 ± 5 %}} to {{16 % = sum(hits[2, 0.0]) / 3 ± 5 %}}, with **two** beams, and next to nothing with twenty ({{16 % = sum(hits[20, 0.0]) / 3 ± 5 %}}).
+More beams find {{more probable : found_log_p[1, 0.0] < found_log_p[2, 0.0] < found_log_p[5, 0.0] < found_log_p[20, 0.0]}} texts, from {{−4.08 = found_log_p[1, 0.0] ± 0.4}} to {{−3.44 = found_log_p[20, 0.0] ± 0.4}} nats on average: the search does its work. What it finds gets {{shorter and shorter : n_words[1, 0.0] > n_words[2, 0.0] > n_words[5, 0.0] > n_words[20, 0.0]}}, {{5.9 = n_words[20, 0.0] ± 0.6}} words where the references have {{7.32 = words_each(truth)}}; $\alpha = 1$ brings the length back to {{8.0 = n_words[20, 1.0] ± 0.6}}. And the share of right answers? It gains a little with **two** beams, from {{14 % = sum(hits[1, 0.0]) / 3 ± 5 %}} to {{16 % = sum(hits[2, 0.0]) / 3 ± 5 %}}, and nothing to speak of beyond: twenty have {{16 % = sum(hits[20, 0.0]) / 3 ± 5 %}}.
 """
 
 # %% [markdown]
@@ -1762,9 +1761,9 @@ r"""
 - **Koehn and Knowles (2017)**: wide beams make translations worse. **Stahlberg and Byrne (2019)**: for more than half of the sentences their model's most probable translation was the empty one.
 - **Papineni et al. (2002)**: BLEU. **Post (2018)**: scores of different tokenizations cannot be compared, hence sacrebleu. Judges of today are learned metrics and people; BLEU remains as a quick check.
 
-**As of November 2026**, large language models are decoders alone: the source is part of the prompt, and attention over it is self-attention ([lesson 15](15_gpt.ipynb)). In the evaluation of the Conference on Machine Translation 2025 they were compared with specialised systems on 30 language pairs (Kocmi et al. 2025). They are still trained with teacher forcing, and the loss still skips what is not theirs to say. Encoder–decoders remain where the source is of another kind, such as sound (*Whisper*, Radford et al. 2022).
+**As of November 2026**, large language models are decoders alone: the source is part of the prompt, and attention over it is self-attention ([lesson 15](15_gpt.ipynb)). At the Conference on Machine Translation of 2025 they were evaluated side by side with the systems of the participants, in 30 language pairs (Kocmi et al. 2025). They are still trained with teacher forcing. Encoder–decoders remain where the source is of another kind, such as sound (*Whisper*, Radford et al. 2022).
 
-**Limits of this lesson.** Toy tasks, 120 updates, one size. The bottleneck was shown for random letters, which cannot be compressed; language can.
+**Limits of this lesson.** Toy tasks, 120 updates, one size. The bottleneck was shown for random letters, which cannot be compressed; language can. Nothing here was tuned for the beams or against them, but a model trained to the end would leave less to search for.
 
 Next: [12 Attention](12_attention.ipynb) keeps the look across, replaces the tanh by a dot product, and lets a sequence look at itself.
 """

@@ -1,11 +1,31 @@
-"""Sequence to sequence to play with: which of several hypotheses a length penalty prefers."""
+"""Sequence to sequence to play with: where a decoder looks, and which hypothesis a length penalty prefers."""
 
 from collections.abc import Sequence
 
 import ipywidgets as widgets
+from torch import Tensor
 
 from course_lib.figures import seq2seq as figures
+from course_lib.figures.transformer import alignment
 from course_lib.widgets.live import live
+
+
+def replay(source: str, written: str, weights: Tensor) -> widgets.Widget:
+    """Return a widget that steps through what a decoder wrote, with its look at the source before each character.
+
+    source   S characters that the encoder read
+    written  T characters that the decoder wrote, its end as ◂
+    weights  (T, S); row t is the look before written[t], and sums to 1
+
+    Raises ValueError when the shape of weights does not fit the texts.
+    """
+    if weights.shape != (len(written), len(source)):
+        raise ValueError(f"weights must have the shape {(len(written), len(source))}, got {tuple(weights.shape)}")
+    return live(
+        lambda step: alignment(source, written, weights, step - 1, "it looks here"),
+        alt=f"Where the decoder looks in “{source}” before it writes each character of “{written}”.",
+        step=widgets.IntSlider(1, min=1, max=len(written), description="character"),
+    )
 
 
 def rescoring_explorer(texts: Sequence[str], log_probs: Sequence[float], lengths: Sequence[int]) -> widgets.Widget:
