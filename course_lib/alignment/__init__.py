@@ -2,8 +2,8 @@
 
 - `supervised`: imitate written replies (`sft_loss`).
 - `reward`: learn from comparisons what people prefer (`bradley_terry_loss`, `RewardModel`).
-- `policy_gradient`: raise a reward by sampling (`reinforce_loss`, `ppo_clip_loss`), held near the model that it began
-  with (`kl_penalised_reward`).
+- `policy_gradient`: raise a reward by sampling (`reinforce_loss`, `group_advantages`, `ppo_clip_loss`), held near the
+  model that it began with (`kl_penalised_reward`).
 - `preferences`: learn from the comparisons directly (`dpo_loss`).
 
 All of them work on log-probabilities in nats, so on any model of `course_lib.language_model`.
@@ -11,6 +11,7 @@ All of them work on log-probabilities in nats, so on any model of `course_lib.la
 
 from course_lib.alignment.policy_gradient import (
     gae,
+    group_advantages,
     kl_estimate,
     kl_penalised_reward,
     leave_one_out,
@@ -26,6 +27,7 @@ __all__ = [
     "bradley_terry_loss",
     "dpo_loss",
     "gae",
+    "group_advantages",
     "implicit_reward",
     "join_replies",
     "kl_estimate",
