@@ -605,3 +605,968 @@ def group_advantages(rewards, normalise=True, eps=1e-4, right=group_advantages):
 def group_advantages(rewards, normalise=True, eps=1e-4, right=group_advantages):
     k = rewards.size(1)
     return right(rewards, normalise, eps) * k / (k - 1)
+
+# %% [markdown]
+r"""
+## 5 · The leash
+
+The reply with the highest reward, said always, maximises $\mathbb{E}[r]$. To keep the rest of what the model can do, charge it for every nat by which it leaves the ***reference***, the model before it was rewarded (Ziegler et al. 2019):
+
+$$\max_\pi\; \mathbb{E}_{y \sim \pi}[r(y)] - \beta\, \text{KL}(\pi \,\Vert\, \pi_\text{ref})$$
+
+This ***KL penalty*** has the direction of lesson [01](01_information.ipynb) that punishes replies the reference would not give. Its optimum is known in closed form, and is what the first picture shows:
+
+$$\pi^*(y) = \tfrac1Z\, \pi_\text{ref}(y)\, e^{r(y)/\beta}$$
+
+No reply that the reference can give ever gets probability 0, and two replies of equal reward keep their *ratio*. So the objective itself does not ask for fewer different replies, as long as $\beta > 0$.
+
+By hand: the reference says yes with 0.5, yes is rewarded with 1 and no with 0, $\beta = 1$. Then yes gets $e/(e + 1) = {{0.7311 = math.e / (math.e + 1)}}$.
+"""
+
+# %% [markdown]
+r"""
+### Question · short_leash
+
+The reference says yes with probability 0.2; yes is rewarded with 1, no with 0; $\beta = 0.5$. With which probability does the best policy say yes? (Two digits.)
+"""
+
+# %% exercise="short_leash" points=1 kind="number"
+### BEGIN SOLUTION
+short_leash = 0.2 * math.exp(2) / (0.2 * math.exp(2) + 0.8)
+### END SOLUTION
+
+# %% mistake="short_leash" name="times_beta" hint="The exponent is r / β, not r · β: a small β is a long leash." active="py"
+short_leash = 0.2 * math.exp(0.5) / (0.2 * math.exp(0.5) + 0.8)
+
+# %% mistake="short_leash" name="no_reference" hint="You left the reference out: the best policy multiplies its probabilities." active="py"
+short_leash = math.exp(2) / (math.exp(2) + 1)
+
+# %% mistake="short_leash" name="not_normalised" hint="This is more than a probability can be, or not the share of yes: divide by the sum over yes and no." active="py"
+short_leash = 0.2 * math.exp(2)
+
+# %% [markdown]
+r"""
+### Exercise · kl_penalised_reward
+
+For sampled tokens, $\ln \pi - \ln \pi_\text{ref}$ is an unbiased estimate of the KL divergence at each place. So every token of the reply pays $\beta$ times that, and the last one gets the reward of the whole:
+
+$$r_t = -\beta\,(\ln \pi(y_t) - \ln \pi_\text{ref}(y_t)) + r \cdot [\,t \text{ is the reply's last token}\,]$$
+
+Added up, a row is $r - \beta\,(\ln \pi(y) - \ln\pi_\text{ref}(y))$. Rows are padded at the right; what is in the padding (−∞ for a forbidden id, say) must not matter: choose with `torch.where` or `masked_fill`, since 0 · ∞ is nan.
+
+By hand: $r = 10$, $\beta = 0.5$, log-probabilities (−2, −3) against (−1, −3): rewards $0.5$ and $10$.
+"""
+
+
+# %% exercise="kl_penalised_reward" parts={"values": 2, "outside": 1} points=3 withheld="course_lib.alignment.policy_gradient.kl_penalised_reward course_lib.alignment.policy_gradient.kl_estimate torch.nn.functional.kl_div"
+def kl_penalised_reward(
+    reward: Tensor, log_probs: Tensor, ref_log_probs: Tensor, reply: Tensor, beta: float
+) -> Tensor:
+    """Return a reward for every token: minus β times how far the policy strayed there, and the reward at the end.
+
+    reward         (B,) of each whole reply
+    log_probs      (B, T) of the sampled tokens under the policy
+    ref_log_probs  (B, T) under the reference
+    reply          (B, T) boolean, True = a token of the reply, in one run; the last one gets the reward. A row may
+                   have none
+    beta           β ≥ 0
+    returns        (B, T) without gradient, 0 outside the reply, whatever the other arguments hold there
+
+    Example: reward [10], log_probs [[-2, -3, 0]], ref_log_probs [[-1, -3, 0]], reply [[True, True, False]], β = 0.5
+    give [[0.5, 10, 0]].
+    """
+    ### BEGIN SOLUTION
+    paid = (beta * (log_probs - ref_log_probs)).masked_fill(~reply, 0.0)
+    after = torch.cat([reply[:, 1:], torch.zeros_like(reply[:, :1])], dim=1)
+    return (torch.where(reply & ~after, reward[:, None], 0.0) - paid).detach()
+    ### END SOLUTION
+
+
+# %% [markdown] hints="kl_penalised_reward"
+r"""
+1. Which tokens of a row are in the reply and followed by none that is?
+2. Shift the mask by one to the left: `reply & ~after` marks the last token. Fill the penalty with 0 outside the reply.
+3. `torch.where(last, reward[:, None], 0.0) - penalty`, detached.
+"""
+
+
+# %% cases="kl_penalised_reward" active="py"
+def cases(seed):
+    yield Case(
+        {
+            "reward": torch.tensor([10.0]),
+            "log_probs": torch.tensor([[-2.0, -3.0, 0.0]]),
+            "ref_log_probs": torch.tensor([[-1.0, -3.0, 0.0]]),
+            "reply": torch.tensor([[True, True, False]]),
+            "beta": 0.5,
+        },
+        note="the docstring's example",
+        part="values",
+    )
+    for i, (rows, length) in enumerate(((1, 3), (3, 5), (4, 6))):
+        places = torch.arange(length)
+        starts = torch.randint(0, 2, (rows, 1), generator=generator(seed + i))
+        ends = torch.randint(2, length + 1, (rows, 1), generator=generator(seed + 5 + i))
+        case = {
+            "reward": 3 * random_tensor(seed + i, rows),
+            "log_probs": -random_tensor(seed + 10 + i, rows, length).abs(),
+            "ref_log_probs": -random_tensor(seed + 20 + i, rows, length).abs(),
+            "reply": (places >= starts) & (places < ends),
+        }
+        yield Case(case | {"beta": 0.3 + 0.4 * i}, note="replies of several lengths", part="values")
+        yield Case(case | {"beta": 0.0}, note="no leash", part="values")
+        for poison in (-math.inf, math.nan):
+            spoiled = {name: case[name].where(case["reply"], torch.tensor(poison)) for name in case if "log" in name}
+            yield Case(case | spoiled | {"beta": 0.7}, note=f"{poison} outside the reply", part="outside")
+    none = case["reply"] & (torch.arange(rows) > 0)[:, None]
+    yield Case(case | {"reply": none, "beta": 0.2}, note="a row without a reply", part="outside")
+
+
+# %% probe="kl_penalised_reward" active="py"
+def probe(student, case):
+    rewards = student(**case | {"log_probs": case["log_probs"].clone().requires_grad_()})
+    return {"rewards": rewards.detach(), "has a gradient": bool(rewards.requires_grad)}
+
+
+# %% mistake="kl_penalised_reward" name="pays_for_the_reference" hint="The sign of the penalty: a token pays where the policy finds it likelier than the reference does." active="py"
+def kl_penalised_reward(reward, log_probs, ref_log_probs, reply, beta, right=kl_penalised_reward):
+    return right(reward, ref_log_probs, log_probs, reply, beta)
+
+
+# %% mistake="kl_penalised_reward" name="every_token" hint="Every token of yours gets the reward; only the last one of the reply does." active="py"
+def kl_penalised_reward(reward, log_probs, ref_log_probs, reply, beta, right=kl_penalised_reward):
+    return right(0 * reward, log_probs, ref_log_probs, reply, beta) + torch.where(reply, reward[:, None], 0.0)
+
+
+# %% mistake="kl_penalised_reward" name="last_column" hint="You reward the last column; a shorter reply ends before it." active="py"
+def kl_penalised_reward(reward, log_probs, ref_log_probs, reply, beta, right=kl_penalised_reward):
+    rewards = right(0 * reward, log_probs, ref_log_probs, reply, beta)
+    rewards[:, -1] += reward
+    return rewards
+
+
+# %% mistake="kl_penalised_reward" name="times_the_mask" hint="You multiply by the mask: 0 · ∞ is nan. Use masked_fill or torch.where." active="py"
+def kl_penalised_reward(reward, log_probs, ref_log_probs, reply, beta, right=kl_penalised_reward):
+    return right(reward, 0 * log_probs, 0 * log_probs, reply, 0.0) - (
+        beta * (log_probs - ref_log_probs) * reply
+    ).detach()
+
+
+# %% mistake="kl_penalised_reward" name="gradient" hint="Your rewards carry a gradient: they are numbers to be compared, not part of the loss's graph." active="py"
+def kl_penalised_reward(reward, log_probs, ref_log_probs, reply, beta, right=kl_penalised_reward):
+    return right(reward, log_probs, ref_log_probs, reply, beta) + 0 * log_probs.where(reply, 0.0)
+
+
+# %% [markdown]
+r"""
+GRPO's authors put the leash into the loss instead, as the estimate $k_3 = e^x - 1 - x$ with $x = \ln \pi_\text{ref} - \ln \pi$ (Schulman 2020): unbiased, never negative, less noisy near the reference. It is a good estimate of the divergence; its *gradient* is not that of the divergence, a detail in which published trainers differ. Here the leash stays in the reward.
+
+*A good place to stop for today.*
+"""
+
+# %% [markdown]
+r"""
+## 6 · Use a sample twice
+
+Sampling is slow, so one takes several steps on each batch. After the first, the policy is no longer the one that wrote the replies. The ***importance ratio*** $\rho = \pi(y_t) / \pi_\text{old}(y_t)$ corrects for that, and explodes when the two drift apart. ***PPO***, proximal policy optimisation (Schulman et al. 2017), ends an action's push once its probability has moved by a share $\varepsilon$ in the right direction:
+
+$$L = -\text{mean} \min\big(\rho A,\; \text{clamp}(\rho,\, 1 - \varepsilon,\, 1 + \varepsilon)\, A\big)$$
+
+| | $\rho$ left the range upwards | downwards |
+|---|---|---|
+| $A > 0$ | enough: gradient 0 | pulled back |
+| $A < 0$ | pulled back | enough: gradient 0 |
+
+The minimum is what makes the two *pulled back* fields; a clamp alone would have no gradient there. Move ε and see.
+"""
+
+# %%
+clip_explorer()
+
+# %% [markdown]
+r"""
+### Exercise · ppo_clip_loss
+
+By hand: probability 0.6 now, 0.3 when it was sampled, $A = 1$, $\varepsilon = 0.2$. The ratio 2 counts as 1.2, so the loss is −1.2.
+
+Mind the padding once more. There $\ln\pi - \ln\pi_\text{old}$ may be −∞ − (−∞), or 100, whose exponential is ∞. A mask after the exponential repairs the loss, and the gradient is nan all the same: mask the *difference*.
+"""
+
+
+# %% exercise="ppo_clip_loss" parts={"values": 2, "outside": 1} points=3 withheld="course_lib.alignment.policy_gradient.ppo_clip_loss"
+def ppo_clip_loss(
+    log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, reply: Tensor, clip: float = 0.2
+) -> Tensor:
+    """Return PPO's clipped loss.
+
+    log_probs      (B, T) of the sampled tokens under the policy; gradients flow to it, and to nothing else
+    old_log_probs  (B, T) under the policy that sampled them
+    advantages     (B, T) of each token
+    reply          (B, T) boolean, True = a token that counts; at least one. What the other arguments hold elsewhere
+                   (nan, −∞, anything) changes neither the loss nor its gradient
+    clip           ε, between 0 and 1
+    returns        a scalar, −mean over the tokens that count of min(ρA, clamp(ρ, 1 − ε, 1 + ε) · A)
+
+    Example: log_probs [[ln 0.6]], old_log_probs [[ln 0.3]], advantages [[1]], reply [[True]] give −1.2.
+    """
+    ### BEGIN SOLUTION
+    advantages = advantages.detach()[reply]
+    ratio = (log_probs[reply] - old_log_probs.detach()[reply]).exp()
+    return -torch.minimum(ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages).mean()
+    ### END SOLUTION
+
+
+# %% [markdown] hints="ppo_clip_loss"
+r"""
+1. How do you get the ratio of two probabilities from their logarithms, and what is left of a tensor indexed by a boolean mask?
+2. Take the tokens that count out of all three tensors first; then ratio, clamp, minimum, mean.
+3. `ratio = (log_probs[reply] - old_log_probs.detach()[reply]).exp()`
+"""
+
+
+# %% cases="ppo_clip_loss" active="py"
+def cases(seed):
+    def one(now, old, advantage, **more):
+        logs = {"log_probs": torch.tensor([[now]]).log(), "old_log_probs": torch.tensor([[old]]).log()}
+        return logs | {"advantages": torch.tensor([[advantage]]), "reply": torch.tensor([[True]])} | more
+
+    yield Case(one(0.6, 0.3, 1.0), note="the docstring's example", part="values")
+    yield Case(one(0.3, 0.6, 1.0), note="good, and less likely than it was", part="values")
+    yield Case(one(0.6, 0.3, -1.0), note="bad, and likelier than it was", part="values")
+    yield Case(one(0.3, 0.6, -1.0), note="bad, and less likely than it was", part="values")
+    for i, (rows, length) in enumerate(((1, 4), (2, 5), (3, 7))):
+        old = -random_tensor(seed + i, rows, length).abs()
+        reply = torch.arange(length) < torch.randint(1, length, (rows, 1), generator=generator(seed + i))
+        case = {
+            "log_probs": old + 0.4 * random_tensor(seed + 10 + i, rows, length),
+            "old_log_probs": old,
+            "advantages": random_tensor(seed + 20 + i, rows, length),
+            "reply": reply,
+        }
+        yield Case(case, note="random", part="values")
+        yield Case(case | {"clip": 0.05 + 0.2 * i}, note="another ε", part="values")
+        for now, then in ((-math.inf, -math.inf), (0.0, -100.0)):
+            spoiled = {"log_probs": case["log_probs"].where(reply, torch.tensor(now))}
+            spoiled["old_log_probs"] = old.where(reply, torch.tensor(then))
+            yield Case(case | spoiled, note=f"{now} and {then} outside the reply", part="outside")
+        nan = case["advantages"].where(reply, torch.tensor(math.nan))
+        yield Case(case | {"advantages": nan}, note="advantages of nan outside the reply", part="outside")
+
+
+# %% probe="ppo_clip_loss" active="py"
+def probe(student, case):
+    names = ("log_probs", "old_log_probs", "advantages")
+    inputs = {name: case[name].clone().requires_grad_() for name in names}
+    loss = student(**case | inputs)
+    gradients = torch.autograd.grad(loss, list(inputs.values()), allow_unused=True, materialize_grads=True)
+    return {"loss": loss.detach()} | {f"gradient of {name}": g for name, g in zip(names, gradients)}
+
+
+# %% mistake="ppo_clip_loss" name="clamp_alone" hint="You use the clamped product alone: a token that moved in the wrong direction gets no gradient and is never pulled back. Take the minimum of both products." active="py"
+def ppo_clip_loss(log_probs, old_log_probs, advantages, reply, clip=0.2):
+    advantages = advantages.detach()[reply]
+    ratio = (log_probs[reply] - old_log_probs.detach()[reply]).exp()
+    return -(ratio.clamp(1 - clip, 1 + clip) * advantages).mean()
+
+
+# %% mistake="ppo_clip_loss" name="maximum" hint="You take the larger of the two products; the loss is pessimistic and takes the smaller." active="py"
+def ppo_clip_loss(log_probs, old_log_probs, advantages, reply, clip=0.2):
+    advantages = advantages.detach()[reply]
+    ratio = (log_probs[reply] - old_log_probs.detach()[reply]).exp()
+    return -torch.maximum(ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages).mean()
+
+
+# %% mistake="ppo_clip_loss" name="no_clip" hint="Nothing is clipped: your loss is the plain ratio times the advantage." active="py"
+def ppo_clip_loss(log_probs, old_log_probs, advantages, reply, clip=0.2, right=ppo_clip_loss):
+    return right(log_probs, old_log_probs, advantages, reply, 1e9)
+
+
+# %% mistake="ppo_clip_loss" name="mask_too_late" hint="The loss is right, and its gradient is nan where something outside the reply overflows: mask before the exponential." active="py"
+def ppo_clip_loss(log_probs, old_log_probs, advantages, reply, clip=0.2):
+    advantages = advantages.detach()
+    ratio = (log_probs - old_log_probs.detach()).exp()
+    gain = torch.minimum(ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages)
+    return -gain.masked_fill(~reply, 0.0).sum() / reply.sum()
+
+
+# %% mistake="ppo_clip_loss" name="mean_of_rows" hint="You average each reply first; here every token of the batch has the same weight." active="py"
+def ppo_clip_loss(log_probs, old_log_probs, advantages, reply, clip=0.2, right=ppo_clip_loss):
+    rows = [right(a[None], b[None], c[None], d[None], clip) for a, b, c, d in zip(log_probs, old_log_probs, advantages, reply)]
+    return torch.stack(rows).mean()
+
+
+# %% mistake="ppo_clip_loss" name="ratio_upside_down" hint="Your ratio is π_old / π; it is π / π_old." active="py"
+def ppo_clip_loss(log_probs, old_log_probs, advantages, reply, clip=0.2):
+    advantages = advantages.detach()[reply]
+    ratio = (old_log_probs.detach()[reply] - log_probs[reply]).exp()
+    return -torch.minimum(ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages).mean()
+
+
+# %% [markdown]
+r"""
+## 7 · A judge that is never wrong
+
+Rewards from people are dear, and rewards from a network can be fooled. Where a program can decide, it gives ***verifiable rewards***: unit tests for code, a checker for arithmetic. Our world has a perfect one. Its grammar knows whether a text is a sentence, and how probable that sentence is.
+"""
+
+# %%
+for text in ("the mice eat cheese <eos>", "the cheese ate the mouse <eos>", "the mouse eat cheese <eos>"):
+    ids = language.encode(text)
+    print(f"{text:32} a sentence: {language.is_sentence(ids)!s:5}  nats: {-language.log_prob(ids):.1f}")
+
+# %% [markdown]
+r"""
+Grammatical is not the same as probable: cheese that eats mice is a sentence. Our predictor is a GPT of {{2 = base.config.n_layers}} layers that trained on the toy language for {{600 = base_steps}} updates, a token a word. It is unfinished on purpose.
+"""
+
+# %%
+V, base_steps, EOS = len(language.vocabulary), budget(600, 4), 0
+base = GPT(
+    GPTConfig(vocab_size=V, seq_len=64, d_model=64, n_heads=4, n_layers=2),
+    generator=torch.Generator().manual_seed(0),
+)
+windows = draw_windows(scoreboard.training(), 16, 64)
+list(Trainer(base, windows, next_token_loss, steps=base_steps, lr=4e-3))
+held_out = scoreboard.held_out()[: budget(8000, 1000)]
+
+
+def is_grammatical(ids, reply):
+    judged = [language.is_sentence(row[mask].tolist()) for row, mask in zip(ids, reply)]
+    return torch.tensor(judged).float()
+
+
+def measure(model, n=budget(400, 40)):
+    """Four meters that are read side by side, and some texts."""
+    ids, reply = alignment.sample_replies(model, [EOS], n, 32, EOS, torch.Generator().manual_seed(99))
+    with torch.no_grad():
+        of_model, of_base = (alignment.token_log_probs(m(ids), ids) for m in (model, base))
+    texts = [language.decode(row[mask].tolist()) for row, mask in zip(ids, reply)]
+    return {
+        "grammatical": is_grammatical(ids, reply).mean().item(),
+        "different": len(set(texts)),
+        "nats": nats_per_token(model, held_out),
+        "kl": ((of_model - of_base) * reply[:, 1:]).sum(1).mean().item(),
+        "texts": texts[:6],
+    }
+
+
+runs = {"before": measure(base)}
+print({name: value for name, value in runs["before"].items() if name != "texts"})
+
+# %% [markdown]
+r"""
+Of 400 sentences that it writes, {{60 % = runs["before"]["grammatical"] ± 8 %}} are grammatical and {{389 = runs["before"]["different"] ± 8}} different. On held-out text it needs {{1.87 = runs["before"]["nats"] ± 0.04}} nats a token; the floor is {{1.75 = language.entropy_rate}}.
+
+Now GRPO, in one function: 64 sentences a step, judged, charged for leaving the base, compared with each other, used twice. Your functions do the work as far as they pass their checks.
+"""
+
+# %%
+penalise = yours("alignment.kl_penalised_reward", alignment.kl_penalised_reward)
+compare_group = yours("alignment.group_advantages", alignment.group_advantages)
+clip_loss = yours("alignment.ppo_clip_loss", alignment.ppo_clip_loss)
+
+
+def grpo(policy, reward_of, beta, updates, reference=base, seed=0):
+    """Return a copy of the policy, trained to raise a reward of whole sentences."""
+    policy, luck = copy.deepcopy(policy), torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.AdamW(policy.parameters(), lr=5e-4, betas=(0.9, 0.98), weight_decay=0.0)
+    for _ in range(updates):
+        ids, reply = alignment.sample_replies(policy, [EOS], 64, 32, EOS, luck)
+        counts = reply[:, 1:]
+        with torch.no_grad():
+            old, ref = (alignment.token_log_probs(m(ids), ids) for m in (policy, reference))
+        rewards = penalise(reward_of(ids, reply), old, ref, counts, beta)  # (64, T)
+        advantages = compare_group(rewards.sum(1)[None]).T.expand_as(old)  # one prompt: one group
+        for _ in range(2):
+            log_probs = alignment.token_log_probs(policy(ids), ids)
+            optimizer.zero_grad()
+            clip_loss(log_probs, old, advantages, counts).backward()
+            torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
+            optimizer.step()
+    return policy
+
+
+# %%
+betas = (0.0, 0.1, 0.3, 1.0)
+guess = predict_curve(
+    "20_alignment.different",
+    f"Before, {runs['before']['different']} of 400 sentences are different. And after 40 steps, at each β?",
+    x=betas,
+    x_label="β, the leash (0: none)",
+    y_label="different sentences of 400",
+    low=0,
+    high=400,
+)
+guess
+
+# %%
+start, trained = time.perf_counter(), {}
+for beta in betas:
+    trained[beta] = grpo(base, is_grammatical, beta, budget(40, 2))
+    runs[beta] = measure(trained[beta])
+    shown = ", ".join(f"{name} {runs[beta][name]:.3g}" for name in ("grammatical", "different", "nats", "kl"))
+    print(f"β = {beta:<4} {shown}   ({time.perf_counter() - start:.0f} s)")
+guess.reveal([runs[beta]["different"] for beta in betas])
+
+# %%
+trade_explorer(runs)
+
+# %% [markdown]
+r"""
+Move the leash and read all three panels (one run for each β).
+
+- **Grammar up**: from {{60 % = runs["before"]["grammatical"] ± 8 %}} to {{98 % = runs[0.0]["grammatical"] ± 3 %}} without a leash.
+- **Variety down**: {{278 = runs[0.0]["different"] ± 60}} different sentences are left without a leash, and most of them are about who went where and saw which landmark: this story is the safest to tell.
+- **Held-out loss up**, to {{2.42 = runs[0.0]["nats"] ± 0.35}} nats: it has become a worse model of the language, better than before only at not being caught.
+
+With β = 0.3 it is {{88 % = runs[0.3]["grammatical"] ± 6 %}}, {{360 = runs[0.3]["different"] ± 25}} and {{1.99 = runs[0.3]["nats"] ± 0.06}}. A surprise: from β = 0 to 0.1 the variety does not rise. This is one run; which corner a policy collapses into is luck.
+"""
+
+# %% [markdown]
+r"""
+### How good could it be?
+
+A popular conclusion is that a reward *must* be paid for with variety. The closed form says otherwise. For a reward of 0 or 1 and a base that is right with probability $p$, the best policy multiplies the odds by $e^{1/\beta}$ and touches nothing else. At $\beta \to 0$ it is the base on the condition that the text is grammatical: draw until the judge nods.
+"""
+
+
+# %%
+def optimum(p, beta):
+    """Share of grammatical sentences and KL of the best policy for a 0-or-1 reward."""
+    share = p / (p + (1 - p) * math.exp(-1 / beta))
+    return share, share * math.log(share / p) + (1 - share) * math.log((1 - share) / (1 - p))
+
+
+p = min(max(runs["before"]["grammatical"], 0.01), 0.99)
+ids, reply = alignment.sample_replies(base, [EOS], budget(1200, 60), 32, EOS, torch.Generator().manual_seed(7))
+kept = [language.decode(row[mask].tolist()) for row, mask, ok in zip(ids, reply, is_grammatical(ids, reply)) if ok]
+nodded = len(set(kept[:400]))
+print(f"draw until the judge nods: 100 % grammatical, {nodded} of {len(kept[:400])} different")
+ideal = [optimum(p, beta) for beta in (3.0, 2.0, 1.5, 1.0, 0.7, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15)]
+show(
+    figures.frontier({f"β = {beta:g}": (runs[beta]["kl"], runs[beta]["grammatical"]) for beta in betas}, ideal, p),
+    alt="Share of grammatical sentences against nats from the base. The best policies rise steeply to 100 % within "
+    f"{-math.log(p):.1f} nats; the trained ones lie to the right, the one without a leash at {runs[0.0]['kl']:.1f}.",
+)
+
+# %% [markdown]
+r"""
+Nodding keeps {{385 = nodded ± 10}} of 400 different, all grammatical, at $-\ln p = {{0.5 = -math.log(p) ± 0.15}}$ nats from the base. The trained policies paid {{0.9 = runs[0.3]["kl"] ± 0.4}} nats (β = 0.3) and {{9 = runs[0.0]["kl"] ± 4}} (no leash). So the variety was not lost to grammar. It was lost to *optimisation*: few samples, big steps, and, without a leash, an objective to which any set of grammatical sentences is as good as any other. The price of nodding is paid elsewhere: at every use, {{1.7 = 1 / p ± 0.25}} samples a sentence, and a judge at hand.
+"""
+
+# %% [markdown]
+r"""
+### Find the bug · grpo_loss
+
+A colleague wrote GRPO's loss for P prompts with K replies each, with the leash as $k_3$ in the loss. It runs, rewards rise for a while, and nobody is happy.
+"""
+
+
+# %% exercise="grpo_loss" parts={"groups": 1, "tokens": 1, "leash": 1} points=3 withheld="course_lib.alignment.policy_gradient.ppo_clip_loss course_lib.alignment.policy_gradient.group_advantages course_lib.alignment.policy_gradient.kl_estimate"
+def grpo_loss(
+    log_probs: Tensor, old_log_probs: Tensor, ref_log_probs: Tensor, rewards: Tensor, reply: Tensor, beta: float
+) -> Tensor:
+    """Return GRPO's loss without division by the standard deviation, ε = 0.2.
+
+    log_probs, old_log_probs, ref_log_probs  (P, K, T), finite
+    rewards  (P, K), compared within the K replies to the same prompt
+    reply    (P, K, T) boolean; every reply has a token
+    beta     weight of the leash, k₃ = eˣ − 1 − x with x = ref_log_probs − log_probs at each token
+    returns  a scalar: −mean over all tokens of the replies of (PPO's minimum − β · k₃)
+    """
+    ### BEGIN SOLUTION
+    advantages = (rewards - rewards.mean(1, keepdim=True))[..., None]
+    ratio = (log_probs - old_log_probs).masked_fill(~reply, 0.0).exp()
+    gain = torch.minimum(ratio * advantages, ratio.clamp(0.8, 1.2) * advantages)
+    x = (ref_log_probs - log_probs).masked_fill(~reply, 0.0)
+    leash = x.exp() - 1 - x
+    return -((gain - beta * leash) * reply).sum() / reply.sum()
+    ### END SOLUTION
+    ### BEGIN STARTER
+    # advantages = (rewards - rewards.mean())[..., None]
+    # ratio = (log_probs - old_log_probs).masked_fill(~reply, 0.0).exp()
+    # gain = torch.minimum(ratio * advantages, ratio.clamp(0.8, 1.2) * advantages)
+    # x = (log_probs - ref_log_probs).masked_fill(~reply, 0.0)
+    # leash = x.exp() - 1 - x
+    # return -((gain - beta * leash) * reply).mean()
+    ### END STARTER
+
+
+# %% [markdown] hints="grpo_loss"
+r"""
+1. Take one prompt, one token and no leash, and compute by hand. Then two prompts; then two replies of different length; then a leash.
+2. With whom is a reply compared? By how many tokens is the sum divided? Where does x come from?
+3. `rewards.mean(1, keepdim=True)` is one of the three repairs.
+"""
+
+
+# %% cases="grpo_loss" active="py"
+def cases(seed):
+    for i, (p, k, t) in enumerate(((2, 2, 3), (3, 4, 5), (2, 3, 6))):
+        old = -random_tensor(seed + i, p, k, t).abs()
+        case = {
+            "log_probs": old + 0.3 * random_tensor(seed + 10 + i, p, k, t),
+            "old_log_probs": old,
+            "ref_log_probs": old + 0.5 * random_tensor(seed + 20 + i, p, k, t),
+            "rewards": random_tensor(seed + 30 + i, p, k),
+        }
+        full = {"reply": torch.ones(p, k, t, dtype=torch.bool), "beta": 0.0}
+        ends = torch.randint(1, t, (p, k, 1), generator=generator(seed + i))
+        same = case["rewards"][:1].expand(p, k).clone()
+        apart = case | full | {"rewards": case["rewards"] + torch.arange(p)[:, None]}
+        yield Case(apart, note="prompts of different difficulty, no padding, no leash", part="groups")
+        short = case | full | {"reply": torch.arange(t) < ends, "rewards": same}
+        yield Case(short, note="replies of different length, equal groups, no leash", part="tokens")
+        yield Case(case | full | {"rewards": same, "beta": 0.5}, note="equal groups, no padding, a leash", part="leash")
+
+
+# %% probe="grpo_loss" active="py"
+def probe(student, case):
+    log_probs = case["log_probs"].clone().requires_grad_()
+    loss = student(**case | {"log_probs": log_probs})
+    (gradient,) = torch.autograd.grad(loss, log_probs, allow_unused=True, materialize_grads=True)
+    return {"loss": loss.detach(), "gradient": gradient}
+
+
+# %% mistake="grpo_loss" name="one_group" hint="Replies are compared across prompts: an easy prompt is then praised for being easy." active="py"
+def grpo_loss(log_probs, old_log_probs, ref_log_probs, rewards, reply, beta, right=grpo_loss):
+    p, k, t = log_probs.shape
+    flat = [x.reshape(1, p * k, t) for x in (log_probs, old_log_probs, ref_log_probs)]
+    return right(*flat, rewards.reshape(1, -1), reply.reshape(1, p * k, t), beta)
+
+
+# %% mistake="grpo_loss" name="padding_counts" hint="The sum is divided by all places, padding included; divide by the tokens of the replies." active="py"
+def grpo_loss(log_probs, old_log_probs, ref_log_probs, rewards, reply, beta, right=grpo_loss):
+    return right(log_probs, old_log_probs, ref_log_probs, rewards, reply, beta) * reply.sum() / reply.numel()
+
+
+# %% mistake="grpo_loss" name="leash_reversed" hint="x is the logarithm of reference over policy; with its sign reversed, k₃ estimates nothing that is asked for." active="py"
+def grpo_loss(log_probs, old_log_probs, ref_log_probs, rewards, reply, beta, right=grpo_loss):
+    plain = right(log_probs, old_log_probs, ref_log_probs, rewards, reply, 0.0)
+    x = (log_probs - ref_log_probs).masked_fill(~reply, 0.0)
+    return plain + beta * ((x.exp() - 1 - x) * reply).sum() / reply.sum()
+
+
+# %% [markdown]
+r"""
+## 8 · A reward that is cheated
+
+The judge says yes or no at the end. Would it not be kinder to give partial credit? *The number of words before the first error*, say: dense, exact, computed by the same grammar. Here is a policy trained on it, without a leash.
+"""
+
+# %%
+when = predict_choice(
+    "20_alignment.partial_credit",
+    "The base gets 9 words right on average. Reward: words before the first error. After 40 steps?",
+    {
+        "a": "more words before the first error, more whole sentences",
+        "b": "more words before the first error, as many whole sentences as before",
+        "c": "more words before the first error, hardly any whole sentences",
+    },
+)
+when
+
+
+# %%
+def words_before_error(ids, reply):
+    """The well-meant reward: how many words are right before the first that is not, of 32."""
+    rewards = []
+    for row, mask in zip(ids, reply):
+        words = row[mask].tolist()
+        wrong = (t for t in range(len(words)) if language.log_prob(words[: t + 1]) == -math.inf)
+        rewards.append(next(wrong, len(words)) / 32)
+    return torch.tensor(rewards)
+
+
+cheat, meters = base, []
+for block in range(5):
+    if block:
+        cheat = grpo(cheat, words_before_error, 0.0, budget(10, 1), seed=block)
+    ids, reply = alignment.sample_replies(cheat, [EOS], budget(200, 20), 32, EOS, torch.Generator().manual_seed(5))
+    scores = 32 * words_before_error(ids, reply).mean().item(), is_grammatical(ids, reply).mean().item()
+    meters.append((10 * block, *scores, reply.sum(1).float().mean().item()))
+    print("steps {:2}   reward {:4.1f}   whole sentences {:.0%}   words {:.1f}".format(*meters[-1]))
+print(language.decode(ids[0][reply[0]].tolist()))
+when.reveal("c")
+
+# %%
+show(
+    figures.hacked(meters),
+    alt="The reward rises from step to step; the share of whole sentences rises a little, then falls to nearly 0.",
+)
+
+# %% [markdown]
+r"""
+The reward triples, to {{28 = meters[4][1] ± 4}} of 32 words. Whole sentences first rise, from {{60 % = meters[0][2] ± 9 %}} to {{70 % = meters[1][2] ± 12 %}}, and then fall to {{3 % = meters[4][2] ± 8 %}}. The policy found out that a sentence which never ends never ends wrongly: *said that the baker who the farmer chases said that the baker …* This is ***reward hacking***. Nothing went wrong in the optimiser; the reward was satisfied by texts that nobody meant. That the true quality first rises and then falls while the proxy rises on has been measured at scale, as a law (Gao, Schulman and Hilton 2023).
+
+**How to see it.** The reward alone cannot show it: it looks best at the end. Watch what is *not* rewarded: a second judge on fresh samples, length (here {{31 = meters[4][3] ± 3}} words), the share of different texts, nats from the reference, held-out loss. And read samples. One glance would have been enough.
+"""
+
+# %% [markdown]
+r"""
+### Question · which_meter
+
+You train with a learned reward model and no leash. Its score rises steadily. Which finding says most clearly that the policy is exploiting the reward model, rather than improving?
+
+- **a** The advantages in each group sum to 0.
+- **b** Replies that a fresh group of people prefers become fewer while the score rises.
+- **c** The policy's KL divergence from the reference is above 0.
+- **d** PPO clips a tenth of the tokens.
+"""
+
+# %% exercise="which_meter" points=1 kind="choice" choices="a b c d"
+### BEGIN SOLUTION
+which_meter = "b"
+### END SOLUTION
+
+# %% mistake="which_meter" name="a" hint="They always do: that is how advantages are made." active="py"
+which_meter = "a"
+
+# %% mistake="which_meter" name="c" hint="Every policy that learned something has left the reference; the distance alone does not tell good from bad." active="py"
+which_meter = "c"
+
+# %% mistake="which_meter" name="d" hint="Clipping tells how far one batch was used, not whether the reward means what you want." active="py"
+which_meter = "d"
+
+# %% [markdown]
+r"""
+## 9 · DPO: the leash is the loss
+
+A reward model, a sampler, a critic or groups, clipping. Rafailov et al. (2023) asked what remains if one solves the leashed objective on paper first. In five steps:
+
+1. **The objective**, for each prompt $x$: $\max_\pi \mathbb{E}_{y\sim\pi}[r(x, y)] - \beta\,\text{KL}(\pi \Vert \pi_\text{ref})$.
+2. **One fraction.** With $Z = \sum_y \pi_\text{ref}(y)\,e^{r/\beta}$ and $\pi^* = \pi_\text{ref}\, e^{r/\beta} / Z$ the objective is $\beta \ln Z - \beta\, \text{KL}(\pi \Vert \pi^*)$, since $r = \beta \ln \pi^* - \beta \ln \pi_\text{ref} + \beta \ln Z$.
+3. **The optimum.** KL is at least 0, and 0 for equal distributions: $\pi = \pi^*$.
+4. **Backwards.** So every policy is the optimum for some reward: $r = \beta \ln \dfrac{\pi}{\pi_\text{ref}} + \beta \ln Z$. Nobody can compute $Z$, a sum over all texts.
+5. **Compare.** Bradley–Terry asks only for $r_\text{chosen} - r_\text{rejected}$. Both replies have the same prompt, so the same $Z$: it cancels.
+
+$$L = -\ln \sigma\Big(\beta \ln \frac{\pi(y_c)}{\pi_\text{ref}(y_c)} - \beta \ln \frac{\pi(y_r)}{\pi_\text{ref}(y_r)}\Big)$$
+
+***Direct preference optimisation***: logistic regression on log-probabilities, no sampling.
+"""
+
+# %% [markdown]
+r"""
+### Exercise · dpo_loss
+
+By hand: where the policy is still the reference, both differences are 0 and the loss is $\ln 2 = {{0.6931 = math.log(2)}}$. With $\beta = 0.1$, a chosen reply that gained 5 nats and a rejected one that lost 5 give $-\ln \sigma(1) = {{0.3133 = math.log(1 + math.exp(-1))}}$.
+"""
+
+
+# %% exercise="dpo_loss" points=3 withheld="course_lib.alignment.preferences.dpo_loss course_lib.alignment.preferences.implicit_reward course_lib.alignment.reward.bradley_terry_loss"
+def dpo_loss(
+    chosen: Tensor, rejected: Tensor, ref_chosen: Tensor, ref_rejected: Tensor, beta: float = 0.1
+) -> Tensor:
+    """Return the Bradley–Terry loss of the policy's implicit rewards, in nats a comparison.
+
+    chosen, rejected          (B,) log-probabilities of whole replies under the policy (sums over their tokens)
+    ref_chosen, ref_rejected  (B,) the same under the reference; no gradient flows to them
+    beta                      β > 0
+    returns                   a scalar, the mean over comparisons; finite for differences of ten thousand nats
+
+    Example: chosen [-5], rejected [-15], ref_chosen [-10], ref_rejected [-10], β = 0.1 give 0.3133.
+    """
+    ### BEGIN SOLUTION
+    margin = (chosen - ref_chosen.detach()) - (rejected - ref_rejected.detach())
+    return -F.logsigmoid(beta * margin).mean()
+    ### END SOLUTION
+
+
+# %% [markdown] hints="dpo_loss"
+r"""
+1. What is the implicit reward of one reply, and which part of it cancels in the comparison?
+2. The margin is how much more the chosen reply gained on the reference than the rejected one did; β multiplies it inside σ.
+3. `margin = (chosen - ref_chosen.detach()) - (…)`
+"""
+
+
+# %% cases="dpo_loss" active="py"
+def cases(seed):
+    def case(*values, **more):
+        names = ("chosen", "rejected", "ref_chosen", "ref_rejected")
+        return {name: torch.as_tensor(x, dtype=torch.float32) for name, x in zip(names, values)} | more
+
+    yield Case(case([-5.0], [-15.0], [-10.0], [-10.0]), note="the docstring's example")
+    yield Case(case([-7.0, -3.0], [-9.0, -4.0], [-7.0, -3.0], [-9.0, -4.0]), note="still the reference")
+    for i, n in enumerate((1, 3, 5)):
+        logs = [-8 * random_tensor(seed + 10 * i + j, n).abs() for j in range(4)]
+        yield Case(case(*logs), note="random")
+        yield Case(case(*logs, beta=0.3 + 0.4 * i), note="another β")
+    yield Case(case([-1e4], [0.0], [0.0], [0.0], beta=1.0), note="far on the wrong side")
+
+
+# %% probe="dpo_loss" active="py"
+def probe(student, case):
+    names = [name for name in case if name != "beta"]
+    inputs = {name: case[name].clone().requires_grad_() for name in names}
+    loss = student(**case | inputs)
+    gradients = torch.autograd.grad(loss, list(inputs.values()), allow_unused=True, materialize_grads=True)
+    return {"loss": loss.detach()} | {f"gradient of {name}": g for name, g in zip(names, gradients)}
+
+
+# %% mistake="dpo_loss" name="no_reference" hint="The reference is missing: what counts is how much each reply gained on it." active="py"
+def dpo_loss(chosen, rejected, ref_chosen, ref_rejected, beta=0.1, right=dpo_loss):
+    return right(chosen, rejected, 0 * ref_chosen, 0 * ref_rejected, beta)
+
+
+# %% mistake="dpo_loss" name="beta_outside" hint="β belongs inside the sigmoid, as a factor of the margin; you multiply the loss by it." active="py"
+def dpo_loss(chosen, rejected, ref_chosen, ref_rejected, beta=0.1, right=dpo_loss):
+    return beta * right(chosen, rejected, ref_chosen, ref_rejected, 1.0)
+
+
+# %% mistake="dpo_loss" name="reversed" hint="Your loss falls when the rejected reply becomes likelier: chosen minus rejected." active="py"
+def dpo_loss(chosen, rejected, ref_chosen, ref_rejected, beta=0.1, right=dpo_loss):
+    return right(rejected, chosen, ref_rejected, ref_chosen, beta)
+
+
+# %% mistake="dpo_loss" name="references_added" hint="The reference's log-probabilities are subtracted from the policy's; you have a sign the other way round." active="py"
+def dpo_loss(chosen, rejected, ref_chosen, ref_rejected, beta=0.1, right=dpo_loss):
+    return right(chosen, rejected, -ref_chosen, -ref_rejected, beta)
+
+
+# %% mistake="dpo_loss" name="log_of_sigmoid" hint="The sigmoid of a very negative number is 0 and its logarithm −∞: use the function that gives ln σ in one go." active="py"
+def dpo_loss(chosen, rejected, ref_chosen, ref_rejected, beta=0.1):
+    margin = (chosen - ref_chosen.detach()) - (rejected - ref_rejected.detach())
+    return -torch.sigmoid(beta * margin).log().mean()
+
+
+# %% mistake="dpo_loss" name="trains_the_reference" hint="A gradient flows to the reference; it is what the policy is compared with, not something to be trained." active="py"
+def dpo_loss(chosen, rejected, ref_chosen, ref_rejected, beta=0.1):
+    return -F.logsigmoid(beta * ((chosen - ref_chosen) - (rejected - ref_rejected))).mean()
+
+
+# %% [markdown]
+r"""
+### Polite mice
+
+Half of the replies that our assistant imitated were curt. People prefer the polite ones. Each comparison: one question, the right answer in both manners.
+"""
+
+# %%
+my_dpo_loss = yours("alignment.dpo_loss", alignment.dpo_loss)
+polite, manners = copy.deepcopy(assistant), []
+optimizer = torch.optim.AdamW(polite.parameters(), lr=3e-4, weight_decay=0.0)
+luck = torch.Generator().manual_seed(1)
+
+
+def batches_of_replies(questions):
+    """The same questions with polite and with curt replies."""
+    for kind in (True, False):
+        yield alignment.join_replies(*zip(*(turn(question, fact.reply(kind)) for question, fact in questions)))
+
+
+for update in range(budget(40, 3)):
+    some = [asked[i] for i in torch.randint(len(asked), (16,), generator=luck).tolist()]
+    both = list(batches_of_replies(some))
+    now = [alignment.sequence_log_probs(polite(ids), ids, reply) for ids, reply in both]
+    with torch.no_grad():
+        then = [alignment.sequence_log_probs(assistant(ids), ids, reply) for ids, reply in both]
+    loss = my_dpo_loss(*now, *then, beta=0.1)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    manners.append((loss.item(), *((a.detach() - b).mean().item() for a, b in zip(now, then))))
+
+# %%
+courtesy = {}
+for name, model in {"imitation": assistant, "preference": polite}.items():
+    courtesy[name] = answers(model, asked_otherwise[: budget(24, 3)], draws=2)
+    print("{:11} right {:.0%}   polite {:.0%}".format(name, *courtesy[name]))
+show(
+    figures.gains(manners),
+    alt=f"Log-probabilities relative to the reference: the rejected replies lose {-manners[-1][2]:.0f} nats, the "
+    f"chosen ones change by {manners[-1][1]:.1f}.",
+)
+
+# %% [markdown]
+r"""
+Drawn replies were polite in {{50 % = courtesy["imitation"][1] ± 15 %}} of cases, and are in {{100 % = courtesy["preference"][1] ± 6 %}} after 40 updates of a second or two each minute of reading. Whether they are right moved from {{60 % = courtesy["imitation"][0] ± 20 %}} to {{60 % = courtesy["preference"][0] ± 25 %}}: nobody asked for that (one run, {{48 = 2 * len(asked_otherwise[:24])}} replies each).
+
+Look at the picture again. The loss fell because the rejected replies lost tens of nats. The chosen ones {{did not gain : manners[-1][1] < 0.5}}. Only the difference is in the loss, so DPO can lower both, and the probability goes to replies that nobody compared. A common name is *likelihood displacement*; watch both curves, not the loss.
+"""
+
+# %% [markdown]
+r"""
+## 10 · How many tries? · optional
+
+One try, or the best of many? ***pass@k*** is the chance that at least one of k tries succeeds, averaged over tasks. To estimate it, make $n \ge k$ tries at each task; $c$ of them succeed. The obvious $1 - (1 - c/n)^k$ is too low on average. Chen et al. (2021) count instead: of all $\binom{n}{k}$ choices of k tries, how many hold no success?
+
+$$\text{pass@}k = 1 - \binom{n - c}{k} \Big/ \binom{n}{k}$$
+
+By hand: of 4 tries 1 succeeded, $k = 2$. Three of the six pairs hold it: ½. The obvious formula says $1 - 0.75^2 = {{0.4375 = 1 - 0.75**2}}$.
+
+### Exercise · pass_at_k · optional
+"""
+
+
+# %% exercise="pass_at_k" points=2 optional=true withheld="course_lib.metrics.pass_at_k.pass_at_k"
+def pass_at_k(n: int, correct: int, k: int) -> float:
+    """Return the unbiased estimate of pass@k for one task.
+
+    n        tries that were made
+    correct  how many of them succeeded, 0 … n
+    k        tries that somebody would make
+    returns  the share of all choices of k of the n tries that hold a success, a float
+
+    Raises ValueError when k is less than 1 or more than n.
+
+    Example: pass_at_k(4, 1, 2) is 0.5.
+    """
+    ### BEGIN SOLUTION
+    if not 1 <= k <= n:
+        raise ValueError(f"k must be between 1 and n = {n}, got {k}")
+    return 1 - math.comb(n - correct, k) / math.comb(n, k)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="pass_at_k"
+r"""
+1. How many ways are there to choose k of the n − c tries that failed, and what if there are fewer than k of those?
+2. `math.comb(a, b)` counts choices and is 0 where b > a.
+3. `1 - math.comb(…) / math.comb(n, k)`
+"""
+
+
+# %% cases="pass_at_k" active="py"
+def cases(seed):
+    yield Case({"n": 4, "correct": 1, "k": 2}, note="the docstring's example")
+    yield Case({"n": 5, "correct": 0, "k": 3}, note="no success")
+    yield Case({"n": 5, "correct": 4, "k": 2}, note="fewer failures than tries")
+    yield Case({"n": 3, "correct": 2, "k": 1}, note="one try")
+    yield Case({"n": 3, "correct": 1, "k": 3}, note="all tries")
+    for i in range(3):
+        n, part, k = torch.randint(6, 30, (3,), generator=generator(seed + i)).tolist()
+        yield Case({"n": n, "correct": part % (n - 4) + 1, "k": 2 + k % 4}, note="random")
+    yield Case({"n": 1000, "correct": 3, "k": 200}, note="large numbers")
+    yield Case({"n": 4, "correct": 2, "k": 5}, note="more tries than were made")
+    yield Case({"n": 4, "correct": 2, "k": 0}, note="no tries")
+
+
+# %% mistake="pass_at_k" name="plugged_in" hint="1 − (1 − c/n)ᵏ draws with replacement from your own n tries: too low on average. Count choices without replacement." active="py"
+def pass_at_k(n, correct, k, right=pass_at_k):
+    right(n, correct, k)
+    return 1 - (1 - correct / n) ** k
+
+
+# %% mistake="pass_at_k" name="pass_at_1" hint="That is the share of tries that succeeded, pass@1, whatever k is." active="py"
+def pass_at_k(n, correct, k, right=pass_at_k):
+    right(n, correct, k)
+    return correct / n
+
+
+# %% mistake="pass_at_k" name="all_succeed" hint="You count the choices in which every try succeeds; one success is enough." active="py"
+def pass_at_k(n, correct, k, right=pass_at_k):
+    right(n, correct, k)
+    return math.comb(correct, k) / math.comb(n, k)
+
+
+# %% mistake="pass_at_k" name="no_error" hint="More tries than were made cannot be judged: a k outside 1 … n is a ValueError." active="py"
+def pass_at_k(n, correct, k):
+    return 1 - math.comb(n - correct, k) / math.comb(n, k)
+
+
+# %% [markdown]
+r"""
+Tasks: the first four words of held-out sentences, to be continued to a grammatical end. The base and the policy without a leash make 32 tries each. The bars are 95 % intervals over tasks: ±1.96 standard deviations of the tasks' estimates, divided by the root of their number.
+"""
+
+# %%
+my_pass_at_k = yours("alignment.pass_at_k", tested_pass_at_k)
+later = language.sample(400, torch.Generator().manual_seed(11))
+tasks = list(dict.fromkeys(tuple(ids[:4]) for ids in later if len(ids) > 9))[: budget(30, 3)]
+tries, ks, passed = budget(32, 4), (1, 2, 4, 8, 16, 32)[: budget(6, 3)], {}
+for name, model in {"base": base, "GRPO, no leash": trained[0.0]}.items():
+    successes = []
+    for number, task in enumerate(tasks):
+        luck = torch.Generator().manual_seed(number)
+        ids, reply = alignment.sample_replies(model, [EOS, *task], tries, 32, EOS, luck)
+        reply[:, 1 : 1 + len(task)] = True  # the judge wants the whole sentence
+        successes.append(int(is_grammatical(ids, reply).sum()))
+    by_k = [torch.tensor([my_pass_at_k(tries, c, k) for c in successes]) for k in ks]
+    passed[name] = [(x.mean().item(), 1.96 * x.std().item() / len(tasks) ** 0.5) for x in by_k]
+    print(f"{name:15}", *(f"@{k} {mean:.2f} ± {half:.2f}" for k, (mean, half) in zip(ks, passed[name])))
+show(
+    figures.pass_curves(ks, passed),
+    alt="; ".join(f"{name}: pass@1 {by_k[0][0]:.2f}, pass@{ks[-1]} {by_k[-1][0]:.2f}" for name, by_k in passed.items()),
+)
+
+# %% [markdown]
+r"""
+PASSATK PROSE
+"""
+
+# %% [markdown]
+r"""
+## 11 · Talk to it
+
+Its tokens, network, sampler and losses are yours where they passed. Ask where the Taj Mahal is. Then ask something that nobody taught it, and notice how sure it sounds.
+"""
+
+# %%
+draw_token = earlier("sampling.sample", decoding.draw_token)
+
+
+@torch.no_grad()
+def reply_to(text):
+    ids = torch.tensor([[USER, *encode(text.lower().strip())[:30], MOUSE]])
+    start = ids.size(1)
+    while ids.size(1) < 64 and (ids.size(1) == start or ids[0, -1] != END):
+        logits = polite(ids)[:, -1] / 0.3  # a low temperature: T = 0.3
+        ids = torch.cat([ids, draw_token(logits, generator=chance)[:, None]], dim=1)
+    return tokenizer.decode([i for i in ids[0, start:].tolist() if i != END])
+
+
+chance = torch.Generator().manual_seed(0)
+chat(
+    reply_to,
+    ["hello", "what do mice eat?", "where is the eiffel tower?", "what does the baker bake?", "why do birds sing?"],
+    placeholder="what does the panda eat?",
+)
+
+# %% [markdown] exercise="less_variety" points=3
+r"""
+### In your own words · less_variety
+
+Interview question. A team fine-tunes a model by reinforcement on verifiable rewards. pass@1 rises, the texts become more alike. Is this the price of correctness? What would you measure, and what would you change first?
+
+### BEGIN SOLUTION
+Not of correctness as such: the best policy for a leashed 0-or-1 reward is the reference on the condition of being right, which keeps the proportions among right replies. The loss of variety comes from the optimisation: without a KL term any distribution on right replies is optimal, finite groups reinforce what happened to be sampled, and every step feeds on the last one's samples. Measure the KL divergence from the reference, the number of different replies (or entropy), held-out loss, pass@k at large k, all beside the reward, with more than one seed. Change first: a KL term or a larger β, smaller steps, larger groups, earlier stopping; or draw and select instead of training.
+### END SOLUTION
+### BEGIN RUBRIC
+- 1 point: says that the leashed objective keeps the proportions of equally good replies, or that selection by the judge keeps variety
+- 1 point: names at least two meters besides the reward (KL, distinct replies or entropy, held-out loss, pass@k for large k)
+- 1 point: a remedy that fits the cause (β, step size, group size, early stopping, selection)
+### END RUBRIC
+"""
+
+# %% [markdown] exercise="why_z_cancels" points=2
+r"""
+### In your own words · why_z_cancels
+
+A colleague wants to train DPO on pairs of replies to *different* prompts. What goes wrong, and at which of the five steps?
+
+### BEGIN SOLUTION
+Step 5. The implicit reward is β ln(π/π_ref) + β ln Z(x), with a Z for each prompt. For two replies to one prompt the same Z is subtracted from itself. For two prompts ln Z(x₁) − ln Z(x₂) remains, a sum over all texts that nobody can compute; leaving it out adds an unknown constant to every margin, so the loss is no longer the likelihood of the comparisons.
+### END SOLUTION
+### BEGIN RUBRIC
+- 1 point: Z depends on the prompt and cancels only within one
+- 1 point: step 5, the comparison; what remains is an unknown constant in the margin
+### END RUBRIC
+"""
+
+# %% [markdown]
+r"""
+## Where this came from, and further
+
+- **Bradley and Terry (1952)**; **Williams (1992)**, REINFORCE; **Christiano et al. (2017)**, *Deep Reinforcement Learning from Human Preferences*; **Schulman et al. (2017)**, PPO.
+- **Ziegler et al. (2019)**, the KL penalty for language models; **Ouyang et al. (2022)**, InstructGPT: imitation, reward model, PPO.
+- **Rafailov et al. (2023)**, DPO. **Gao, Schulman and Hilton (2023)**, overoptimisation. **Singhal et al. (2023)**, length.
+- **Shao et al. (2024)**, *DeepSeekMath*, GRPO; **Liu et al. (2025)**, Dr. GRPO; **Chen et al. (2021)**, pass@k.
+
+As of November 2026: open recipes for large models imitate first, often on replies written by other models, then optimise preferences, then reinforce verifiable rewards; several of them leave the KL penalty out altogether and rely on clipping and early stopping. Whether such training adds abilities or sharpens those that the base has is disputed (Yue et al. 2025, and replies to it).
+
+Limits: one toy language, one prompt, one run for each setting; the politeness of a mouse is an easy preference. Who chooses what is preferred is no question of loss functions.
+"""
+
+# %%
+flash_cards("20_alignment")
