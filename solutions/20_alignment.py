@@ -33,6 +33,7 @@ torch.set_printoptions(precision=4, sci_mode=False)
 import copy
 import random
 import time
+from functools import lru_cache
 
 from course_lib import alignment, decoding, scoreboard
 from course_lib.budget import budget
@@ -51,6 +52,12 @@ from course_lib.widgets.chat import chat
 from course_lib.widgets.predict import predict_choice, predict_curve
 
 torch.set_num_threads(1)  # matrices this small are faster on one core
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
 leash_explorer()
 
 # %% [markdown]
@@ -83,30 +90,31 @@ Network = earlier("gpt.GPT", GPT)
 # %%
 language, n_sentences = scoreboard.language(), budget(12_000, 600)
 asked, asked_otherwise, never_asked = conversations.split_questions()
-drawn = language.sample(n_sentences, torch.Generator().manual_seed(3))
+drawn = language.sample(n_sentences, seeded(3))
 sentences = [language.decode(ids[:-1]).lower() + "." for ids in drawn]
 talk = [f"{question} {fact.reply(True)} {fact.reply(False)}" for question, fact in asked]
 counts = count_words(" ".join(sentences[:3000] + talk), gpt2_words).items()
-merges = train_bpe([(list(word.encode().decode("latin-1")), n) for word, n in counts], budget(250, 60))
+as_bytes = [(list(word.encode().decode("latin-1")), n) for word, n in counts]
+merges = train_bpe(as_bytes, budget(250, 60))
 tokenizer = Tokenizer(merges, ["<user>", "<mouse>", "<end>"])
 USER, MOUSE, END = (tokenizer.special[name] for name in ("<user>", "<mouse>", "<end>"))
-known = {}  # the tokens of a word are always the same
+encode_word = lru_cache(maxsize=10_000)(tokenizer.encode)  # a word is cut once
 
 
 def encode(text):
-    for word in (words := gpt2_words(text)):
-        known.setdefault(word, tokenizer.encode(word))
-    return [i for word in words for i in known[word]]
+    return [i for word in gpt2_words(text) for i in encode_word(word)]
 
 
 stream = torch.tensor([i for sentence in sentences for i in (*encode(sentence), END)])
-print(f"{len(tokenizer.vocab)} tokens; the text has {len(stream):,}:", tokenizer.decode(stream[:24].tolist()))
+print(f"{len(tokenizer.vocab)} tokens; the text has {len(stream):,}:")
+print(tokenizer.decode(stream[:24].tolist()))
 
 # %%
 torch.manual_seed(0)
 config = GPTConfig(vocab_size=len(tokenizer.vocab), seq_len=64, d_model=64, n_heads=4, n_layers=2)
 predictor = Network(config)
-list(Trainer(predictor, draw_windows(stream, 16, 64), next_token_loss, steps=budget(250, 4), lr=4e-3))
+windows = draw_windows(stream, 16, 64)
+list(Trainer(predictor, windows, next_token_loss, steps=budget(250, 4), lr=4e-3))
 
 
 def say(model, question, temperature=0.0, seed=0, max_new_tokens=24):
@@ -114,7 +122,7 @@ def say(model, question, temperature=0.0, seed=0, max_new_tokens=24):
     prompt = [USER, *encode(question), MOUSE]
     text = decoding.generate(
         model, torch.tensor([prompt]), max_new_tokens, decoding.Sampling(temperature), eos_id=END,
-        generator=torch.Generator().manual_seed(seed),
+        generator=seeded(seed),
     )[0, len(prompt) :]  # fmt: skip
     return tokenizer.decode([i for i in text.tolist() if i != END])
 
@@ -124,13 +132,11 @@ for question in ("what does the mouse eat?", "where is the eiffel tower?"):
 
 # %% [markdown]
 r"""
-It knows sentences in which mice eat cheese. It has never seen a turn of a conversation.
-
-***Supervised fine-tuning*** shows it some: prompt, reply, end. It is the loss of pretraining with one change: only the reply is graded. The prompt is read and never predicted, since a model that is to answer need not learn how people ask.
+It knows sentences in which mice eat cheese. It has never seen a conversation. ***Supervised fine-tuning*** shows it some, with the loss of pretraining and one change: only the reply is graded. The prompt is read and never predicted, since a model that is to answer need not learn how people ask.
 
 $$L = -\frac{1}{N} \sum_{b,t\,:\;\text{token } t \text{ of row } b \text{ belongs to the reply}} \ln \pi(y_{b,t} \mid y_{b,<t})$$
 
-From here on the model is called the ***policy*** and written $\pi$; $N$ is the number of tokens that count in the whole batch, so a long reply weighs more than a short one. Logits at position $t - 1$ predict token $t$: shift the mask along with the targets.
+The model is now called the ***policy*** and written $\pi$; $N$ counts the graded tokens of the whole batch, so a long reply weighs more than a short one. Logits at position $t - 1$ predict token $t$: the mask shifts along with the targets.
 
 By hand: probability ¾ for the only token of a reply gives $\ln \tfrac43 = {{0.2877 = math.log(4 / 3)}}$.
 
@@ -146,12 +152,14 @@ def sft_loss(logits: Tensor, ids: Tensor, reply: Tensor) -> Tensor:
 
     logits   (B, T, V) of a model that read ids; those at position t predict token t + 1
     ids      (B, T) int64: prompt, reply, padding
-    reply    (B, T) boolean, True = a token of the reply; position 0, which nothing predicts, never counts
-    returns  a scalar, the mean over all counted tokens of the batch; 0 where there is none. Gradients flow to logits.
-             Logits that predict no token of the reply may be anything, ids outside the reply any number: neither
-             changes the loss or its gradient
+    reply    (B, T) boolean, True = a token of the reply; position 0, which nothing predicts, never
+             counts
+    returns  a scalar, the mean over all counted tokens of the batch; 0 where there is none.
+             Gradients flow to logits. Logits that predict no token of the reply may be anything,
+             ids outside the reply any number: neither changes the loss or its gradient
 
-    Example: logits [[[0, 0], [0, ln 3], [0, 0]]], ids [[0, 1, 1]], reply [[False, False, True]] give ln 4/3 ≈ 0.2877.
+    Example: logits [[[0, 0], [0, ln 3], [0, 0]]], ids [[0, 1, 1]], reply [[False, False, True]]
+    give ln 4/3 ≈ 0.2877.
     """
     ### BEGIN SOLUTION
     graded = reply[:, 1:]
@@ -253,17 +261,28 @@ def draw_turns(generator):
 
 
 assistant = copy.deepcopy(predictor)
-list(Trainer(assistant, draw_turns, lambda m, b: my_sft_loss(m(b[0]), *b), steps=budget(200, 4), lr=2e-3))
-for question in ("what does the mouse eat?", "where is the eiffel tower?", "hello", never_asked[0][0]):
+
+
+def reply_loss(model, batch):
+    return my_sft_loss(model(batch[0]), *batch)
+
+
+list(Trainer(assistant, draw_turns, reply_loss, steps=budget(200, 4), lr=2e-3))
+for question in ("what does the mouse eat?", "where is the eiffel tower?", never_asked[0][0]):
     print(f"{question:34} →", say(assistant, question))
 
 
 # %%
 def answers(model, questions, draws=0):
     """Shares of replies that are right and that are polite: greedy, or drawn so many times."""
-    replies = [(say(model, q, float(draws > 0), seed), fact) for q, fact in questions for seed in range(draws or 1)]
-    right = sum(text.endswith(f"{fact.word}.") for text, fact in replies)
-    return right / len(replies), sum(text.startswith(conversations.POLITE) for text, _ in replies) / len(replies)
+    right = courteous = 0
+    for question, fact in questions:
+        for seed in range(draws or 1):
+            text = say(model, question, float(draws > 0), seed)
+            right += text.endswith(f"{fact.word}.")
+            courteous += text.startswith(conversations.POLITE)
+    n = len(questions) * (draws or 1)
+    return right / n, courteous / n
 
 
 several = budget(48, 4)
@@ -297,7 +316,8 @@ def bradley_terry_loss(chosen: Tensor, rejected: Tensor) -> Tensor:
 
     chosen    (B,) scores of the replies that were preferred
     rejected  (B,) scores of those they were compared with
-    returns   a scalar, finite for differences of a thousand in either direction; gradients flow to both
+    returns   a scalar, finite for differences of a thousand in either direction; gradients flow to
+              both
 
     Example: chosen [ln 3], rejected [0] give ln 4/3 ≈ 0.2877.
     """
@@ -382,30 +402,31 @@ for _ in range(200):
     optimizer.step()
 words_weight, right_weight = weights.tolist()
 endless = words_weight * 20
-best_answer = words_weight * 7 + right_weight
+best_answer = words_weight * 6 + right_weight
 print(f"a word {words_weight:.2f}, being right {right_weight:.2f}")
-print(f"“with pleasure: the mouse eats cheese.” {best_answer:.1f}   twenty words of nonsense {endless:.1f}")
+print(f"“with pleasure: the mouse eats cheese.” {best_answer:.1f}")
+print(f"twenty words of nonsense {endless:.1f}")
 
 # %% [markdown]
 r"""
-Every comparison is won, and the loss is nearly 0. Yet twenty words of nonsense score {{higher : endless > best_answer}} than the right answer in seven. The data could not tell length from quality, and a reward model learns what separates the pairs that it was shown. That learned rewards favour length has been measured in large models as well (Singhal et al. 2023). Section 8 shows what happens when such a score is climbed.
+Every comparison is won, and the loss is nearly 0. Yet twenty words of nonsense score {{higher : endless > best_answer}} than the right answer in six. The data could not tell length from quality, and a reward model learns what separates the pairs that it was shown. That learned rewards favour length has been measured in large models as well (Singhal et al. 2023). Section 8 shows what happens when such a score is climbed.
 """
 
 # %% [markdown]
 r"""
 ## 3 · Sample, and reward
 
-A score is no target: nobody says *which* reply would have scored higher. So let the policy write, score what it wrote, and make it likelier if it was good. That this climbs the expected reward is the ***policy gradient*** theorem. For one sampled reply $y$ with reward $r(y)$:
+A score is no target: nobody says *which* reply would have scored higher. So let the policy write, score what it wrote, and make it likelier if it was good. That this climbs the expected reward is the ***policy gradient*** theorem:
 
 $$\nabla\, \mathbb{E}_{y\sim\pi}[r(y)] = \sum_y r(y)\, \nabla \pi(y) = \sum_y \pi(y)\, r(y)\, \nabla \ln \pi(y) = \mathbb{E}_{y\sim\pi}[\,r(y)\, \nabla \ln \pi(y)\,]$$
 
-The middle step is $\nabla \pi = \pi\, \nabla \ln \pi$. The reward need not be differentiable; it may be a person, a compiler, a grammar. Williams (1992) named the estimate ***REINFORCE***.
+The middle step is $\nabla \pi = \pi\, \nabla \ln \pi$. The reward may be a person, a compiler, a grammar: nobody differentiates it. Williams (1992) named the estimate ***REINFORCE***.
 
 Subtract a ***baseline*** $b$ that does not depend on the reply. The mean stays, since $\mathbb{E}[\nabla \ln \pi] = \nabla \sum_y \pi(y) = 0$; the variance may fall a lot. What is left, $r - b$, is called the ***advantage***.
 
-As a loss: $-\text{mean}\,((r - b) \ln \pi)$. Its value means nothing, only its gradient does.
-
 ### Exercise · reinforce_loss
+
+As a loss: $-\text{mean}\,((r - b) \ln \pi)$. Its value means nothing, only its gradient does.
 
 By hand: rewards 1 and 3, baseline 2: the advantages are −1 and 1, so the gradient with respect to $\ln \pi$ is $(\tfrac12, -\tfrac12)$. The first reply is pushed down, the second up.
 """
@@ -491,7 +512,7 @@ my_reinforce_loss = yours("alignment.reinforce_loss", alignment.reinforce_loss)
 four_logits = torch.tensor([0.3, -0.5, 1.0, 0.0], requires_grad=True)
 four_rewards = torch.tensor([10.0, 10.6, 10.2, 11.0])
 (true_gradient,) = torch.autograd.grad(-(four_logits.softmax(-1) * four_rewards).sum(), four_logits)
-luck, spread, bias = torch.Generator().manual_seed(0), {}, {}
+luck, spread, bias = seeded(0), {}, {}
 for name in ("none", "leave one out"):
     found = []
     for _ in range(budget(2000, 50)):
@@ -504,11 +525,11 @@ for name in ("none", "leave one out"):
     found = torch.stack(found)
     spread[name] = found.std(0).mean().item()
     bias[name] = (found.mean(0) - true_gradient).abs().max().item()
-    print(f"baseline {name:14} spread {spread[name]:.3f}   mean misses the truth by {bias[name]:.3f}")
+    print(f"baseline {name:14} spread {spread[name]:.3f}   mean off by {bias[name]:.3f}")
 
 # %% [markdown]
 r"""
-Both are right on average. Without a baseline the estimates scatter {{15 = spread["none"] / spread["leave one out"] ± 8}} times as much: every reply is pushed up by 10, and only the small differences of these pushes say anything. ***Leave one out***, the mean of the *other* replies, is a baseline that does not know the reward it is compared with (RLOO, Ahmadian et al. 2024).
+Both are right on average. Without a baseline the estimates scatter {{29 = spread["none"] / spread["leave one out"] ± 5}} times as much: every reply is pushed up by 10, and only the small differences of these pushes say anything. ***Leave one out***, the mean of the *other* replies, is a baseline that does not know the reward it is compared with (RLOO, Ahmadian et al. 2024).
 """
 
 # %% [markdown]
@@ -532,7 +553,8 @@ def group_advantages(rewards: Tensor, normalise: bool = True, eps: float = 1e-4)
     """Return how much better each reply is than the replies to the same prompt.
 
     rewards    (P, K) floats: K ≥ 2 replies to each of P prompts. No gradient flows back to them
-    normalise  True: divide by the group's standard deviation (of K − 1) plus eps; False: do not divide
+    normalise  True: divide by the group's standard deviation (of K − 1) plus eps; False: do
+               not divide
     eps        added to the standard deviation
     returns    (P, K); each row sums to 0
 
@@ -606,6 +628,7 @@ def group_advantages(rewards, normalise=True, eps=1e-4, right=group_advantages):
     k = rewards.size(1)
     return right(rewards, normalise, eps) * k / (k - 1)
 
+
 # %% [markdown]
 r"""
 ## 5 · The leash
@@ -660,20 +683,25 @@ By hand: $r = 10$, $\beta = 0.5$, log-probabilities (−2, −3) against (−1, 
 
 # %% exercise="kl_penalised_reward" parts={"values": 2, "outside": 1} points=3 withheld="course_lib.alignment.policy_gradient.kl_penalised_reward course_lib.alignment.policy_gradient.kl_estimate torch.nn.functional.kl_div"
 def kl_penalised_reward(
-    reward: Tensor, log_probs: Tensor, ref_log_probs: Tensor, reply: Tensor, beta: float
+    reward: Tensor,
+    log_probs: Tensor,
+    ref_log_probs: Tensor,
+    reply: Tensor,
+    beta: float,
 ) -> Tensor:
-    """Return a reward for every token: minus β times how far the policy strayed there, and the reward at the end.
+    """Return a reward for every token: what it pays for straying, and at the end the reply's.
 
     reward         (B,) of each whole reply
     log_probs      (B, T) of the sampled tokens under the policy
     ref_log_probs  (B, T) under the reference
-    reply          (B, T) boolean, True = a token of the reply, in one run; the last one gets the reward. A row may
-                   have none
+    reply          (B, T) boolean, True = a token of the reply, in one run; the last one gets the
+                   reward. A row may have none
     beta           β ≥ 0
-    returns        (B, T) without gradient, 0 outside the reply, whatever the other arguments hold there
+    returns        (B, T) without gradient, 0 outside the reply, whatever the other arguments hold
+                   there
 
-    Example: reward [10], log_probs [[-2, -3, 0]], ref_log_probs [[-1, -3, 0]], reply [[True, True, False]], β = 0.5
-    give [[0.5, 10, 0]].
+    Example: reward [10], log_probs [[-2, -3, 0]], ref_log_probs [[-1, -3, 0]], reply
+    [[True, True, False]], β = 0.5 give [[0.5, 10, 0]].
     """
     ### BEGIN SOLUTION
     paid = (beta * (log_probs - ref_log_probs)).masked_fill(~reply, 0.0)
@@ -747,9 +775,9 @@ def kl_penalised_reward(reward, log_probs, ref_log_probs, reply, beta, right=kl_
 
 # %% mistake="kl_penalised_reward" name="times_the_mask" hint="You multiply by the mask: 0 · ∞ is nan. Use masked_fill or torch.where." active="py"
 def kl_penalised_reward(reward, log_probs, ref_log_probs, reply, beta, right=kl_penalised_reward):
-    return right(reward, 0 * log_probs, 0 * log_probs, reply, 0.0) - (
-        beta * (log_probs - ref_log_probs) * reply
-    ).detach()
+    return (
+        right(reward, 0 * log_probs, 0 * log_probs, reply, 0.0) - (beta * (log_probs - ref_log_probs) * reply).detach()
+    )
 
 
 # %% mistake="kl_penalised_reward" name="gradient" hint="Your rewards carry a gradient: they are numbers to be compared, not part of the loss's graph." active="py"
@@ -799,15 +827,16 @@ def ppo_clip_loss(
 ) -> Tensor:
     """Return PPO's clipped loss.
 
-    log_probs      (B, T) of the sampled tokens under the policy; gradients flow to it, and to nothing else
+    log_probs      (B, T) of the sampled tokens under the policy; gradients flow to it alone
     old_log_probs  (B, T) under the policy that sampled them
     advantages     (B, T) of each token
-    reply          (B, T) boolean, True = a token that counts; at least one. What the other arguments hold elsewhere
-                   (nan, −∞, anything) changes neither the loss nor its gradient
+    reply          (B, T) boolean, True = a token that counts; at least one. What the other
+                   arguments hold elsewhere (nan, −∞) changes neither the loss nor its gradient
     clip           ε, between 0 and 1
     returns        a scalar, −mean over the tokens that count of min(ρA, clamp(ρ, 1 − ε, 1 + ε) · A)
 
-    Example: log_probs [[ln 0.6]], old_log_probs [[ln 0.3]], advantages [[1]], reply [[True]] give −1.2.
+    Example: log_probs [[ln 0.6]], old_log_probs [[ln 0.3]], advantages [[1]], reply [[True]] give
+    −1.2.
     """
     ### BEGIN SOLUTION
     advantages = advantages.detach()[reply]
@@ -891,7 +920,10 @@ def ppo_clip_loss(log_probs, old_log_probs, advantages, reply, clip=0.2):
 
 # %% mistake="ppo_clip_loss" name="mean_of_rows" hint="You average each reply first; here every token of the batch has the same weight." active="py"
 def ppo_clip_loss(log_probs, old_log_probs, advantages, reply, clip=0.2, right=ppo_clip_loss):
-    rows = [right(a[None], b[None], c[None], d[None], clip) for a, b, c, d in zip(log_probs, old_log_probs, advantages, reply)]
+    rows = [
+        right(a[None], b[None], c[None], d[None], clip)
+        for a, b, c, d in zip(log_probs, old_log_probs, advantages, reply)
+    ]
     return torch.stack(rows).mean()
 
 
@@ -910,9 +942,10 @@ Rewards from people are dear, and rewards from a network can be fooled. Where a 
 """
 
 # %%
-for text in ("the mice eat cheese <eos>", "the cheese ate the mouse <eos>", "the mouse eat cheese <eos>"):
-    ids = language.encode(text)
-    print(f"{text:32} a sentence: {language.is_sentence(ids)!s:5}  nats: {-language.log_prob(ids):.1f}")
+for text in ("the mice eat cheese", "the cheese ate the mouse", "the mouse eat cheese"):
+    ids = language.encode(f"{text} <eos>")
+    verdict, nats = language.is_sentence(ids), -language.log_prob(ids)
+    print(f"{text:26} a sentence: {verdict!s:5}  nats: {nats:.1f}")
 
 # %% [markdown]
 r"""
@@ -923,11 +956,16 @@ Grammatical is not the same as probable: cheese that eats mice is a sentence. Ou
 V, base_steps, EOS = len(language.vocabulary), budget(600, 4), 0
 base = GPT(
     GPTConfig(vocab_size=V, seq_len=64, d_model=64, n_heads=4, n_layers=2),
-    generator=torch.Generator().manual_seed(0),
+    generator=seeded(0),
 )
 windows = draw_windows(scoreboard.training(), 16, 64)
 list(Trainer(base, windows, next_token_loss, steps=base_steps, lr=4e-3))
 held_out = scoreboard.held_out()[: budget(8000, 1000)]
+
+
+# %%
+def write_sentences(model, n, seed):
+    return alignment.sample_replies(model, [EOS], n, 32, EOS, seeded(seed))
 
 
 def is_grammatical(ids, reply):
@@ -935,9 +973,9 @@ def is_grammatical(ids, reply):
     return torch.tensor(judged).float()
 
 
-def measure(model, n=budget(400, 40)):
+def measure(model):
     """Four meters that are read side by side, and some texts."""
-    ids, reply = alignment.sample_replies(model, [EOS], n, 32, EOS, torch.Generator().manual_seed(99))
+    ids, reply = write_sentences(model, budget(400, 40), 99)
     with torch.no_grad():
         of_model, of_base = (alignment.token_log_probs(m(ids), ids) for m in (model, base))
     texts = [language.decode(row[mask].tolist()) for row, mask in zip(ids, reply)]
@@ -968,7 +1006,7 @@ clip_loss = yours("alignment.ppo_clip_loss", alignment.ppo_clip_loss)
 
 def grpo(policy, reward_of, beta, updates, reference=base, seed=0):
     """Return a copy of the policy, trained to raise a reward of whole sentences."""
-    policy, luck = copy.deepcopy(policy), torch.Generator().manual_seed(seed)
+    policy, luck = copy.deepcopy(policy), seeded(seed)
     optimizer = torch.optim.AdamW(policy.parameters(), lr=5e-4, betas=(0.9, 0.98), weight_decay=0.0)
     for _ in range(updates):
         ids, reply = alignment.sample_replies(policy, [EOS], 64, 32, EOS, luck)
@@ -990,7 +1028,7 @@ def grpo(policy, reward_of, beta, updates, reference=base, seed=0):
 betas = (0.0, 0.1, 0.3, 1.0)
 guess = predict_curve(
     "20_alignment.different",
-    f"Before, {runs['before']['different']} of 400 sentences are different. And after 40 steps, at each β?",
+    f"Before, {runs['before']['different']} of 400 sentences are different. After 40 steps?",
     x=betas,
     x_label="β, the leash (0: none)",
     y_label="different sentences of 400",
@@ -1004,7 +1042,9 @@ start, trained = time.perf_counter(), {}
 for beta in betas:
     trained[beta] = grpo(base, is_grammatical, beta, budget(40, 2))
     runs[beta] = measure(trained[beta])
-    shown = ", ".join(f"{name} {runs[beta][name]:.3g}" for name in ("grammatical", "different", "nats", "kl"))
+    run = runs[beta]
+    shown = f"grammatical {run['grammatical']:.0%}   different {run['different']}"
+    shown += f"   nats {run['nats']:.2f}   KL {run['kl']:.2f}"
     print(f"β = {beta:<4} {shown}   ({time.perf_counter() - start:.0f} s)")
 guess.reveal([runs[beta]["different"] for beta in betas])
 
@@ -1019,7 +1059,7 @@ Move the leash and read all three panels (one run for each β).
 - **Variety down**: {{278 = runs[0.0]["different"] ± 60}} different sentences are left without a leash, and most of them are about who went where and saw which landmark: this story is the safest to tell.
 - **Held-out loss up**, to {{2.42 = runs[0.0]["nats"] ± 0.35}} nats: it has become a worse model of the language, better than before only at not being caught.
 
-With β = 0.3 it is {{88 % = runs[0.3]["grammatical"] ± 6 %}}, {{360 = runs[0.3]["different"] ± 25}} and {{1.99 = runs[0.3]["nats"] ± 0.06}}. A surprise: from β = 0 to 0.1 the variety does not rise. This is one run; which corner a policy collapses into is luck.
+With β = 0.3 it is {{88 % = runs[0.3]["grammatical"] ± 6 %}}, {{360 = runs[0.3]["different"] ± 25}} and {{1.99 = runs[0.3]["nats"] ± 0.06}}. A surprise: from β = 0 to 0.1 the variety does not rise. This is one run; which corner a policy retreats into is luck.
 """
 
 # %% [markdown]
@@ -1038,20 +1078,23 @@ def optimum(p, beta):
 
 
 p = min(max(runs["before"]["grammatical"], 0.01), 0.99)
-ids, reply = alignment.sample_replies(base, [EOS], budget(1200, 60), 32, EOS, torch.Generator().manual_seed(7))
-kept = [language.decode(row[mask].tolist()) for row, mask, ok in zip(ids, reply, is_grammatical(ids, reply)) if ok]
+ids, reply = write_sentences(base, budget(1200, 60), 7)
+judged = zip(ids, reply, is_grammatical(ids, reply))
+kept = [language.decode(row[mask].tolist()) for row, mask, nod in judged if nod]
 nodded = len(set(kept[:400]))
 print(f"draw until the judge nods: 100 % grammatical, {nodded} of {len(kept[:400])} different")
 ideal = [optimum(p, beta) for beta in (3.0, 2.0, 1.5, 1.0, 0.7, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15)]
+trained_at = {f"β = {beta:g}": (runs[beta]["kl"], runs[beta]["grammatical"]) for beta in betas}
 show(
-    figures.frontier({f"β = {beta:g}": (runs[beta]["kl"], runs[beta]["grammatical"]) for beta in betas}, ideal, p),
-    alt="Share of grammatical sentences against nats from the base. The best policies rise steeply to 100 % within "
-    f"{-math.log(p):.1f} nats; the trained ones lie to the right, the one without a leash at {runs[0.0]['kl']:.1f}.",
+    figures.frontier(trained_at, ideal, p),
+    alt="Share of grammatical sentences against nats from the base. The best policies rise steeply "
+    f"to 100 % within {-math.log(p):.1f} nats; the trained ones lie to the right, the one without "
+    f"a leash at {runs[0.0]['kl']:.1f}.",
 )
 
 # %% [markdown]
 r"""
-Nodding keeps {{385 = nodded ± 10}} of 400 different, all grammatical, at $-\ln p = {{0.5 = -math.log(p) ± 0.15}}$ nats from the base. The trained policies paid {{0.9 = runs[0.3]["kl"] ± 0.4}} nats (β = 0.3) and {{9 = runs[0.0]["kl"] ± 4}} (no leash). So the variety was not lost to grammar. It was lost to *optimisation*: few samples, big steps, and, without a leash, an objective to which any set of grammatical sentences is as good as any other. The price of nodding is paid elsewhere: at every use, {{1.7 = 1 / p ± 0.25}} samples a sentence, and a judge at hand.
+Nodding keeps {{382 = nodded ± 10}} of 400 different, all grammatical, at $-\ln p = {{0.5 = -math.log(p) ± 0.15}}$ nats from the base. The trained policies paid {{0.9 = runs[0.3]["kl"] ± 0.4}} nats (β = 0.3) and {{9 = runs[0.0]["kl"] ± 4}} (no leash). So the variety was not lost to grammar. It was lost to *optimisation*: few samples, big steps, and, without a leash, an objective to which any set of grammatical sentences is as good as any other. The price of nodding is paid elsewhere: at every use, {{1.7 = 1 / p ± 0.25}} samples a sentence, and a judge at hand.
 """
 
 # %% [markdown]
@@ -1064,7 +1107,12 @@ A colleague wrote GRPO's loss for P prompts with K replies each, with the leash 
 
 # %% exercise="grpo_loss" parts={"groups": 1, "tokens": 1, "leash": 1} points=3 withheld="course_lib.alignment.policy_gradient.ppo_clip_loss course_lib.alignment.policy_gradient.group_advantages course_lib.alignment.policy_gradient.kl_estimate"
 def grpo_loss(
-    log_probs: Tensor, old_log_probs: Tensor, ref_log_probs: Tensor, rewards: Tensor, reply: Tensor, beta: float
+    log_probs: Tensor,
+    old_log_probs: Tensor,
+    ref_log_probs: Tensor,
+    rewards: Tensor,
+    reply: Tensor,
+    beta: float,
 ) -> Tensor:
     """Return GRPO's loss without division by the standard deviation, ε = 0.2.
 
@@ -1155,16 +1203,16 @@ The judge says yes or no at the end. Would it not be kinder to give partial cred
 """
 
 # %%
-when = predict_choice(
+bet = predict_choice(
     "20_alignment.partial_credit",
-    "The base gets 9 words right on average. Reward: words before the first error. After 40 steps?",
+    "The base gets 7 words right on average. Reward: words before the first error. After 40 steps?",
     {
         "a": "more words before the first error, more whole sentences",
         "b": "more words before the first error, as many whole sentences as before",
         "c": "more words before the first error, hardly any whole sentences",
     },
 )
-when
+bet
 
 
 # %%
@@ -1182,22 +1230,23 @@ cheat, meters = base, []
 for block in range(5):
     if block:
         cheat = grpo(cheat, words_before_error, 0.0, budget(10, 1), seed=block)
-    ids, reply = alignment.sample_replies(cheat, [EOS], budget(200, 20), 32, EOS, torch.Generator().manual_seed(5))
-    scores = 32 * words_before_error(ids, reply).mean().item(), is_grammatical(ids, reply).mean().item()
-    meters.append((10 * block, *scores, reply.sum(1).float().mean().item()))
-    print("steps {:2}   reward {:4.1f}   whole sentences {:.0%}   words {:.1f}".format(*meters[-1]))
+    ids, reply = write_sentences(cheat, budget(200, 20), 5)
+    reward = 32 * words_before_error(ids, reply).mean().item()
+    whole = is_grammatical(ids, reply).mean().item()
+    meters.append((10 * block, reward, whole, reply.sum(1).float().mean().item()))
+    print("steps {:2}   reward {:4.1f}   whole {:.0%}   words {:.1f}".format(*meters[-1]))
 print(language.decode(ids[0][reply[0]].tolist()))
-when.reveal("c")
+bet.reveal("c")
 
 # %%
 show(
     figures.hacked(meters),
-    alt="The reward rises from step to step; the share of whole sentences rises a little, then falls to nearly 0.",
+    alt="The reward rises from step to step, while the share of whole sentences falls to nearly 0.",
 )
 
 # %% [markdown]
 r"""
-The reward triples, to {{28 = meters[4][1] ± 4}} of 32 words. Whole sentences first rise, from {{60 % = meters[0][2] ± 9 %}} to {{70 % = meters[1][2] ± 12 %}}, and then fall to {{3 % = meters[4][2] ± 8 %}}. The policy found out that a sentence which never ends never ends wrongly: *said that the baker who the farmer chases said that the baker …* This is ***reward hacking***. Nothing went wrong in the optimiser; the reward was satisfied by texts that nobody meant. That the true quality first rises and then falls while the proxy rises on has been measured at scale, as a law (Gao, Schulman and Hilton 2023).
+The reward grows {{3.7 = meters[4][1] / meters[0][1] ± 0.8}}-fold, to {{28 = meters[4][1] ± 4}} of 32 words. Whole sentences fall from {{60 % = meters[0][2] ± 9 %}} to {{4 % = meters[4][2] ± 8 %}}. The policy found out that a sentence which never ends never ends wrongly: *thinks that the old sailor in the house says that the old sailor …* This is ***reward hacking***. Nothing went wrong in the optimiser; the reward is satisfied by texts that nobody meant (one run). With learned rewards, Gao, Schulman and Hilton (2023) measured how true quality first rises, then falls, while the proxy rises on.
 
 **How to see it.** The reward alone cannot show it: it looks best at the end. Watch what is *not* rewarded: a second judge on fresh samples, length (here {{31 = meters[4][3] ± 3}} words), the share of different texts, nats from the reference, held-out loss. And read samples. One glance would have been enough.
 """
@@ -1232,7 +1281,7 @@ which_meter = "d"
 r"""
 ## 9 · DPO: the leash is the loss
 
-A reward model, a sampler, a critic or groups, clipping. Rafailov et al. (2023) asked what remains if one solves the leashed objective on paper first. In five steps:
+Rafailov et al. (2023) asked what remains of all this machinery if one solves the leashed objective on paper first. In five steps:
 
 1. **The objective**, for each prompt $x$: $\max_\pi \mathbb{E}_{y\sim\pi}[r(x, y)] - \beta\,\text{KL}(\pi \Vert \pi_\text{ref})$.
 2. **One fraction.** With $Z = \sum_y \pi_\text{ref}(y)\,e^{r/\beta}$ and $\pi^* = \pi_\text{ref}\, e^{r/\beta} / Z$ the objective is $\beta \ln Z - \beta\, \text{KL}(\pi \Vert \pi^*)$, since $r = \beta \ln \pi^* - \beta \ln \pi_\text{ref} + \beta \ln Z$.
@@ -1255,14 +1304,19 @@ By hand: where the policy is still the reference, both differences are 0 and the
 
 # %% exercise="dpo_loss" points=3 withheld="course_lib.alignment.preferences.dpo_loss course_lib.alignment.preferences.implicit_reward course_lib.alignment.reward.bradley_terry_loss"
 def dpo_loss(
-    chosen: Tensor, rejected: Tensor, ref_chosen: Tensor, ref_rejected: Tensor, beta: float = 0.1
+    chosen: Tensor,
+    rejected: Tensor,
+    ref_chosen: Tensor,
+    ref_rejected: Tensor,
+    beta: float = 0.1,
 ) -> Tensor:
     """Return the Bradley–Terry loss of the policy's implicit rewards, in nats a comparison.
 
-    chosen, rejected          (B,) log-probabilities of whole replies under the policy (sums over their tokens)
+    chosen, rejected          (B,) log-probabilities of whole replies under the policy
     ref_chosen, ref_rejected  (B,) the same under the reference; no gradient flows to them
     beta                      β > 0
-    returns                   a scalar, the mean over comparisons; finite for differences of ten thousand nats
+    returns                   a scalar, the mean over comparisons; finite for differences of ten
+                              thousand nats
 
     Example: chosen [-5], rejected [-15], ref_chosen [-10], ref_rejected [-10], β = 0.1 give 0.3133.
     """
@@ -1346,16 +1400,17 @@ Half of the replies that our assistant imitated were curt. People prefer the pol
 my_dpo_loss = yours("alignment.dpo_loss", alignment.dpo_loss)
 polite, manners = copy.deepcopy(assistant), []
 optimizer = torch.optim.AdamW(polite.parameters(), lr=3e-4, weight_decay=0.0)
-luck = torch.Generator().manual_seed(1)
+luck = seeded(1)
 
 
 def batches_of_replies(questions):
     """The same questions with polite and with curt replies."""
     for kind in (True, False):
-        yield alignment.join_replies(*zip(*(turn(question, fact.reply(kind)) for question, fact in questions)))
+        of_kind = [turn(question, fact.reply(kind)) for question, fact in questions]
+        yield alignment.join_replies(*zip(*of_kind))
 
 
-for update in range(budget(40, 3)):
+for _ in range(budget(40, 3)):
     some = [asked[i] for i in torch.randint(len(asked), (16,), generator=luck).tolist()]
     both = list(batches_of_replies(some))
     now = [alignment.sequence_log_probs(polite(ids), ids, reply) for ids, reply in both]
@@ -1374,15 +1429,15 @@ for name, model in {"imitation": assistant, "preference": polite}.items():
     print("{:11} right {:.0%}   polite {:.0%}".format(name, *courtesy[name]))
 show(
     figures.gains(manners),
-    alt=f"Log-probabilities relative to the reference: the rejected replies lose {-manners[-1][2]:.0f} nats, the "
-    f"chosen ones change by {manners[-1][1]:.1f}.",
+    alt="Log-probabilities relative to the reference: the rejected replies lose "
+    f"{-manners[-1][2]:.0f} nats, the chosen ones change by {manners[-1][1]:.1f}.",
 )
 
 # %% [markdown]
 r"""
-Drawn replies were polite in {{50 % = courtesy["imitation"][1] ± 15 %}} of cases, and are in {{100 % = courtesy["preference"][1] ± 6 %}} after 40 updates of a second or two each minute of reading. Whether they are right moved from {{60 % = courtesy["imitation"][0] ± 20 %}} to {{60 % = courtesy["preference"][0] ± 25 %}}: nobody asked for that (one run, {{48 = 2 * len(asked_otherwise[:24])}} replies each).
+Drawn replies were polite in {{50 % = courtesy["imitation"][1] ± 15 %}} of cases, and are in {{100 % = courtesy["preference"][1] ± 6 %}} after 40 updates. Whether they are right moved from {{60 % = courtesy["imitation"][0] ± 20 %}} to {{60 % = courtesy["preference"][0] ± 25 %}}: nobody asked for that (one run, {{48 = 2 * len(asked_otherwise[:24])}} replies each).
 
-Look at the picture again. The loss fell because the rejected replies lost tens of nats. The chosen ones {{did not gain : manners[-1][1] < 0.5}}. Only the difference is in the loss, so DPO can lower both, and the probability goes to replies that nobody compared. A common name is *likelihood displacement*; watch both curves, not the loss.
+Look at the picture again. The loss fell because the rejected replies lost tens of nats. The chosen ones {{did not gain : manners[-1][1] < 0.5}}. Only the difference is in the loss, so DPO can lower both, and the probability goes to replies that nobody compared. Razin et al. (2024) call it *likelihood displacement*. Watch both curves, not the loss.
 """
 
 # %% [markdown]
@@ -1472,27 +1527,27 @@ Tasks: the first four words of held-out sentences, to be continued to a grammati
 
 # %%
 my_pass_at_k = yours("alignment.pass_at_k", tested_pass_at_k)
-later = language.sample(400, torch.Generator().manual_seed(11))
+later = language.sample(400, seeded(11))
 tasks = list(dict.fromkeys(tuple(ids[:4]) for ids in later if len(ids) > 9))[: budget(30, 3)]
 tries, ks, passed = budget(32, 4), (1, 2, 4, 8, 16, 32)[: budget(6, 3)], {}
 for name, model in {"base": base, "GRPO, no leash": trained[0.0]}.items():
     successes = []
     for number, task in enumerate(tasks):
-        luck = torch.Generator().manual_seed(number)
+        luck = seeded(number)
         ids, reply = alignment.sample_replies(model, [EOS, *task], tries, 32, EOS, luck)
         reply[:, 1 : 1 + len(task)] = True  # the judge wants the whole sentence
         successes.append(int(is_grammatical(ids, reply).sum()))
     by_k = [torch.tensor([my_pass_at_k(tries, c, k) for c in successes]) for k in ks]
     passed[name] = [(x.mean().item(), 1.96 * x.std().item() / len(tasks) ** 0.5) for x in by_k]
-    print(f"{name:15}", *(f"@{k} {mean:.2f} ± {half:.2f}" for k, (mean, half) in zip(ks, passed[name])))
-show(
-    figures.pass_curves(ks, passed),
-    alt="; ".join(f"{name}: pass@1 {by_k[0][0]:.2f}, pass@{ks[-1]} {by_k[-1][0]:.2f}" for name, by_k in passed.items()),
-)
+    shown = (f"@{k} {mean:.2f} ± {half:.2f}" for k, (mean, half) in zip(ks, passed[name]))
+    print(f"{name:15}", *shown)
+ends = {name: (by_k[0][0], by_k[-1][0]) for name, by_k in passed.items()}
+said = "; ".join(f"{name} from {first:.2f} to {last:.2f}" for name, (first, last) in ends.items())
+show(figures.pass_curves(ks, passed), alt=f"pass@k rises with the number of tries: {said}.")
 
 # %% [markdown]
 r"""
-PASSATK PROSE
+Training helps where one try counts: {{0.61 = passed["base"][0][0] ± 0.08}} against {{0.71 = passed["GRPO, no leash"][0][0] ± 0.08}}, with intervals that nearly touch. That is far less than the {{98 % = runs[0.0]["grammatical"] ± 3 %}} above: given the beginning, the policy cannot retreat to the sentences that it likes best. With {{8 = ks[3]}} tries both solve {{nearly everything : min(by_k[3][0] for by_k in passed.values()) > 0.97}}, so more tries make up for training. Yue et al. (2025) found in large models that the *base* overtakes the trained policy at large k. These tasks are too easy to show it: both end at {{1.00 = passed["base"][5][0] ± 0.02}}.
 """
 
 # %% [markdown]
@@ -1516,12 +1571,9 @@ def reply_to(text):
     return tokenizer.decode([i for i in ids[0, start:].tolist() if i != END])
 
 
-chance = torch.Generator().manual_seed(0)
-chat(
-    reply_to,
-    ["hello", "what do mice eat?", "where is the eiffel tower?", "what does the baker bake?", "why do birds sing?"],
-    placeholder="what does the panda eat?",
-)
+chance = seeded(0)
+begin = ["hello", "what do mice eat?", "where is the eiffel tower?", "why do birds sing?"]
+chat(reply_to, begin, placeholder="what does the baker bake?")
 
 # %% [markdown] exercise="less_variety" points=3
 r"""
@@ -1563,9 +1615,9 @@ r"""
 - **Rafailov et al. (2023)**, DPO. **Gao, Schulman and Hilton (2023)**, overoptimisation. **Singhal et al. (2023)**, length.
 - **Shao et al. (2024)**, *DeepSeekMath*, GRPO; **Liu et al. (2025)**, Dr. GRPO; **Chen et al. (2021)**, pass@k.
 
-As of November 2026: open recipes for large models imitate first, often on replies written by other models, then optimise preferences, then reinforce verifiable rewards; several of them leave the KL penalty out altogether and rely on clipping and early stopping. Whether such training adds abilities or sharpens those that the base has is disputed (Yue et al. 2025, and replies to it).
+As of November 2026: open recipes for large models imitate first, often replies that other models wrote, then optimise preferences, then reinforce verifiable rewards (Tülu 3, Lambert et al. 2024, published one whole). Some leave the KL penalty out, as Dr. GRPO's authors do. Whether such training adds abilities or sharpens what the base can do is disputed (Yue et al. 2025).
 
-Limits: one toy language, one prompt, one run for each setting; the politeness of a mouse is an easy preference. Who chooses what is preferred is no question of loss functions.
+Limits: a toy language, one prompt, one run for each setting, an easy preference. *Who* chooses what is preferred is no question of loss functions.
 """
 
 # %%

@@ -25,8 +25,9 @@ def sample_replies(
     max_new_tokens  a reply is cut off after so many
     eos_id          ends a reply; it belongs to it, and fills the row after it
     generator       of the randomness; None: torch's global one
-    returns         ids (n, T) int64, the prompt and the reply, and reply (n, T) boolean, True = a token of the reply. The
-                    losses of `course_lib.alignment` want them so: `token_log_probs(logits, ids)` goes with reply[:, 1:]
+    returns         ids (n, T) int64, the prompt and the reply, and reply (n, T) boolean, True = a token of the reply:
+                    as the losses of `course_lib.alignment` want them. `token_log_probs(logits, ids)` goes with
+                    reply[:, 1:]
     """
     device = next(model.parameters()).device
     start = torch.tensor([list(prompt)], device=device).expand(n, -1)

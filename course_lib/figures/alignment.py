@@ -61,7 +61,7 @@ def clip_objective(epsilon: float, advantage: float) -> Figure:
 def trade(runs: Mapping[Any, Mapping[str, Any]], chosen: float) -> Figure:
     """Return what runs at several β did to grammar, variety and held-out loss, one of them with its texts.
 
-    runs    "before" and each β → {"grammatical": a scalar share, "different": a count, "nats": a scalar, "texts": a list}
+    runs    "before" and each β → {"grammatical": a share, "different": a count, "nats": each a scalar, "texts": a list}
     chosen  the β whose texts are shown
     """
     betas = [beta for beta in runs if beta != "before"]
@@ -82,7 +82,9 @@ def trade(runs: Mapping[Any, Mapping[str, Any]], chosen: float) -> Figure:
         panel_title(axes[place], title)
     axes[3].axis("off")
     panel_title(axes[3], f"Texts at β = {chosen:g}")
-    lines = "\n".join(textwrap.shorten(text.removesuffix(" <eos>"), 48, placeholder=" …") for text in runs[chosen]["texts"])
+    lines = "\n".join(
+        textwrap.shorten(text.removesuffix(" <eos>"), 48, placeholder=" …") for text in runs[chosen]["texts"]
+    )
     axes[3].text(0, 0.98, lines, va="top", fontsize=9.5, linespacing=1.9, transform=axes[3].transAxes)
     figure_title(figure, "Red line: before. A shorter leash (larger β) keeps more of the model and gains less")
     return figure
@@ -157,5 +159,5 @@ def pass_curves(ks: Sequence[int], passed: Mapping[str, Sequence[tuple[float, fl
     axes.set_xticks(list(ks), [str(k) for k in ks])
     axes.set(xlabel="k, tries", ylabel="pass@k", ylim=(0, 1.05))
     axes.legend(frameon=False, loc="lower right")
-    panel_title(axes, "With enough tries the order changes")
+    panel_title(axes, "More tries make up for training")
     return figure

@@ -26,7 +26,9 @@ def test_the_leash_of_the_card():
     assert best.tolist() == pytest.approx([0.731, 0.269], abs=5e-4)
 
 
-@pytest.mark.parametrize(("ratio", "advantage", "moves"), [(1.3, 1, False), (0.7, -1, False), (0.7, 1, True), (1.3, -1, True)])
+@pytest.mark.parametrize(
+    ("ratio", "advantage", "moves"), [(1.3, 1, False), (0.7, -1, False), (0.7, 1, True), (1.3, -1, True)]
+)
 def test_the_two_cases_without_a_gradient(ratio, advantage, moves):
     log_probs = torch.tensor([ratio]).log().requires_grad_()
     ppo_clip_loss(log_probs, torch.zeros(1), torch.tensor([float(advantage)])).backward()

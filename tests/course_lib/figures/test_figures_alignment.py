@@ -12,7 +12,9 @@ RUNS = {
 
 def test_the_leash_names_its_length_and_its_cost():
     long, short = figures.leash(-2), figures.leash(1)
-    assert "β = 0.01" in long.axes[0].get_title("left") and "β = 10: the best policy is 0.00" in short.axes[0].get_title("left")
+    assert "β = 0.01" in long.axes[0].get_title("left") and "β = 10: the best policy is 0.00" in short.axes[
+        0
+    ].get_title("left")
     widths = [bar.get_width() for bar in long.axes[0].patches]
     assert len(widths) == 8 and math.isclose(sum(widths), 2, rel_tol=1e-6) and max(widths[4:]) > 0.99
 
@@ -42,7 +44,10 @@ def test_the_frontier_begins_at_the_base_and_its_star_costs_what_conditioning_co
 
 def test_curves_show_what_they_were_given():
     hacked = figures.hacked([(0, 9.0, 0.6, 9.0), (10, 28.0, 0.03, 31.0)])
-    assert list(hacked.axes[0].lines[0].get_ydata()) == [9, 28] and list(hacked.axes[1].lines[0].get_ydata()) == [0.6, 0.03]
+    assert list(hacked.axes[0].lines[0].get_ydata()) == [9, 28] and list(hacked.axes[1].lines[0].get_ydata()) == [
+        0.6,
+        0.03,
+    ]
     gains = figures.gains([(0.69, 0.0, 0.0), (0.2, -0.3, -20.0)])
     assert list(gains.axes[1].lines[1].get_ydata()) == [0, -20]
     curves = figures.pass_curves((1, 2), {"base": [(0.5, 0.1), (0.8, 0.1)], "trained": [(0.9, 0.1), (0.9, 0.1)]})
