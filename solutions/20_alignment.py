@@ -267,7 +267,7 @@ def reply_loss(model, batch):
     return my_sft_loss(model(batch[0]), *batch)
 
 
-list(Trainer(assistant, draw_turns, reply_loss, steps=budget(200, 4), lr=2e-3))
+list(Trainer(assistant, draw_turns, reply_loss, steps=budget(300, 4), lr=4e-3))
 for question in ("what does the mouse eat?", "where is the eiffel tower?", never_asked[0][0]):
     print(f"{question:34} →", say(assistant, question))
 
@@ -293,7 +293,7 @@ for kind, share in right.items():
 
 # %% [markdown]
 r"""
-It answers, and mostly rightly where it saw the fact asked for in other words ({{77 % = right["asked otherwise"] ± 15 %}}). Of the facts that nobody asked for in training, it gets {{0 % = right["never asked"] ± 10 %}} right, in perfect form: a confident sentence about something else. The sentences were in its text; fine-tuning taught *how* to reply and which replies go with the questions that were shown. Nothing taught it to say that it does not know, except for five questions about the moon and the like. A fluent reply without ground is called a ***hallucination***. (One run of a tiny model; larger ones carry far more over from what they read.)
+It answers, and mostly rightly where it saw the fact asked for in other words ({{90 % = right["asked otherwise"] ± 9 %}}). Of the facts that nobody asked for in training, it gets {{0 % = right["never asked"] ± 10 %}} right, in perfect form: a confident sentence about something else. The sentences were in its text; fine-tuning taught *how* to reply and which replies go with the questions that were shown. Nothing taught it to say that it does not know, except for five questions about the moon and the like. A fluent reply without ground is called a ***hallucination***. (One run of a tiny model; larger ones carry far more over from what they read.)
 """
 
 # %% [markdown]
@@ -600,6 +600,12 @@ def probe(student, case):
     return {"advantages": advantages.detach(), "has a gradient": bool(advantages.requires_grad)}
 
 
+# %% equivalents="group_advantages" active="py"
+equivalents = {
+    "return advantages / (rewards.std(1, keepdim=True) + eps) if normalise else advantages → return detached(advantages / (rewards.std(1, keepdim=True) + eps) if normalise else advan…": "no gradient flows back to the rewards anyway",
+}
+
+
 # %% mistake="group_advantages" name="one_group" hint="You compare with the mean and deviation of all prompts together: an easy prompt is then praised for being easy." active="py"
 def group_advantages(rewards, normalise=True, eps=1e-4, right=group_advantages):
     if rewards.size(1) < 2:
@@ -743,6 +749,8 @@ def cases(seed):
         }
         yield Case(case | {"beta": 0.3 + 0.4 * i}, note="replies of several lengths", part="values")
         yield Case(case | {"beta": 0.0}, note="no leash", part="values")
+        full = case | {"reply": torch.ones(rows, length, dtype=torch.bool), "beta": 0.2}
+        yield Case(full, note="replies to the last column", part="values")
         for poison in (-math.inf, math.nan):
             spoiled = {name: case[name].where(case["reply"], torch.tensor(poison)) for name in case if "log" in name}
             yield Case(case | spoiled | {"beta": 0.7}, note=f"{poison} outside the reply", part="outside")
@@ -754,6 +762,12 @@ def cases(seed):
 def probe(student, case):
     rewards = student(**case | {"log_probs": case["log_probs"].clone().requires_grad_()})
     return {"rewards": rewards.detach(), "has a gradient": bool(rewards.requires_grad)}
+
+
+# %% equivalents="kl_penalised_reward" active="py"
+equivalents = {
+    "return (torch.where(reply & ~after, reward[:, None], 0.0) - paid).detach() → return detached((torch.where(reply & ~after, reward[:, None], 0.0) - paid).detach())": "the result is without gradient anyway",
+}
 
 
 # %% mistake="kl_penalised_reward" name="pays_for_the_reference" hint="The sign of the penalty: a token pays where the policy finds it likelier than the reference does." active="py"
@@ -1165,6 +1179,9 @@ def cases(seed):
         yield Case(apart, note="prompts of different difficulty, no padding, no leash", part="groups")
         short = case | full | {"reply": torch.arange(t) < ends, "rewards": same}
         yield Case(short, note="replies of different length, equal groups, no leash", part="tokens")
+        for name in ("old_log_probs", "ref_log_probs"):
+            far = case[name].where(short["reply"], torch.tensor(-200.0 if name[0] == "o" else 200.0))
+            yield Case(short | {name: far}, note=f"{name} far off in the padding", part="tokens")
         yield Case(case | full | {"rewards": same, "beta": 0.5}, note="equal groups, no padding, a leash", part="leash")
 
 
@@ -1410,7 +1427,7 @@ def batches_of_replies(questions):
         yield alignment.join_replies(*zip(*of_kind))
 
 
-for _ in range(budget(40, 3)):
+for _ in range(budget(30, 3)):
     some = [asked[i] for i in torch.randint(len(asked), (16,), generator=luck).tolist()]
     both = list(batches_of_replies(some))
     now = [alignment.sequence_log_probs(polite(ids), ids, reply) for ids, reply in both]
@@ -1435,9 +1452,9 @@ show(
 
 # %% [markdown]
 r"""
-Drawn replies were polite in {{50 % = courtesy["imitation"][1] ± 15 %}} of cases, and are in {{100 % = courtesy["preference"][1] ± 6 %}} after 40 updates. Whether they are right moved from {{60 % = courtesy["imitation"][0] ± 20 %}} to {{60 % = courtesy["preference"][0] ± 25 %}}: nobody asked for that (one run, {{48 = 2 * len(asked_otherwise[:24])}} replies each).
+Drawn replies were polite in {{62 % = courtesy["imitation"][1] ± 15 %}} of cases, and are in {{94 % = courtesy["preference"][1] ± 8 %}} after {{30 = len(manners)}} updates. The share of right ones went from {{69 % = courtesy["imitation"][0] ± 14 %}} to {{56 % = courtesy["preference"][0] ± 20 %}}: nobody asked for that, and nobody protected it. (One run, {{48 = 2 * len(asked_otherwise[:24])}} draws each, so differences below some 20 points may be chance.)
 
-Look at the picture again. The loss fell because the rejected replies lost tens of nats. The chosen ones {{did not gain : manners[-1][1] < 0.5}}. Only the difference is in the loss, so DPO can lower both, and the probability goes to replies that nobody compared. Razin et al. (2024) call it *likelihood displacement*. Watch both curves, not the loss.
+Look at the picture again. The loss fell because the rejected replies lost {{13 = -manners[-1][2] ± 5}} nats. The chosen ones ended {{lower than they began : manners[-1][1] < 0}}. Only the difference is in the loss, so DPO can lower both, and the probability goes to replies that nobody compared. Razin et al. (2024) call it *likelihood displacement*. Watch both curves, not the loss.
 """
 
 # %% [markdown]
