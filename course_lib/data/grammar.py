@@ -206,6 +206,17 @@ class Grammar:
             total += math.log(probability)
         return total
 
+    def is_sentence(self, tokens: Iterable[int]) -> bool:
+        """Return whether these tokens are one whole sentence of the language, neither more nor less.
+
+        tokens  ids of any shape of iterable, (T,); a sentence ends with its only "<eos>". Ids that are no word of the
+                language, negative or too large, make it none
+
+        `log_prob` says how likely it is. What is improbable may well be grammatical.
+        """
+        ids = [int(token) for token in tokens]
+        return ids[-1:] == [0] and 0 not in ids[:-1] and self.log_prob(ids) > -math.inf
+
     def _read(self, prefix: Iterable[int]) -> int:
         """Return the number of the state after these tokens."""
         number, read = 0, []
