@@ -1,0 +1,820 @@
+# ---
+# jupyter:
+#   course:
+#     title: What does more buy?
+#     minutes: 90
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+r"""
+# What does more buy?
+
+You have a budget: so many operations, so many bytes. More parameters, more text and more bits a weight all cost some of it. What does each of them buy, in nats? And where does the money go when a machine is busy and gets nothing done?
+"""
+
+# %% setup=true
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.checkpoint import checkpoint
+
+from course_lib.checks import check, show_answer, yours
+from course_lib.scaling import PowerLaw, ScalingLaw
+
+torch.set_printoptions(precision=4, sci_mode=False)
+
+# %%
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+import course_lib
+from course_lib import attention, quantization, scaling, scoreboard
+from course_lib.budget import budget
+from course_lib.figures import scaling as figures
+from course_lib.figures.style import show
+from course_lib.gpt import GPT, GPTConfig
+from course_lib.language_model import draw_windows, nats_per_token, next_token_loss
+from course_lib.scaling import BESIROGLU_2024, HOFFMANN_2022, matmul_parameters, saved_bytes
+from course_lib.train import Trainer
+from course_lib.widgets import scaling as explorers
+from course_lib.widgets.cards import flash_cards
+from course_lib.widgets.predict import predict_choice, predict_number
+
+torch.set_num_threads(1)
+train, test = scoreboard.training(), scoreboard.held_out()[:10_000]
+V, entropy = len(scoreboard.language().vocabulary), scoreboard.language().entropy_rate
+
+# %%
+budgets = [10.0**k for k in range(17, 27)]
+best_losses = [BESIROGLU_2024.loss(*scaling.compute_optimal(c)) for c in budgets]
+show(
+    figures.returns(budgets, best_losses, BESIROGLU_2024.e, "Each tenfold budget buys less than the one before"),
+    alt="Loss against operations: " + ", ".join(f"{c:.0e}: {x:.2f}" for c, x in zip(budgets, best_losses)),
+)
+
+# %% [markdown]
+r"""
+The dots are what a fitted law (Besiroglu et al. 2024) expects of the best model for each budget. From $10^{18}$ operations to $10^{19}$ the loss falls by {{0.56 = best_losses[1] - best_losses[2]}} nats a token, from $10^{24}$ to $10^{25}$ by {{0.05 = best_losses[7] - best_losses[8]}}, and it never gets below {{1.82 = BESIROGLU_2024.e}}. By the end of this lesson you will have fitted such a law to models of your own, and will know what its line does not say.
+
+## What you will be able to do
+
+- count the operations, bytes and cache of a Transformer, and check the counts against a counter;
+- say whether arithmetic or memory holds a computation up, and how fast it can be at best;
+- fit a scaling law with its uncertainty, and split a budget between parameters and tokens;
+- compute exact attention without its matrix, and round weights to a few bits;
+- say what several machines exchange.
+
+**Time** about 90 minutes; what is marked optional is beyond them. **Builds on** [12 Attention](12_attention.ipynb), [15 GPT](15_gpt.ipynb). **Sizes** as in [00](00_start_here.ipynb); new here: N parameters, C operations, and D tokens where it is no head's size.
+"""
+
+# %% [markdown]
+r"""
+## 1 · Counting operations
+
+A ***FLOP*** is one floating-point operation. A row of $m$ numbers times an $(m, n)$ matrix takes $mn$ multiplications and as many additions: **2 FLOPs a weight**. So, per token:
+
+- *reading*: 2 for each of the $N$ weights that multiply it;
+- attention: each query meets $T$ keys and then $T$ values, $2 \cdot 2 \cdot T d$ in each of $L$ layers;
+- *training*: the backward pass has two products for each one forward (for the input's gradient and for the weights'), so three times reading.
+
+$$C_{\text{token}} = \underbrace{6N}_{\text{weights}} + \underbrace{12\,L\,T\,d}_{\text{attention}}$$
+
+A model of $N = 1{,}000$ weights in $L = 2$ layers of $d = 10$, that looks at $T = 16$ keys, reads a token for $2 \cdot 1000 + 4 \cdot 2 \cdot 16 \cdot 10 = {{3,280 = scaling.flops_per_token(1000, 2, 10, 16, training=False)}}$ FLOPs. For D tokens the first term gives the rule of thumb ***6ND*** (Kaplan et al. 2020).
+
+### Exercise · flops_per_token
+"""
+
+
+# %% exercise="flops_per_token" parts={"weights": 1, "attention": 1, "errors": 1} points=3 withheld="course_lib.scaling.flops_per_token"
+def flops_per_token(n_parameters: int, n_layers: int, d_model: int, n_keys: int, training: bool = True) -> int:
+    """Return the operations that a token costs: 6N + 12·L·T·d in training, a third of that in reading.
+
+    n_parameters  N, weights that multiply a token
+    n_layers      L
+    d_model       d, features of all query heads together
+    n_keys        T, keys that each query meets
+    training      whether there is a backward pass as well
+    returns       int
+
+    Raises ValueError when one of the four numbers is negative. Any of them may be 0.
+
+    Example: flops_per_token(1000, 2, 10, 16, training=False) is 3280.
+    """
+    ### BEGIN SOLUTION
+    if min(n_parameters, n_layers, d_model, n_keys) < 0:
+        raise ValueError("sizes must not be negative")
+    reading = 2 * n_parameters + 4 * n_layers * n_keys * d_model
+    return 3 * reading if training else reading
+    ### END SOLUTION
+
+
+# %% [markdown] hints="flops_per_token"
+r"""
+1. Which two things does a token meet on its way forward?
+2. Compute the reading first: 2 a weight, and 4 for each layer, key and feature. Training is a multiple of it.
+3. `reading = 2 * n_parameters + …`
+"""
+
+
+# %% cases="flops_per_token" active="py"
+def cases(seed):
+    names = ("n_parameters", "n_layers", "d_model", "n_keys")
+    example = dict(zip(names, (1000, 2, 10, 16)))
+    yield Case(example | {"training": False}, note="the docstring's example", part="attention")
+    yield Case(dict(zip(names, (7, 0, 5, 3))) | {"training": False}, note="weights only, reading", part="weights")
+    yield Case(dict(zip(names, (7, 3, 5, 0))), note="no keys: 6 a weight", part="weights")
+    for i in range(3):
+        sizes = random_integers(seed + i, 1, 90, 4).tolist()
+        case = dict(zip(names, sizes))
+        yield Case(case | {"n_layers": 0}, note="weights only", part="weights")
+        yield Case(case, note="training", part="attention")
+        yield Case(case | {"training": False}, note="reading", part="attention")
+    for name in names:
+        yield Case(example | {name: -1}, note=f"{name} is negative", part="errors")
+
+
+# %% mistake="flops_per_token" name="one_a_weight" hint="A weight costs a multiplication and an addition: two operations. You counted one." active="py"
+def flops_per_token(n_parameters, n_layers, d_model, n_keys, training=True, right=flops_per_token):
+    return right(n_parameters, n_layers, d_model, n_keys, training) // 2
+
+
+# %% mistake="flops_per_token" name="backward_once" hint="The backward pass has two products for each one forward, so training is three times reading, not two." active="py"
+def flops_per_token(n_parameters, n_layers, d_model, n_keys, training=True, right=flops_per_token):
+    return right(n_parameters, n_layers, d_model, n_keys, False) * (2 if training else 1)
+
+
+# %% mistake="flops_per_token" name="attention_once" hint="A query meets the keys and its weights then meet the values: two products with T rows, 4·L·T·d. You counted one." active="py"
+def flops_per_token(n_parameters, n_layers, d_model, n_keys, training=True, right=flops_per_token):
+    return right(n_parameters, n_layers, d_model, n_keys, training) - (3 if training else 1) * (
+        2 * n_layers * n_keys * d_model
+    )
+
+
+# %% mistake="flops_per_token" name="one_layer" hint="Attention costs its products in each of the L layers; you counted one layer." active="py"
+def flops_per_token(n_parameters, n_layers, d_model, n_keys, training=True, right=flops_per_token):
+    return right(n_parameters, min(n_layers, 1), d_model, n_keys, training)
+
+
+# %% mistake="flops_per_token" name="no_error" hint="The numbers are right. A negative size must raise a ValueError, whichever of the four it is." active="py"
+def flops_per_token(n_parameters, n_layers, d_model, n_keys, training=True):
+    reading = 2 * n_parameters + 4 * n_layers * n_keys * d_model
+    return 3 * reading if training else reading
+
+
+# %% [markdown]
+r"""
+### Does it hold?
+
+`FlopCounterMode` watches every product that PyTorch runs. We count one training step of a real GPT and compare. (The fused attention of a CPU counts as nothing there, so we ask for the plain one.)
+"""
+
+# %%
+config = GPTConfig(V, seq_len=64, d_model=64, n_layers=2)
+model, windows = GPT(config, generator=torch.Generator().manual_seed(0)), train[: 4 * 65].view(4, 65)
+with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+    next_token_loss(model, windows).backward()
+counted = counter.get_total_flops() / (4 * 64)  # a token
+N = matmul_parameters(config)
+formula = yours("scaling.flops_per_token", scaling.flops_per_token)(N, 2, 64, 64)
+print(f"counted {counted:,.0f}   formula {formula:,}   6N alone {6 * N:,}   N = {N:,}")
+print(f"of all {config.n_parameters():,} parameters, 6 each: {6 * config.n_parameters():,}")
+
+# %% [markdown]
+r"""
+Count and formula are {{equal : counted == formula}}, to the last operation. $6N$ alone misses {{12 % = 1 - 6 * N / formula}}: attention. For a 124-million model with 1,024 keys it would miss {{13 % = 1 - 6 * big_n / big_formula}}. Which $N$? The position table is looked up, not multiplied, and does not count; the output matrix does, also when it is tied to the embedding. Norms, activations and softmax are not in the formula, nor in the counter: a few operations a number, where a product has hundreds.
+"""
+
+# %%
+gpt2 = GPTConfig(vocab_size=50257, seq_len=1024, d_model=768, n_heads=12, n_layers=12)
+big_n = matmul_parameters(gpt2)
+big_formula = scaling.flops_per_token(big_n, 12, 768, 1024)
+print(f"GPT-2 (124 M): {big_formula:.2e} operations to learn from a token, a third to read it")
+
+# %% [markdown]
+r"""
+### Question · gpu_hours
+
+A model of $N = 7 \cdot 10^9$ parameters learns from $2 \cdot 10^{12}$ tokens. A GPU gets $4 \cdot 10^{14}$ operations a second out of its $10^{15}$ (***model FLOPs utilisation*** of 40 %). By 6ND, how many GPU-hours does that take?
+"""
+
+# %% exercise="gpu_hours" points=1 kind="number"
+### BEGIN SOLUTION
+gpu_hours = 6 * 7e9 * 2e12 / 4e14 / 3600
+### END SOLUTION
+
+# %% mistake="gpu_hours" name="forward_only" hint="2ND is reading. Learning takes three times that." active="py"
+gpu_hours = 2 * 7e9 * 2e12 / 4e14 / 3600
+
+# %% mistake="gpu_hours" name="at_the_peak" hint="You divided by what the GPU could do at most; divide by what it gets done." active="py"
+gpu_hours = 6 * 7e9 * 2e12 / 1e15 / 3600
+
+# %% mistake="gpu_hours" name="seconds" hint="Those are seconds; an hour has 3,600 of them." active="py"
+gpu_hours = 6 * 7e9 * 2e12 / 4e14
+
+# %% [markdown]
+r"""
+## 2 · Counting bytes
+
+Training keeps five things: the weights, their gradients, the optimizer's two moments (lesson [05](05_optimizers.ipynb)), and the **activations**, whatever the backward pass has to read again. The first three are 4 + 4 + 8 = 16 bytes a parameter with AdamW in float32. The activations grow with the tokens of a batch instead; the largest single part is often the last one, $V$ log-probabilities for every token.
+
+Below: GPT-2's 124 million parameters, trained on 16 windows of 1,024 tokens. The weights are {{0.5 = 4 * gpt2.n_parameters() / 1e9}} GB of {{15.0 = sum(parts.values()) / 1e9}}; activations are {{87 % = (parts["layers"] + parts["output"]) / sum(parts.values())}}. The count is arithmetic. On a model that fits here, `saved_bytes` measures what autograd really keeps: it is {{at most 3 % more : 1 <= measured / expected < 1.03}} than counted.
+"""
+
+# %%
+activations = scaling.activation_bytes(gpt2, batch_size=16, seq_len=1024)
+parts = scaling.adamw_bytes(gpt2.n_parameters()) | {k: activations[k] for k in ("layers", "output")}
+names = {"layers": "activations of 12 layers", "output": "output: V numbers a token", "moments": "AdamW's moments"}
+show(
+    figures.shares(
+        {names.get(k, k): b / 1e9 for k, b in parts.items()}, "Activations, not weights, fill the memory", "GB"
+    ),
+    alt="GB of a training step: " + ", ".join(f"{names.get(k, k)} {b / 1e9:.1f}" for k, b in parts.items()),
+)
+by_part = scaling.activation_bytes(config, batch_size=4, seq_len=64)
+expected = by_part["layers"] + by_part["output"]
+measured = saved_bytes(lambda: next_token_loss(model, windows))
+print(f"a small GPT: counted {expected:,} bytes, measured {measured:,}")
+
+# %% [markdown]
+r"""
+### Generation keeps something else
+
+Reading needs no gradients. What grows is the cache of keys and values ([15](15_gpt.ipynb)): two vectors of $D$ numbers for each token, layer and key–value head, where $D$ is a head's size.
+
+$$\text{bytes} = 2 \cdot L \cdot H_{kv} \cdot D \cdot T \cdot B \cdot (\text{bytes a number})$$
+
+By hand: 2 layers, 1 head of 4 features, 3 tokens, one text, 2 bytes: $2 \cdot 2 \cdot 1 \cdot 4 \cdot 3 \cdot 1 \cdot 2 = {{96 = scaling.kv_cache_bytes(2, 1, 4, 3)}}$.
+
+### Exercise · kv_cache_bytes
+"""
+
+
+# %% exercise="kv_cache_bytes" parts={"bytes": 1, "errors": 1} points=2 withheld="course_lib.scaling.kv_cache_bytes"
+def kv_cache_bytes(
+    n_layers: int, n_kv_heads: int, d_head: int, seq_len: int, batch_size: int = 1, bytes_per_number: int = 2
+) -> int:
+    """Return how many bytes the keys and values of all layers take.
+
+    n_layers L, n_kv_heads H_kv, d_head D, seq_len T
+    batch_size        B, texts that are written at once
+    bytes_per_number  2 for float16 and bfloat16, 4 for float32
+    returns           int
+
+    Raises ValueError when one of the six is less than 1.
+
+    Example: kv_cache_bytes(2, 1, 4, 3) is 96.
+    """
+    ### BEGIN SOLUTION
+    numbers = (n_layers, n_kv_heads, d_head, seq_len, batch_size, bytes_per_number)
+    if min(numbers) < 1:
+        raise ValueError("every size of a cache must be at least 1")
+    return 2 * math.prod(numbers)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="kv_cache_bytes"
+r"""
+1. How many vectors does one token leave behind in one layer?
+2. It is one product; check first that no factor is less than 1.
+3. `2 * math.prod(…)`, where the 2 stands for keys and values.
+"""
+
+
+# %% cases="kv_cache_bytes" active="py"
+def cases(seed):
+    names = ("n_layers", "n_kv_heads", "d_head", "seq_len", "batch_size", "bytes_per_number")
+    example = dict(zip(names, (2, 1, 4, 3, 1, 2)))
+    yield Case({k: example[k] for k in names[:4]}, note="the docstring's example", part="bytes")
+    for i in range(3):
+        sizes = random_integers(seed + i, 2, 30, 6).tolist()
+        yield Case(dict(zip(names, sizes)), note="random sizes", part="bytes")
+        yield Case(dict(zip(names, sizes[:4])), note="the last two left out", part="bytes")
+    for name in names:
+        yield Case(example | {name: 0}, note=f"{name} is 0", part="errors")
+
+
+# %% mistake="kv_cache_bytes" name="keys_only" hint="That is the keys alone; the values take as much again." active="py"
+def kv_cache_bytes(n_layers, n_kv_heads, d_head, seq_len, batch_size=1, bytes_per_number=2, right=kv_cache_bytes):
+    return right(n_layers, n_kv_heads, d_head, seq_len, batch_size, bytes_per_number) // 2
+
+
+# %% mistake="kv_cache_bytes" name="numbers" hint="You counted numbers; each takes bytes_per_number bytes." active="py"
+def kv_cache_bytes(n_layers, n_kv_heads, d_head, seq_len, batch_size=1, bytes_per_number=2, right=kv_cache_bytes):
+    return right(n_layers, n_kv_heads, d_head, seq_len, batch_size, bytes_per_number) // bytes_per_number
+
+
+# %% mistake="kv_cache_bytes" name="one_text" hint="Each of the batch_size texts has a cache of its own." active="py"
+def kv_cache_bytes(n_layers, n_kv_heads, d_head, seq_len, batch_size=1, bytes_per_number=2, right=kv_cache_bytes):
+    return right(n_layers, n_kv_heads, d_head, seq_len, min(batch_size, 1), bytes_per_number)
+
+
+# %% mistake="kv_cache_bytes" name="squared" hint="The cache grows with T, not with T²: it holds keys and values, no scores." active="py"
+def kv_cache_bytes(n_layers, n_kv_heads, d_head, seq_len, batch_size=1, bytes_per_number=2, right=kv_cache_bytes):
+    return right(n_layers, n_kv_heads, d_head, seq_len, batch_size, bytes_per_number) * seq_len
+
+
+# %% mistake="kv_cache_bytes" name="no_error" hint="The numbers are right. Where a size is less than 1, the docstring asks for a ValueError." active="py"
+def kv_cache_bytes(n_layers, n_kv_heads, d_head, seq_len, batch_size=1, bytes_per_number=2):
+    return 2 * n_layers * n_kv_heads * d_head * seq_len * batch_size * bytes_per_number
+
+
+# %% [markdown]
+r"""
+### Three ways to a smaller cache
+
+Take one layer with 128 query heads of 128 features, as in DeepSeek-V2. Numbers that a token leaves behind:
+
+| | keeps | numbers |
+|---|---|---|
+| multi-head | $2 H D$ | {{32,768 = 2 * 128 * 128}} |
+| grouped, 8 key–value heads | $2 H_{kv} D$ | {{2,048 = 2 * 8 * 128}} |
+| latent | $d_c + d_r$ | {{576 = 512 + 64}} |
+
+***Multi-head latent attention*** (DeepSeek-AI 2024) stores neither keys nor values. It stores one short vector $c$ of $d_c = 512$ numbers, from which each head's keys and values are products: $k_h = W^K_h c$, $v_h = W^V_h c$. RoPE does not fit through such a product, so $d_r = 64$ more numbers, shared by all heads, carry positions. Together that is as much as {{2.25 = 576 / (2 * 128)}} key–value heads would take.
+
+The trick that makes it pay: since $q \cdot W^K_h c = (W^{K\top}_h q) \cdot c$, the keys need never be computed. One measurement of the formula, on the course's own cache:
+"""
+
+# %%
+for kv_heads in (4, 1):
+    small = GPT(GPTConfig(V, seq_len=64, d_model=64, n_heads=4, n_kv_heads=kv_heads, n_layers=2))
+    cache = small.new_cache(batch_size=3, max_len=50)
+    held = cache.keys.nbytes + cache.values.nbytes
+    by_formula = yours("scaling.kv_cache_bytes", scaling.kv_cache_bytes)(2, kv_heads, 16, 50, 3, 4)
+    print(f"{kv_heads} key–value heads: formula {by_formula:,} bytes, the tensors have {held:,}")
+
+# %% [markdown]
+r"""
+### Exercise · latent_attention · optional
+
+Attention over latents, with no key and no value ever built. Positions are left out here.
+"""
+
+
+# %% exercise="latent_attention" parts={"values": 2, "memory": 1} points=3 optional=true withheld="torch.nn.functional.scaled_dot_product_attention course_lib.attention.scaled_dot_product_attention course_lib.attention.fused_attention course_lib.scaling.tiled_attention"
+def latent_attention(q: Tensor, c: Tensor, w_k: Tensor, w_v: Tensor) -> Tensor:
+    """Attend, without a mask, from queries to keys k = c·w_kᵀ and values v = c·w_vᵀ that are never computed.
+
+    q        (H, T, D) queries
+    c        (S, C) latents, the same for all heads
+    w_k      (H, D, C) makes keys from a latent, w_v (H, E, C) values
+    returns  (H, T, E): softmax(q·kᵀ / √D) v for each head
+
+    No tensor has as many numbers as the keys of all heads, H·S·D, or their values. (The cases have
+    T and C small against D and E, and S large.)
+
+    Example: with S = 1 the weight is 1, and the result is w_v·c, whatever q is.
+    """
+    ### BEGIN SOLUTION
+    scores = (q @ w_k) @ c.T / math.sqrt(q.size(-1))  # (H, T, C), then (H, T, S)
+    gathered = scores.softmax(-1) @ c  # (H, T, C)
+    return gathered @ w_v.mT
+    ### END SOLUTION
+
+
+# %% [markdown] hints="latent_attention"
+r"""
+1. $q \cdot (W c) = (W^\top q) \cdot c$: which side has fewer rows to multiply?
+2. Move w_k to the queries; take the weighted mean of the latents; w_v goes to what was gathered.
+3. `scores = (q @ w_k) @ c.T / …`: divide by the root of which size?
+"""
+
+
+# %% setup=true
+class Watch(TorchDispatchMode):
+    """Notes the most numbers in any tensor that is computed, and the longest row that is reduced."""
+
+    largest, longest = 0, 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **kwargs or {})
+        for made in result if isinstance(result, tuple | list) else [result]:
+            if isinstance(made, Tensor):
+                self.largest = max(self.largest, made.numel())
+        reduces = function.__name__.split(".")[0] in ("max", "amax", "sum", "logsumexp", "_softmax", "mean")
+        if reduces and isinstance(args[0], Tensor) and args[0].dim():
+            self.longest = max(self.longest, args[0].size(-1))
+        return result
+
+
+# %% cases="latent_attention" active="py"
+def cases(seed):
+    def case(heads, queries, keys, d, e, latent, i=0):
+        shapes = {"q": (heads, queries, d), "c": (keys, latent), "w_k": (heads, d, latent), "w_v": (heads, e, latent)}
+        return {name: random_tensor(seed + 7 * i + j, *shape) for j, (name, shape) in enumerate(shapes.items())}
+
+    yield Case(case(1, 1, 1, 2, 2, 1), note="one latent: the weight is 1", part="values")
+    yield Case(case(2, 3, 4, 5, 6, 3, 1), note="small", part="values")
+    yield Case(case(3, 2, 7, 8, 4, 5, 2), note="random", part="values")
+    yield Case(case(2, 2, 40, 16, 16, 4, 3) | {"count": True}, note="no keys, no values", part="memory")
+    yield Case(case(3, 1, 60, 12, 20, 5, 4) | {"count": True}, note="no keys, no values", part="memory")
+
+
+# %% probe="latent_attention" active="py"
+def probe(student, case):
+    inputs = {name: case[name].clone() for name in ("q", "c", "w_k", "w_v")}
+    with Watch() as watch:
+        out = plain(student(**inputs))
+    if "count" not in case:
+        return out
+    heads, d, e = len(case["q"]), case["q"].size(-1), case["w_v"].size(1)
+    return {"output": out, "keys or values built": watch.largest >= heads * len(case["c"]) * min(d, e)}
+
+
+# %% mistake="latent_attention" name="built" hint="The result is right, but the keys or the values of all heads exist on the way: multiply the queries by w_k first, and w_v last." active="py"
+def latent_attention(q, c, w_k, w_v):
+    k, v = c @ w_k.mT, c @ w_v.mT
+    return (q @ k.mT / math.sqrt(q.size(-1))).softmax(-1) @ v
+
+
+# %% mistake="latent_attention" name="root_of_latent" hint="The scores are products of D terms, so divide by √D; you took the latent's size." active="py"
+def latent_attention(q, c, w_k, w_v, right=latent_attention):
+    return right(q * math.sqrt(q.size(-1) / c.size(-1)), c, w_k, w_v)
+
+
+# %% mistake="latent_attention" name="no_scale" hint="Divide the scores by √D." active="py"
+def latent_attention(q, c, w_k, w_v, right=latent_attention):
+    return right(q * math.sqrt(q.size(-1)), c, w_k, w_v)
+
+# %% [markdown]
+r"""
+## 3 · Arithmetic or memory?
+
+A machine computes at most so many FLOPs a second (its *peak*), and fetches at most so many bytes (its *bandwidth*). A computation that does few operations with each byte waits for memory. ***Arithmetic intensity*** is
+
+$$I = \frac{\text{operations}}{\text{bytes moved}}, \qquad \text{speed} \le \min(\text{peak},\; I \cdot \text{bandwidth}).$$
+
+That bound is the ***roofline*** (Williams, Waterman and Patterson 2009). Its two parts meet at the ridge, $I = $ peak / bandwidth.
+
+A layer multiplies $m$ tokens by a $(d, d)$ matrix: $2 m d^2$ operations; $md + d^2 + md$ numbers move. In bfloat16 with $d = 4096$, one token has $I = {{1.0 = scaling.matmul_intensity(1, 4096, 4096)}}$, and 4,096 tokens have {{1,365 = scaling.matmul_intensity(4096, 4096, 4096)}}. An H100 has its ridge near {{295 = 989e12 / 3.35e12 ± 1}} (989 TFLOP/s in bfloat16, 3.35 TB/s by its data sheet). So training can be busy with arithmetic, and writing one token at a time cannot.
+
+Now this machine. What comes out depends on what else it does at the moment, so the text makes no claim about it.
+"""
+
+
+# %%
+def fastest(compute, rounds):
+    """The least seconds of several runs: what disturbs a run can only make it slower."""
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        compute()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+size, rounds = 1024, budget(full=8, short=1)
+square, long = torch.ones(size, size), torch.ones(2**25)  # 4 MiB; 128 MiB, more than most caches hold
+copied = torch.empty_like(long)
+peak = 2 * size**3 / fastest(lambda: square @ square, rounds)
+bandwidth = 2 * long.nbytes / fastest(lambda: copied.copy_(long), rounds)  # read and written
+print(f"one core: {peak / 1e9:.0f} GFLOP/s, {bandwidth / 1e9:.1f} GB/s, ridge at {peak / bandwidth:.0f} FLOP/byte")
+
+# %%
+wide, points = torch.ones(4096, 4096), {}  # 64 MiB of weights in float32
+for m in (1, 2, 4, 8, 16, 64):
+    tokens = torch.ones(m, 4096)
+    seconds = fastest(lambda: tokens @ wide, rounds)
+    points[m] = (scaling.matmul_intensity(m, 4096, 4096, 4), 2 * m * 4096**2 / seconds)
+show(
+    figures.roofline(peak, bandwidth, {f"{m}": point for m, point in points.items()}, "Few tokens wait for memory"),
+    alt="; ".join(f"{m} tokens: {i:.1f} FLOP/byte, {s / 1e9:.1f} GFLOP/s" for m, (i, s) in points.items()),
+)
+
+# %% [markdown]
+r"""
+Each dot is one layer with so many tokens. A dot well below the roof is not at a limit of the machine but of the program that runs on it; one slightly above it means that a kernel found better conditions than our two probes.
+
+Move the tokens on other hardware (numbers of data sheets, dense, bfloat16). Where does a layer leave the slope?
+"""
+
+# %%
+explorers.roofline_explorer()
+
+# %% [markdown]
+r"""
+## 4 · One token at a time
+
+To write a token, a model reads every weight once, whatever the batch, and the cache of each text. It computes $2N$ operations for each text. The slower of the two is the least time of a step.
+
+For 124 million parameters in bfloat16, one text and a negligible cache, memory needs $2 \cdot 124 \cdot 10^6 / (2.6 \cdot 10^{12}) = {{95 = 1e6 * step_seconds ± 1}}$ µs on an H100 (2.6 TB/s were measured there). The ceiling is {{10,500 = 1 / step_seconds ± 100}} tokens a second.
+
+### Find the bug · decoding_ceiling
+
+This function is meant to compute that ceiling for any batch. Its results are wrong.
+"""
+
+
+# %% exercise="decoding_ceiling" parts={"weights": 1, "cache": 1, "arithmetic": 1} points=3 withheld="course_lib.scaling.decoding_ceiling course_lib.scaling.attainable_flops"
+def decoding_ceiling(
+    n_parameters: int, bytes_per_number: float, cache_bytes: int, batch_size: int, peak: float, bandwidth: float
+) -> float:
+    """Return the most tokens a second, of all texts together, that a device can write with a cache.
+
+    n_parameters      N, all read once a step, for the whole batch; 2N operations for each text
+    bytes_per_number  of a weight; 0.5 with four bits
+    cache_bytes       keys and values of one text, all read in each step
+    batch_size        B, texts side by side; each step writes one token of each
+    peak              operations a second
+    bandwidth         bytes a second; arithmetic goes on while memory is read
+
+    Example: (10, 2, 0, 1, 1e9, 100) is 5.0: 20 bytes take 0.2 s, 20 operations next to nothing.
+    """
+    ### BEGIN SOLUTION
+    read = n_parameters * bytes_per_number + batch_size * cache_bytes
+    operations = 2 * n_parameters * batch_size
+    seconds = max(read / bandwidth, operations / peak)
+    return batch_size / seconds
+    ### END SOLUTION
+    ### BEGIN STARTER
+    # read = batch_size * n_parameters * bytes_per_number
+    # operations = 6 * n_parameters * batch_size
+    # seconds = max(read / bandwidth, operations / peak)
+    # return batch_size / seconds
+    ### END STARTER
+
+
+# %% [markdown] hints="decoding_ceiling"
+r"""
+1. Which of the arguments does the code never use? And what does the docstring say about reading and about operations?
+2. Try one text with a cache; then eight texts without; then a device with very slow arithmetic. Each shows one fault.
+3. `read = n_parameters * bytes_per_number + …`
+"""
+
+
+# %% cases="decoding_ceiling" active="py"
+def cases(seed):
+    names = ("n_parameters", "bytes_per_number", "cache_bytes", "batch_size", "peak", "bandwidth")
+
+    def case(*values):
+        return dict(zip(names, values))
+
+    yield Case(case(10, 2, 30, 1, 1e9, 100.0), note="one text with a cache", part="cache")
+    yield Case(case(10, 2, 0, 8, 1e9, 100.0), note="eight texts, no cache", part="weights")
+    yield Case(case(10, 2, 0, 1, 100.0, 1e9), note="slow arithmetic", part="arithmetic")
+    for i in range(3):
+        n, cached, texts, speed = random_integers(seed + i, 3, 900, 4).tolist()
+        yield Case(case(n, 2, cached, 1, 1e9, float(speed)), note="one text with a cache", part="cache")
+        yield Case(case(1, 2, 10**9 * cached, texts, 1e12, float(speed)), note="nearly all is cache", part="cache")
+        yield Case(case(n, 0.5, 0, texts, 1e9, float(speed)), note="four bits, no cache", part="weights")
+        yield Case(case(n, 2, 0, texts, float(speed), 1e9), note="slow arithmetic", part="arithmetic")
+        yield Case(case(n, 2, cached, 1, float(speed), 1e9), note="slow arithmetic, a cache", part="arithmetic")
+
+
+# %% mistake="decoding_ceiling" name="cache_once" hint="Each text has its own cache, so a step reads batch_size of them." active="py"
+def decoding_ceiling(n_parameters, bytes_per_number, cache_bytes, batch_size, peak, bandwidth, right=decoding_ceiling):
+    return right(n_parameters, bytes_per_number, cache_bytes / batch_size, batch_size, peak, bandwidth)
+
+
+# %% mistake="decoding_ceiling" name="no_cache" hint="The caches are read in every step, too." active="py"
+def decoding_ceiling(n_parameters, bytes_per_number, cache_bytes, batch_size, peak, bandwidth, right=decoding_ceiling):
+    return right(n_parameters, bytes_per_number, 0, batch_size, peak, bandwidth)
+
+
+# %% mistake="decoding_ceiling" name="weights_per_text" hint="The weights are read once a step for all texts: that is what a batch is for." active="py"
+def decoding_ceiling(n_parameters, bytes_per_number, cache_bytes, batch_size, peak, bandwidth, right=decoding_ceiling):
+    return right(n_parameters, bytes_per_number * batch_size, cache_bytes, batch_size, peak, bandwidth)
+
+
+# %% mistake="decoding_ceiling" name="of_training" hint="6 operations a weight are training; writing only reads, 2 a weight." active="py"
+def decoding_ceiling(n_parameters, bytes_per_number, cache_bytes, batch_size, peak, bandwidth, right=decoding_ceiling):
+    return right(n_parameters, bytes_per_number, cache_bytes, batch_size, peak / 3, bandwidth)
+
+
+# %% mistake="decoding_ceiling" name="one_after_the_other" hint="Arithmetic goes on while memory is read: the longer of the two times counts, not their sum." active="py"
+def decoding_ceiling(n_parameters, bytes_per_number, cache_bytes, batch_size, peak, bandwidth):
+    read = n_parameters * bytes_per_number + batch_size * cache_bytes
+    return batch_size / (read / bandwidth + 2 * n_parameters * batch_size / peak)
+
+
+# %% [markdown]
+r"""
+### Two per cent, and where the rest goes
+
+This project ran a GPT of that size on one H100 in 2026 (bfloat16, one text at a time). Tokens a second:
+
+| | measured | of the ceiling |
+|---|---|---|
+| plain PyTorch with a KV cache | 114 to 221 | {{1 % = 114 * step_seconds}} to {{2 % = 221 * step_seconds}} |
+| Hugging Face transformers | 144 | {{1 % = 144 * step_seconds}} |
+| static cache, one captured graph | 1,489 | {{14 % = 1489 * step_seconds}} |
+
+At 221 tokens a second a step takes {{4.5 = 1e3 / 221}} ms, and the memory needs {{0.1 = 1e3 * step_seconds}} ms of them. What does the machine do in the other {{98 % = 1 - 221 * step_seconds ± 0.5 %}}? Count what a step asks for: a ***kernel*** is one program that the GPU runs, and Python launches every one by hand.
+"""
+
+
+# %%
+class Launches(TorchDispatchMode):
+    """Counts the operations that compute something; views only look at what is there."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += not function.is_view
+        return function(*args, **kwargs or {})
+
+
+narrow = GPT(GPTConfig(vocab_size=500, seq_len=64, d_model=48, n_heads=12, n_layers=12)).eval()
+cache = narrow.new_cache(batch_size=1, max_len=64)
+with torch.no_grad():
+    narrow(train[None, :10] % 500, cache)
+    with Launches() as launches:
+        narrow(train[None, 10:11] % 500, cache)
+step_seconds = 2 * gpt2.n_parameters() / 2.6e12
+print(f"one token through 12 layers: {launches.count} operations")
+for speed in (114, 221, 1489):
+    print(f"{speed:5} tokens/s: {1e6 / speed / launches.count:4.1f} µs for each")
+
+# %% [markdown]
+r"""
+The number of operations does not depend on the width: {{154 = launches.count ± 12}} for 12 layers, here and in the large model. At 221 tokens a second each has {{29 = 1e6 / 221 / launches.count ± 3}} µs, at 114 {{57 = 1e6 / 114 / launches.count ± 5}} µs. The 124-million model's whole arithmetic is done in a fraction of that: the GPU waits for Python to ask.
+
+A ***CUDA graph*** records the launches of one step, and replays them with a single call. For that every step must be the same program on the same addresses: the cache has its full length from the start (*static*), the position is a tensor that is overwritten, and a mask hides what is not written yet. {{4.4 = 1e6 / 1489 / launches.count ± 0.5}} µs an operation remain. The rest of the way to the ceiling is in the kernels: too small to fill the machine, and one after the other.
+
+Two more ways to the same end: fewer, larger kernels (fusion, `torch.compile`), and more work for each launch. With 8 texts the ceiling is {{8 : round(scaling.decoding_ceiling(gpt2.n_parameters(), 2, 0, 8, 989e12, 2.6e12) * step_seconds) == 8}} times higher, and the captured graph wrote 11,630 tokens a second.
+"""
+
+# %%
+show(
+    figures.launches(
+        [
+            ("launched by hand", 29.0, 4.4, False),
+            ("one captured graph", 29.0, 4.4, True),
+        ],
+        "By hand, the GPU waits for Python; a graph is one launch",
+    ),
+    alt="Two timelines. Above, each piece of GPU work waits for its launch. Below, one launch, then work without gaps.",
+)
+one, many = torch.ones(10), torch.ones(2**20)
+price, work = (1e6 * fastest(lambda x=x: x + x, 50) for x in (one, many))
+print(f"on this machine: 10 numbers {price:.1f} µs, a million {work:.0f} µs; the first is the price of the call")
+
+# %% [markdown]
+r"""
+### Question · twice_the_arithmetic
+
+A 7-billion model in bfloat16 writes one text on an H100, with graphs and good kernels: 85 % of its ceiling. What would a device with **twice the arithmetic** and the same memory bring?
+
+- **a** Nearly twice the tokens a second.
+- **b** Next to nothing.
+- **c** Half the tokens a second, as the ridge moves.
+"""
+
+# %% exercise="twice_the_arithmetic" points=1 kind="choice" choices="a b c"
+### BEGIN SOLUTION
+twice_the_arithmetic = "b"
+### END SOLUTION
+
+# %% mistake="twice_the_arithmetic" name="a" hint="At one operation a byte it is memory that is waited for; compute both times of a step." active="py"
+twice_the_arithmetic = "a"
+
+# %% mistake="twice_the_arithmetic" name="c" hint="The ridge moves to the right, but the slope on its left, where we are, stays." active="py"
+twice_the_arithmetic = "c"
+
+# %% [markdown]
+r"""
+## 5 · A law, with its uncertainty
+
+Train models of several sizes on the same number of tokens. The loss falls with $N$, but towards a floor: the entropy of the text, and whatever else more parameters do not help (too little text, for instance). What follows a power law is the loss **above the floor**:
+
+$$L(N) = E + \frac{A}{N^{\alpha}}.$$
+
+This is a ***scaling law***. (Kaplan et al. 2020 fitted it without $E$; Hoffmann et al. 2022 with it.) Two popular sentences are wrong: that the loss is a straight line on double-logarithmic paper (with $E > 0$ it bends), and that *performance* follows the law. The law is about the cross-entropy; how often a model solves a task is another number.
+
+**How to fit.** For a given $\alpha$ the powers $p_i = N_i^{-\alpha}$ are known, and $E + A p_i$ is linear. We want small *relative* errors, so that no point counts more because its loss is larger: least squares of $E u_i + A v_i - 1$ with $u_i = 1 / L_i$, $v_i = p_i / L_i$. Its normal equations are two lines with two unknowns. Then try many $\alpha$, and keep the best.
+"""
+
+# %% [markdown]
+r"""
+### Exercise · fit_power_law
+
+The normal equations of $\sum_i (E u_i + A v_i - 1)^2$:
+
+$$E \sum u^2 + A \sum uv = \sum u, \qquad E \sum uv + A \sum v^2 = \sum v.$$
+
+If the best $E$ is negative, the best that is allowed has $E = 0$, and then $A = \sum v / \sum v^2$.
+
+By hand: the losses 5, 3, 2, 1.5 at $N = 1, 4, 16, 64$ are $1 + 4 / \sqrt N$ exactly. At $N = 16$: $1 + 4 / 4 = {{2 = scaling.fit_power_law([1.0, 4.0, 16.0, 64.0], [5.0, 3.0, 2.0, 1.5]).loss(16.0)}}$.
+"""
+
+
+# %% exercise="fit_power_law" parts={"law": 2, "noise": 2, "floor": 1} points=5 withheld="course_lib.scaling.fit_power_law course_lib.scaling.bootstrap_power_law"
+def fit_power_law(x: Tensor, losses: Tensor) -> PowerLaw:
+    """Return PowerLaw(floor, scale, exponent) with the least sum of squared relative errors.
+
+    x, losses  (n,) float64, positive; at least 3 different x
+    returns    floats. The exponent is one of 0.01, 0.02, ..., 2.00; for each of them floor and scale
+               are the best ones with a floor that is not negative, and the best exponent wins.
+               (The scale of falling losses is positive by itself.)
+
+    Relative error: (floor + scale · x^-exponent) / loss - 1.
+
+    Example: x = [1, 4, 16, 64] and losses = [5, 3, 2, 1.5] give floor 1, scale 4, exponent 0.5.
+    """
+    ### BEGIN SOLUTION
+    best, best_error = None, math.inf
+    for i in range(1, 201):
+        power = x ** (-i / 100)
+        u, v = 1 / losses, power / losses
+        uu, uv, vv, u1, v1 = (u * u).sum(), (u * v).sum(), (v * v).sum(), u.sum(), v.sum()
+        determinant = uu * vv - uv * uv
+        floor, scale = (vv * u1 - uv * v1) / determinant, (uu * v1 - uv * u1) / determinant
+        if floor < 0:
+            floor, scale = 0 * floor, v1 / vv
+        error = (floor * u + scale * v - 1).square().sum()
+        if error < best_error:
+            best, best_error = PowerLaw(floor.item(), scale.item(), i / 100), error
+    return best
+    ### END SOLUTION
+
+
+# %% [markdown] hints="fit_power_law"
+r"""
+1. For one given exponent, what is left to find, and is it linear?
+2. Loop over the 200 exponents: compute u and v, solve the two equations (by Cramer's rule, or `torch.linalg.solve`), set a negative floor to 0, sum the squared relative errors, keep the least.
+3. `determinant = uu * vv - uv * uv` and `floor = (vv * u.sum() - uv * v.sum()) / determinant`
+"""
+
+
+# %% cases="fit_power_law" active="py"
+def cases(seed):
+    x = torch.tensor([1.0, 4, 16, 64], dtype=torch.float64)
+    yield Case({"x": x, "losses": 1 + 4 * x**-0.5}, note="the docstring's example", part="law")
+    yield Case({"x": x, "losses": 3 * x**-0.3}, note="no floor at all", part="law")
+    for i in range(3):
+        floor, scale, exponent = (1 + random_tensor(seed + i, 3).double().abs()).tolist()
+        x = 30.0 * torch.arange(1, 8, dtype=torch.float64) ** 2
+        exponent = round(0.2 * exponent, 2)
+        exact = floor + 5 * scale * x**-exponent
+        yield Case({"x": x, "losses": exact}, note="exact losses", part="law")
+        noise = 1 + 0.05 * random_tensor(seed + 50 + i, 7).double()
+        exact = floor + 90 * scale * x**-exponent
+        yield Case({"x": x, "losses": exact * noise}, note="noisy losses that fall far", part="noise")
+        bent = 9 * scale - x.log() + 0.01 * random_tensor(seed + 70 + i, 7).double()
+        yield Case({"x": x, "losses": bent}, note="the best floor would be negative", part="floor")
+
+
+# %% probe="fit_power_law" active="py"
+def probe(student, case):
+    law = student(x=case["x"].clone(), losses=case["losses"].clone())
+    return {name: plain(getattr(law, name)) for name in ("floor", "scale", "exponent")}
+
+
+# %% judge="fit_power_law" active="py"
+def judge(case, expected, got):
+    return compare(expected, got, rtol=2e-3, atol=2e-3)
+
+
+# %% mistake="fit_power_law" name="absolute" hint="You minimise absolute errors, so the large losses of small models rule the fit. Divide each error by its loss." active="py"
+def fit_power_law(x, losses):
+    laws = []
+    for i in range(1, 201):
+        rows = torch.stack([torch.ones_like(x), x ** (-i / 100)], 1)
+        floor, scale = torch.linalg.lstsq(rows, losses[:, None]).solution[:, 0]
+        if floor < 0:
+            floor, scale = 0 * floor, (rows[:, 1] @ losses) / (rows[:, 1] @ rows[:, 1])
+        error = (floor + scale * rows[:, 1] - losses).square().sum().item()
+        laws.append((error, i, PowerLaw(floor.item(), scale.item(), i / 100)))
+    return min(laws, key=lambda law: law[:2])[2]
+
+
+# %% mistake="fit_power_law" name="no_floor" hint="You fitted a straight line to the logarithms: that has no floor." active="py"
+def fit_power_law(x, losses):
+    rows = torch.stack([torch.ones_like(x), x.log()], 1)
+    a, b = torch.linalg.lstsq(rows, losses.log()[:, None]).solution[:, 0].tolist()
+    return PowerLaw(0.0, math.exp(a), -b)
+
+
+# %% mistake="fit_power_law" name="negative_floor" hint="Right until the best floor is negative: then it must be 0, with the scale that is best for that." active="py"
+def fit_power_law(x, losses):
+    laws = []
+    for i in range(1, 201):
+        rows = torch.stack([1 / losses, x ** (-i / 100) / losses], 1)
+        floor, scale = torch.linalg.lstsq(rows, torch.ones_like(x)[:, None]).solution[:, 0]
+        error = (rows @ torch.stack([floor, scale]) - 1).square().sum().item()
+        laws.append((error, i, PowerLaw(floor.item(), scale.item(), i / 100)))
+    return min(laws, key=lambda law: law[:2])[2]
+
+
+# %% mistake="fit_power_law" name="scale_kept" hint="Where the floor was set to 0, the scale must be fitted again: v·1 / v·v." active="py"
+def fit_power_law(x, losses):
+    laws = []
+    for i in range(1, 201):
+        rows = torch.stack([1 / losses, x ** (-i / 100) / losses], 1)
+        best = torch.linalg.lstsq(rows, torch.ones_like(x)[:, None]).solution[:, 0]
+        best = torch.stack([best[0].clamp(min=0), best[1]])
+        laws.append(((rows @ best - 1).square().sum().item(), i, PowerLaw(*best.tolist(), i / 100)))
+    return min(laws, key=lambda law: law[:2])[2]
