@@ -102,7 +102,7 @@ def launches(rows: Sequence[tuple[str, float, float, bool]], title: str, n: int 
     rows  name, µs of a launch, µs of an operation's work, whether one launch serves for all
     """
     figure, axes = panels(rows=len(rows), height=1.75 * len(rows) + 0.6)
-    end = max(launch + (n - 1) * (0 if at_once else launch) + n * work for _, launch, work, at_once in rows)
+    end = 1.45 * max(n * max(launch, work) + work for _, launch, work, _ in rows)
     for ax, (name, launch, work, at_once) in zip(axes, rows):
         free = 0.0
         for i in range(n):
@@ -115,7 +115,7 @@ def launches(rows: Sequence[tuple[str, float, float, bool]], title: str, n: int 
         ax.set_yticks([0.5, 1.5], ["GPU works", "Python launches"])
         ax.set(xlim=(0, end), ylim=(0, 2))
         ax.tick_params(axis="y", length=0)
-        ax.set_title(f"{name}: {free:.0f} µs", loc="right", fontsize=13)
+        ax.text(end, 1.5, f"{name}: {free:.0f} µs ", ha="right", va="center", fontsize=13)
     axes[-1].set_xlabel(f"microseconds, for {n} operations")
     panel_title(axes[0], title)
     return figure
@@ -175,7 +175,7 @@ def split(laws: Mapping[str, ScalingLaw], log_budget: float, log_ratio: float) -
         axes.plot(chosen, _loss_at(law, budget, chosen), "o", color=color, markersize=9)
     n = (budget / 6 / chosen).sqrt().item()
     low = min(law.loss(*compute_optimal(budget, law)) for law in laws.values())
-    axes.set(xscale="log", ylim=(low - 0.05, low + 0.75), xlabel="tokens for each parameter, D / N")
+    axes.set(xscale="log", ylim=(low - 0.05, low + 0.5), xlabel="tokens for each parameter, D / N")
     axes.set_ylabel("expected loss (nats a token)")
     axes.legend(frameon=False, fontsize=12, loc="upper center")
     panel_title(axes, f"$10^{{{log_budget:g}}}$ operations: {n:.1e} parameters, {n * chosen.item():.1e} tokens")
@@ -249,8 +249,8 @@ def parallelism() -> Figure:
     panel_title(left, "Data parallel: share the text")
     for i, x in enumerate((0.3, 5.3)):
         _box(right, x, 6.2, 4.2, 1.0, "the whole batch", ORANGE)
-        _box(right, x, 4.6, 4.2, 1.2, f"columns {'left' if i == 0 else 'right'} half of A", BLUE)
-        _box(right, x, 3.0, 4.2, 1.2, f"rows {'upper' if i == 0 else 'lower'} half of B", BLUE)
+        _box(right, x, 4.6, 4.2, 1.2, f"{('left', 'right')[i]} columns of A", BLUE)
+        _box(right, x, 3.0, 4.2, 1.2, f"{('upper', 'lower')[i]} rows of B", BLUE)
         _box(right, x, 1.4, 4.2, 1.2, "a part of every sum", SKY)
     right.annotate("", (9.4, 0.8), (0.4, 0.8), arrowprops={"arrowstyle": "<->", "color": INK, "lw": 2})
     right.text(5, 0.05, "sum over machines, in each layer", ha="center", fontsize=13)
