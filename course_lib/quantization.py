@@ -6,7 +6,7 @@
 - *Symmetric*: the codes run from −m to m with m = 2^(bits − 1) − 1, so that 0 stays 0. One of the 2^bits patterns is
   left unused; with 2 bits there are −1, 0 and 1.
 - *Absolute maximum*: a row's scale takes its largest weight to m. One large weight makes a row coarse, and no other
-  row. A matrix as one row, `weight.reshape(1, -1)`, has one scale for all; `weight.reshape(-1, 32)` has one for each 32.
+  row. A matrix as one row, `weight.reshape(1, -1)`, has one scale for all; `weight.reshape(-1, 32)` one for each 32.
 - *After training*: weights are rounded, and nothing is learned afterwards. GPTQ (Frantar et al. 2022) and AWQ (Lin et
   al. 2023) choose the rounding by what it does to the outputs; neither is here.
 

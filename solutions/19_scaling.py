@@ -98,7 +98,7 @@ A model of $N = 1{,}000$ weights in $L = 2$ layers of $d = 10$, that looks at $T
 """
 
 
-# %% exercise="flops_per_token" parts={"weights": 1, "attention": 1, "errors": 1} points=3 withheld="course_lib.scaling.flops_per_token"
+# %% exercise="flops_per_token" parts={"weights": 1, "attention": 1, "errors": 1} points=3 withheld="course_lib.scaling.flops.flops_per_token"
 def flops_per_token(n_parameters: int, n_layers: int, d_model: int, n_keys: int, training: bool = True) -> int:
     """Return the operations that a token costs: 6N + 12·L·T·d in training, a third of that in reading.
 
@@ -142,6 +142,7 @@ def cases(seed):
         yield Case(case | {"n_layers": 0}, note="weights only", part="weights")
         yield Case(case, note="training", part="attention")
         yield Case(case | {"training": False}, note="reading", part="attention")
+        yield Case(case | {"d_model": 0}, note="a size of 0 is no error", part="errors")
     for name in names:
         yield Case(example | {name: -1}, note=f"{name} is negative", part="errors")
 
@@ -262,7 +263,7 @@ By hand: 2 layers, 1 head of 4 features, 3 tokens, one text, 2 bytes: $2 \cdot 2
 """
 
 
-# %% exercise="kv_cache_bytes" parts={"bytes": 1, "errors": 1} points=2 withheld="course_lib.scaling.kv_cache_bytes"
+# %% exercise="kv_cache_bytes" parts={"bytes": 1, "errors": 1} points=2 withheld="course_lib.scaling.memory.kv_cache_bytes"
 def kv_cache_bytes(
     n_layers: int, n_kv_heads: int, d_head: int, seq_len: int, batch_size: int = 1, bytes_per_number: int = 2
 ) -> int:
@@ -302,6 +303,8 @@ def cases(seed):
         sizes = random_integers(seed + i, 2, 30, 6).tolist()
         yield Case(dict(zip(names, sizes)), note="random sizes", part="bytes")
         yield Case(dict(zip(names, sizes[:4])), note="the last two left out", part="bytes")
+        ones = dict.fromkeys(names, 1)
+        yield Case(ones | {"seq_len": sizes[0]}, note="sizes of 1 are no error", part="errors")
     for name in names:
         yield Case(example | {name: 0}, note=f"{name} is 0", part="errors")
 
@@ -364,7 +367,7 @@ Attention over latents, with no key and no value ever built. Positions are left 
 """
 
 
-# %% exercise="latent_attention" parts={"values": 2, "memory": 1} points=3 optional=true withheld="torch.nn.functional.scaled_dot_product_attention course_lib.attention.scaled_dot_product_attention course_lib.attention.fused_attention course_lib.scaling.tiled_attention"
+# %% exercise="latent_attention" parts={"values": 2, "memory": 1} points=3 optional=true withheld="torch.nn.functional.scaled_dot_product_attention course_lib.attention.scaled_dot_product_attention course_lib.attention.fused_attention course_lib.scaling.tiling.tiled_attention"
 def latent_attention(q: Tensor, c: Tensor, w_k: Tensor, w_v: Tensor) -> Tensor:
     """Attend, without a mask, from queries to keys k = c·w_kᵀ and values v = c·w_vᵀ that are never computed.
 
@@ -449,6 +452,7 @@ def latent_attention(q, c, w_k, w_v, right=latent_attention):
 def latent_attention(q, c, w_k, w_v, right=latent_attention):
     return right(q * math.sqrt(q.size(-1)), c, w_k, w_v)
 
+
 # %% [markdown]
 r"""
 ## 3 · Arithmetic or memory?
@@ -518,7 +522,7 @@ This function is meant to compute that ceiling for any batch. Its results are wr
 """
 
 
-# %% exercise="decoding_ceiling" parts={"weights": 1, "cache": 1, "arithmetic": 1} points=3 withheld="course_lib.scaling.decoding_ceiling course_lib.scaling.attainable_flops"
+# %% exercise="decoding_ceiling" parts={"weights": 1, "cache": 1, "arithmetic": 1} points=3 withheld="course_lib.scaling.roofline.decoding_ceiling course_lib.scaling.roofline.attainable_flops"
 def decoding_ceiling(
     n_parameters: int, bytes_per_number: float, cache_bytes: int, batch_size: int, peak: float, bandwidth: float
 ) -> float:
@@ -568,7 +572,7 @@ def cases(seed):
     for i in range(3):
         n, cached, texts, speed = random_integers(seed + i, 3, 900, 4).tolist()
         yield Case(case(n, 2, cached, 1, 1e9, float(speed)), note="one text with a cache", part="cache")
-        yield Case(case(1, 2, 10**9 * cached, texts, 1e12, float(speed)), note="nearly all is cache", part="cache")
+        yield Case(case(1, 2, 10**9 * cached, texts, 1e12, 1e9 * speed), note="nearly all is cache", part="cache")
         yield Case(case(n, 0.5, 0, texts, 1e9, float(speed)), note="four bits, no cache", part="weights")
         yield Case(case(n, 2, 0, texts, float(speed), 1e9), note="slow arithmetic", part="arithmetic")
         yield Case(case(n, 2, cached, 1, float(speed), 1e9), note="slow arithmetic, a cache", part="arithmetic")
@@ -711,7 +715,7 @@ By hand: the losses 5, 3, 2, 1.5 at $N = 1, 4, 16, 64$ are $1 + 4 / \sqrt N$ exa
 """
 
 
-# %% exercise="fit_power_law" parts={"law": 2, "noise": 2, "floor": 1} points=5 withheld="course_lib.scaling.fit_power_law course_lib.scaling.bootstrap_power_law"
+# %% exercise="fit_power_law" parts={"law": 2, "noise": 2, "floor": 1} points=5 withheld="course_lib.scaling.laws.fit_power_law course_lib.scaling.laws.bootstrap_power_law"
 def fit_power_law(x: Tensor, losses: Tensor) -> PowerLaw:
     """Return PowerLaw(floor, scale, exponent) with the least sum of squared relative errors.
 
@@ -819,6 +823,7 @@ def fit_power_law(x, losses):
         laws.append(((rows @ best - 1).square().sum().item(), i, PowerLaw(*best.tolist(), i / 100)))
     return min(laws, key=lambda law: law[:2])[2]
 
+
 # %% [markdown]
 r"""
 ### Six tiny models
@@ -837,8 +842,12 @@ def train_gpt(width, seed):
     return gpt, matmul_parameters(shape), nats_per_token(gpt, test)
 
 
-widths, seeds = (8, 12, 16, 24, 32, 48), range(3)
-runs = {(width, seed): train_gpt(width, seed) for width in widths for seed in seeds}
+seeds, narrow_widths = range(3), (8, 12, 16)
+runs = {(width, seed): train_gpt(width, seed) for width in narrow_widths for seed in seeds}
+
+# %%
+widths = (*narrow_widths, 24, 32, 48)
+runs |= {(width, seed): train_gpt(width, seed) for width in widths[3:] for seed in seeds}
 sizes = torch.tensor([n for _, n, _ in runs.values()], dtype=torch.float64)
 losses = torch.tensor([nats for _, _, nats in runs.values()], dtype=torch.float64)
 for width in widths:
@@ -846,7 +855,7 @@ for width in widths:
 
 # %% [markdown]
 r"""
-The seventh has 96 features, {{3.4 = held_out_size / sizes[-1].item()}} times the weights of the largest of these, and the same tokens. What will its held-out loss be? The entropy of the text is {{1.748 = entropy}}.
+The seventh has 96 features, {{3.5 = held_out_size / sizes[-1].item()}} times the weights of the largest of these, and the same tokens. What will its held-out loss be? The entropy of the text is {{1.748 = entropy}}.
 """
 
 # %%
@@ -883,8 +892,20 @@ show(
 
 # %% [markdown]
 r"""
-LAWTEXT
+The law says {{1.99 = said ± 0.04}}, with {{1.92 = low ± 0.05}} to {{2.05 = high ± 0.05}} as its interval, and the three models have a mean of {{1.99 = sum(found) / 3 ± 0.03}}: {{inside : low < sum(found) / 3 < high}}. That is what scaling laws are used for: to know what a run will bring before paying for it.
+
+What they leave open is in the same fit. The floor is {{1.89 = law.floor ± 0.1}}, but 95 % of the bootstrap reach from {{1.56 = floor_low ± 0.3}} to {{2.01 = floor_high ± 0.1}}; the exponent {{0.44 = law.exponent ± 0.15}}, from {{0.24 = exponent_low ± 0.15}} to {{0.67 = exponent_high ± 0.2}}. Many pairs of floor and exponent fit alike, and agree next to the data. Ten times further they part.
+
+The interval knows the scatter between runs. It does not know what the law itself gets wrong, nor a learning rate that was bad at one width. And the fitted floor is {{not : law.floor > entropy + 0.02}} the entropy of the text, 1.748: after 153,600 tokens, more parameters alone do not bring you there. That is what the term $B / D^\beta$ of the next section is about.
 """
+
+# %%
+ends = torch.tensor([0.025, 0.975], dtype=torch.float64)
+floor_low, floor_high = torch.quantile(draws.floor, ends).tolist()
+exponent_low, exponent_high = torch.quantile(draws.exponent, ends).tolist()
+far = torch.tensor([1e7])
+print(f"floor {floor_low:.2f} to {floor_high:.2f}, exponent {exponent_low:.2f} to {exponent_high:.2f}")
+print("at N = 10 million:", *(f"{edge.item():.2f}" for edge in figures.band(draws, far)))
 
 # %% [markdown]
 r"""
@@ -904,7 +925,7 @@ By hand, with $\alpha = \beta = \tfrac12$ and $A = B$: $G = 1$, and a budget of 
 """
 
 
-# %% exercise="compute_optimal" parts={"split": 2, "errors": 1} points=3 withheld="course_lib.scaling.compute_optimal"
+# %% exercise="compute_optimal" parts={"split": 2, "errors": 1} points=3 withheld="course_lib.scaling.laws.compute_optimal"
 def compute_optimal(flops: float, law: ScalingLaw) -> tuple[float, float]:
     """Return the parameters N and tokens D with the least loss for a budget of C = 6·N·D operations.
 
@@ -945,6 +966,7 @@ def cases(seed):
         a, b, c, d, e = (0.1 + random_tensor(seed + i, 5).double().abs()).tolist()
         law = {"e": a, "a": 300 * b, "alpha": 0.2 + 0.1 * c, "b": 900 * d, "beta": 0.2 + 0.2 * e}
         yield Case({"flops": 10.0 ** (8 + 4 * i), "law": law}, note="random laws and budgets", part="split")
+        yield Case({"flops": 10.0**-i, "law": law}, note="a budget below 1 is no error", part="errors")
     yield Case({"flops": 0.0, "law": law}, note="no budget", part="errors")
     yield Case({"flops": -6.0, "law": law}, note="a negative budget", part="errors")
 
@@ -1036,7 +1058,7 @@ By hand, block size 1, scores 1, 3, 2: $m = 1$, $s = 1$; then $m = 3$, $s = e^{-
 """
 
 
-# %% exercise="online_softmax" parts={"values": 2, "blocks": 1, "edges": 1} points=4 withheld="course_lib.scaling.online_softmax course_lib.scaling.softmax.absorb course_lib.scaling.softmax.exp_shifted course_lib.information.softmax course_lib.information.log_softmax torch.softmax torch.log_softmax torch.logsumexp torch.logcumsumexp torch.cummax"
+# %% exercise="online_softmax" parts={"values": 2, "blocks": 1, "edges": 1} points=4 withheld="course_lib.scaling.softmax.online_softmax course_lib.scaling.softmax.absorb course_lib.scaling.softmax.exp_shifted course_lib.information.softmax course_lib.information.log_softmax torch.softmax torch.log_softmax torch.logsumexp torch.logcumsumexp torch.cummax"
 def online_softmax(scores: Tensor, block: int = 128) -> Tensor:
     """Return the softmax over the last dimension, with maximum and sum found block by block.
 
@@ -1157,6 +1179,7 @@ def online_softmax(scores, block=128, right=online_softmax):
     total = (scores[..., :whole] - largest).exp().sum(-1, keepdim=True)
     return (scores - largest).exp() / total.masked_fill(total == 0, 1.0)
 
+
 # %% [markdown]
 r"""
 ### From a row to attention
@@ -1182,7 +1205,7 @@ r"""
 """
 
 
-# %% exercise="tiled_attention" parts={"values": 2, "causal": 2, "memory": 1} points=5 withheld="course_lib.scaling.tiled_attention course_lib.scaling.softmax.absorb course_lib.scaling.softmax.exp_shifted course_lib.attention.scaled_dot_product_attention course_lib.attention.fused_attention torch.nn.functional.scaled_dot_product_attention torch.nn.functional.multi_head_attention_forward torch.softmax"
+# %% exercise="tiled_attention" parts={"values": 2, "causal": 2, "memory": 1} points=5 withheld="course_lib.scaling.tiling.tiled_attention course_lib.scaling.softmax.absorb course_lib.scaling.softmax.exp_shifted course_lib.attention.scaled_dot_product_attention course_lib.attention.fused_attention torch.nn.functional.scaled_dot_product_attention torch.nn.functional.multi_head_attention_forward torch.softmax"
 def tiled_attention(q: Tensor, k: Tensor, v: Tensor, causal: bool = False, block: int = 128) -> Tensor:
     """Return softmax(q·kᵀ/√D)·v without the T × S matrix of scores.
 
@@ -1228,7 +1251,7 @@ r"""
 # %% cases="tiled_attention" active="py"
 def cases(seed):
     def case(shape, keys, width, i, **more):
-        *leading, queries, d = shape
+        *leading, _, d = shape
         q = random_tensor(seed + i, *shape, scale=2.0)
         k = random_tensor(seed + i + 1, *leading, keys, d, scale=2.0)
         return {"q": q, "k": k, "v": random_tensor(seed + i + 2, *leading, keys, width)} | more
@@ -1402,7 +1425,7 @@ With stretches of 8, less still is kept between the passes, but then all 8 block
 """
 
 
-# %% exercise="checkpointed" parts={"values": 1, "kept": 2, "errors": 1} points=4 optional=true withheld="course_lib.scaling.checkpointed torch.utils.checkpoint.checkpoint_sequential"
+# %% exercise="checkpointed" parts={"values": 1, "kept": 2, "errors": 1} points=4 optional=true withheld="course_lib.scaling.checkpointing.checkpointed torch.utils.checkpoint.checkpoint_sequential"
 def checkpointed(layers: Sequence[Callable[[Tensor], Tensor]], x: Tensor, every: int = 1) -> Tensor:
     """Return layers[-1](… layers[0](x)), keeping for the backward pass the input of every so many layers.
 
@@ -1446,6 +1469,7 @@ def cases(seed):
     for i, (n, every) in enumerate(((4, 1), (4, 2), (5, 2), (3, 3))):
         case = {"weights": random_tensor(seed + 40 + i, n, 3, 3), "x": random_tensor(seed + 60 + i, 2, 3)}
         yield Case(case | {"every": every, "count": True}, note="bytes and calls", part="kept")
+        yield Case(case | {"every": 1}, note="1 is no error", part="errors")
     yield Case(case | {"every": 0}, note="every is 0", part="errors")
 
 
@@ -1512,3 +1536,291 @@ def checkpointed(layers, x, every=1, right=checkpointed):
         raise ValueError
     whole = len(layers) // every * every
     return right(layers[:whole], x, every)
+
+
+# %% [markdown]
+r"""
+## 8 · Fewer bits
+
+Generation reads every weight for each token, so half the bytes would be half the time. ***Quantisation*** keeps a weight as a whole number of few bits, with one scale for a row of the matrix:
+
+$$m = 2^{b-1} - 1, \qquad s = \frac{\max |w|}{m}, \qquad \text{code} = \operatorname{round}(w / s) \in \{-m, \dots, m\}, \qquad w \approx s \cdot \text{code}.$$
+
+It is *symmetric*, so 0 stays 0. A weight moves by at most half a step $s$, and one large weight makes the steps of its whole row coarse.
+
+By hand, 3 bits: $m = 3$. The row $(0.5, -1.4, 2.1)$ has $s = 2.1 / 3 = 0.7$, the codes $(1, -2, 3)$, and comes back as $(0.7, -1.4, 2.1)$.
+
+### Exercise · quantize
+"""
+
+
+# %% exercise="quantize" parts={"codes": 2, "scale": 1, "edges": 1} points=4 withheld="course_lib.quantization.quantize torch.fake_quantize_per_channel_affine torch.fake_quantize_per_tensor_affine torch.quantize_per_channel torch.quantize_per_tensor torch.quantize_per_tensor_dynamic"
+def quantize(weight: Tensor, bits: int) -> tuple[Tensor, Tensor]:
+    """Return whole numbers, and the scale of each row that turns them back into weights.
+
+    weight   (..., R, C) floating point; not changed
+    bits     b, from 2 to 8
+    returns  codes (..., R, C), int8, from −m to m with m = 2^(b − 1) − 1; scales (..., R, 1), float32:
+             the largest absolute weight of the row divided by m, or 1 for a row of zeros
+
+    Computed in float32. Halves may be rounded either way.
+    Raises ValueError for bits below 2 or above 8.
+
+    Example: quantize(torch.tensor([[0.5, -1.4, 2.1]]), 3) is ([[1, -2, 3]], [[0.7]]).
+    """
+    ### BEGIN SOLUTION
+    if not 2 <= bits <= 8:
+        raise ValueError(f"bits must be from 2 to 8, got {bits}")
+    largest = 2 ** (bits - 1) - 1
+    weight = weight.detach().float()
+    scale = weight.abs().amax(-1, keepdim=True) / largest
+    scale = torch.where(scale == 0, 1.0, scale)
+    return (weight / scale).round().to(torch.int8), scale
+    ### END SOLUTION
+
+
+# %% [markdown] hints="quantize"
+r"""
+1. Which code does the largest weight of a row get, and which one step less?
+2. Turn the weights into float32; one scale for each row, with `keepdim`; a scale of 0 becomes 1; divide, round, turn into int8.
+3. `scale = weight.abs().amax(-1, keepdim=True) / …`
+"""
+
+
+# %% cases="quantize" active="py"
+def cases(seed):
+    yield Case({"weight": torch.tensor([[0.5, -1.4, 2.1]]), "bits": 3}, note="the docstring's example", part="codes")
+    yield Case({"weight": torch.tensor([[-3.0, 1.1], [0.02, 0.05]]), "bits": 2}, note="two bits", part="codes")
+    yield Case({"weight": torch.tensor([[-3.0, 1.1], [0.02, 0.05]]), "bits": 4}, note="two bits", part="scale")
+    for i, (bits, shape) in enumerate(((8, (3, 5)), (4, (2, 6)), (3, (2, 3, 4)), (2, (4, 7)))):
+        weight = random_tensor(seed + i, *shape) * torch.logspace(-2, 2, shape[-2])[:, None]
+        yield Case({"weight": weight, "bits": bits}, note="rows of different size", part="codes")
+        yield Case({"weight": weight, "bits": bits}, note="rows of different size", part="scale")
+    rows = random_tensor(seed + 9, 3, 4)
+    rows[1] = 0.0
+    yield Case({"weight": rows, "bits": 8}, note="a row of zeros", part="edges")
+    yield Case({"weight": (100 * rows).half(), "bits": 8}, note="half precision", part="edges")
+    for bits in (1, 9):
+        yield Case({"weight": rows, "bits": bits}, note="bits out of range", part="edges")
+
+
+# %% probe="quantize" active="py"
+def probe(student, case):
+    weight = case["weight"].clone()
+    codes, scale = student(weight=weight, bits=case["bits"])
+    changed = not torch.equal(weight, case["weight"])
+    result = {"codes": plain(codes), "scale": plain(scale), "weight changed": changed}
+    return result | {"dtypes": f"{plain(codes).dtype}, {plain(scale).dtype}"}
+
+
+# %% judge="quantize" active="py"
+def judge(case, expected, got):
+    verdict = compare(expected, got)
+    if verdict is True or not isinstance(got, dict) or set(got) != set(expected):
+        return verdict
+    codes, right = got["codes"], expected["codes"]
+    if not isinstance(codes, Tensor) or codes.dtype != torch.int8 or codes.shape != right.shape:
+        return verdict
+    exact = (case["weight"].float() / expected["scale"]).abs()
+    half = ((exact - exact.floor()) - 0.5).abs() < 1e-4
+    return compare(expected, got | {"codes": torch.where(half & ((codes - right).abs() <= 1), right, codes)})
+
+
+# %% mistake="quantize" name="one_scale" hint="You took one scale for the whole matrix; each row has its own." active="py"
+def quantize(weight, bits, right=quantize):
+    right(weight, bits)
+    largest = 2 ** (bits - 1) - 1
+    scale = weight.float().abs().max() / largest + 0 * weight.float()[..., :1]
+    return (weight.float() / scale).round().to(torch.int8), scale
+
+
+# %% mistake="quantize" name="truncated" hint="Turning into int8 cuts the fraction off; round first." active="py"
+def quantize(weight, bits, right=quantize):
+    scale = right(weight, bits)[1]
+    return (weight.float() / scale * (1 + 1e-6)).to(torch.int8), scale
+
+
+# %% mistake="quantize" name="all_patterns" hint="m is 2^(b−1) − 1: codes are symmetric, from −m to m. You divided by 2^(b−1), which does not fit." active="py"
+def quantize(weight, bits, right=quantize):
+    right(weight, bits)
+    largest = 2 ** (bits - 1)
+    scale = weight.float().abs().amax(-1, keepdim=True) / largest
+    scale = torch.where(scale == 0, 1.0, scale)
+    return (weight.float() / scale).round().clamp(-largest, largest - 1).to(torch.int8), scale
+
+
+# %% mistake="quantize" name="zero_row" hint="A row of zeros has a largest weight of 0; its scale is 1, so that nothing is divided by 0." active="py"
+def quantize(weight, bits, right=quantize):
+    right(weight, bits)
+    scale = weight.float().abs().amax(-1, keepdim=True) / (2 ** (bits - 1) - 1)
+    return (weight.float() / scale).nan_to_num().round().to(torch.int8), scale
+
+
+# %% mistake="quantize" name="signed_maximum" hint="The largest *absolute* weight sets the scale; a row's largest may be negative." active="py"
+def quantize(weight, bits, right=quantize):
+    right(weight, bits)
+    scale = weight.float().amax(-1, keepdim=True) / (2 ** (bits - 1) - 1)
+    scale = torch.where(scale == 0, 1.0, scale)
+    return (weight.float() / scale).round().clamp(-128, 127).to(torch.int8), scale
+
+
+# %% [markdown]
+r"""
+### What it costs
+
+The three models of 96 features from section 5, each matrix rounded and put back, embeddings included; nothing is learned afterwards. `weight.reshape(1, -1)` is one row, so the same function gives one scale for a whole matrix.
+"""
+
+# %%
+bits_tried = (8, 4, 3, 2)
+
+
+def rounded_loss(gpt, bits, width=None):
+    """Held-out loss with fewer bits; width: weights that share a scale. None: a row, 0: the matrix."""
+    rounded = quantization.quantized(gpt, bits)
+    with torch.no_grad():
+        for new, old in zip(rounded.parameters(), gpt.parameters()):
+            if width is not None and old.dim() == 2:
+                few = quantization.quantize(old.reshape(-1, width or old.numel()), bits)
+                new.copy_(quantization.dequantize(*few).view_as(old))
+    return nats_per_token(rounded, test)
+
+
+by_bits = {b: [rounded_loss(gpt, b) for gpt, _, _ in seventh] for b in bits_tried}
+by_matrix = [sum(rounded_loss(gpt, b, 0) for gpt, _, _ in seventh) / 3 for b in bits_tried]
+cost = {b: sum(x) / 3 - sum(found) / 3 for b, x in by_bits.items()}
+for b, x in by_bits.items():
+    print(f"{b} bits:", *(f"{nats:.3f}" for nats in x), f"  {cost[b]:+.3f} nats")
+
+# %%
+show(
+    figures.rounding(
+        bits_tried,
+        {"a scale for each matrix": by_matrix, "a scale for each row": [sum(x) / 3 for x in by_bits.values()]},
+        sum(found) / 3,
+        "Four bits cost little, two cost nearly everything learned",
+    ),
+    alt="Loss by bits, a scale a row: " + ", ".join(f"{b}: +{c:.3f}" for b, c in cost.items()),
+)
+grouped = sum(rounded_loss(gpt, 4, 32) for gpt, _, _ in seventh) / 3 - sum(found) / 3
+print(f"4 bits, a scale for each 32 weights: {grouped:+.4f} nats")
+
+# %% [markdown]
+r"""
+A scale for each row, three seeds: 8 bits cost {{0.000 = cost[8] ± 0.003}} nats, 4 bits {{0.015 = cost[4] ± 0.012}}, 3 bits {{0.09 = cost[3] ± 0.05}}, 2 bits {{1.1 = cost[2] ± 0.7}}. With one scale for the whole matrix it is {{worse : all(m > sum(by_bits[b]) / 3 for m, b in zip(by_matrix[1:], bits_tried[1:]))}} from 4 bits on, and with one for each 32 weights {{better : grouped < cost[4]}}; but then 4 bits are really {{5 = 4 + 32 / 32}}, since a scale in float32 is shared by only 32 weights.
+
+Bits are not a smooth price. From 8 to 4 the model hardly notices; from 3 to 2 there are only −1, 0 and 1 left, and it loses most of what it had learned. (An earlier run of this project, on a better trained model of 1.865 nats: 1.865, 1.877, 1.970 and 3.659 for 8, 4, 3 and 2 bits.) Two honest limits: our codes are turned back into floats, so nothing here is faster; and large models have a few columns with huge activations, which make low bits harder than this toy does (Dettmers et al. 2022).
+"""
+
+# %% [markdown]
+r"""
+## 9 · Several machines
+
+Training that takes {{58,333 = gpu_hours ± 1}} hours on one GPU is shared.
+
+***Data parallelism*** shares the *text*. Each of $n$ machines has all weights and takes its rows of the batch. The mean of the shares' mean gradients is the gradient of the whole batch, if the shares are equally large; so after one averaging, all take the same step. That exchange is an ***all-reduce***; in a ring, each machine sends $2\frac{n-1}{n}$ numbers a parameter (Patarasuk and Yuan 2009): {{1.5 = 2 * (4 - 1) / 4}} with four.
+
+***Tensor parallelism*** shares the *matrices* (Shoeybi et al. 2019), when a model is too large for one machine or one is too slow. In $f(xA)B$ each takes some columns of $A$ and the same rows of $B$. The element-wise $f$ needs nothing from the others, and the products only have to be summed: one all-reduce in each sublayer, forward and again backward, so it pays where the wires are fastest.
+"""
+
+# %%
+show(
+    figures.parallelism(),
+    alt="Left: two machines with all weights and half the rows. Right: two with all rows and half of each matrix.",
+)
+
+# %%
+g = torch.Generator().manual_seed(0)
+x, a, b = (torch.randn(*shape, generator=g, dtype=torch.float64) for shape in ((8, 6), (6, 10), (10, 6)))
+a.requires_grad_()
+
+
+def gradient(rows):
+    return torch.autograd.grad(((rows @ a).relu() @ b).square().mean(), a)[0]
+
+
+shared = (gradient(x[0::2]) + gradient(x[1::2])) / 2
+uneven = (gradient(x[:2]) + gradient(x[2:])) / 2
+halves = (x @ a[:, :5]).relu() @ b[:5] + (x @ a[:, 5:]).relu() @ b[5:]
+same_gradient = torch.allclose(shared, gradient(x))
+same_uneven = torch.allclose(uneven, gradient(x))
+same_output = torch.allclose(halves, (x @ a).relu() @ b)
+print(f"data parallel: {same_gradient}; with shares of 2 and 6 rows: {same_uneven}; tensor parallel: {same_output}")
+
+# %% [markdown]
+r"""
+Both are {{exact : same_gradient and same_output}}, up to rounding. With shares of 2 and 6 rows the mean of means is {{wrong : not same_uneven}}: a row of the small share weighs three times as much. The same fault hides in losses over a mask: shares with few real tokens weigh too much.
+
+### Two processes on this machine · optional
+
+The course's `course_lib/distributed.py` trains a GPT with two processes that talk through gloo, once with the averaging written out and once with PyTorch's DistributedDataParallel. In a terminal:
+
+`python -m torch.distributed.run --standalone --nproc-per-node 2 -m course_lib.distributed`
+
+Here it runs as a separate program, with a time limit. With two cores do not expect twice the speed.
+"""
+
+# %%
+command = "-m torch.distributed.run --standalone --nproc-per-node 2 -m course_lib.distributed --batch-size 16"
+steps = budget(full=30, short=2)
+folder = str(Path(course_lib.__file__).parents[1])
+search = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))
+try:
+    done = subprocess.run(
+        [sys.executable, *command.split(), "--steps", str(steps)],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": search},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    print(done.stdout)
+except (OSError, subprocess.SubprocessError):
+    print("Two processes cannot be started here, or took too long. In a terminal the command works.")
+
+# %% [markdown] exercise="two_per_cent" points=3
+r"""
+### In your own words · two_per_cent
+
+A model writes one text on a GPU at 2 % of what the memory would allow. Explain where the time goes, and name two ways to change it. Why does a larger batch help even when every kernel is perfect?
+
+### BEGIN SOLUTION
+A step launches some hundred small kernels. Each launch from Python takes tens of microseconds, each kernel's own work only a few, so the GPU waits. A CUDA graph records the launches once and replays them with one call (with static shapes and addresses); fusion or compilation makes fewer, larger kernels. A batch reads every weight once for all its texts, so each byte serves more operations: the arithmetic intensity grows until the ridge, or until the caches of all texts are what is read.
+### END SOLUTION
+### BEGIN RUBRIC
+- 1 point: launches cost more than the work, so the GPU waits for the program.
+- 1 point: two ways, such as a captured graph, fusion or compilation, a larger batch.
+- 1 point: a batch reads the weights once for all texts (intensity grows).
+### END RUBRIC
+"""
+
+# %% [markdown] exercise="the_law_and_its_limits" points=2
+r"""
+### In your own words · the_law_and_its_limits
+
+A colleague fits a straight line to log loss against log parameters for six models, and reads off the loss of one a thousand times larger. What is wrong?
+
+### BEGIN SOLUTION
+The loss has a floor: the entropy of the text, and with a fixed amount of text also what more parameters cannot bring. What falls as a power law is the loss above it, so the logarithm of the loss bends, and a straight line goes below the floor. And a fit holds where it was measured: a thousand times beyond, the interval for the exponent and the floor is wide, and errors of the law itself (data repeated, learning rates not tuned) are in no interval. Besides, it is the cross-entropy, not the score on tasks.
+### END SOLUTION
+### BEGIN RUBRIC
+- 1 point: there is a floor, so the loss is no straight line on logarithmic axes.
+- 1 point: the uncertainty of an extrapolation, or the errors of the law itself.
+### END RUBRIC
+"""
+
+# %% [markdown]
+r"""
+## Where this came from
+
+- **Kaplan et al. (2020)**: 6ND and power laws. **Hoffmann et al. (2022)**: the split. **Besiroglu et al. (2024)**: the same runs, fitted again. **Yang et al. (2022)**: learning rates across widths.
+- **Williams, Waterman and Patterson (2009)**: the roofline. **Milakov and Gimelshein (2018)**: the online softmax. **Dao et al. (2022)**, **Dao (2023)**: FlashAttention. **Chen et al. (2016)**: checkpointing. **DeepSeek-AI (2024)**: multi-head latent attention.
+- **Dettmers et al. (2022)**: products in 8 bits, with outliers apart. **Frantar et al. (2022)**, **Lin et al. (2023)**: rounding by what it does to the outputs. **Shoeybi et al. (2019)**, **Rajbhandari et al. (2020)**: tensor parallelism, and optimizer states shared among machines. **Patarasuk and Yuan (2009)**: the ring.
+
+As of November 2026, large models are trained in 16 or 8 bits with all of these kinds of parallelism at once (and pipelines of layers, and experts on different machines, [17](17_moe.ipynb)), and many are served with 8- or 4-bit weights.
+
+Limits: our law rests on six sizes of one toy language and one text length; the figures of the H100 on one run of this project. Not here: pipelines, networks between machines, energy, prices.
+"""
+
+# %%
+flash_cards("19_scaling")
