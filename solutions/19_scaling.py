@@ -68,7 +68,10 @@ show(
 # %% [markdown]
 r"""
 The dots are what a fitted law (Besiroglu et al. 2024) expects of the best model for each budget. From $10^{18}$ operations to $10^{19}$ the loss falls by {{0.56 = best_losses[1] - best_losses[2]}} nats a token, from $10^{24}$ to $10^{25}$ by {{0.05 = best_losses[7] - best_losses[8]}}, and it never gets below {{1.82 = BESIROGLU_2024.e}}. By the end of this lesson you will have fitted such a law to models of your own, and will know what its line does not say.
+"""
 
+# %% [markdown]
+r"""
 ## What you will be able to do
 
 - count the operations, bytes and cache of a Transformer, and check the counts against a counter;
@@ -192,17 +195,15 @@ N = matmul_parameters(config)
 formula = yours("scaling.flops_per_token", scaling.flops_per_token)(N, 2, 64, 64)
 print(f"counted {counted:,.0f}   formula {formula:,}   6N alone {6 * N:,}   N = {N:,}")
 print(f"of all {config.n_parameters():,} parameters, 6 each: {6 * config.n_parameters():,}")
+gpt2 = GPTConfig(vocab_size=50257, seq_len=1024, d_model=768, n_heads=12, n_layers=12)
+big_n = matmul_parameters(gpt2)
+big_formula = scaling.flops_per_token(big_n, 12, 768, 1024)
+print(f"GPT-2 (124 M): {big_formula:.2e} operations to learn from a token, a third to read it")
 
 # %% [markdown]
 r"""
 Count and formula are {{equal : counted == formula}}, to the last operation. $6N$ alone misses {{12 % = 1 - 6 * N / formula}}: attention. For a 124-million model with 1,024 keys it would miss {{13 % = 1 - 6 * big_n / big_formula}}. Which $N$? The position table is looked up, not multiplied, and does not count; the output matrix does, also when it is tied to the embedding. Norms, activations and softmax are not in the formula, nor in the counter: a few operations a number, where a product has hundreds.
 """
-
-# %%
-gpt2 = GPTConfig(vocab_size=50257, seq_len=1024, d_model=768, n_heads=12, n_layers=12)
-big_n = matmul_parameters(gpt2)
-big_formula = scaling.flops_per_token(big_n, 12, 768, 1024)
-print(f"GPT-2 (124 M): {big_formula:.2e} operations to learn from a token, a third to read it")
 
 # %% [markdown]
 r"""
@@ -229,7 +230,7 @@ gpu_hours = 6 * 7e9 * 2e12 / 4e14
 r"""
 ## 2 · Counting bytes
 
-Training keeps five things: the weights, their gradients, the optimizer's two moments (lesson [05](05_optimizers.ipynb)), and the **activations**, whatever the backward pass has to read again. The first three are 4 + 4 + 8 = 16 bytes a parameter with AdamW in float32. The activations grow with the tokens of a batch instead; the largest single part is often the last one, $V$ log-probabilities for every token.
+Training keeps five things: the weights, their gradients, the optimizer's two moments (lesson 05), and the **activations**, whatever the backward pass has to read again. The first three are 4 + 4 + 8 = 16 bytes a parameter with AdamW in float32. The activations grow with the tokens of a batch instead; the largest single part is often the last one, $V$ log-probabilities for every token.
 
 Below: GPT-2's 124 million parameters, trained on 16 windows of 1,024 tokens. The weights are {{0.5 = 4 * gpt2.n_parameters() / 1e9}} GB of {{15.0 = sum(parts.values()) / 1e9}}; activations are {{87 % = (parts["layers"] + parts["output"]) / sum(parts.values())}}. The count is arithmetic. On a model that fits here, `saved_bytes` measures what autograd really keeps: it is {{at most 3 % more : 1 <= measured / expected < 1.03}} than counted.
 """
@@ -646,7 +647,7 @@ for speed in (114, 221, 1489):
 r"""
 The number of operations does not depend on the width: {{154 = launches.count ± 12}} for 12 layers, here and in the large model. At 221 tokens a second each has {{29 = 1e6 / 221 / launches.count ± 3}} µs, at 114 {{57 = 1e6 / 114 / launches.count ± 5}} µs. The 124-million model's whole arithmetic is done in a fraction of that: the GPU waits for Python to ask.
 
-A ***CUDA graph*** records the launches of one step, and replays them with a single call. For that every step must be the same program on the same addresses: the cache has its full length from the start (*static*), the position is a tensor that is overwritten, and a mask hides what is not written yet. {{4.4 = 1e6 / 1489 / launches.count ± 0.5}} µs an operation remain. The rest of the way to the ceiling is in the kernels: too small to fill the machine, and one after the other.
+A ***CUDA graph*** records the launches of one step, and replays them with a single call. For that every step must be the same program on the same addresses: the cache has its full length from the start (*static*), the position is a tensor that is overwritten, and a mask hides what is not written yet. {{4.4 = 1e6 / 1489 / launches.count ± 0.5}} µs an operation remain. The rest of the way to the ceiling is in the kernels: too small to fill the machine, and one after the other. The picture below is eight operations with these two times.
 
 Two more ways to the same end: fewer, larger kernels (fusion, `torch.compile`), and more work for each launch. With 8 texts the ceiling is {{8 : round(scaling.decoding_ceiling(gpt2.n_parameters(), 2, 0, 8, 989e12, 2.6e12) * step_seconds) == 8}} times higher, and the captured graph wrote 11,630 tokens a second.
 """
@@ -697,13 +698,13 @@ Train models of several sizes on the same number of tokens. The loss falls with 
 $$L(N) = E + \frac{A}{N^{\alpha}}.$$
 
 This is a ***scaling law***. (Kaplan et al. 2020 fitted it without $E$; Hoffmann et al. 2022 with it.) Two popular sentences are wrong: that the loss is a straight line on double-logarithmic paper (with $E > 0$ it bends), and that *performance* follows the law. The law is about the cross-entropy; how often a model solves a task is another number.
-
-**How to fit.** For a given $\alpha$ the powers $p_i = N_i^{-\alpha}$ are known, and $E + A p_i$ is linear. We want small *relative* errors, so that no point counts more because its loss is larger: least squares of $E u_i + A v_i - 1$ with $u_i = 1 / L_i$, $v_i = p_i / L_i$. Its normal equations are two lines with two unknowns. Then try many $\alpha$, and keep the best.
 """
 
 # %% [markdown]
 r"""
 ### Exercise · fit_power_law
+
+For a given $\alpha$ the powers $p_i = N_i^{-\alpha}$ are known, and $E + A p_i$ is linear. We want small *relative* errors, so that no point counts more because its loss is larger: least squares of $E u_i + A v_i - 1$ with $u_i = 1 / L_i$, $v_i = p_i / L_i$. Then try many $\alpha$, and keep the best.
 
 The normal equations of $\sum_i (E u_i + A v_i - 1)^2$:
 
@@ -873,6 +874,12 @@ low, high = (edge.item() for edge in figures.band(draws, torch.tensor([float(hel
 said = law.loss(held_out_size)
 print(f"law: {law.floor:.2f} + {law.scale:.1f} / N^{law.exponent:.2f}; it says {said:.3f} ({low:.3f} to {high:.3f})")
 print("found:", *(f"{nats:.3f}" for nats in found))
+ends = torch.tensor([0.025, 0.975], dtype=torch.float64)
+floor_low, floor_high = torch.quantile(draws.floor, ends).tolist()
+exponent_low, exponent_high = torch.quantile(draws.exponent, ends).tolist()
+print(f"floor {floor_low:.2f} to {floor_high:.2f}, exponent {exponent_low:.2f} to {exponent_high:.2f}")
+far = [edge.item() for edge in figures.band(draws, torch.tensor([1e7]))]
+print(f"at N = 10 million: {far[0]:.2f} to {far[1]:.2f}")
 guess.reveal(sum(found) / 3)
 
 # %%
@@ -894,18 +901,10 @@ show(
 r"""
 The law says {{1.99 = said ± 0.04}}, with {{1.92 = low ± 0.05}} to {{2.05 = high ± 0.05}} as its interval, and the three models have a mean of {{1.99 = sum(found) / 3 ± 0.03}}: {{inside : low < sum(found) / 3 < high}}. That is what scaling laws are used for: to know what a run will bring before paying for it.
 
-What they leave open is in the same fit. The floor is {{1.89 = law.floor ± 0.1}}, but 95 % of the bootstrap reach from {{1.56 = floor_low ± 0.3}} to {{2.01 = floor_high ± 0.1}}; the exponent {{0.44 = law.exponent ± 0.15}}, from {{0.24 = exponent_low ± 0.15}} to {{0.67 = exponent_high ± 0.2}}. Many pairs of floor and exponent fit alike, and agree next to the data. Ten times further they part.
+What they leave open is in the same fit. The floor is {{1.89 = law.floor ± 0.1}}, but 95 % of the bootstrap reach from {{1.56 = floor_low ± 0.3}} to {{2.01 = floor_high ± 0.1}}; the exponent {{0.44 = law.exponent ± 0.15}}, from {{0.24 = exponent_low ± 0.15}} to {{0.67 = exponent_high ± 0.2}}. Many pairs of floor and exponent fit alike, and agree next to the data. Far outside they part: at 10 million weights the interval is {{0.3 = far[1] - far[0] ± 0.15}} nats wide.
 
 The interval knows the scatter between runs. It does not know what the law itself gets wrong, nor a learning rate that was bad at one width. And the fitted floor is {{not : law.floor > entropy + 0.02}} the entropy of the text, 1.748: after 153,600 tokens, more parameters alone do not bring you there. That is what the term $B / D^\beta$ of the next section is about.
 """
-
-# %%
-ends = torch.tensor([0.025, 0.975], dtype=torch.float64)
-floor_low, floor_high = torch.quantile(draws.floor, ends).tolist()
-exponent_low, exponent_high = torch.quantile(draws.exponent, ends).tolist()
-far = torch.tensor([1e7])
-print(f"floor {floor_low:.2f} to {floor_high:.2f}, exponent {exponent_low:.2f} to {exponent_high:.2f}")
-print("at N = 10 million:", *(f"{edge.item():.2f}" for edge in figures.band(draws, far)))
 
 # %% [markdown]
 r"""
@@ -1029,6 +1028,10 @@ for name, one in {"Hoffmann et al. 2022": HOFFMANN_2022, "Besiroglu et al. 2024"
     ratios[name] = d / n
     print(f"{name}: {n:.1e} parameters, {d:.1e} tokens, {d / n:.0f} tokens a parameter, loss {one.loss(n, d):.3f}")
 published, fitted_again = ratios.values()
+best_there = BESIROGLU_2024.loss(*scaling.compute_optimal(5.76e23))
+n_small = math.sqrt(5.76e23 / 6 / (10 * fitted_again))
+off_by_ten = BESIROGLU_2024.loss(n_small, 5.76e23 / 6 / n_small)
+print(f"{n_small:.1e} parameters at ten times the tokens each: {off_by_ten:.3f} in place of {best_there:.3f}")
 explorers.budget_explorer()
 
 # %% [markdown]
@@ -1037,12 +1040,6 @@ The law as *published* asks for {{93 = published}} tokens a parameter; the autho
 
 And the valley is flat: with 10 times the tokens a parameter, the newer law expects {{0.026 = off_by_ten - best_there}} nats more. So a smaller model, trained for longer than its optimum, loses little and is cheaper to *run*. As of November 2026 this is what is done: Llama 3's model of 8 billion parameters (2024) read 15 trillion tokens, {{1,875 = 15e12 / 8e9}} a parameter.
 """
-
-# %%
-best_there = BESIROGLU_2024.loss(*scaling.compute_optimal(5.76e23))
-n_small = math.sqrt(5.76e23 / 6 / (10 * fitted_again))
-off_by_ten = BESIROGLU_2024.loss(n_small, 5.76e23 / 6 / n_small)
-print(f"{n_small:.1e} parameters at ten times the tokens each: {off_by_ten:.3f} in place of {best_there:.3f}")
 
 # %% [markdown]
 r"""
@@ -1190,7 +1187,7 @@ Keep the weighted sum of the *values* as well, and correct it by the same factor
 2. new maximum $m'$, factor $e^{m - m'}$, weights $w = e^{\text{scores} - m'}$;
 3. $s \leftarrow s \cdot \text{factor} + \sum w$ and $o \leftarrow o \cdot \text{factor} + w v$.
 
-At the end the queries get $o / s$. Under a causal mask, tiles above the diagonal are never computed.
+At the end the queries get $o / s$ (`summed / total` below). Under a causal mask, tiles above the diagonal are never computed.
 """
 
 # %%
@@ -1219,11 +1216,12 @@ def tiled_attention(q: Tensor, k: Tensor, v: Tensor, causal: bool = False, block
 
     Example: one query [0.], keys [[1.], [5.]], values [[2.], [4.]] give [[3.]] for every block.
     """
-    ### BEGIN SOLUTION
     ahead, outputs = k.size(-2) - q.size(-2), []
     for start in range(0, q.size(-2), block):
         rows = q[..., start : start + block, :] / math.sqrt(q.size(-1))
         places = torch.arange(start, start + rows.size(-2), device=q.device)[:, None] + ahead
+        # rows: a block of scaled queries; places: the last key that each of them may see under causal
+        ### BEGIN SOLUTION
         largest = torch.full_like(rows[..., :1], -math.inf)
         total, summed = torch.zeros_like(largest), 0.0
         for first in range(0, places.max() + 1 if causal else k.size(-2), block):
@@ -1235,15 +1233,15 @@ def tiled_attention(q: Tensor, k: Tensor, v: Tensor, causal: bool = False, block
             total = total * factor + weights.sum(-1, keepdim=True)
             summed = summed * factor + weights @ v[..., first : first + block, :]
             largest = new
+        ### END SOLUTION
         outputs.append(summed / total)
     return torch.cat(outputs, dim=-2)
-    ### END SOLUTION
 
 
 # %% [markdown] hints="tiled_attention"
 r"""
 1. Which three things does a block of queries carry from one tile to the next, and what does a new maximum do to each?
-2. Two loops: over blocks of queries, inside it over blocks of keys. Under `causal`, mask by position, and stop where no query of the block sees any key. In the first tile every query sees key 0, so the maximum is finite from then on.
+2. The outer loop is there. Inside it, loop over blocks of keys. Under `causal`, mask by position, and stop where no query of the block sees any key. In the first tile every query sees key 0, so the maximum is finite from then on.
 3. `summed = summed * factor + weights @ v[..., first : first + block, :]`
 """
 
@@ -1714,7 +1712,7 @@ Bits are not a smooth price. From 8 to 4 the model hardly notices; from 3 to 2 t
 
 # %% [markdown]
 r"""
-## 9 · Several machines
+## 9 · Several machines · optional
 
 Training that takes {{58,333 = gpu_hours ± 1}} hours on one GPU is shared.
 
@@ -1794,9 +1792,9 @@ A step launches some hundred small kernels. Each launch from Python takes tens o
 ### END RUBRIC
 """
 
-# %% [markdown] exercise="the_law_and_its_limits" points=2
+# %% [markdown] exercise="the_law_and_its_limits" points=2 optional=true
 r"""
-### In your own words · the_law_and_its_limits
+### In your own words · the_law_and_its_limits · optional
 
 A colleague fits a straight line to log loss against log parameters for six models, and reads off the loss of one a thousand times larger. What is wrong?
 
