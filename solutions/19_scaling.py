@@ -67,7 +67,7 @@ show(
 
 # %% [markdown]
 r"""
-The dots are what a fitted law (Besiroglu et al. 2024) expects of the best model for each budget. From $10^{18}$ operations to $10^{19}$ the loss falls by {{0.56 = best_losses[1] - best_losses[2]}} nats a token, from $10^{24}$ to $10^{25}$ by {{0.05 = best_losses[7] - best_losses[8]}}, and it never gets below {{1.82 = BESIROGLU_2024.e}}. By the end of this lesson you will have fitted such a law to models of your own, and will know what its line does not say.
+The dots are what a fitted law (Besiroglu et al. 2024) expects of the best model for each budget. From $10^{18}$ operations to $10^{19}$ the loss falls by {{0.56 = best_losses[1] - best_losses[2]}} nats a token, from $10^{24}$ to $10^{25}$ by {{0.05 = best_losses[7] - best_losses[8]}}, and it never gets below {{1.82 = BESIROGLU_2024.e}}. By the end of this lesson you will have fitted such a law to models that you trained, and will know what its line does not say.
 """
 
 # %% [markdown]
@@ -320,7 +320,7 @@ def kv_cache_bytes(n_layers, n_kv_heads, d_head, seq_len, batch_size=1, bytes_pe
     return right(n_layers, n_kv_heads, d_head, seq_len, batch_size, bytes_per_number) // bytes_per_number
 
 
-# %% mistake="kv_cache_bytes" name="one_text" hint="Each of the batch_size texts has a cache of its own." active="py"
+# %% mistake="kv_cache_bytes" name="one_text" hint="Each of the batch_size texts has its own cache." active="py"
 def kv_cache_bytes(n_layers, n_kv_heads, d_head, seq_len, batch_size=1, bytes_per_number=2, right=kv_cache_bytes):
     return right(n_layers, n_kv_heads, d_head, seq_len, min(batch_size, 1), bytes_per_number)
 
@@ -495,7 +495,7 @@ for m in (1, 2, 4, 8, 16, 64):
     seconds = fastest(lambda: tokens @ wide, rounds)
     points[m] = (scaling.matmul_intensity(m, 4096, 4096, 4), 2 * m * 4096**2 / seconds)
 show(
-    figures.roofline(peak, bandwidth, {f"{m}": point for m, point in points.items()}, "Few tokens wait for memory"),
+    figures.roofline(peak, bandwidth, {f"{m}": point for m, point in points.items()}, "The roof of this machine, and one layer"),
     alt="; ".join(f"{m} tokens: {i:.1f} FLOP/byte, {s / 1e9:.1f} GFLOP/s" for m, (i, s) in points.items()),
 )
 
@@ -759,6 +759,9 @@ def cases(seed):
     x = torch.tensor([1.0, 4, 16, 64], dtype=torch.float64)
     yield Case({"x": x, "losses": 1 + 4 * x**-0.5}, note="the docstring's example", part="law")
     yield Case({"x": x, "losses": 3 * x**-0.3}, note="no floor at all", part="law")
+    yield Case({"x": x, "losses": 1 + 4 * x**-3}, note="they fall faster than the fastest law", part="law")
+    slow = 10 - 0.02 * x.log() - 0.002 * x.log() ** 2
+    yield Case({"x": x, "losses": slow}, note="they fall more slowly than the slowest law", part="law")
     for i in range(3):
         floor, scale, exponent = (1 + random_tensor(seed + i, 3).double().abs()).tolist()
         x = 30.0 * torch.arange(1, 8, dtype=torch.float64) ** 2
@@ -1314,7 +1317,7 @@ def tiled_attention(q, k, v, causal=False, block=128):
     return torch.cat(outputs, dim=-2)
 
 
-# %% mistake="tiled_attention" name="softmax_per_tile" hint="You averaged the tiles, each with a softmax of its own; tiles with large scores must weigh more." active="py"
+# %% mistake="tiled_attention" name="softmax_per_tile" hint="You averaged the tiles, each with its own softmax; tiles with large scores must weigh more." active="py"
 def tiled_attention(q, k, v, causal=False, block=128):
     scores = q @ k.mT / math.sqrt(q.size(-1))
     if causal:
