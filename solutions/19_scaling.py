@@ -21,7 +21,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
@@ -51,7 +51,7 @@ from course_lib.scaling import BESIROGLU_2024, HOFFMANN_2022, matmul_parameters,
 from course_lib.train import Trainer
 from course_lib.widgets import scaling as explorers
 from course_lib.widgets.cards import flash_cards
-from course_lib.widgets.predict import predict_choice, predict_number
+from course_lib.widgets.predict import predict_number
 
 torch.set_num_threads(1)
 train, test = scoreboard.training(), scoreboard.held_out()[:10_000]
@@ -187,7 +187,7 @@ r"""
 
 # %%
 config = GPTConfig(V, seq_len=64, d_model=64, n_layers=2)
-model, windows = GPT(config, generator=torch.Generator().manual_seed(0)), train[: 4 * 65].view(4, 65)
+model, windows = GPT(config, generator=torch.Generator().manual_seed(0)), train[: 4 * 65].view(4, 65).clone()
 with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
     next_token_loss(model, windows).backward()
 counted = counter.get_total_flops() / (4 * 64)  # a token
@@ -230,7 +230,7 @@ gpu_hours = 6 * 7e9 * 2e12 / 4e14
 r"""
 ## 2 · Counting bytes
 
-Training keeps five things: the weights, their gradients, the optimizer's two moments (lesson 05), and the **activations**, whatever the backward pass has to read again. The first three are 4 + 4 + 8 = 16 bytes a parameter with AdamW in float32. The activations grow with the tokens of a batch instead; the largest single part is often the last one, $V$ log-probabilities for every token.
+Training keeps four kinds of numbers: the weights, their gradients, the optimizer's two moments (lesson 05), and the **activations**, whatever the backward pass has to read again. The first three are 4 + 4 + 8 = 16 bytes a parameter with AdamW in float32. The activations grow with the tokens of a batch instead; the largest single part is often the last one, $V$ log-probabilities for every token.
 
 Below: GPT-2's 124 million parameters, trained on 16 windows of 1,024 tokens. The weights are {{0.5 = 4 * gpt2.n_parameters() / 1e9}} GB of {{15.0 = sum(parts.values()) / 1e9}}; activations are {{87 % = (parts["layers"] + parts["output"]) / sum(parts.values())}}. The count is arithmetic. On a model that fits here, `saved_bytes` measures what autograd really keeps: it is {{at most 3 % more : 1 <= measured / expected < 1.03}} than counted.
 """
@@ -495,7 +495,9 @@ for m in (1, 2, 4, 8, 16, 64):
     seconds = fastest(lambda: tokens @ wide, rounds)
     points[m] = (scaling.matmul_intensity(m, 4096, 4096, 4), 2 * m * 4096**2 / seconds)
 show(
-    figures.roofline(peak, bandwidth, {f"{m}": point for m, point in points.items()}, "The roof of this machine, and one layer"),
+    figures.roofline(
+        peak, bandwidth, {f"{m}": point for m, point in points.items()}, "The roof of this machine, and one layer"
+    ),
     alt="; ".join(f"{m} tokens: {i:.1f} FLOP/byte, {s / 1e9:.1f} GFLOP/s" for m, (i, s) in points.items()),
 )
 
@@ -503,7 +505,7 @@ show(
 r"""
 Each dot is one layer with so many tokens. A dot well below the roof is not at a limit of the machine but of the program that runs on it; one slightly above it means that a kernel found better conditions than our two probes.
 
-Move the tokens on other hardware (numbers of data sheets, dense, bfloat16). Where does a layer leave the slope?
+Move the tokens on other hardware (bfloat16 without sparsity, by the data sheets; the laptop is an order of magnitude). Where does a layer leave the slope?
 """
 
 # %%
@@ -515,7 +517,7 @@ r"""
 
 To write a token, a model reads every weight once, whatever the batch, and the cache of each text. It computes $2N$ operations for each text. The slower of the two is the least time of a step.
 
-For 124 million parameters in bfloat16, one text and a negligible cache, memory needs $2 \cdot 124 \cdot 10^6 / (2.6 \cdot 10^{12}) = {{95 = 1e6 * step_seconds ± 1}}$ µs on an H100 (2.6 TB/s were measured there). The ceiling is {{10,500 = 1 / step_seconds ± 100}} tokens a second.
+For 124 million parameters in bfloat16, one text and a negligible cache, memory needs $2 \cdot 124.4 \cdot 10^6 / (2.6 \cdot 10^{12}) = {{96 = 1e6 * step_seconds}}$ µs on an H100 (2.6 TB/s were measured there). The ceiling is {{10,450 = 1 / step_seconds ± 10}} tokens a second.
 
 ### Find the bug · decoding_ceiling
 
@@ -645,9 +647,9 @@ for speed in (114, 221, 1489):
 
 # %% [markdown]
 r"""
-The number of operations does not depend on the width: {{154 = launches.count ± 12}} for 12 layers, here and in the large model. At 221 tokens a second each has {{29 = 1e6 / 221 / launches.count ± 3}} µs, at 114 {{57 = 1e6 / 114 / launches.count ± 5}} µs. The 124-million model's whole arithmetic is done in a fraction of that: the GPU waits for Python to ask.
+The number of operations does not depend on the width: {{154 = launches.count ± 12}} for 12 layers, here and in the large model. At 221 tokens a second each has {{29 = 1e6 / 221 / launches.count ± 3}} µs, at 114 {{57 = 1e6 / 114 / launches.count ± 5}} µs. The arithmetic of the whole model takes {{0.25 = 1e6 * 2 * gpt2.n_parameters() / 989e12 ± 0.01}} µs at an H100's peak: the GPU waits for Python to ask.
 
-A ***CUDA graph*** records the launches of one step, and replays them with a single call. For that every step must be the same program on the same addresses: the cache has its full length from the start (*static*), the position is a tensor that is overwritten, and a mask hides what is not written yet. {{4.4 = 1e6 / 1489 / launches.count ± 0.5}} µs an operation remain. The rest of the way to the ceiling is in the kernels: too small to fill the machine, and one after the other. The picture below is eight operations with these two times.
+A ***CUDA graph*** records the launches of one step, and replays them with a single call. For that every step must be the same program on the same addresses: a cache of full length from the start (*static*), the position as a tensor that is overwritten, and a mask over what is not written yet. {{4.4 = 1e6 / 1489 / launches.count ± 0.5}} µs an operation remain. The rest is in the kernels, too small to fill the machine. The picture shows eight operations with these two times.
 
 Two more ways to the same end: fewer, larger kernels (fusion, `torch.compile`), and more work for each launch. With 8 texts the ceiling is {{8 : round(scaling.decoding_ceiling(gpt2.n_parameters(), 2, 0, 8, 989e12, 2.6e12) * step_seconds) == 8}} times higher, and the captured graph wrote 11,630 tokens a second.
 """
@@ -832,7 +834,7 @@ def fit_power_law(x, losses):
 r"""
 ### Six tiny models
 
-GPTs of two layers, from 8 to 48 features; three seeds of each; 300 steps of 512 tokens for all, which is {{0.51 = 300 * 512 / len(train) ± 0.01}} of the training text. The learning rate is $0.5 / d$, at most 0.02: wider models need smaller ones (Yang et al. 2022 say why). That rule was chosen after 0.01, 0.02 and 0.04 had been tried at each width, on one seed and on these held-out words. A law that is fitted to models with *one* rate for all widths would be a law of bad rates.
+GPTs of two layers, from 8 to 48 features; three seeds of each; 300 steps of 512 tokens for all, which is {{0.51 = 300 * 512 / len(train) ± 0.01}} of the training text. The learning rate is $0.5 / d$, at most 0.02: wider models need smaller ones (Yang et al. 2022 say why). That rule was chosen after 0.01, 0.02 and 0.04 had been tried at widths up to 64, on these held-out words. (0.04 looked best on the first seed of the narrow ones, and was much worse on unlucky seeds.) A law that is fitted to models with *one* rate for all widths would be a law of bad rates.
 """
 
 
@@ -1380,7 +1382,7 @@ print(f"1,024 tokens: largest difference {difference:.1e}")
 
 # %% [markdown]
 r"""
-At 1,024 tokens the matrix costs {{41 = kept["the whole matrix"][-1] / kept["tiled"][-1] ± 25}} times the bytes, and the result is {{the same to seven digits : difference < 1e-6}}: exact attention, no approximation. The *operations* are not fewer, and in our Python it is slower. On a GPU it is faster, since a tile stays in the fast memory beside the arithmetic: the roofline again, with intensity raised.
+At 1,024 tokens the matrix costs {{16 = kept["the whole matrix"][-1] / kept["tiled"][-1] ± 1}} times the bytes, and the result is {{the same up to rounding : difference < 1e-5}}: exact attention, no approximation. The *operations* are not fewer, and in our Python it is slower. On a GPU it is faster, since a tile stays in the fast memory beside the arithmetic: the roofline again, with intensity raised.
 
 ### What checkpointing costs · optional
 
@@ -1543,7 +1545,7 @@ def checkpointed(layers, x, every=1, right=checkpointed):
 r"""
 ## 8 · Fewer bits
 
-Generation reads every weight for each token, so half the bytes would be half the time. ***Quantisation*** keeps a weight as a whole number of few bits, with one scale for a row of the matrix:
+One text at a time, the weights are what is read (section 4): half the bytes, half the least time. ***Quantisation*** keeps a weight as a whole number of few bits, with one scale for a row of the matrix:
 
 $$m = 2^{b-1} - 1, \qquad s = \frac{\max |w|}{m}, \qquad \text{code} = \operatorname{round}(w / s) \in \{-m, \dots, m\}, \qquad w \approx s \cdot \text{code}.$$
 
@@ -1699,7 +1701,7 @@ show(
         bits_tried,
         {"a scale for each matrix": by_matrix, "a scale for each row": [sum(x) / 3 for x in by_bits.values()]},
         sum(found) / 3,
-        "Four bits cost little, two cost nearly everything learned",
+        "Four bits cost little, two a great deal",
     ),
     alt="Loss by bits, a scale a row: " + ", ".join(f"{b}: +{c:.3f}" for b, c in cost.items()),
 )
@@ -1710,7 +1712,7 @@ print(f"4 bits, a scale for each 32 weights: {grouped:+.4f} nats")
 r"""
 A scale for each row, three seeds: 8 bits cost {{0.000 = cost[8] ± 0.003}} nats, 4 bits {{0.015 = cost[4] ± 0.012}}, 3 bits {{0.09 = cost[3] ± 0.05}}, 2 bits {{1.1 = cost[2] ± 0.7}}. With one scale for the whole matrix it is {{worse : all(m > sum(by_bits[b]) / 3 for m, b in zip(by_matrix[1:], bits_tried[1:]))}} from 4 bits on, and with one for each 32 weights {{better : grouped < cost[4]}}; but then 4 bits are really {{5 = 4 + 32 / 32}}, since a scale in float32 is shared by only 32 weights.
 
-Bits are not a smooth price. From 8 to 4 the model hardly notices; from 3 to 2 there are only −1, 0 and 1 left, and it loses most of what it had learned. (An earlier run of this project, on a better trained model of 1.865 nats: 1.865, 1.877, 1.970 and 3.659 for 8, 4, 3 and 2 bits.) Two honest limits: our codes are turned back into floats, so nothing here is faster; and large models have a few columns with huge activations, which make low bits harder than this toy does (Dettmers et al. 2022).
+Bits are not a smooth price. From 8 to 4 the model hardly notices. With 2 bits only −1, 0 and 1 are left of each weight, and the large model is {{worse : min(by_bits[2]) > max(runs[8, s][2] for s in seeds)}} than the smallest one of section 5 in float32. (An earlier run of this project, on a better trained model of 1.865 nats: 1.865, 1.877, 1.970 and 3.659 for 8, 4, 3 and 2 bits.) Two honest limits: our codes are turned back into floats, so nothing here is faster; and large models have a few columns with huge activations, which make low bits harder than this toy does (Dettmers et al. 2022).
 """
 
 # %% [markdown]
@@ -1816,11 +1818,11 @@ r"""
 
 - **Kaplan et al. (2020)**: 6ND and power laws. **Hoffmann et al. (2022)**: the split. **Besiroglu et al. (2024)**: the same runs, fitted again. **Yang et al. (2022)**: learning rates across widths.
 - **Williams, Waterman and Patterson (2009)**: the roofline. **Milakov and Gimelshein (2018)**: the online softmax. **Dao et al. (2022)**, **Dao (2023)**: FlashAttention. **Chen et al. (2016)**: checkpointing. **DeepSeek-AI (2024)**: multi-head latent attention.
-- **Dettmers et al. (2022)**: products in 8 bits, with outliers apart. **Frantar et al. (2022)**, **Lin et al. (2023)**: rounding by what it does to the outputs. **Shoeybi et al. (2019)**, **Rajbhandari et al. (2020)**: tensor parallelism, and optimizer states shared among machines. **Patarasuk and Yuan (2009)**: the ring.
+- **Dettmers et al. (2022)**: products in 8 bits. **Frantar et al. (2022)**, **Lin et al. (2023)**: rounding by what it does to the outputs. **Patarasuk and Yuan (2009)**: the ring. **Shoeybi et al. (2019)**, **Rajbhandari et al. (2020)**: shared matrices, shared optimizer states.
 
-As of November 2026, large models are trained in 16 or 8 bits with all of these kinds of parallelism at once (and pipelines of layers, and experts on different machines, [17](17_moe.ipynb)), and many are served with 8- or 4-bit weights.
+As of November 2026, large models are trained in 16 or 8 bits, with these kinds of parallelism at once (and pipelines of layers, and experts on different machines, [17](17_moe.ipynb)), and many are served with 8- or 4-bit weights.
 
-Limits: our law rests on six sizes of one toy language and one text length; the figures of the H100 on one run of this project. Not here: pipelines, networks between machines, energy, prices.
+Limits: our law rests on six sizes and one toy language, the figures of the H100 on one run. Not here: networks between machines, energy, prices.
 """
 
 # %%

@@ -74,7 +74,7 @@ def roofline(
     return figure
 
 
-#: Operations a second in bfloat16 without sparsity, and bytes a second, by the makers' data sheets.
+#: Operations a second in bfloat16 without sparsity, and bytes a second: data sheets; the laptop, an order of magnitude.
 DEVICES = {"A100 (80 GB)": (312e12, 2.04e12), "H100 (SXM)": (989e12, 3.35e12), "a laptop's core": (0.1e12, 0.05e12)}
 
 
