@@ -647,7 +647,7 @@ for speed in (114, 221, 1489):
 
 # %% [markdown]
 r"""
-The number of operations does not depend on the width: {{154 = launches.count ± 12}} for 12 layers, here and in the large model. At 221 tokens a second each has {{29 = 1e6 / 221 / launches.count ± 3}} µs, at 114 {{57 = 1e6 / 114 / launches.count ± 5}} µs. The arithmetic of the whole model takes {{0.25 = 1e6 * 2 * gpt2.n_parameters() / 989e12 ± 0.01}} µs at an H100's peak: the GPU waits for Python to ask.
+The number of operations does not depend on the width: {{151 = launches.count ± 12}} for 12 layers, here and in the large model. At 221 tokens a second each has {{30 = 1e6 / 221 / launches.count ± 3}} µs, at 114 {{58 = 1e6 / 114 / launches.count ± 5}} µs. The arithmetic of the whole model takes {{0.25 = 1e6 * 2 * gpt2.n_parameters() / 989e12 ± 0.01}} µs at an H100's peak: the GPU waits for Python to ask.
 
 A ***CUDA graph*** records the launches of one step, and replays them with a single call. For that every step must be the same program on the same addresses: a cache of full length from the start (*static*), the position as a tensor that is overwritten, and a mask over what is not written yet. {{4.4 = 1e6 / 1489 / launches.count ± 0.5}} µs an operation remain. The rest is in the kernels, too small to fill the machine. The picture shows eight operations with these two times.
 
@@ -658,8 +658,8 @@ Two more ways to the same end: fewer, larger kernels (fusion, `torch.compile`), 
 show(
     figures.launches(
         [
-            ("launched by hand", 29.0, 4.4, False),
-            ("one captured graph", 29.0, 4.4, True),
+            ("launched by hand", 30.0, 4.4, False),
+            ("one captured graph", 30.0, 4.4, True),
         ],
         "By hand, the GPU waits for Python; a graph is one launch",
     ),
@@ -1043,7 +1043,7 @@ explorers.budget_explorer()
 r"""
 The law as *published* asks for {{93 = published}} tokens a parameter; the authors trained their model, 70 billion parameters on 1.4 trillion tokens, with 20, which their other two methods had given. Besiroglu et al. (2024) read the points off the paper's figure and fitted again: {{18 = fitted_again}}. Their reasons: the optimiser had stopped early, and the printed numbers are rounded. A published fit is a measurement like any other: look for its residuals and its interval.
 
-And the valley is flat: with 10 times the tokens a parameter, the newer law expects {{0.026 = off_by_ten - best_there}} nats more. So a smaller model, trained for longer than its optimum, loses little and is cheaper to *run*. As of November 2026 this is what is done: Llama 3's model of 8 billion parameters (2024) read 15 trillion tokens, {{1,875 = 15e12 / 8e9}} a parameter.
+And the valley is flat: with 10 times the tokens a parameter, the newer law expects {{0.013 = off_by_ten - best_there}} nats more. So a smaller model, trained for longer than its optimum, loses little and is cheaper to *run*. As of November 2026 this is what is done: Llama 3's model of 8 billion parameters (2024) read 15 trillion tokens, {{1,875 = 15e12 / 8e9}} a parameter.
 """
 
 # %% [markdown]
@@ -1418,7 +1418,7 @@ kept_share = saved_bytes(lambda: scaling.checkpointed(blocks, entered)) / every_
 
 # %% [markdown]
 r"""
-Not a third but {{24 % = extra ± 1 %}}: PyTorch stops computing again as soon as the last tensor is there that the backward pass needs, which saves the last product of each stretch. What is kept falls to {{6 % = kept_share ± 1.5 %}}.
+Not a third but {{23 % = extra ± 1 %}}: PyTorch stops computing again as soon as the last tensor is there that the backward pass needs, which saves the last product of each stretch. What is kept falls to {{6 % = kept_share ± 1.5 %}}.
 
 With stretches of 8, less still is kept between the passes, but then all 8 blocks are whole in memory at once while they are computed again. What is kept (one input in each stretch) and what is whole (one stretch) are least in sum near $\sqrt L$ blocks, if a layer keeps one tensor.
 
@@ -1710,7 +1710,7 @@ print(f"4 bits, a scale for each 32 weights: {grouped:+.4f} nats")
 
 # %% [markdown]
 r"""
-A scale for each row, three seeds: 8 bits cost {{0.000 = cost[8] ± 0.003}} nats, 4 bits {{0.015 = cost[4] ± 0.012}}, 3 bits {{0.09 = cost[3] ± 0.05}}, 2 bits {{1.1 = cost[2] ± 0.7}}. With one scale for the whole matrix it is {{worse : all(m > sum(by_bits[b]) / 3 for m, b in zip(by_matrix[1:], bits_tried[1:]))}} from 4 bits on, and with one for each 32 weights {{better : grouped < cost[4]}}; but then 4 bits are really {{5 = 4 + 32 / 32}}, since a scale in float32 is shared by only 32 weights.
+A scale for each row, three seeds: 8 bits cost {{0.000 = cost[8] ± 0.003}} nats, 4 bits {{0.011 = cost[4] ± 0.01}}, 3 bits {{0.06 = cost[3] ± 0.03}}, 2 bits {{1.0 = cost[2] ± 0.5}}. With one scale for the whole matrix it is {{worse : all(m > sum(by_bits[b]) / 3 for m, b in zip(by_matrix[1:], bits_tried[1:]))}} from 4 bits on, and with one for each 32 weights {{better : grouped < cost[4]}}; but then 4 bits are really {{5 = 4 + 32 / 32}}, since a scale in float32 is shared by only 32 weights.
 
 Bits are not a smooth price. From 8 to 4 the model hardly notices. With 2 bits only −1, 0 and 1 are left of each weight, and the large model is {{worse : min(by_bits[2]) > max(runs[8, s][2] for s in seeds)}} than the smallest one of section 5 in float32. (An earlier run of this project, on a better trained model of 1.865 nats: 1.865, 1.877, 1.970 and 3.659 for 8, 4, 3 and 2 bits.) Two honest limits: our codes are turned back into floats, so nothing here is faster; and large models have a few columns with huge activations, which make low bits harder than this toy does (Dettmers et al. 2022).
 """

@@ -175,7 +175,7 @@ def split(laws: Mapping[str, ScalingLaw], log_budget: float, log_ratio: float) -
         axes.plot(chosen, _loss_at(law, budget, chosen), "o", color=color, markersize=9)
     n = (budget / 6 / chosen).sqrt().item()
     low = min(law.loss(*compute_optimal(budget, law)) for law in laws.values())
-    axes.set(xscale="log", ylim=(low - 0.05, low + 0.5), xlabel="tokens for each parameter, D / N")
+    axes.set(xscale="log", ylim=(low - 0.05, low + 0.35), xlabel="tokens for each parameter, D / N")
     axes.set_ylabel("expected loss (nats a token)")
     axes.legend(frameon=False, fontsize=12, loc="upper center")
     panel_title(axes, f"$10^{{{log_budget:g}}}$ operations: {n:.1e} parameters, {n * chosen.item():.1e} tokens")

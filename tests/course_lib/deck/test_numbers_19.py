@@ -42,7 +42,7 @@ def test_each_law_asks_for_as_many_tokens_as_the_card_says(law, ratio):
     assert d / n == pytest.approx(ratio, abs=0.5)
 
 
-def test_checkpointing_counts_a_quarter_more_and_a_third_without_the_early_stop():
+def test_checkpointing_counts_23_per_cent_more_and_a_third_without_the_early_stop():
     blocks = GPT(GPTConfig(vocab_size=50, seq_len=32, d_model=64, n_heads=4, n_layers=4)).blocks
     layers, x = [lambda x, block=block: block(x, None, None) for block in blocks], torch.ones(2, 32, 64)
 
@@ -54,7 +54,7 @@ def test_checkpointing_counts_a_quarter_more_and_a_third_without_the_early_stop(
 
     x.requires_grad_()
     once = counted(lambda: in_turn().sum().backward())
-    assert counted(lambda: checkpointed(layers, x).sum().backward()) / once == pytest.approx(1.24, abs=0.01)
+    assert counted(lambda: checkpointed(layers, x).sum().backward()) / once == pytest.approx(1.23, abs=0.005)
     with set_checkpoint_early_stop(False):
         assert counted(lambda: checkpointed(layers, x).sum().backward()) / once == pytest.approx(4 / 3)
 
