@@ -43,3 +43,30 @@ def attainable_flops(intensity: float, peak_flops: float, bandwidth: float) -> f
         if not value > 0:
             raise ValueError(f"{name} must be positive, got {value}")
     return min(peak_flops, intensity * bandwidth)
+
+
+def decoding_ceiling(
+    n_parameters: int, bytes_per_number: float, cache_bytes: int, batch_size: int, peak: float, bandwidth: float
+) -> float:
+    """Return the most tokens a second, of all texts together, that a device can write with a cache.
+
+    n_parameters      N, all read once in a step, for the whole batch; 2N operations for each text
+    bytes_per_number  of a weight; 0.5 with four bits
+    cache_bytes       keys and values of one text, all read in each step
+    batch_size        B, texts side by side; a step writes one token of each
+    peak              operations a second of the device, FLOP/s
+    bandwidth         bytes a second; arithmetic goes on while memory is read
+    returns           B divided by the longer of the two times of a step
+
+    What a program needs beside reading and multiplying is not in it: no program is faster, most are slower.
+    Raises ValueError unless peak and bandwidth are positive and there is something to read and to write.
+
+    >>> round(decoding_ceiling(124_439_808, 2, 0, 1, peak=989e12, bandwidth=2.6e12))  # GPT-2 on an H100
+    10447
+    """
+    if not peak > 0 or not bandwidth > 0:
+        raise ValueError(f"peak and bandwidth must be positive, got {peak} and {bandwidth}")
+    read = n_parameters * bytes_per_number + batch_size * cache_bytes
+    if batch_size < 1 or not read > 0:
+        raise ValueError(f"there must be something to read and to write, got {read} bytes and {batch_size} texts")
+    return batch_size / max(read / bandwidth, 2 * n_parameters * batch_size / peak)
