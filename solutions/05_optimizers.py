@@ -1,0 +1,468 @@
+# ---
+# jupyter:
+#   course:
+#     title: Which way is down, and how fast?
+#     minutes: 90
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+r"""
+# Which way is down, and how fast?
+
+The gradient says which way is down *here*. It does not say how far to go, and it says nothing about the next place. In a narrow valley that is not enough: the steepest way down leads to the opposite wall. Drag the start and the learning rate, and watch two optimizers go down from the same place.
+"""
+
+# %% setup=true
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from course_lib.checks import check, show_answer, yours
+
+torch.set_printoptions(precision=4, sci_mode=False)
+
+# %%
+import time
+
+from sklearn.datasets import make_moons
+
+from course_lib import optim
+from course_lib.budget import budget
+from course_lib.figures import optimizers as figures
+from course_lib.figures.style import show
+from course_lib.figures.training import compare_curves
+from course_lib.widgets.cards import flash_cards
+from course_lib.widgets.optimizers import ravine_explorer
+from course_lib.widgets.predict import predict_number
+
+torch.set_num_threads(1)  # tensors this small are faster on one core
+sgd, momentum = yours("optimizers.sgd_step", optim.sgd_step), yours("optimizers.momentum_step", optim.momentum_step)
+adagrad, rmsprop = yours("optimizers.adagrad_step", optim.adagrad_step), yours("optimizers.rmsprop_step", optim.rmsprop_step)
+adam = yours("optimizers.adam_step", optim.adam_step)
+rules = {  # name → (one step, how many tensors it remembers)
+    "SGD": (lambda w, g, t, lr: (sgd(w, g, lr),), 0),
+    "momentum": (lambda w, g, v, t, lr: momentum(w, g, v, lr), 1),
+    "Adagrad": (lambda w, g, s, t, lr: adagrad(w, g, s, lr), 1),
+    "RMSprop": (lambda w, g, s, t, lr: rmsprop(w, g, s, lr), 1),
+    "Adam": (lambda w, g, m, v, t, lr: adam(w, g, m, v, t, lr), 2),
+}
+ravine_explorer(rules)
+
+# %% [markdown]
+r"""
+## What you will be able to do
+
+- write the steps of SGD, momentum, Adagrad, RMSprop, Adam and AdamW, equal to those of `torch.optim`;
+- derive Adam's bias correction, and say what happens without it;
+- tell a penalty from decay, and ε inside a root from ε outside;
+- clip a gradient without turning it, and let a learning rate rise and fall;
+- compare optimizers so that the comparison means something.
+
+**Time** about 90 minutes, best in two sittings (sections 1 to 4, and the rest); another 35 for what is marked optional. **Builds on** [04 Linear models](04_linear_models.ipynb): gradients, learning rate, mini-batches.
+**Symbols** $w$ the weights, $g$ the gradient of the loss in them, $\eta$ the learning rate, $t = 1, 2, \dots$ the number of the step. Squares, roots and quotients of tensors are taken number by number.
+"""
+
+# %% [markdown]
+r"""
+## 1 · One rate for all weights
+
+An ***optimizer*** is a rule that turns gradients into changes of the weights. The shortest: $w \leftarrow w - \eta\, g$. With the gradient of all examples this is batch gradient descent, with that of a few a stochastic one ([04](04_linear_models.ipynb)); the rule is the same.
+
+The picture above is the loss $\tfrac12 (u^2 + \kappa v^2)$, a ***ravine***: gentle along $u$, steep across. Its ***condition number*** $\kappa$ is the largest curvature over the smallest. The gradient is $(u, \kappa v)$, so one step multiplies $u$ by $1 - \eta$ and $v$ by $1 - \eta\kappa$. The steep direction forbids every $\eta \ge 2/\kappa$; the gentle one then crawls.
+
+By hand, $\kappa = 100$ and $\eta = 0.018$, from $(-2.8,\ 1)$: the next place is $({{-2.7496 = -2.8 * (1 - 0.018)}},\ {{-0.8 = 1 - 0.018 * 100}})$. Across, it jumped to the other wall; along, it moved by two percent.
+
+### Exercise · sgd_step
+"""
+
+
+# %% exercise="sgd_step" points=1 withheld="course_lib.optim.update_rules.sgd_step torch.optim"
+def sgd_step(param: Tensor, grad: Tensor, lr: float) -> Tensor:
+    """Return the parameter after one step against its gradient.
+
+    param    w, any shape; not changed
+    grad     g, the same shape
+    lr       η, the learning rate
+    returns  the same shape, a new tensor
+
+    Raises ValueError when the shapes differ, even if they could be broadcast.
+
+    Example: w = [1., 2.], g = [0.5, −1.], lr = 0.1 give [0.95, 2.1].
+    """
+    ### BEGIN SOLUTION
+    if param.shape != grad.shape:
+        raise ValueError(f"grad must have the shape {tuple(param.shape)}, got {tuple(grad.shape)}")
+    return param - lr * grad
+    ### END SOLUTION
+
+
+# %% [markdown] hints="sgd_step"
+r"""
+1. Which sign has a step that goes *down*?
+2. Compare the shapes first; then subtract the rate times the gradient, into a new tensor.
+3. `return param - …`
+"""
+
+
+# %% cases="sgd_step" active="py"
+def cases(seed):
+    example = {"param": torch.tensor([1.0, 2.0]), "grad": torch.tensor([0.5, -1.0]), "lr": 0.1}
+    yield Case(example, note="the docstring's example")
+    yield Case({"param": torch.tensor(3.0), "grad": torch.tensor(2.0), "lr": 1.0}, note="a single number")
+    for i in range(3):
+        w, g = random_tensor(seed + 10 * i, 2, 3), random_tensor(seed + 10 * i + 5, 2, 3)
+        yield Case({"param": w, "grad": g, "lr": 0.1 + 0.3 * i}, note="random")
+    yield Case({"param": random_tensor(seed, 2, 3), "grad": random_tensor(seed + 1, 3), "lr": 0.1}, note="another shape")
+
+
+# %% mistake="sgd_step" name="uphill" hint="You went along the gradient, which is up; subtract." active="py"
+def sgd_step(param, grad, lr, right=sgd_step):
+    return right(param, -grad, lr)
+
+
+# %% mistake="sgd_step" name="rate_ignored" hint="Multiply the gradient by the learning rate." active="py"
+def sgd_step(param, grad, lr, right=sgd_step):
+    return right(param, grad, 1.0)
+
+
+# %% mistake="sgd_step" name="broadcast" hint="A gradient of another shape was broadcast without a word; the docstring asks for a ValueError." active="py"
+def sgd_step(param, grad, lr):
+    return param - lr * grad
+
+
+# %% [markdown]
+r"""
+Three rates on a ravine with $\kappa = 100$, each for 100 steps. The limit is $2/\kappa = 0.02$.
+"""
+
+# %%
+start, narrow = (-2.8, 1.0), figures.ravine(curvature=100)
+ends = {lr: figures.walk(rules["SGD"], start, lr, 100, narrow)[-1].tolist() for lr in (0.001, 0.0198, 0.0202)}
+for lr, (u, v) in ends.items():
+    print(f"rate {lr:6}: along {u:7.3f}, across {v:10.4f}")
+
+# %% [markdown]
+r"""
+At 0.001 it has {{90 % = abs(ends[0.001][0]) / 2.8 ± 1 %}} of the way along before it. At 0.0198, the best rate here, still {{14 % = abs(ends[0.0198][0]) / 2.8 ± 1 %}}. At 0.0202, two percent more, it leaves: across it is at {{7.2 = ends[0.0202][1] ± 0.1}} and growing.
+
+The best that plain descent can do is to shorten the distance by $(\kappa - 1)/(\kappa + 1)$ a step. For $\kappa = 100$ that is {{0.980 = 99 / 101}}; a ten-thousandth of the distance takes {{461 = math.ceil(math.log(1e-4) / math.log(99 / 101))}} steps.
+"""
+
+# %% [markdown]
+r"""
+## 2 · Momentum: remember where you were going
+
+Across the ravine the gradient changes its sign at every step; along it, it does not. So add up past gradients and let old ones fade: what alternates cancels, what agrees grows. This is ***momentum***, and the sum $v$ is called ***velocity***:
+
+$$v \leftarrow \mu\, v + g, \qquad w \leftarrow w - \eta\, v,$$
+
+with $v = 0$ before the first step and $\mu = 0.9$ as a rule. By hand: $v = 2$, $g = 0.5$ give $v = 0.9 \cdot 2 + 0.5 = {{2.3 = 0.9 * 2 + 0.5}}$, and with $\eta = 0.1$ a step of $-0.23$.
+
+Many texts put the rate inside: $v \leftarrow \mu v + \eta g$, $w \leftarrow w - v$. With a constant rate both go the same way. With a rate that changes they do not: there the old part of $v$ keeps its old rate. PyTorch, and this lesson, have it outside.
+
+***Nesterov momentum*** steps along $g + \mu v$ with the new $v$ in place of $v$: it already counts what the velocity will do next.
+
+### Exercise · momentum_step
+"""
+
+
+# %% exercise="momentum_step" points=3 parts={"plain": 2, "nesterov": 1} withheld="course_lib.optim.update_rules.momentum_step torch.optim"
+def momentum_step(
+    param: Tensor, grad: Tensor, velocity: Tensor, lr: float, momentum: float = 0.9, nesterov: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Return the parameter and the velocity after one step.
+
+    param, grad  w and g, of one shape; not changed
+    velocity     v, the same shape, zeros before the first step; not changed
+    lr           η, outside of the velocity
+    momentum     μ, the share of the velocity that is kept
+    nesterov     whether to step along g + μ v with the new v, in place of the new v
+    returns      the new w and the new v
+
+    Example: w = [1.], g = [0.5], v = [2.], lr = 0.1 give ([0.77], [2.3]).
+    """
+    ### BEGIN SOLUTION
+    velocity = momentum * velocity + grad
+    direction = grad + momentum * velocity if nesterov else velocity
+    return param - lr * direction, velocity
+    ### END SOLUTION
+
+
+# %% [markdown] hints="momentum_step"
+r"""
+1. Is the step made with the old velocity or with the new one?
+2. First the new velocity, without the learning rate; then the direction, which depends on nesterov; then the step.
+3. `velocity = momentum * velocity + …`
+"""
+
+
+# %% cases="momentum_step" active="py"
+def cases(seed):
+    one = {"param": torch.tensor([1.0]), "grad": torch.tensor([0.5]), "velocity": torch.tensor([2.0]), "lr": 0.1}
+    yield Case(one, note="the docstring's example", part="plain")
+    yield Case(one | {"nesterov": True}, note="the same with Nesterov", part="nesterov")
+    for i in range(3):
+        w, g, v = (random_tensor(seed + 10 * i + j, 2, 3) for j in range(3))
+        case = {"param": w, "grad": g, "velocity": v, "lr": 0.3 + 0.1 * i}
+        yield Case(case, note="random", part="plain")
+        yield Case(case | {"momentum": 0.5}, note="another μ", part="plain")
+        yield Case(case | {"momentum": 0.7, "nesterov": True}, note="Nesterov, another μ", part="nesterov")
+
+
+# %% mistake="momentum_step" name="old_velocity" hint="You stepped along the old velocity; the gradient of this step must be in it." active="py"
+def momentum_step(param, grad, velocity, lr, momentum=0.9, nesterov=False):
+    new = momentum * velocity + grad
+    return param - lr * (grad + momentum * velocity if nesterov else velocity), new
+
+
+# %% mistake="momentum_step" name="rate_inside" hint="The learning rate is outside of the velocity here: v ← μ v + g. Your velocity is η times too short in its new part." active="py"
+def momentum_step(param, grad, velocity, lr, momentum=0.9, nesterov=False):
+    velocity = momentum * velocity + lr * grad
+    return param - (lr * grad + momentum * velocity if nesterov else velocity), velocity
+
+
+# %% mistake="momentum_step" name="average" hint="You took a moving average, with 1 − μ in front of the gradient. That is Adam's form; momentum has the plain sum." active="py"
+def momentum_step(param, grad, velocity, lr, momentum=0.9, nesterov=False, right=momentum_step):
+    return right(param, (1 - momentum) * grad, velocity, lr, momentum, nesterov)
+
+
+# %% mistake="momentum_step" name="nesterov_ignored" hint="With nesterov=True the step goes along g + μ v, with the new v." active="py"
+def momentum_step(param, grad, velocity, lr, momentum=0.9, nesterov=False, right=momentum_step):
+    return right(param, grad, velocity, lr, momentum)
+
+
+# %% mistake="momentum_step" name="keeps_direction" hint="With Nesterov the state stays v; you kept the direction g + μ v instead." active="py"
+def momentum_step(param, grad, velocity, lr, momentum=0.9, nesterov=False, right=momentum_step):
+    new, kept = right(param, grad, velocity, lr, momentum, nesterov)
+    return new, grad + momentum * kept if nesterov else kept
+
+
+# %% [markdown]
+r"""
+### Question · steady_step
+
+The gradient is 1 at every step, $\eta = 0.01$ and $\mu = 0.9$. How long is each step in the end? (The velocity no longer changes when $v = 0.9\, v + 1$.)
+"""
+
+# %% exercise="steady_step" points=1 kind="number"
+### BEGIN SOLUTION
+steady_step = 0.01 / (1 - 0.9)
+### END SOLUTION
+
+# %% mistake="steady_step" name="without_memory" hint="That is the step without momentum. Solve v = 0.9 v + 1 first." active="py"
+steady_step = 0.01
+
+# %% mistake="steady_step" name="velocity" hint="That is the velocity; the step is η times as long." active="py"
+steady_step = 10
+
+# %% [markdown]
+r"""
+Remember the factor ten: whoever compares SGD and momentum at one learning rate compares steps of unequal length.
+
+Does memory help? Each rule gets its own best rate from a grid, for ravines of three widths. How many steps until the loss is a ten-thousandth of what it was?
+"""
+
+
+# %%
+def steps_needed(name, curvature, lr, limit, angle=0):
+    """Steps after which the loss stays below a ten-thousandth; infinite if `limit` is not enough."""
+    a = figures.ravine(curvature, angle)
+    path = figures.walk(rules[name], start, lr, limit, a)
+    loss = ((path @ a) * path).sum(-1)
+    late = torch.cat([torch.tensor([0]), (~(loss < 1e-4 * loss[0])).nonzero()[:, 0]])
+    return int(late[-1]) + 1 if late[-1] < limit else math.inf
+
+
+limit = budget(full=300, short=60)
+grid = (0.3, 0.6, 1.0, 1.4, 1.7, 1.9, 2.4, 3.0)  # times 1/κ
+needed = {
+    name: [min(steps_needed(name, k, c / k, limit) for c in grid) for k in (5, 30, 100)]
+    for name in ("SGD", "momentum")
+}
+for name, counts in needed.items():
+    print(f"{name:9} κ = 5, 30, 100:", *counts)
+
+# %% [markdown]
+r"""
+Momentum takes {{about as many steps everywhere : max(needed["momentum"]) < 1.2 * min(needed["momentum"])}}, {{85 = needed["momentum"][2] ± 3}} of them. SGD takes {{13 = needed["SGD"][0] ± 1}} where the ravine is wide and {{172 = needed["SGD"][2] ± 3}} where it is narrow. So momentum is {{twice as fast : 1.8 < needed["SGD"][2] / needed["momentum"][2] < 2.3}} at $\kappa = 100$ and {{six times as slow : needed["momentum"][0] > 6 * needed["SGD"][0]}} at $\kappa = 5$: with $\mu = 0.9$ it swings around the minimum. “Momentum converges faster” holds where the ravine is narrow. The losses of networks have very narrow ones.
+
+## 3 · A rate for every number
+
+A word such as *the* occurs in every batch, *Eiffel* in one of a hundred. Its vector has a gradient only then. A rate that suits *the* leaves *Eiffel* where it began. ***Adagrad*** (Duchi, Hazan and Singer 2011) sums the squared gradients of each number and divides its step by their root:
+
+$$s \leftarrow s + g^2, \qquad w \leftarrow w - \frac{\eta\, g}{\sqrt{s} + \varepsilon}.$$
+
+ε keeps 0/0 away. By hand: $s = 9$ and $g = 4$ give $s = 25$ and, with $\eta = 0.1$, a step of $0.1 \cdot 4 / 5 = {{0.08 = 0.1 * 4 / 5}}$. In the first step $s = g^2$, so every number moves by $\eta$, whether its gradient is 5 or 0.01.
+
+### Exercise · adagrad_step
+"""
+
+
+# %% exercise="adagrad_step" points=2 withheld="course_lib.optim.update_rules.adagrad_step torch.optim"
+def adagrad_step(
+    param: Tensor, grad: Tensor, total: Tensor, lr: float = 0.01, eps: float = 1e-10
+) -> tuple[Tensor, Tensor]:
+    """Return the parameter and the summed squares after one step.
+
+    param, grad  w and g, of one shape; not changed
+    total        s, the same shape, zeros before the first step; not changed
+    lr, eps      η and ε; ε is added to the root, not under it
+    returns      the new w and the new s
+
+    Example: w = [1.], g = [4.], s = [9.], lr = 0.1 give ([0.92], [25.]).
+    """
+    ### BEGIN SOLUTION
+    total = total + grad.square()
+    return param - lr * grad / (total.sqrt() + eps), total
+    ### END SOLUTION
+
+
+# %% [markdown] hints="adagrad_step"
+r"""
+1. Does the gradient of this step count in the sum that it is divided by?
+2. Add the squares first. The root is taken number by number, ε comes after it.
+3. `total = total + grad.square()`
+"""
+
+
+# %% cases="adagrad_step" active="py"
+def cases(seed):
+    one = {"param": torch.tensor([1.0]), "grad": torch.tensor([4.0]), "total": torch.tensor([9.0]), "lr": 0.1}
+    yield Case(one, note="the docstring's example")
+    zero = torch.zeros(2)
+    yield Case({"param": zero + 1, "grad": torch.tensor([0.0, 0.01]), "total": zero}, note="first step, a gradient of 0")
+    for i in range(3):
+        w, g, s = (random_tensor(seed + 10 * i + j, 2, 3) for j in range(3))
+        case = {"param": w, "grad": g, "total": s.abs()}
+        yield Case(case, note="random")
+        yield Case(case | {"lr": 0.5, "eps": 0.2}, note="a large ε")
+
+
+# %% mistake="adagrad_step" name="old_sum" hint="You divided by the old sum; this step's squares belong in it." active="py"
+def adagrad_step(param, grad, total, lr=0.01, eps=1e-10):
+    return param - lr * grad / (total.sqrt() + eps), total + grad.square()
+
+
+# %% mistake="adagrad_step" name="no_root" hint="Divide by the root of the sum, not by the sum." active="py"
+def adagrad_step(param, grad, total, lr=0.01, eps=1e-10):
+    total = total + grad.square()
+    return param - lr * grad / (total + eps), total
+
+
+# %% mistake="adagrad_step" name="eps_inside" hint="ε belongs outside of the root: √s + ε." active="py"
+def adagrad_step(param, grad, total, lr=0.01, eps=1e-10):
+    total = total + grad.square()
+    return param - lr * grad / (total + eps).sqrt(), total
+
+
+# %% mistake="adagrad_step" name="one_rate" hint="You divided all numbers by one common root; each has its own sum." active="py"
+def adagrad_step(param, grad, total, lr=0.01, eps=1e-10):
+    total = total + grad.square()
+    return param - lr * grad / (total.sum().sqrt() + eps), total
+
+
+# %% [markdown]
+r"""
+### What the sum does, and does too well
+
+A frequent number gets the gradient 1 at each of 1,000 steps, a rare one at every hundredth. How far does each get, at $\eta = 0.01$?
+"""
+
+
+# %%
+def distances(rule, n_steps=1000, every=100, lr=0.01):
+    """How far a frequent and a rare number move, and the last step of the frequent one."""
+    step, n_state = rules[rule]
+    w, state = torch.zeros(2), [torch.zeros(2) for _ in range(n_state)]
+    for t in range(1, n_steps + 1):
+        before = w
+        w, *state = step(w, torch.tensor([1.0, float(t % every == 0)]), *state, t, lr)
+    return -w[0].item(), -w[1].item(), (before - w)[0].item()
+
+
+moved = {name: distances(name) for name in ("SGD", "Adagrad", "RMSprop")}
+for name, (often, seldom, last) in moved.items():
+    print(f"{name:8} frequent {often:6.3f}  rare {seldom:6.3f}  last step of the frequent {last:.5f}")
+
+# %% [markdown]
+r"""
+Under SGD the frequent number gets {{100 = moved["SGD"][0] / moved["SGD"][1] ± 0.5}} times as far as the rare one, under Adagrad {{12 = moved["Adagrad"][0] / moved["Adagrad"][1] ± 0.5}} times. That is why Adagrad suits sparse data, and word vectors ([07](07_embeddings.ipynb) trains with it).
+
+But the sum only grows: after $n$ steps the rate is $\eta/\sqrt n$, here {{0.00032 = moved["Adagrad"][2] ± 0.00001}} where it began with 0.01. A long training comes to a halt because of its past, not because it has arrived. ***RMSprop*** (Hinton 2012) forgets. It takes a moving average in place of the sum:
+
+$$s \leftarrow \alpha\, s + (1 - \alpha)\, g^2.$$
+
+The step is Adagrad's. With $\alpha = 0.99$ the first one is $1/\sqrt{0.01} = {{10 = 1 / math.sqrt(1 - 0.99)}}$ times $\eta$ long, since $s$ has hardly begun; nothing corrects this.
+
+### Exercise · rmsprop_step
+"""
+
+
+# %% exercise="rmsprop_step" points=2 withheld="course_lib.optim.update_rules.rmsprop_step torch.optim"
+def rmsprop_step(
+    param: Tensor, grad: Tensor, mean_square: Tensor, lr: float = 0.01, alpha: float = 0.99, eps: float = 1e-8
+) -> tuple[Tensor, Tensor]:
+    """Return the parameter and the mean square after one step.
+
+    param, grad  w and g, of one shape; not changed
+    mean_square  s, the same shape, zeros before the first step; not changed
+    lr, eps      η and ε; ε is added to the root, not under it
+    alpha        α, the share of the average that is kept
+    returns      the new w and the new s
+
+    Example: w = [1.], g = [4.], s = [0.], lr = 0.1, alpha = 0.75 give ([0.8], [4.]).
+    """
+    ### BEGIN SOLUTION
+    mean_square = alpha * mean_square + (1 - alpha) * grad.square()
+    return param - lr * grad / (mean_square.sqrt() + eps), mean_square
+    ### END SOLUTION
+
+
+# %% [markdown] hints="rmsprop_step"
+r"""
+1. Which share of the new average is old, and which is new?
+2. Only the first line differs from Adagrad's.
+3. `alpha * mean_square + (1 - alpha) * …`
+"""
+
+
+# %% cases="rmsprop_step" active="py"
+def cases(seed):
+    one = {"param": torch.tensor([1.0]), "grad": torch.tensor([4.0]), "mean_square": torch.zeros(1), "lr": 0.1}
+    yield Case(one | {"alpha": 0.75}, note="the docstring's example")
+    small = {"param": torch.zeros(2), "grad": torch.tensor([0.0, 1e-4]), "mean_square": torch.zeros(2)}
+    yield Case(small, note="first step, a gradient of 0 and a small one")
+    for i in range(3):
+        w, g, s = (random_tensor(seed + 10 * i + j, 2, 3) for j in range(3))
+        case = {"param": w, "grad": g, "mean_square": s.abs()}
+        yield Case(case, note="random")
+        yield Case(case | {"lr": 0.5, "alpha": 0.6, "eps": 0.2}, note="a large ε, another α")
+
+
+# %% mistake="rmsprop_step" name="swapped" hint="α is the share that is kept; you gave it to the new square." active="py"
+def rmsprop_step(param, grad, mean_square, lr=0.01, alpha=0.99, eps=1e-8, right=rmsprop_step):
+    return right(param, grad, mean_square, lr, 1 - alpha, eps)
+
+
+# %% mistake="rmsprop_step" name="still_a_sum" hint="Without the factor 1 − α the average is no average: it grows to 1/(1 − α) times the mean." active="py"
+def rmsprop_step(param, grad, mean_square, lr=0.01, alpha=0.99, eps=1e-8):
+    mean_square = alpha * mean_square + grad.square()
+    return param - lr * grad / (mean_square.sqrt() + eps), mean_square
+
+
+# %% mistake="rmsprop_step" name="eps_inside" hint="ε belongs outside of the root: √s + ε. Inside, 1e-8 acts like 1e-4." active="py"
+def rmsprop_step(param, grad, mean_square, lr=0.01, alpha=0.99, eps=1e-8):
+    mean_square = alpha * mean_square + (1 - alpha) * grad.square()
+    return param - lr * grad / (mean_square + eps).sqrt(), mean_square
+
+
+# %% mistake="rmsprop_step" name="not_squared" hint="The average is of squares; yours is of absolute values." active="py"
+def rmsprop_step(param, grad, mean_square, lr=0.01, alpha=0.99, eps=1e-8):
+    mean_square = alpha * mean_square + (1 - alpha) * grad.abs()
+    return param - lr * grad / (mean_square.sqrt() + eps), mean_square
