@@ -466,3 +466,393 @@ def rmsprop_step(param, grad, mean_square, lr=0.01, alpha=0.99, eps=1e-8):
 def rmsprop_step(param, grad, mean_square, lr=0.01, alpha=0.99, eps=1e-8):
     mean_square = alpha * mean_square + (1 - alpha) * grad.abs()
     return param - lr * grad / (mean_square.sqrt() + eps), mean_square
+
+# %% [markdown]
+r"""
+**Where ε goes.** Some texts write RMSprop with $\sqrt{s + \varepsilon}$ and Adam with $\sqrt{v} + \varepsilon$, without a word about it. Both have been used; they are not the same. Take a small steady gradient of $10^{-6}$, so $\sqrt s = 10^{-6}$, with $\varepsilon = 10^{-8}$. Outside, the step is {{0.99 = 1e-6 / (1e-6 + 1e-8)}} η. Inside, $\sqrt{10^{-12} + 10^{-8}} \approx 10^{-4}$, and it is {{0.01 = 1e-6 / math.sqrt(1e-12 + 1e-8)}} η. In `torch.optim` ε is outside everywhere.
+
+**Does a rate for every number make the ravine harmless?** The unturned one, yes: there each weight has a wall or the floor to itself. Now turn the ravine by 45°. Steps to a ten-thousandth of the loss, each at its best rate from a grid, $\kappa = 25$:
+"""
+
+# %%
+turned = {
+    name: [
+        min(steps_needed(name, 25, lr, limit, angle) for lr in (0.03, 0.075, 0.1, 0.3, 1.0, 2.0, 3.0))
+        for angle in (0, 45)
+    ]
+    for name in ("SGD", "Adagrad", "RMSprop")
+}
+for name, (straight, diagonal) in turned.items():
+    print(f"{name:8} along a weight: {straight:3}   turned by 45°: {diagonal:3}")
+
+# %% [markdown]
+r"""
+Adagrad goes from {{6 = turned["Adagrad"][0] ± 1}} steps to {{42 = turned["Adagrad"][1] ± 2}}, RMSprop from {{12 = turned["RMSprop"][0] ± 1}} to {{97 = turned["RMSprop"][1] ± 5}}; SGD does not care how the ravine lies (it starts nearer to the floor now: {{50 = turned["SGD"][0] ± 2}} and {{36 = turned["SGD"][1] ± 2}}). A rate for every number sees single weights, never directions between them. Section 9 has an answer.
+
+And the often-read “adaptive methods eliminate the tuning of the learning rate” is wrong. They set the rates of the weights *relative to each other*; η is still in every formula, and on this very ravine RMSprop fails at some of the rates of the grid. Section 8 measures it for Adam.
+"""
+
+# %% [markdown]
+r"""
+## 4 · Adam
+
+***Adam*** (Kingma and Ba 2015) joins both ideas: a memory of the gradient, as momentum has, divided by the root of a memory of its square, as in RMSprop. Both are moving averages:
+
+$$m \leftarrow \beta_1 m + (1 - \beta_1)\, g, \qquad v \leftarrow \beta_2 v + (1 - \beta_2)\, g^2.$$
+
+$m$ estimates the mean of the gradient, $v$ the mean of its square: no variance, since nothing is subtracted. Both begin at 0, and this is a trouble. With $\beta_2 = 0.999$ and a gradient of 1 at every step, $v$ after the first step is {{0.001 = 1 - 0.999}}, where the mean square is 1. The average is still mostly the zero that it began with.
+
+The paper divides by what is missing. You derive it in four short parts. $\beta$ stands for either of the two, $g_i$ is the gradient of step $i$, and $m_0 = 0$.
+"""
+
+# %% [markdown]
+r"""
+### Question · bias_unrolled
+
+Part 1. Put the formula of $m_1$ into that of $m_2$, and this into $m_3$. What is $m_3$?
+
+- **a** $\beta^2 g_1 + \beta g_2 + g_3$
+- **b** $(1 - \beta)(g_1 + \beta g_2 + \beta^2 g_3)$
+- **c** $(1 - \beta)(\beta^2 g_1 + \beta g_2 + g_3)$
+- **d** $\tfrac13 (g_1 + g_2 + g_3)$
+"""
+
+# %% exercise="bias_unrolled" points=1 kind="choice" choices="a b c d"
+### BEGIN SOLUTION
+bias_unrolled = "c"
+### END SOLUTION
+
+# %% mistake="bias_unrolled" name="a" hint="That is momentum's velocity. Each new gradient of Adam comes with a factor." active="py"
+bias_unrolled = "a"
+
+# %% mistake="bias_unrolled" name="b" hint="Which gradient has been multiplied by β most often, the oldest or the newest?" active="py"
+bias_unrolled = "b"
+
+# %% mistake="bias_unrolled" name="d" hint="That is the plain mean; a moving average weighs the newest gradient most." active="py"
+bias_unrolled = "d"
+
+# %% [markdown]
+r"""
+### Question · bias_series
+
+Part 2. In general $m_t = (1 - \beta) \sum_{i=1}^{t} \beta^{\,t-i} g_i$. How much do the weights in front of the gradients sum to, for $\beta = 0.9$ and $t = 10$? (A geometric series: $1 + \beta + \dots + \beta^{t-1} = (1 - \beta^t)/(1 - \beta)$.)
+"""
+
+# %% exercise="bias_series" points=1 kind="number"
+### BEGIN SOLUTION
+bias_series = 1 - 0.9**10
+### END SOLUTION
+
+# %% mistake="bias_series" name="without_factor" hint="That is the series alone; each of its terms is multiplied by 1 − β." active="py"
+bias_series = (1 - 0.9**10) / (1 - 0.9)
+
+# %% mistake="bias_series" name="one" hint="They would sum to 1 after infinitely many steps; ten are not enough." active="py"
+bias_series = 1
+
+# %% mistake="bias_series" name="what_is_missing" hint="That is what the zero at the start still weighs, β to the tenth." active="py"
+bias_series = 0.9**10
+
+# %% [markdown]
+r"""
+### Question · bias_expectation
+
+Part 3. Suppose that all gradients so far have the same expectation $E[g]$. Take the expectation of both sides. What is $E[m_t]$?
+
+- **a** $E[g]$
+- **b** $E[g]\,(1 - \beta)$
+- **c** $E[g]\,\beta^t$
+- **d** $E[g]\,(1 - \beta^t)$
+"""
+
+# %% exercise="bias_expectation" points=1 kind="choice" choices="a b c d"
+### BEGIN SOLUTION
+bias_expectation = "d"
+### END SOLUTION
+
+# %% mistake="bias_expectation" name="a" hint="Then nothing would need correction; the weights of part 2 do not sum to 1." active="py"
+bias_expectation = "a"
+
+# %% mistake="bias_expectation" name="b" hint="That is right for t = 1 only. E[g] comes out of the sum; what is left is the sum of the weights." active="py"
+bias_expectation = "b"
+
+# %% mistake="bias_expectation" name="c" hint="β to the t is the share that is missing." active="py"
+bias_expectation = "c"
+
+# %% [markdown]
+r"""
+### Question · bias_limit
+
+Part 4. So $\hat m_t = m_t / (1 - \beta^t)$ has the expectation $E[g]$: this is the ***bias correction***. With $t$ it goes to $m_t$ itself, as $\beta^t \to 0$. For $\beta_1 = 0.9$ it is below one percent from step 44 on. What is the first step $t$ with $1 - \beta_2^t \ge 0.99$, for $\beta_2 = 0.999$?
+"""
+
+# %% exercise="bias_limit" points=1 kind="number"
+### BEGIN SOLUTION
+bias_limit = math.ceil(math.log(0.01) / math.log(0.999))
+### END SOLUTION
+
+# %% mistake="bias_limit" name="first_moment" hint="That is the answer for β₁ = 0.9." active="py"
+bias_limit = 44
+
+# %% mistake="bias_limit" name="half" hint="That is where half of the weight is gathered; the question asks for 99 percent." active="py"
+bias_limit = 693
+
+# %% mistake="bias_limit" name="memory" hint="1/(1 − β) is how far an average remembers. After as many steps 63 percent of the weight is gathered." active="py"
+bias_limit = 1000
+
+# %% [markdown]
+r"""
+The four parts hold whatever the gradients are, as long as their expectation is about the same over the memory of the average. A thousand noisy gradients of mean 1:
+"""
+
+# %%
+noisy = 1 + 2 * torch.randn(1000, 60, generator=torch.Generator().manual_seed(0))
+m, raw, corrected = torch.zeros(1000), [], []
+for t in range(1, 61):
+    m = 0.9 * m + 0.1 * noisy[:, t - 1]
+    raw.append(m.mean().item())
+    corrected.append((m / (1 - 0.9**t)).mean().item())
+show(
+    figures.lines(
+        range(1, 61),
+        {"m": raw, "m / (1 − βᵗ)": corrected, "1 − βᵗ": [1 - 0.9**t for t in range(1, 61)]},
+        "The average starts at zero; the corrected one does not",
+        "step",
+        "mean of 1,000 averages",
+        level=1.0,
+    ),
+    alt=f"m rises from {raw[0]:.2f} to {raw[-1]:.2f} along 1 − β to the t; corrected it is near 1 from the first step.",
+)
+
+# %% [markdown]
+r"""
+The whole step, with $t = 1$ for the first one:
+
+$$\hat m = \frac{m}{1 - \beta_1^t}, \qquad \hat v = \frac{v}{1 - \beta_2^t}, \qquad w \leftarrow w - \eta\, \frac{\hat m}{\sqrt{\hat v} + \varepsilon},$$
+
+where $m$ and $v$ are the new ones. The paper's defaults are $\beta_1 = 0.9$, $\beta_2 = 0.999$, $\varepsilon = 10^{-8}$. What is kept for the next step are $m$ and $v$ themselves, never the corrected ones. By hand, first step, $g = 5$: $m = 0.5$ and $\hat m = 5$; $v = 0.025$ and $\hat v = 25$; the step is $\eta \cdot 5/5 = \eta$. With $g = -0.01$ it is $-\eta$: the first step of Adam is $\eta$ times the sign.
+
+### Exercise · adam_step
+"""
+
+
+# %% exercise="adam_step" points=3 parts={"moments": 1, "step": 2} withheld="course_lib.optim.update_rules.adam_step torch.optim"
+def adam_step(
+    param: Tensor, grad: Tensor, m: Tensor, v: Tensor, step: int,
+    lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """Return the parameter and both moments after one step of Adam.
+
+    param, grad  w and g, of one shape; not changed
+    m, v         the same shape, zeros before the first step; not changed
+    step         t, the number of this step, 1 for the first
+    lr, eps      η and ε; ε is added to the root, not under it
+    betas        β₁ and β₂
+    returns      the new w, m and v; m and v without the correction
+
+    Raises ValueError when step is less than 1.
+
+    Example: w = [0.], g = [5.], m = v = [0.], step = 1, lr = 0.1 give ([−0.1], [0.5], [0.025]).
+    """
+    ### BEGIN SOLUTION
+    if step < 1:
+        raise ValueError(f"step must be at least 1, got {step}")
+    m = betas[0] * m + (1 - betas[0]) * grad
+    v = betas[1] * v + (1 - betas[1]) * grad.square()
+    m_hat, v_hat = m / (1 - betas[0] ** step), v / (1 - betas[1] ** step)
+    return param - lr * m_hat / (v_hat.sqrt() + eps), m, v
+    ### END SOLUTION
+
+
+# %% [markdown] hints="adam_step"
+r"""
+1. Which of the four, m, v and the two with a hat, must the next step find again?
+2. Two moving averages, then two corrections under new names, then the step with the corrected ones.
+3. `m_hat = m / (1 - betas[0] ** step)`
+"""
+
+
+# %% cases="adam_step" active="py"
+def cases(seed):
+    zero = torch.zeros(1)
+    one = {"param": zero, "grad": torch.tensor([5.0]), "m": zero, "v": zero, "step": 1, "lr": 0.1}
+    yield Case(one | {"ask": "moments"}, note="the docstring's example", part="moments")
+    yield Case(one | {"ask": "step"}, note="the docstring's example", part="step")
+    flat = {"param": torch.ones(2), "grad": torch.tensor([0.0, 1e-5]), "m": torch.zeros(2), "v": torch.zeros(2)}
+    yield Case(flat | {"step": 1, "ask": "step"}, note="a gradient of 0 and a small one", part="step")
+    for i, step in enumerate((2, 7, 400)):
+        w, g, m, v = (random_tensor(seed + 10 * i + j, 2, 3) for j in range(4))
+        case = {"param": w, "grad": g, "m": m, "v": v.abs() + 0.1, "step": step}
+        other = case | {"betas": (0.6, 0.8), "lr": 0.2, "eps": 0.3}
+        for ask in ("moments", "step"):
+            yield Case(case | {"ask": ask}, note=f"step {step}", part=ask)
+            yield Case(other | {"ask": ask}, note=f"step {step}, other settings", part=ask)
+    yield Case(one | {"step": 0, "ask": "step"}, note="no step has the number 0", part="step")
+
+
+# %% probe="adam_step" active="py"
+def probe(student, case):
+    new, m, v = student(**{name: value for name, value in case.items() if name != "ask"})
+    return new if case["ask"] == "step" else (m, v)
+
+
+# %% mistake="adam_step" name="no_correction" hint="The correction is missing: divide m by 1 − β₁ᵗ and v by 1 − β₂ᵗ for the step." active="py"
+def adam_step(param, grad, m, v, step, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, right=adam_step):
+    _, m, v = right(param, grad, m, v, step, lr, betas, eps)
+    return param - lr * m / (v.sqrt() + eps), m, v
+
+
+# %% mistake="adam_step" name="correction_kept" hint="You returned the corrected moments; the next step would correct them once more. Keep m and v themselves." active="py"
+def adam_step(param, grad, m, v, step, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, right=adam_step):
+    new, m, v = right(param, grad, m, v, step, lr, betas, eps)
+    return new, m / (1 - betas[0] ** step), v / (1 - betas[1] ** step)
+
+
+# %% mistake="adam_step" name="counts_from_zero" hint="step is 1 for the first step already; you added 1 to it." active="py"
+def adam_step(param, grad, m, v, step, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, right=adam_step):
+    return right(param, grad, m, v, step + 1, lr, betas, eps)
+
+
+# %% mistake="adam_step" name="eps_inside" hint="ε belongs outside of the root: √v̂ + ε." active="py"
+def adam_step(param, grad, m, v, step, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, right=adam_step):
+    _, m, v = right(param, grad, m, v, step, lr, betas, eps)
+    m_hat, v_hat = m / (1 - betas[0] ** step), v / (1 - betas[1] ** step)
+    return param - lr * m_hat / (v_hat + eps).sqrt(), m, v
+
+
+# %% mistake="adam_step" name="betas_swapped" hint="β₁ belongs to the gradient, β₂ to its square; you have them the other way round." active="py"
+def adam_step(param, grad, m, v, step, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, right=adam_step):
+    return right(param, grad, m, v, step, lr, tuple(betas)[::-1], eps)
+
+
+# %% mistake="adam_step" name="variance" hint="v averages g², not (g − m)²: it is not centred." active="py"
+def adam_step(param, grad, m, v, step, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, right=adam_step):
+    _, new_m, _ = right(param, grad, m, v, step, lr, betas, eps)
+    v = betas[1] * v + (1 - betas[1]) * (grad - new_m).square()
+    m_hat, v_hat = new_m / (1 - betas[0] ** step), v / (1 - betas[1] ** step)
+    return param - lr * m_hat / (v_hat.sqrt() + eps), new_m, v
+
+# %% [markdown]
+r"""
+### What happens without the correction?
+
+“Since $m$ and $v$ are biased towards zero, the first steps would be too short.” You may read this; for Adam's defaults it is the wrong way round. Both are too small, but the root of $v$ is divided by. A gradient of 1 at every step, the length of each step as a multiple of η:
+"""
+
+# %%
+steps_shown = range(1, 5001)
+plain = [(1 - 0.9**t) / math.sqrt(1 - 0.999**t) for t in steps_shown]
+longest = max(steps_shown, key=lambda t: plain[t - 1])
+show(
+    figures.lines(
+        steps_shown,
+        {"without correction": plain, "Adam": [1.0] * len(plain)},
+        "Without correction Adam starts with steps that are too long",
+        "step",
+        "length of the step (multiples of η)",
+        log="x",
+    ),
+    alt=f"Without correction the first step is {plain[0]:.1f} η long, step {longest} is {max(plain):.1f} η; "
+    "only after thousands of steps is it near η. With correction it is η from the start.",
+)
+
+# %% [markdown]
+r"""
+The first step is {{3.2 = plain[0]}} times η long, and step {{12 = longest}} even {{6.6 = max(plain)}} times; after 1,000 steps there is still a surplus of {{26 % = plain[999] - 1}}. So the correction is what makes the start gentle. It cannot make the estimate *good*: at step 1 it rests on a single gradient. Warm-up (section 7) answers this.
+
+η bounds a step roughly: with a steady gradient a number moves by η, with a noisy one by less.
+"""
+
+# %% [markdown] exercise="why_correct_the_bias" points=5
+r"""
+### In your own words · why_correct_the_bias
+
+An interview question: “Explain Adam. Why does it need bias correction?” Answer in five steps: the averages, $m_t$ unrolled, the series, the expectation, and the limit with what it means for the first steps. Formulas may be in words.
+
+### BEGIN SOLUTION
+1. Adam keeps a moving average m of the gradient, β₁ m + (1 − β₁) g, and one, v, of its square, and steps by η m̂ / (√v̂ + ε). Both averages start at 0.
+2. Unrolled: m_t = (1 − β₁) Σ β₁^(t−i) g_i. The zero at the start still has the weight β₁ᵗ.
+3. The weights of the gradients are a geometric series: (1 − β₁)(1 − β₁ᵗ)/(1 − β₁) = 1 − β₁ᵗ, less than 1.
+4. If all gradients have the expectation E[g], then E[m_t] = E[g](1 − β₁ᵗ). Dividing by 1 − β₁ᵗ makes the expectation E[g]. In the same way v is divided by 1 − β₂ᵗ.
+5. As t grows, βᵗ goes to 0 and the correction to 1: after some 40 steps for β₁ = 0.9, after thousands for β₂ = 0.999. Early it matters: without it, the root of v is far smaller than it should be, more so than m, and the first steps are 3 to 6.6 times too long.
+### END SOLUTION
+### BEGIN RUBRIC
+- 1 point: two moving averages, of g and of g², that start at 0, and the step m̂ / (√v̂ + ε).
+- 1 point: m_t unrolled as a weighted sum of all gradients, the oldest with the smallest weight.
+- 1 point: the weights sum to 1 − βᵗ (geometric series).
+- 1 point: E[m_t] = E[g](1 − βᵗ) with equal expectations as the assumption; hence the division.
+- 1 point: the correction vanishes as t grows; without it the first steps are wrong (too long with the defaults; “too short” earns no point, unless said of m alone).
+### END RUBRIC
+"""
+
+# %% [markdown]
+r"""
+## 5 · AdamW: decay apart from the gradient
+
+Lesson [06](06_regularization.ipynb) shows that a penalty $\tfrac\lambda2 \lVert w \rVert^2$ and a decay of the weights are one thing for SGD and two for Adam. Here is why. The penalty adds $\lambda w$ to the gradient, and Adam divides *all* of it by $\sqrt{\hat v}$. A weight with large gradients is hardly decayed, one with small gradients strongly. ***AdamW*** (Loshchilov and Hutter 2019) keeps the decay out of the moments:
+
+$$w \leftarrow (1 - \eta\lambda)\, w, \qquad \text{then Adam's step with } g \text{ alone.}$$
+
+What shrinks is the *old* weight. “The decay is applied after the Adam step”, as some notes have it, would shrink the step as well. By hand, first step: $w = 1$, $g = 1$, $\eta = 0.1$, $\lambda = 0.5$ give $0.95 \cdot 1 - 0.1 = {{0.85 = 0.95 - 0.1}}$; decayed afterwards it would be $0.95 \cdot 0.9 = {{0.855 = 0.95 * 0.9}}$.
+
+### Exercise · adamw_step
+"""
+
+
+# %% exercise="adamw_step" points=2 needs="adam_step" withheld="course_lib.optim.update_rules.adamw_step torch.optim"
+def adamw_step(
+    param: Tensor, grad: Tensor, m: Tensor, v: Tensor, step: int,
+    lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """Return the parameter and both moments after one step of AdamW. Your adam_step may help.
+
+    param, grad, m, v, step, lr, betas, eps  as in adam_step
+    weight_decay                             λ; the old weights are multiplied by 1 − η λ
+    returns                                  the new w, m and v; the decay leaves no trace in m and v
+
+    Example: w = [1.], g = [1.], m = v = [0.], step = 1, lr = 0.1, weight_decay = 0.5 give w = [0.85].
+    """
+    ### BEGIN SOLUTION
+    return adam_step(param * (1 - lr * weight_decay), grad, m, v, step, lr, betas, eps)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="adamw_step"
+r"""
+1. Which of Adam's arguments must not know of the decay?
+2. Shrink the weights, then make Adam's step from there with the gradient as it is.
+3. `adam_step(param * …, grad, m, v, step, lr, betas, eps)`
+"""
+
+
+# %% cases="adamw_step" active="py"
+def cases(seed):
+    one, zero = torch.ones(1), torch.zeros(1)
+    example = {"param": one, "grad": one, "m": zero, "v": zero, "step": 1, "lr": 0.1, "weight_decay": 0.5}
+    yield Case(example, note="the docstring's example")
+    for i, step in enumerate((1, 3, 50)):
+        w, g, m, v = (random_tensor(seed + 10 * i + j, 2, 3) for j in range(4))
+        case = {"param": 100 * w, "grad": g, "m": m, "v": v.abs() + 0.1, "step": step}
+        yield Case(case, note="the default decay")
+        other = {"lr": 0.2, "betas": (0.6, 0.8), "eps": 0.3, "weight_decay": 0.7}
+        yield Case(case | other, note="other settings")
+
+
+# %% mistake="adamw_step" name="penalty" hint="You added λ w to the gradient: that is Adam with an L2 penalty. The decay must not pass through m and v." active="py"
+def adamw_step(param, grad, m, v, step, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01, right=adamw_step):
+    return right(param, grad + weight_decay * param, m, v, step, lr, betas, eps, 0.0)
+
+
+# %% mistake="adamw_step" name="after" hint="You shrank the new weights, and the step with them. What decays is the old weight." active="py"
+def adamw_step(param, grad, m, v, step, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01, right=adamw_step):
+    new, m, v = right(param, grad, m, v, step, lr, betas, eps, 0.0)
+    return new * (1 - lr * weight_decay), m, v
+
+
+# %% mistake="adamw_step" name="without_rate" hint="The weights shrink by 1 − η λ, not by 1 − λ." active="py"
+def adamw_step(param, grad, m, v, step, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01, right=adamw_step):
+    return right(param * (1 - weight_decay), grad, m, v, step, lr, betas, eps, 0.0)
+
+
+# %% mistake="adamw_step" name="no_decay" hint="This is Adam; the weights must also shrink." active="py"
+def adamw_step(param, grad, m, v, step, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01, right=adamw_step):
+    return right(param, grad, m, v, step, lr, betas, eps, 0.0)
