@@ -856,3 +856,521 @@ def adamw_step(param, grad, m, v, step, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, w
 # %% mistake="adamw_step" name="no_decay" hint="This is Adam; the weights must also shrink." active="py"
 def adamw_step(param, grad, m, v, step, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01, right=adamw_step):
     return right(param, grad, m, v, step, lr, betas, eps, 0.0)
+
+# %% [markdown]
+r"""
+A thousand weights of 1, whose gradients are pure noise: of size 1 for one half, of size 100 for the other. What would 200 steps of decay alone leave? $0.999^{200} = {{0.819 = 0.999**200}}$, with $\eta = 0.01$ and $\lambda = 0.1$.
+"""
+
+# %%
+noise = torch.randn(200, 1000, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 100.0]).repeat(500)
+left = {}
+for name, kind in (("Adam with a penalty", optim.Adam), ("AdamW", optim.AdamW)):
+    w = torch.ones(1000)
+    steps = kind([w], lr=0.01, weight_decay=0.1)
+    for g in noise:
+        w.grad = g.clone()
+        steps.step()
+    left[name] = w[0::2].mean().item(), w[1::2].mean().item()
+    print(f"{name:20} small gradients: {left[name][0]:.3f}   large gradients: {left[name][1]:.3f}")
+
+# %% [markdown]
+r"""
+AdamW shrinks both halves {{alike : abs(left["AdamW"][0] - left["AdamW"][1]) < 0.02}}. Under the penalty, the weights with large gradients are {{not decayed : left["Adam with a penalty"][1] > 0.98}} at all.
+
+### Find the bug · adamw_run
+
+A loop around AdamW, written from memory. It runs, it trains, and its numbers are not those of `torch.optim.AdamW`.
+"""
+
+
+# %% exercise="adamw_run" points=3 parts={"one_step": 1, "small": 1, "many_steps": 1} withheld="torch.optim"
+def adamw_run(w: Tensor, grads: Tensor, lr: float, weight_decay: float = 0.0) -> Tensor:
+    """Return the weights after one step of AdamW for each gradient.
+
+    w             (N,) the weights before the first step; not changed
+    grads         (T, N), the gradient of each step, T ≥ 1
+    lr            η
+    weight_decay  λ
+    returns       (N,)
+
+    β₁ = 0.9, β₂ = 0.999, ε = 1e-8, as in the formulas above.
+
+    Example: w = [1.], grads = [[1.]], lr = 0.1, weight_decay = 0.5 give [0.85].
+    """
+    ### BEGIN SOLUTION
+    m, v = torch.zeros_like(w), torch.zeros_like(w)
+    for t, g in enumerate(grads, start=1):
+        m = 0.9 * m + 0.1 * g
+        v = 0.999 * v + 0.001 * g**2
+        m_hat = m / (1 - 0.9**t)
+        v_hat = v / (1 - 0.999**t)
+        w = (1 - lr * weight_decay) * w
+        w = w - lr * m_hat / (v_hat.sqrt() + 1e-8)
+    return w
+    ### END SOLUTION
+    ### BEGIN STARTER
+    # m, v = torch.zeros_like(w), torch.zeros_like(w)
+    # for t, g in enumerate(grads, start=1):
+    #     m = 0.9 * m + 0.1 * g
+    #     v = 0.999 * v + 0.001 * g**2
+    #     m = m / (1 - 0.9**t)
+    #     v = v / (1 - 0.999**t)
+    #     w = w - lr * m / torch.sqrt(v + 1e-8)
+    #     w = (1 - lr * weight_decay) * w
+    # return w
+    ### END STARTER
+
+
+# %% [markdown] hints="adamw_run"
+r"""
+1. Work the example by hand, then a gradient of 1e-6, then two steps: which line gives another number than the formulas?
+2. Compare line by line: what the next step finds in m and v, where ε is, and which weights shrink.
+3. `m_hat = m / (1 - 0.9**t)`
+"""
+
+
+# %% cases="adamw_run" active="py"
+def cases(seed):
+    one = {"w": torch.ones(1), "grads": torch.ones(1, 1), "lr": 0.1, "weight_decay": 0.5}
+    yield Case(one, note="the docstring's example", part="one_step")
+    for i in range(3):
+        w = random_tensor(seed + i, 4) + 3
+        large = random_tensor(seed + 20 + i, 1, 4) * 100
+        yield Case({"w": w, "grads": large, "lr": 0.3, "weight_decay": 0.4}, note="one step", part="one_step")
+        small = (1 + random_tensor(seed + 40 + i, 1, 4).abs()) * 1e-6
+        yield Case({"w": w, "grads": small, "lr": 0.1}, note="one step, small gradients", part="small")
+        many = random_tensor(seed + 60 + i, 5 + i, 4) * 100
+        yield Case({"w": w, "grads": many, "lr": 0.1}, note="several steps", part="many_steps")
+
+
+# %% mistake="adamw_run" name="corrected_state" hint="One fault is left: the corrected moments overwrite m and v, so the next step corrects them once more." active="py"
+def adamw_run(w, grads, lr, weight_decay=0.0):
+    m, v = torch.zeros_like(w), torch.zeros_like(w)
+    for t, g in enumerate(grads, start=1):
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        m, v = m / (1 - 0.9**t), v / (1 - 0.999**t)
+        w = (1 - lr * weight_decay) * w - lr * m / (v.sqrt() + 1e-8)
+    return w
+
+
+# %% mistake="adamw_run" name="eps_inside" hint="One fault is left: ε is under the root, where it acts like 1e-4." active="py"
+def adamw_run(w, grads, lr, weight_decay=0.0):
+    m, v = torch.zeros_like(w), torch.zeros_like(w)
+    for t, g in enumerate(grads, start=1):
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        step = m / (1 - 0.9**t) / (v / (1 - 0.999**t) + 1e-8).sqrt()
+        w = (1 - lr * weight_decay) * w - lr * step
+    return w
+
+
+# %% mistake="adamw_run" name="decay_after" hint="One fault is left: the weights shrink after the step, so the step shrinks, too." active="py"
+def adamw_run(w, grads, lr, weight_decay=0.0):
+    m, v = torch.zeros_like(w), torch.zeros_like(w)
+    for t, g in enumerate(grads, start=1):
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        step = m / (1 - 0.9**t) / ((v / (1 - 0.999**t)).sqrt() + 1e-8)
+        w = (1 - lr * weight_decay) * (w - lr * step)
+    return w
+
+
+# %% mistake="adamw_run" name="no_decay" hint="The decay is gone; the old weights shrink by 1 − η λ." active="py"
+def adamw_run(w, grads, lr, weight_decay=0.0, right=adamw_run):
+    return right(w, grads, lr)
+
+
+# %% [markdown]
+r"""
+## 6 · Clipping: no step may be a catastrophe
+
+One bad batch (a typing error of 1,000 for 1, a text of noise) can undo hours. Gradient clipping ([09](09_rnn.ipynb) needs it for cliffs) caps the length of the gradient: with $\lVert g \rVert$ the norm of **all** gradients of the model together and $c$ the largest that is allowed,
+
+$$g \leftarrow g \cdot \min\!\left(1, \frac{c}{\lVert g \rVert + 10^{-6}}\right).$$
+
+By hand: two parameters with the gradients $[3]$ and $[[4]]$ have the norm $\sqrt{9 + 16} = 5$. For $c = 1$ they become $[0.6]$ and $[[0.8]]$. Each clipped for itself would be $[1]$ and $[[1]]$: another direction.
+
+### Exercise · clip_grad_norm
+"""
+
+
+# %% exercise="clip_grad_norm" points=2 withheld="course_lib.optim.clipping.clip_grad_norm torch.nn.utils.clip_grad_norm_ torch.nn.utils.clip_grads_with_norm_ torch.nn.utils.get_total_norm"
+def clip_grad_norm(grads: list[Tensor], max_norm: float) -> tuple[list[Tensor], Tensor]:
+    """Return the gradients, scaled so that together they are no longer than max_norm, and their norm before.
+
+    grads     one tensor or more, of any shapes: the gradient of one model, in pieces; not changed
+    max_norm  c, at least 0; math.inf limits nothing
+    returns   new tensors of the same shapes, and the norm of all numbers together, shape ()
+
+    All are multiplied by one factor, c / (norm + 1e-6), but never by more than 1.
+    Raises ValueError when max_norm is negative.
+
+    Example: [3.] and [[4.]] with max_norm = 1 give [0.6] and [[0.8]], and the norm 5.
+    """
+    ### BEGIN SOLUTION
+    if max_norm < 0:
+        raise ValueError(f"max_norm must be at least 0, got {max_norm}")
+    norm = torch.stack([grad.square().sum() for grad in grads]).sum().sqrt()
+    factor = (max_norm / (norm + 1e-6)).clamp(max=1.0)
+    return [grad * factor for grad in grads], norm
+    ### END SOLUTION
+
+
+# %% [markdown] hints="clip_grad_norm"
+r"""
+1. How do you get the norm of all numbers from the sums of squares of the pieces?
+2. One norm, one factor, at most 1, for all pieces.
+3. `factor = (max_norm / (norm + 1e-6)).clamp(max=…)`
+"""
+
+
+# %% cases="clip_grad_norm" active="py"
+def cases(seed):
+    yield Case({"grads": [torch.tensor([3.0]), torch.tensor([[4.0]])], "max_norm": 1.0}, note="the docstring's example")
+    yield Case({"grads": [torch.tensor([3.0]), torch.tensor([[4.0]])], "max_norm": 7.0}, note="short enough")
+    yield Case({"grads": [torch.zeros(2)], "max_norm": 1.0}, note="a gradient of zeros")
+    yield Case({"grads": [torch.tensor([3.0, -4.0])], "max_norm": math.inf}, note="no limit")
+    yield Case({"grads": [torch.tensor([3.0, -4.0])], "max_norm": 0.0}, note="nothing is allowed")
+    yield Case({"grads": [torch.tensor([3e-6, 4e-6])], "max_norm": 2e-6}, note="a very small limit")
+    for i, limit in enumerate((0.1, 1.0, 5.0)):
+        grads = [random_tensor(seed + 10 * i + j, *shape) for j, shape in enumerate([(2, 3), (4,), ()])]
+        yield Case({"grads": grads, "max_norm": limit}, note=f"three parameters, limit {limit}")
+    yield Case({"grads": [torch.ones(2)], "max_norm": -1.0}, note="a negative limit")
+
+
+# %% mistake="clip_grad_norm" name="each_for_itself" hint="You clipped each tensor by its own norm, which turns the gradient. One norm of all, one factor." active="py"
+def clip_grad_norm(grads, max_norm, right=clip_grad_norm):
+    return [right([grad], max_norm)[0][0] for grad in grads], right(grads, max_norm)[1]
+
+
+# %% mistake="clip_grad_norm" name="always_scaled" hint="Gradients that are short enough were made longer; the factor is at most 1." active="py"
+def clip_grad_norm(grads, max_norm):
+    if max_norm < 0:
+        raise ValueError
+    norm = torch.stack([grad.square().sum() for grad in grads]).sum().sqrt()
+    return [grad * (max_norm / (norm + 1e-6)) for grad in grads], norm
+
+
+# %% mistake="clip_grad_norm" name="by_value" hint="You cut single numbers off at ± c; scale all of them by one factor instead." active="py"
+def clip_grad_norm(grads, max_norm, right=clip_grad_norm):
+    clipped = [grad.clamp(-abs(max_norm), abs(max_norm)) for grad in grads]
+    return clipped, right(grads, max_norm)[1]
+
+
+# %% mistake="clip_grad_norm" name="sum_of_norms" hint="You added the norms of the pieces. Add their squares, then take the root." active="py"
+def clip_grad_norm(grads, max_norm):
+    if max_norm < 0:
+        raise ValueError
+    norm = torch.stack([grad.norm() for grad in grads]).sum()
+    return [grad * (max_norm / (norm + 1e-6)).clamp(max=1.0) for grad in grads], norm
+
+
+# %% mistake="clip_grad_norm" name="norm_after" hint="Return the norm before clipping; it is what one wants to watch." active="py"
+def clip_grad_norm(grads, max_norm, right=clip_grad_norm):
+    clipped, norm = right(grads, max_norm)
+    return clipped, right(clipped, math.inf)[1]
+
+# %% [markdown]
+r"""
+### Two moons
+
+For the rest of the lesson there is something to train: 1,000 points on two moons that overlap (noise 0.3), 800 of them to learn from, and a network of 2, 32, 16 and 1 units with ReLU. To have several seeds at once, many networks are trained side by side: the weights of each are one row of {{641 = n_weights}} numbers.
+"""
+
+# %%
+points, kinds = make_moons(1000, noise=0.3, random_state=0)
+x, y = torch.tensor(points, dtype=torch.float32), torch.tensor(kinds, dtype=torch.float32)
+mixed = torch.randperm(1000, generator=torch.Generator().manual_seed(0))
+rows, rows_held = mixed[:800], mixed[800:]
+x = (x - x[rows].mean(0)) / x[rows].std(0)  # scaled by the training points alone
+SIZES = (2, 32, 16, 1)
+n_weights = sum((n_in + 1) * n_out for n_in, n_out in zip(SIZES, SIZES[1:]))
+
+
+def start_weights(seed):
+    """One row of weights, as nn.Linear would draw them."""
+    g, shapes = torch.Generator().manual_seed(seed), zip(SIZES, SIZES[1:])
+    return torch.cat([(2 * torch.rand((i + 1) * o, generator=g) - 1) / math.sqrt(i) for i, o in shapes])
+
+
+def losses(w, x, y):
+    """Binary cross-entropy (R,) of R networks: weights w (R, 641), points x (R, B, 2), kinds y (R, B)."""
+    at = 0
+    for n_in, n_out in zip(SIZES, SIZES[1:]):
+        weight, bias = w[:, at : at + n_in * n_out].view(-1, n_in, n_out), w[:, None, at + n_in * n_out :]
+        x = (x if at == 0 else x.relu()) @ weight + bias[..., :n_out]
+        at += (n_in + 1) * n_out
+    return F.binary_cross_entropy_with_logits(x[..., 0], y, reduction="none").mean(1)
+
+
+# %%
+@torch.no_grad()
+def measure(w, rows):
+    return losses(w, x[rows].expand(len(w), -1, -1), y[rows].expand(len(w), -1))
+
+
+def train_all(rule, rates, seeds, epochs, batch=32, clip=math.inf, bad=None):
+    """Train one network for each rate (a function of the step) and seed; losses (epochs, rates, seeds), weights."""
+    (step, n_state), many, t, curve = rules[rule], len(rates), 0, []
+    w = [torch.stack([start_weights(seed) for seed in seeds]) for _ in rates]
+    state = [[torch.zeros_like(w[0]) for _ in range(n_state)] for _ in rates]
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    for _ in range(epochs):
+        order = torch.stack([rows[torch.randperm(len(rows), generator=g)] for g in generators])
+        for some in order.split(batch, dim=1):  # real mini-batches, others for each seed
+            weights, scale = torch.cat(w).requires_grad_(), 1000 if t == bad else 1
+            loss = losses(weights, scale * x[some].repeat(many, 1, 1), y[some].repeat(many, 1))
+            grads = torch.autograd.grad(loss.sum(), weights)[0]
+            grads = grads * (clip / (grads.norm(dim=1, keepdim=True) + 1e-6)).clamp(max=1)
+            t += 1
+            for i, (g, rate) in enumerate(zip(grads.split(len(seeds)), rates)):
+                w[i], *state[i] = step(w[i], g, *state[i], t, rate(t - 1))
+        curve.append(measure(torch.cat(w), rows).view(many, -1))
+    return torch.stack(curve), torch.cat(w)
+
+
+def constant(lr):
+    return lambda t: lr
+
+
+# %% [markdown]
+r"""
+After 200 steps one batch arrives with coordinates a thousand times too large. Three seeds each, at a rate that suits the rule, with and without clipping at norm 1.
+"""
+
+# %%
+passes = budget(full=16, short=9)
+after_bad = {}
+for name, lr in (("SGD", 0.3), ("Adam", 0.01)):
+    for limit, clip in (("no limit", math.inf), ("clipped at 1", 1.0)):
+        curve, _ = train_all(name, [constant(lr)], range(3), passes, clip=clip, bad=200)
+        after_bad[f"{name}, {limit}"] = curve[:, 0]
+means = {name: (range(1, passes + 1), some.mean(1).clamp(max=1.2).tolist()) for name, some in after_bad.items()}
+show(
+    compare_curves(means, "One bad batch in pass 9", unit="nats"),
+    alt="Training loss against passes. At the bad batch SGD without a limit jumps up and stays high; "
+    "Adam without a limit loses ground; the clipped runs go on.",
+)
+for name, some in after_bad.items():
+    print(f"{name:18} pass 8: {some[7].mean():.3f}   at the end:", *(f"{v:.3f}" for v in some[-1]))
+
+# %% [markdown]
+r"""
+SGD without a limit is thrown out, and eight passes later it is at {{0.49 = after_bad["SGD, no limit"][-1].mean() ± 0.06}}, where the clipped run is at {{0.24 = after_bad["SGD, clipped at 1"][-1].mean() ± 0.02}}. Adam's step is at most about η long, so it survives; but $v$ remembers the giant for a thousand steps and divides by it. It ends {{behind its clipped run with every seed : bool((after_bad["Adam, no limit"][-1] > after_bad["Adam, clipped at 1"][-1]).all())}}, by {{0.03 = (after_bad["Adam, no limit"][-1] - after_bad["Adam, clipped at 1"][-1]).mean() ± 0.015}}. A useful habit: write down the norm *before* clipping, as the course's `Trainer` does; it shows trouble before the loss does.
+
+A gradient with inf or nan in it cannot be clipped: its norm is no number. Skip that step.
+"""
+
+# %% [markdown]
+r"""
+## 7 · A rate that changes
+
+With a constant rate, the noise of the batches keeps the weights moving around the minimum, the farther the larger η. A small rate from the beginning would take too long. So begin with a large rate and let it fall: a ***learning-rate schedule***, here a factor of η for each step.
+
+- A ***step schedule*** multiplies by a factor every so often: $f^{\lfloor t / k \rfloor}$ with steps $t$ counted from 0.
+- A ***cosine schedule*** (Loshchilov and Hutter 2017) falls along half a cosine from 1 to a final factor $e$ at step $T$, and stays there:
+
+$$e + (1 - e)\,\tfrac12 \left(1 + \cos \frac{\pi t}{T}\right).$$
+
+- ***Warm-up*** rises to 1 in equal parts first, since the early estimates of Adam's $v$ rest on few gradients, and early gradients point every which way. It is always the beginning of another schedule.
+
+By hand, $T = 4$ and $e = 0$: at $t = 1$, $\tfrac12 (1 + \cos 45°) = {{0.854 = 0.5 * (1 + math.cos(math.pi / 4))}}$; at $t = 2$, 0.5.
+
+### Exercise · cosine_schedule
+"""
+
+
+# %% exercise="cosine_schedule" points=2 withheld="course_lib.optim.schedules.cosine_schedule course_lib.train.warmup_cosine torch.optim"
+def cosine_schedule(steps: int, final: float = 0.0):
+    """Return a function of the step t, counted from 0, that gives the factor of the learning rate: a float.
+
+    steps    T, the step at which the factor is `final`; after it, the factor stays there
+    final    e, the factor in the end
+    returns  a function: factor(t) for an int t ≥ 0
+
+    Raises ValueError when steps is less than 1 (at once, not only when the function is called).
+
+    Example: cosine_schedule(4) gives 1, 0.8536, 0.5, 0.1464, 0 and 0 for t = 0, 1, …, 5.
+    """
+    ### BEGIN SOLUTION
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    return lambda t: final + (1 - final) * (1 + math.cos(math.pi * min(t / steps, 1))) / 2
+    ### END SOLUTION
+
+
+# %% [markdown] hints="cosine_schedule"
+r"""
+1. What would the cosine do after t = T, if nothing stopped it?
+2. Hold the share t / T at 1, put it into the formula, and return a function that does this.
+3. `return lambda t: final + (1 - final) * …`
+"""
+
+
+# %% cases="cosine_schedule" active="py"
+def cases(seed):
+    yield Case({"steps": 4, "at": [0, 1, 2, 3, 4, 5]}, note="the docstring's example")
+    yield Case({"steps": 1, "at": [0, 1, 2]}, note="a single step")
+    for i in range(3):
+        steps = 5 + int(random_integers(seed + i, 0, 40, 1))
+        at = random_integers(seed + 10 + i, 0, 2 * steps, 6).tolist()
+        yield Case({"steps": steps, "at": at}, note="random steps")
+        yield Case({"steps": steps, "final": 0.1 + 0.2 * i, "at": at}, note="another final factor")
+    yield Case({"steps": 0, "at": []}, note="no steps")
+
+
+# %% probe="cosine_schedule" active="py"
+def probe(student, case):
+    factor = student(**{name: value for name, value in case.items() if name != "at"})
+    return [factor(t) for t in case["at"]]
+
+
+# %% mistake="cosine_schedule" name="comes_back" hint="After T the cosine rises again; hold the share t / T at 1." active="py"
+def cosine_schedule(steps, final=0.0):
+    if steps < 1:
+        raise ValueError
+    return lambda t: final + (1 - final) * (1 + math.cos(math.pi * t / steps)) / 2
+
+
+# %% mistake="cosine_schedule" name="whole_wave" hint="Yours runs through a whole wave; half of one, π, is from 1 to the end." active="py"
+def cosine_schedule(steps, final=0.0):
+    if steps < 1:
+        raise ValueError
+    return lambda t: final + (1 - final) * (1 + math.cos(2 * math.pi * min(t / steps, 1))) / 2
+
+
+# %% mistake="cosine_schedule" name="final_added" hint="At t = 0 the factor must be 1: the cosine part is worth 1 − final, not 1." active="py"
+def cosine_schedule(steps, final=0.0):
+    if steps < 1:
+        raise ValueError
+    return lambda t: final + (1 + math.cos(math.pi * min(t / steps, 1))) / 2
+
+
+# %% mistake="cosine_schedule" name="straight" hint="That is a straight line; the cosine is missing." active="py"
+def cosine_schedule(steps, final=0.0):
+    if steps < 1:
+        raise ValueError
+    return lambda t: final + (1 - final) * (1 - min(t / steps, 1))
+
+
+# %% mistake="cosine_schedule" name="cut_off" hint="Where the cosine is below `final`, yours waits at `final`; it should fall all the way and reach it at T only." active="py"
+def cosine_schedule(steps, final=0.0):
+    if steps < 1:
+        raise ValueError
+    return lambda t: max(final, (1 + math.cos(math.pi * min(t / steps, 1))) / 2)
+
+# %% [markdown]
+r"""
+### Exercise · step_schedule · optional
+"""
+
+
+# %% exercise="step_schedule" points=1 optional=true withheld="course_lib.optim.schedules.step_schedule torch.optim"
+def step_schedule(every: int, factor: float = 0.1):
+    """Return a function of the step t, counted from 0, that gives the factor of the learning rate: a float.
+
+    every    steps between two changes
+    factor   what each change multiplies by
+    returns  a function: 1 for the first `every` steps, then factor, then factor², …
+
+    Raises ValueError when every is less than 1 (at once, not only when the function is called).
+
+    Example: step_schedule(2, 0.5) gives 1, 1, 0.5, 0.5, 0.25 for t = 0, 1, …, 4.
+    """
+    ### BEGIN SOLUTION
+    if every < 1:
+        raise ValueError(f"every must be at least 1, got {every}")
+    return lambda t: factor ** (t // every)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="step_schedule"
+r"""
+1. How many changes are there before step t?
+2. A whole-number division counts them; return a function that raises the factor to that power.
+3. `t // every`
+"""
+
+
+# %% cases="step_schedule" active="py"
+def cases(seed):
+    yield Case({"every": 2, "factor": 0.5, "at": [0, 1, 2, 3, 4]}, note="the docstring's example")
+    for i in range(3):
+        every = 1 + int(random_integers(seed + i, 0, 9, 1))
+        at = random_integers(seed + 10 + i, 0, 5 * every, 6).tolist()
+        yield Case({"every": every, "at": [0, every - 1, every, *at]}, note="random steps")
+        yield Case({"every": every, "factor": 0.3 + 0.2 * i, "at": at}, note="another factor")
+    yield Case({"every": 0, "at": []}, note="no steps")
+
+
+# %% probe="step_schedule" active="py"
+def probe(student, case):
+    factor = student(**{name: value for name, value in case.items() if name != "at"})
+    return [float(factor(t)) for t in case["at"]]
+
+
+# %% mistake="step_schedule" name="smooth" hint="The rate falls in steps: count whole changes, with //." active="py"
+def step_schedule(every, factor=0.1):
+    if every < 1:
+        raise ValueError
+    return lambda t: factor ** (t / every)
+
+
+# %% mistake="step_schedule" name="one_change" hint="The factor is applied again and again, not once." active="py"
+def step_schedule(every, factor=0.1):
+    if every < 1:
+        raise ValueError
+    return lambda t: 1.0 if t < every else factor
+
+
+# %% mistake="step_schedule" name="one_late" hint="Step t = `every` is the first with the new rate; yours comes one later." active="py"
+def step_schedule(every, factor=0.1):
+    if every < 1:
+        raise ValueError
+    return lambda t: factor ** (max(t - 1, 0) // every)
+
+
+# %% [markdown]
+r"""
+### Does it pay?
+
+Small batches of 16, at the largest rates that still train: four schedules, three seeds, equally many steps.
+"""
+
+# %%
+cosine = yours("optimizers.cosine_schedule", optim.cosine_schedule)
+falling = yours("optimizers.step_schedule", optim.step_schedule)
+passes = budget(full=16, short=1)
+n_steps = 50 * passes
+factors = {
+    "constant": lambda t: 1.0,
+    "step": falling(-(-n_steps // 3)),
+    "cosine": cosine(n_steps),
+    "warm-up, cosine": optim.linear_warmup(n_steps // 10, cosine(n_steps - n_steps // 10)),
+}
+show(
+    figures.lines(
+        range(n_steps),
+        {name: [factor(t) for t in range(n_steps)] for name, factor in factors.items()},
+        "Four ways for a rate to change",
+        "step",
+        "factor of the learning rate",
+    ),
+    alt="A level line, a staircase of three steps, half a cosine, and a short rise followed by half a cosine.",
+)
+
+# %%
+ends = {}
+for name, lr in (("SGD", 1.0), ("Adam", 0.03)):
+    scaled = [lambda t, factor=factor, lr=lr: lr * factor(t) for factor in factors.values()]
+    curve, _ = train_all(name, scaled, range(3), passes, batch=16)
+    ends[name] = dict(zip(factors, curve[-1]))
+    for kind, some in ends[name].items():
+        print(f"{name:5} {kind:16}", *(f"{v:.3f}" for v in some))
+gain = {name: (some["constant"] - some["cosine"]).mean().item() for name, some in ends.items()}
+
+# %% [markdown]
+r"""
+A falling rate is {{better with every seed : all(bool((some[kind] < some["constant"]).all()) for some in ends.values() for kind in ("step", "cosine"))}} and with both rules; the cosine gains {{0.02 = gain["SGD"] ± 0.01}} and {{0.02 = gain["Adam"] ± 0.01}} nats. What the literature credits to a clever optimizer is often the schedule.
+
+Warm-up, on this small network, {{changes next to nothing : all(abs((some["cosine"] - some["warm-up, cosine"]).mean()) < 0.006 for some in ends.values())}}. Where it does matter: section 9 trains a Transformer.
+"""
