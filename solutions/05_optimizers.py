@@ -1372,5 +1372,279 @@ gain = {name: (some["constant"] - some["cosine"]).mean().item() for name, some i
 r"""
 A falling rate is {{better with every seed : all(bool((some[kind] < some["constant"]).all()) for some in ends.values() for kind in ("step", "cosine"))}} and with both rules; the cosine gains {{0.02 = gain["SGD"] ± 0.01}} and {{0.02 = gain["Adam"] ± 0.01}} nats. What the literature credits to a clever optimizer is often the schedule.
 
-Warm-up, on this small network, {{changes next to nothing : all(abs((some["cosine"] - some["warm-up, cosine"]).mean()) < 0.006 for some in ends.values())}}. Where it does matter: section 9 trains a Transformer.
+Warm-up, on this small network, {{changes next to nothing : all(abs((some["cosine"] - some["warm-up, cosine"]).mean()) < 0.006 for some in ends.values())}}. Where it does matter: section 10 trains a Transformer.
 """
+
+# %% [markdown]
+r"""
+## 8 · The race
+
+You will find this comparison in many places: two moons, one learning rate of 0.01 for SGD, momentum and Adam, 100 steps on all training points, one picture. Here it is, and beside it the same with another rate for SGD and momentum.
+"""
+
+# %%
+lanes = ("SGD", "momentum", "Adam")
+passes = budget(full=100, short=2)
+popular = {name: train_all(name, [constant(0.01)], range(3), passes, batch=800)[0][:, 0] for name in lanes}
+other_rates = {"SGD": 1.0, "momentum": 0.1}
+retuned = {name: train_all(name, [constant(lr)], range(3), passes, batch=800)[0][:, 0] for name, lr in other_rates.items()}
+show(
+    figures.races(
+        {"0.01 for all": popular, "SGD 1.0, momentum 0.1": retuned | {"Adam": popular["Adam"]}},
+        "All points at every step: the picture that one usually sees, and another one",
+    ),
+    alt="Left: SGD hardly falls, momentum is in between, Adam is far ahead. Right: SGD with a rate of 1 and momentum "
+    "with 0.1 fall faster than Adam at first and end near it.",
+)
+
+# %% [markdown]
+r"""
+The usual conclusion from the left picture: “SGD converges slowest, Adam shows the steepest drop.” With a rate of 1, plain descent is {{below Adam : bool((retuned["SGD"][9] < popular["Adam"][9]).all())}} after ten steps, with every seed. The comparison has four faults:
+
+1. **One rate for all compares step lengths.** Momentum multiplies steps by ten (your `steady_step`); Adam's are about η whatever the gradient.
+2. **Nothing here is stochastic.** Each step sees all 800 points. `torch.optim.SGD` is a name.
+3. **No seed.** As usually written, each optimizer starts from another random network, and the picture changes with every run.
+4. **The axis is often cut at 0.7**, although an untrained network has about $\ln 2 = {{0.693 = math.log(2)}}$, or more: the start is missing.
+
+Now a fair race: mini-batches of 32, 20 passes, five rules. First the best rate of each, from a grid of seven, on three seeds that do not race.
+"""
+
+# %%
+lrs = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+passes = budget(full=20, short=1)
+tuning = {name: train_all(name, [constant(lr) for lr in lrs], (10, 11, 12), passes)[0][-1].mean(1) for name in rules}
+best = {name: lrs[int(some.nan_to_num(math.inf).argmin())] for name, some in tuning.items()}
+print("best rates:", *(f"{name} {lr}" for name, lr in best.items()), sep="   ")
+
+# %%
+guess = predict_number(
+    "05_optimizers.gap",
+    "At 0.01 for all, SGD ends about 0.2 nats behind Adam. And each at its own best rate: how far behind is SGD?",
+    low=-0.1,
+    high=0.3,
+    unit="nats",
+)
+guess
+
+# %%
+show(
+    figures.rates(lrs, {name: some.tolist() for name, some in tuning.items()}, 0.01, "Rings: the best rate of each"),
+    alt="Training loss against the learning rate, a valley for each optimizer. The bottoms are nearly level; "
+    "they lie at different rates, from "
+    f"{min(best.values())} to {max(best.values())}. A dotted line marks 0.01.",
+)
+
+# %%
+same, own, held = {}, {}, {}
+for name in rules:
+    curve, w = train_all(name, [constant(0.01), constant(best[name])], range(3), passes)
+    same[name], own[name] = curve[:, 0], curve[:, 1]
+    held[name] = measure(w[3:], rows_held)
+    print(f"{name:9} at 0.01: {same[name][-1].mean():.3f}   at {best[name]}:", end=" ")
+    print(*(f"{v:.3f}" for v in own[name][-1]), f"  held out {held[name].mean():.3f}")
+gap = {kind: (some["SGD"][-1] - some["Adam"][-1]).mean().item() for kind, some in (("same", same), ("own", own))}
+guess.reveal(round(gap["own"], 3))
+
+# %%
+show(
+    figures.races({"0.01 for all": same, "each at its own best rate": own}, "One rate for all makes the difference"),
+    alt="Left: at 0.01 the five curves are far apart, SGD last. Right: at their own best rates they lie close together.",
+)
+
+# %% [markdown]
+r"""
+At one rate SGD is {{0.17 = gap["same"] ± 0.03}} nats behind Adam; at its own it is {{0.006 = gap["own"] ± 0.01}} behind, less than the {{0.016 = (own["SGD"][-1].max() - own["SGD"][-1].min()).item() ± 0.01}} by which its own seeds differ. On held-out points all five lie {{within 0.01 : max(v.mean() for v in held.values()) - min(v.mean() for v in held.values()) < 0.012}} of each other. Their best rates differ {{a hundredfold : max(best.values()) / min(best.values()) > 99}}.
+
+Adam's curve is a valley, too: at 0.3 it is {{worse than SGD at its best : tuning["Adam"][lrs.index(0.3)] > tuning["SGD"].min()}}, at 3 it has learned nothing. What it offers here is no lower valley. Its default rate happens to lie well in this one, and early in training it is quicker.
+
+Is the optimizer then a matter of taste? On two moons, yes. Section 10 is a Transformer, where plain momentum stays far behind, tuned or not. One data set is one data set.
+"""
+
+# %% [markdown] exercise="judge_the_race" points=3 optional=true
+r"""
+### In your own words · judge_the_race · optional
+
+A colleague trains a network with SGD, momentum and Adam, each once, at the rate 0.001, and concludes that Adam is best. Which three things do you ask for before you believe it, and why?
+
+### BEGIN SOLUTION
+Each optimizer at its own best rate from a grid, all grids equally fine, with the optimum inside: the same number means steps of different length (momentum ten times, Adam about η). Several seeds, the same start and the same batches for all, and the spread beside the mean: otherwise a difference may be luck. Equal budgets of steps, and the measure that counts, on held-out data, at the end, on more than one problem.
+### END SOLUTION
+### BEGIN RUBRIC
+- 1 point: own best rate for each (equal effort of tuning), because a common rate is no common step length.
+- 1 point: several seeds with the spread, equal starts and batches.
+- 1 point: equal budget and held-out loss, or more than one problem.
+### END RUBRIC
+"""
+
+# %% [markdown]
+r"""
+## 9 · Muon: the same step in every direction · optional
+
+Section 3 left a ravine that lies between the weights. The weights of a layer are a matrix, and a matrix has directions of its own: $M = U \Sigma V^\top$, with the singular values on the diagonal of $\Sigma$. In the gradients of a network a few of them are large and the rest small. ***Muon*** (Jordan et al. 2024) takes momentum's velocity and steps along $U V^\top$: the same directions, each with the size 1.
+
+An SVD at every step would be slow. The ***Newton–Schulz iteration*** needs only products of matrices. $X \leftarrow M / \lVert M \rVert$ makes all singular values at most 1, and then, a few times,
+
+$$X \leftarrow a X + b\,(X X^\top) X + c\,(X X^\top)^2 X.$$
+
+Every singular value $s$ becomes $a s + b s^3 + c s^5$; the vectors stay. With $a, b, c = 3.4445, -4.7750, 2.0315$, a value of 0.01 becomes {{0.034 = 3.4445 * 0.01 - 4.775 * 0.01**3}}, then 0.12, 0.40, and is near 1 after five rounds. *Near*: these numbers push small values up fast and end between 0.68 and 1.13, which is good enough.
+
+### Exercise · newton_schulz · optional
+"""
+
+
+# %% exercise="newton_schulz" points=3 parts={"wide": 2, "tall": 1} optional=true withheld="course_lib.optim.muon.newton_schulz torch.optim torch.linalg.svd torch.svd torch.linalg.polar torch.linalg.qr torch.linalg.eigh"
+def newton_schulz(
+    matrix: Tensor, steps: int = 5, coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315)
+) -> Tensor:
+    """Return about U Vᵀ of the matrix U Σ Vᵀ, by Newton–Schulz.
+
+    matrix        (M, N); not changed
+    steps         rounds of X ← a X + b (X Xᵀ) X + c (X Xᵀ)² X, after X = matrix / its norm
+    coefficients  a, b and c
+    returns       (M, N)
+
+    The norm is the root of the sum of all squares, and at least 1e-7, so zeros stay zeros.
+    M may be larger than N, and the result is the same up to rounding whichever of the two products X Xᵀ and
+    Xᵀ X is taken; the smaller one is faster.
+
+    Example: [[3., 0.], [0., 1.]] with steps=1, coefficients=(1.5, −0.5, 0.) give [[0.9961, 0.], [0., 0.4585]].
+    """
+    ### BEGIN SOLUTION
+    a, b, c = coefficients
+    x = matrix.T if matrix.size(0) > matrix.size(1) else matrix
+    x = x / x.norm().clamp(min=1e-7)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.T if matrix.size(0) > matrix.size(1) else x
+    ### END SOLUTION
+
+
+# %% [markdown] hints="newton_schulz"
+r"""
+1. What must be done once, before the rounds, so that no singular value is larger than 1?
+2. Divide by the norm; in each round compute X Xᵀ once, and use it twice.
+3. `gram = x @ x.T`, and the new x is `a * x + (…) @ x`
+"""
+
+
+# %% cases="newton_schulz" active="py"
+def cases(seed):
+    simple = {"matrix": torch.tensor([[3.0, 0.0], [0.0, 1.0]]), "coefficients": (1.5, -0.5, 0.0)}
+    yield Case(simple | {"steps": 1}, note="the docstring's example", part="wide")
+    yield Case(simple | {"steps": 0}, note="no rounds", part="wide")
+    yield Case({"matrix": torch.zeros(2, 3)}, note="zeros", part="wide")
+    for i, (m, n) in enumerate(((2, 5), (4, 4), (3, 7))):
+        some = random_tensor(seed + 10 * i, m, n, scale=10.0**i)
+        yield Case({"matrix": some}, note="the usual five rounds", part="wide")
+        yield Case({"matrix": some, "steps": 2, "coefficients": (2.0, -1.5, 0.5)}, note="other settings", part="wide")
+        yield Case({"matrix": some.T.contiguous() if m < n else random_tensor(seed + 77, 6, 4)}, note="tall", part="tall")
+    yield Case({"matrix": 1e-9 * random_tensor(seed, 2, 3)}, note="all but zeros", part="wide")
+
+
+# %% mistake="newton_schulz" name="no_norm" hint="The matrix was not divided by its norm first; large singular values then explode." active="py"
+def newton_schulz(matrix, steps=5, coefficients=(3.4445, -4.775, 2.0315)):
+    a, b, c = coefficients
+    x = matrix
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x
+
+
+# %% mistake="newton_schulz" name="cubic" hint="The term with (X Xᵀ)² is missing." active="py"
+def newton_schulz(matrix, steps=5, coefficients=(3.4445, -4.775, 2.0315), right=newton_schulz):
+    return right(matrix, steps, (*coefficients[:2], 0.0))
+
+
+# %% mistake="newton_schulz" name="largest_entry" hint="You divided by the largest number in the matrix; singular values can still be larger than 1. Divide by the root of the sum of squares." active="py"
+def newton_schulz(matrix, steps=5, coefficients=(3.4445, -4.775, 2.0315)):
+    a, b, c = coefficients
+    x = matrix / matrix.abs().max().clamp(min=1e-7)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x
+
+
+# %% mistake="newton_schulz" name="turned" hint="A matrix that is taller than wide came back turned; turn it back." active="py"
+def newton_schulz(matrix, steps=5, coefficients=(3.4445, -4.775, 2.0315), right=newton_schulz):
+    result = right(matrix, steps, coefficients)
+    return result.T if matrix.size(0) > matrix.size(1) else result
+
+# %% [markdown]
+r"""
+The gradient of one matrix of a small GPT ([15](15_gpt.ipynb)), before training, and what Newton–Schulz makes of it:
+"""
+
+# %%
+from course_lib import gpt, scoreboard
+from course_lib.language_model import draw_windows, nats_per_token, next_token_loss
+from course_lib.train import warmup_cosine
+
+train_tokens, held_out = scoreboard.training(), scoreboard.held_out()
+language, n_steps = scoreboard.language(), budget(full=400, short=2)
+config = gpt.GPTConfig(len(language.vocabulary), 32, 64, 4, n_layers=2)
+
+torch.manual_seed(0)
+model, draw = gpt.GPT(config), draw_windows(train_tokens, 16, 32)
+next_token_loss(model, draw(torch.Generator().manual_seed(0))).backward()
+before = model.blocks[0].feed_forward.up.weight.grad  # (256, 64)
+orthogonal = yours("optimizers.newton_schulz", optim.newton_schulz)(before)
+values = {name: torch.linalg.svdvals(m) for name, m in (("gradient", before), ("after five rounds", orthogonal))}
+shares = {name: (some / some[0]).tolist() for name, some in values.items()}
+show(
+    figures.spectra(shares, "A few directions have nearly all of a gradient; Newton–Schulz levels them"),
+    alt=f"Singular values, largest first: those of the gradient fall to {shares['gradient'][31]:.3f} of the largest "
+    f"in the middle; after Newton–Schulz they stay above {min(shares['after five rounds'][:32]):.2f} that far.",
+)
+for name, some in values.items():
+    print(f"{name:18} 1st {some[0]:.3f}   8th {some[7]:.4f}   32nd {some[31]:.4f}   64th {some[63]:.5f}")
+
+# %% [markdown]
+r"""
+## 10 · On a Transformer
+
+Now the course's own task: a GPT of two blocks ([15](15_gpt.ipynb) builds it), the mouse-and-cheese language, {{400 = n_steps}} steps of 512 tokens. Four runs, three seeds each: momentum, AdamW without and with warm-up, and Muon for the matrices inside the blocks, with AdamW for everything else. All have the cosine, the same batches and clipping at 1; nothing is decayed.
+
+The rates were chosen beforehand on two other seeds: momentum 0.3 (of 0.1, 0.3, 1), AdamW 0.01 (of 0.003, 0.01, 0.02, 0.03), Muon 0.02 (of 0.01, 0.02, 0.04, with AdamW's 0.01 left as it was).
+"""
+
+# %%
+def optimizers_of(kind, model):
+    """One optimizer for all, or Muon for the matrices of the blocks and AdamW for the rest."""
+    if kind == "momentum":
+        return [torch.optim.SGD(model.parameters(), lr=0.3, momentum=0.9)]
+    adamw = {"lr": 0.01, "betas": (0.9, 0.98), "weight_decay": 0.0, "fused": True}
+    if kind != "Muon":
+        return [torch.optim.AdamW(model.parameters(), **adamw)]
+    named = list(model.named_parameters())
+    inner = [name.startswith("blocks") and p.dim() == 2 for name, p in named]
+    matrices, rest = ([p for (_, p), inside in zip(named, inner) if inside == which] for which in (True, False))
+    return [optim.Muon(matrices, lr=0.02, weight_decay=0.0), torch.optim.AdamW(rest, **adamw)]
+
+
+# %%
+def train_gpt(kind, seed):
+    torch.manual_seed(seed)
+    model, g = gpt.GPT(config), torch.Generator().manual_seed(seed)
+    steppers = optimizers_of(kind, model)
+    highest = [stepper.param_groups[0]["lr"] for stepper in steppers]
+    schedule = warmup_cosine(n_steps, warmup=0.0 if kind == "AdamW, no warm-up" else 0.05)
+    for step in range(n_steps):
+        loss = next_token_loss(model, draw(g))
+        model.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for stepper, lr in zip(steppers, highest):
+            stepper.param_groups[0]["lr"] = lr * schedule(step)
+            stepper.step()
+    return nats_per_token(model, held_out)
+
+
+nats, started = {}, time.perf_counter()
+for kind in ("momentum", "AdamW, no warm-up", "AdamW", "Muon"):
+    nats[kind] = [train_gpt(kind, seed) for seed in range(3)]
+    print(f"{kind:18}", *(f"{v:.3f}" for v in nats[kind]), f"  ({time.perf_counter() - started:.0f} s so far)")
+print(f"{'entropy rate':18} {language.entropy_rate:.3f}")
+mean = {kind: sum(some) / 3 for kind, some in nats.items()}

@@ -61,15 +61,16 @@ def muon_step(
     nesterov: bool = True,
     weight_decay: float = 0.1,
 ) -> tuple[Tensor, Tensor]:
-    """Return parameter and velocity after a step of Muon: v' = μ v + g and w' = (1 − ηλ) w − η √max(1, M/N) NS(v').
+    """Return parameter and velocity after a step of Muon: w' = (1 − ηλ) w − η √max(1, M/N) NS(v').
 
     param         (M, N)
     grad          same shape
-    velocity      v, same shape, zeros before the first step
+    velocity      v, same shape, zeros before the first step; v' = μ v + (1 − μ) g, as torch keeps it. Its length has
+                  no influence
     lr            η. The step does not depend on the gradient's length; the factor makes up for matrices that are taller
                   than wide
     momentum      μ, the share of the velocity that is kept
-    nesterov      whether NS(g + μ v') is taken in place of NS(v')
+    nesterov      whether NS((1 − μ) g + μ v') is taken in place of NS(v')
     weight_decay  λ, apart from the gradient as in `adamw_step`
     returns       w' and v'
 
@@ -87,8 +88,8 @@ def muon_step(
             f"grad and velocity must have the shape of param, {tuple(param.shape)}, "
             f"got {tuple(grad.shape)} and {tuple(velocity.shape)}"
         )
-    velocity = momentum * velocity + grad
-    direction = newton_schulz(grad + momentum * velocity if nesterov else velocity)
+    velocity = momentum * velocity + (1 - momentum) * grad
+    direction = newton_schulz((1 - momentum) * grad + momentum * velocity if nesterov else velocity)
     scale = math.sqrt(max(1.0, param.size(0) / param.size(1)))
     return param * (1 - lr * weight_decay) - lr * scale * direction, velocity
 
