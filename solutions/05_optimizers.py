@@ -29,6 +29,7 @@ torch.set_printoptions(precision=4, sci_mode=False)
 
 # %%
 import time
+from itertools import pairwise
 
 from sklearn.datasets import make_moons
 
@@ -42,8 +43,12 @@ from course_lib.widgets.optimizers import ravine_explorer
 from course_lib.widgets.predict import predict_number
 
 torch.set_num_threads(1)  # tensors this small are faster on one core
-sgd, momentum = yours("optimizers.sgd_step", optim.sgd_step), yours("optimizers.momentum_step", optim.momentum_step)
-adagrad, rmsprop = yours("optimizers.adagrad_step", optim.adagrad_step), yours("optimizers.rmsprop_step", optim.rmsprop_step)
+
+# %%
+sgd = yours("optimizers.sgd_step", optim.sgd_step)
+momentum = yours("optimizers.momentum_step", optim.momentum_step)
+adagrad = yours("optimizers.adagrad_step", optim.adagrad_step)
+rmsprop = yours("optimizers.rmsprop_step", optim.rmsprop_step)
 adam = yours("optimizers.adam_step", optim.adam_step)
 rules = {  # name → (one step, how many tensors it remembers)
     "SGD": (lambda w, g, t, lr: (sgd(w, g, lr),), 0),
@@ -118,7 +123,9 @@ def cases(seed):
     for i in range(3):
         w, g = random_tensor(seed + 10 * i, 2, 3), random_tensor(seed + 10 * i + 5, 2, 3)
         yield Case({"param": w, "grad": g, "lr": 0.1 + 0.3 * i}, note="random")
-    yield Case({"param": random_tensor(seed, 2, 3), "grad": random_tensor(seed + 1, 3), "lr": 0.1}, note="another shape")
+    yield Case(
+        {"param": random_tensor(seed, 2, 3), "grad": random_tensor(seed + 1, 3), "lr": 0.1}, note="another shape"
+    )
 
 
 # %% mistake="sgd_step" name="uphill" hint="You went along the gradient, which is up; subtract." active="py"
@@ -143,13 +150,14 @@ Three rates on a ravine with $\kappa = 100$, each for 100 steps. The limit is $2
 
 # %%
 start, narrow = (-2.8, 1.0), figures.ravine(curvature=100)
-ends = {lr: figures.walk(rules["SGD"], start, lr, 100, narrow)[-1].tolist() for lr in (0.001, 0.0198, 0.0202)}
-for lr, (u, v) in ends.items():
+stops = {}
+for lr in (0.001, 0.0198, 0.0202):
+    u, v = stops[lr] = figures.walk(rules["SGD"], start, lr, 100, narrow)[-1].tolist()
     print(f"rate {lr:6}: along {u:7.3f}, across {v:10.4f}")
 
 # %% [markdown]
 r"""
-At 0.001 it has {{90 % = abs(ends[0.001][0]) / 2.8 ± 1 %}} of the way along before it. At 0.0198, the best rate here, still {{14 % = abs(ends[0.0198][0]) / 2.8 ± 1 %}}. At 0.0202, two percent more, it leaves: across it is at {{7.2 = ends[0.0202][1] ± 0.1}} and growing.
+At 0.001 it has {{90 % = abs(stops[0.001][0]) / 2.8 ± 1 %}} of the way along before it. At 0.0198, the best rate here, still {{14 % = abs(stops[0.0198][0]) / 2.8 ± 1 %}}. At 0.0202, two percent more, it leaves: across it is at {{7.2 = stops[0.0202][1] ± 0.1}} and growing.
 
 The best that plain descent can do is to shorten the distance by $(\kappa - 1)/(\kappa + 1)$ a step. For $\kappa = 100$ that is {{0.980 = 99 / 101}}; a ten-thousandth of the distance takes {{461 = math.ceil(math.log(1e-4) / math.log(99 / 101))}} steps.
 """
@@ -164,6 +172,10 @@ $$v \leftarrow \mu\, v + g, \qquad w \leftarrow w - \eta\, v,$$
 
 with $v = 0$ before the first step and $\mu = 0.9$ as a rule. By hand: $v = 2$, $g = 0.5$ give $v = 0.9 \cdot 2 + 0.5 = {{2.3 = 0.9 * 2 + 0.5}}$, and with $\eta = 0.1$ a step of $-0.23$.
 
+"""
+
+# %% [markdown]
+r"""
 Many texts put the rate inside: $v \leftarrow \mu v + \eta g$, $w \leftarrow w - v$. With a constant rate both go the same way. With a rate that changes they do not: there the old part of $v$ keeps its old rate. PyTorch, and this lesson, have it outside.
 
 ***Nesterov momentum*** steps along $g + \mu v$ with the new $v$ in place of $v$: it already counts what the velocity will do next.
@@ -174,7 +186,12 @@ Many texts put the rate inside: $v \leftarrow \mu v + \eta g$, $w \leftarrow w -
 
 # %% exercise="momentum_step" points=3 parts={"plain": 2, "nesterov": 1} withheld="course_lib.optim.update_rules.momentum_step torch.optim"
 def momentum_step(
-    param: Tensor, grad: Tensor, velocity: Tensor, lr: float, momentum: float = 0.9, nesterov: bool = False
+    param: Tensor,
+    grad: Tensor,
+    velocity: Tensor,
+    lr: float,
+    momentum: float = 0.9,
+    nesterov: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Return the parameter and the velocity after one step.
 
@@ -271,7 +288,7 @@ Does memory help? Each rule gets its own best rate from a grid, for ravines of t
 
 # %%
 def steps_needed(name, curvature, lr, limit, angle=0):
-    """Steps after which the loss stays below a ten-thousandth; infinite if `limit` is not enough."""
+    """Steps after which the loss stays below a ten-thousandth; infinite if not within the limit."""
     a = figures.ravine(curvature, angle)
     path = figures.walk(rules[name], start, lr, limit, a)
     loss = ((path @ a) * path).sum(-1)
@@ -281,17 +298,18 @@ def steps_needed(name, curvature, lr, limit, angle=0):
 
 limit = budget(full=300, short=60)
 grid = (0.3, 0.6, 1.0, 1.4, 1.7, 1.9, 2.4, 3.0)  # times 1/κ
-needed = {
-    name: [min(steps_needed(name, k, c / k, limit) for c in grid) for k in (5, 30, 100)]
-    for name in ("SGD", "momentum")
-}
-for name, counts in needed.items():
-    print(f"{name:9} κ = 5, 30, 100:", *counts)
+needed = {}
+for name in ("SGD", "momentum"):
+    needed[name] = [min(steps_needed(name, k, c / k, limit) for c in grid) for k in (5, 30, 100)]
+    print(f"{name:9} κ = 5, 30, 100:", *needed[name])
 
 # %% [markdown]
 r"""
 Momentum takes {{about as many steps everywhere : max(needed["momentum"]) < 1.2 * min(needed["momentum"])}}, {{85 = needed["momentum"][2] ± 3}} of them. SGD takes {{13 = needed["SGD"][0] ± 1}} where the ravine is wide and {{172 = needed["SGD"][2] ± 3}} where it is narrow. So momentum is {{twice as fast : 1.8 < needed["SGD"][2] / needed["momentum"][2] < 2.3}} at $\kappa = 100$ and {{six times as slow : needed["momentum"][0] > 6 * needed["SGD"][0]}} at $\kappa = 5$: with $\mu = 0.9$ it swings around the minimum. “Momentum converges faster” holds where the ravine is narrow. The losses of networks have very narrow ones.
+"""
 
+# %% [markdown]
+r"""
 ## 3 · A rate for every number
 
 A word such as *the* occurs in every batch, *Eiffel* in one of a hundred. Its vector has a gradient only then. A rate that suits *the* leaves *Eiffel* where it began. ***Adagrad*** (Duchi, Hazan and Singer 2011) sums the squared gradients of each number and divides its step by their root:
@@ -336,7 +354,9 @@ def cases(seed):
     one = {"param": torch.tensor([1.0]), "grad": torch.tensor([4.0]), "total": torch.tensor([9.0]), "lr": 0.1}
     yield Case(one, note="the docstring's example")
     zero = torch.zeros(2)
-    yield Case({"param": zero + 1, "grad": torch.tensor([0.0, 0.01]), "total": zero}, note="first step, a gradient of 0")
+    yield Case(
+        {"param": zero + 1, "grad": torch.tensor([0.0, 0.01]), "total": zero}, note="first step, a gradient of 0"
+    )
     for i in range(3):
         w, g, s = (random_tensor(seed + 10 * i + j, 2, 3) for j in range(3))
         case = {"param": w, "grad": g, "total": s.abs()}
@@ -388,7 +408,7 @@ def distances(rule, n_steps=1000, every=100, lr=0.01):
 
 moved = {name: distances(name) for name in ("SGD", "Adagrad", "RMSprop")}
 for name, (often, seldom, last) in moved.items():
-    print(f"{name:8} frequent {often:6.3f}  rare {seldom:6.3f}  last step of the frequent {last:.5f}")
+    print(f"{name:8} frequent {often:6.3f}   rare {seldom:6.3f}   frequent, last step {last:.5f}")
 
 # %% [markdown]
 r"""
@@ -406,7 +426,12 @@ The step is Adagrad's. With $\alpha = 0.99$ the first one is $1/\sqrt{0.01} = {{
 
 # %% exercise="rmsprop_step" points=2 withheld="course_lib.optim.update_rules.rmsprop_step torch.optim"
 def rmsprop_step(
-    param: Tensor, grad: Tensor, mean_square: Tensor, lr: float = 0.01, alpha: float = 0.99, eps: float = 1e-8
+    param: Tensor,
+    grad: Tensor,
+    mean_square: Tensor,
+    lr: float = 0.01,
+    alpha: float = 0.99,
+    eps: float = 1e-8,
 ) -> tuple[Tensor, Tensor]:
     """Return the parameter and the mean square after one step.
 
@@ -467,6 +492,7 @@ def rmsprop_step(param, grad, mean_square, lr=0.01, alpha=0.99, eps=1e-8):
     mean_square = alpha * mean_square + (1 - alpha) * grad.abs()
     return param - lr * grad / (mean_square.sqrt() + eps), mean_square
 
+
 # %% [markdown]
 r"""
 **Where ε goes.** Some texts write RMSprop with $\sqrt{s + \varepsilon}$ and Adam with $\sqrt{v} + \varepsilon$, without a word about it. Both have been used; they are not the same. Take a small steady gradient of $10^{-6}$, so $\sqrt s = 10^{-6}$, with $\varepsilon = 10^{-8}$. Outside, the step is {{0.99 = 1e-6 / (1e-6 + 1e-8)}} η. Inside, $\sqrt{10^{-12} + 10^{-8}} \approx 10^{-4}$, and it is {{0.01 = 1e-6 / math.sqrt(1e-12 + 1e-8)}} η. In `torch.optim` ε is outside everywhere.
@@ -475,15 +501,10 @@ r"""
 """
 
 # %%
-turned = {
-    name: [
-        min(steps_needed(name, 25, lr, limit, angle) for lr in (0.03, 0.075, 0.1, 0.3, 1.0, 2.0, 3.0))
-        for angle in (0, 45)
-    ]
-    for name in ("SGD", "Adagrad", "RMSprop")
-}
-for name, (straight, diagonal) in turned.items():
-    print(f"{name:8} along a weight: {straight:3}   turned by 45°: {diagonal:3}")
+turned, tried = {}, (0.03, 0.075, 0.1, 0.3, 1.0, 2.0, 3.0)
+for name in ("SGD", "Adagrad", "RMSprop"):
+    turned[name] = [min(steps_needed(name, 25, lr, limit, angle) for lr in tried) for angle in (0, 45)]
+    print(f"{name:8} along a weight: {turned[name][0]:3}   turned by 45°: {turned[name][1]:3}")
 
 # %% [markdown]
 r"""
@@ -731,6 +752,7 @@ def adam_step(param, grad, m, v, step, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, ri
     m_hat, v_hat = new_m / (1 - betas[0] ** step), v / (1 - betas[1] ** step)
     return param - lr * m_hat / (v_hat.sqrt() + eps), new_m, v
 
+
 # %% [markdown]
 r"""
 ### What happens without the correction?
@@ -751,8 +773,8 @@ show(
         "length of the step (multiples of η)",
         log="x",
     ),
-    alt=f"Without correction the first step is {plain[0]:.1f} η long, step {longest} is {max(plain):.1f} η; "
-    "only after thousands of steps is it near η. With correction it is η from the start.",
+    alt=f"Without correction the first step is {plain[0]:.1f} η long, step {longest} even "
+    f"{max(plain):.1f} η; only after thousands of steps is it near η. With correction it is η from the start.",
 )
 
 # %% [markdown]
@@ -800,16 +822,16 @@ What shrinks is the *old* weight. “The decay is applied after the Adam step”
 
 # %% exercise="adamw_step" points=2 needs="adam_step" withheld="course_lib.optim.update_rules.adamw_step torch.optim"
 def adamw_step(
-    param: Tensor, grad: Tensor, m: Tensor, v: Tensor, step: int,
-    lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01,
+    param: Tensor, grad: Tensor, m: Tensor, v: Tensor, step: int, lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """Return the parameter and both moments after one step of AdamW. Your adam_step may help.
 
     param, grad, m, v, step, lr, betas, eps  as in adam_step
-    weight_decay                             λ; the old weights are multiplied by 1 − η λ
-    returns                                  the new w, m and v; the decay leaves no trace in m and v
+    weight_decay  λ; the old weights are multiplied by 1 − η λ
+    returns       the new w, m and v; the decay leaves no trace in m and v
 
-    Example: w = [1.], g = [1.], m = v = [0.], step = 1, lr = 0.1, weight_decay = 0.5 give w = [0.85].
+    Example: w = g = [1.], m = v = [0.], step = 1, lr = 0.1, weight_decay = 0.5 give w = [0.85].
     """
     ### BEGIN SOLUTION
     return adam_step(param * (1 - lr * weight_decay), grad, m, v, step, lr, betas, eps)
@@ -857,13 +879,15 @@ def adamw_step(param, grad, m, v, step, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, w
 def adamw_step(param, grad, m, v, step, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01, right=adamw_step):
     return right(param, grad, m, v, step, lr, betas, eps, 0.0)
 
+
 # %% [markdown]
 r"""
 A thousand weights of 1, whose gradients are pure noise: of size 1 for one half, of size 100 for the other. What would 200 steps of decay alone leave? $0.999^{200} = {{0.819 = 0.999**200}}$, with $\eta = 0.01$ and $\lambda = 0.1$.
 """
 
 # %%
-noise = torch.randn(200, 1000, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 100.0]).repeat(500)
+noise = torch.randn(200, 1000, generator=torch.Generator().manual_seed(0))
+noise = noise * torch.tensor([1.0, 100.0]).repeat(500)
 left = {}
 for name, kind in (("Adam with a penalty", optim.Adam), ("AdamW", optim.AdamW)):
     w = torch.ones(1000)
@@ -995,7 +1019,7 @@ By hand: two parameters with the gradients $[3]$ and $[[4]]$ have the norm $\sqr
 
 # %% exercise="clip_grad_norm" points=2 withheld="course_lib.optim.clipping.clip_grad_norm torch.nn.utils.clip_grad_norm_ torch.nn.utils.clip_grads_with_norm_ torch.nn.utils.get_total_norm"
 def clip_grad_norm(grads: list[Tensor], max_norm: float) -> tuple[list[Tensor], Tensor]:
-    """Return the gradients, scaled so that together they are no longer than max_norm, and their norm before.
+    """Return the gradients, together no longer than max_norm, and their norm before.
 
     grads     one tensor or more, of any shapes: the gradient of one model, in pieces; not changed
     max_norm  c, at least 0; math.inf limits nothing
@@ -1066,8 +1090,9 @@ def clip_grad_norm(grads, max_norm):
 
 # %% mistake="clip_grad_norm" name="norm_after" hint="Return the norm before clipping; it is what one wants to watch." active="py"
 def clip_grad_norm(grads, max_norm, right=clip_grad_norm):
-    clipped, norm = right(grads, max_norm)
+    clipped = right(grads, max_norm)[0]
     return clipped, right(clipped, math.inf)[1]
+
 
 # %% [markdown]
 r"""
@@ -1083,33 +1108,36 @@ mixed = torch.randperm(1000, generator=torch.Generator().manual_seed(0))
 rows, rows_held = mixed[:800], mixed[800:]
 x = (x - x[rows].mean(0)) / x[rows].std(0)  # scaled by the training points alone
 SIZES = (2, 32, 16, 1)
-n_weights = sum((n_in + 1) * n_out for n_in, n_out in zip(SIZES, SIZES[1:]))
+n_weights = sum((n_in + 1) * n_out for n_in, n_out in pairwise(SIZES))
 
 
 def start_weights(seed):
     """One row of weights, as nn.Linear would draw them."""
-    g, shapes = torch.Generator().manual_seed(seed), zip(SIZES, SIZES[1:])
-    return torch.cat([(2 * torch.rand((i + 1) * o, generator=g) - 1) / math.sqrt(i) for i, o in shapes])
+    g, shapes = torch.Generator().manual_seed(seed), pairwise(SIZES)
+    uniform = [2 * torch.rand((i + 1) * o, generator=g) - 1 for i, o in shapes]
+    return torch.cat([row / math.sqrt(i) for row, i in zip(uniform, SIZES)])
 
 
 def losses(w, x, y):
-    """Binary cross-entropy (R,) of R networks: weights w (R, 641), points x (R, B, 2), kinds y (R, B)."""
+    """Cross-entropy (R,) of R networks: weights (R, 641), points (R, B, 2), kinds (R, B)."""
     at = 0
-    for n_in, n_out in zip(SIZES, SIZES[1:]):
-        weight, bias = w[:, at : at + n_in * n_out].view(-1, n_in, n_out), w[:, None, at + n_in * n_out :]
-        x = (x if at == 0 else x.relu()) @ weight + bias[..., :n_out]
-        at += (n_in + 1) * n_out
+    for n_in, n_out in pairwise(SIZES):
+        weight, at = w[:, at : at + n_in * n_out].view(-1, n_in, n_out), at + n_in * n_out
+        x, at = (x if n_in == 2 else x.relu()) @ weight + w[:, None, at : at + n_out], at + n_out
     return F.binary_cross_entropy_with_logits(x[..., 0], y, reduction="none").mean(1)
 
 
-# %%
 @torch.no_grad()
 def measure(w, rows):
     return losses(w, x[rows].expand(len(w), -1, -1), y[rows].expand(len(w), -1))
 
 
+# %%
 def train_all(rule, rates, seeds, epochs, batch=32, clip=math.inf, bad=None):
-    """Train one network for each rate (a function of the step) and seed; losses (epochs, rates, seeds), weights."""
+    """Train a network for each rate, a function of the step, and each seed, side by side.
+
+    Returns the losses (epochs, rates, seeds) and the weights (rates · seeds, 641).
+    """
     (step, n_state), many, t, curve = rules[rule], len(rates), 0, []
     w = [torch.stack([start_weights(seed) for seed in seeds]) for _ in rates]
     state = [[torch.zeros_like(w[0]) for _ in range(n_state)] for _ in rates]
@@ -1128,27 +1156,28 @@ def train_all(rule, rates, seeds, epochs, batch=32, clip=math.inf, bad=None):
     return torch.stack(curve), torch.cat(w)
 
 
-def constant(lr):
-    return lambda t: lr
-
-
 # %% [markdown]
 r"""
 After 200 steps one batch arrives with coordinates a thousand times too large. Three seeds each, at a rate that suits the rule, with and without clipping at norm 1.
 """
 
+
 # %%
+def constant(lr):
+    return lambda t: lr
+
+
 passes = budget(full=16, short=9)
-after_bad = {}
+after_bad, shown = {}, {}
 for name, lr in (("SGD", 0.3), ("Adam", 0.01)):
-    for limit, clip in (("no limit", math.inf), ("clipped at 1", 1.0)):
+    for how, clip in (("no limit", math.inf), ("clipped at 1", 1.0)):
         curve, _ = train_all(name, [constant(lr)], range(3), passes, clip=clip, bad=200)
-        after_bad[f"{name}, {limit}"] = curve[:, 0]
-means = {name: (range(1, passes + 1), some.mean(1).clamp(max=1.2).tolist()) for name, some in after_bad.items()}
+        after_bad[f"{name}, {how}"] = curve[:, 0]
+        shown[f"{name}, {how}"] = range(1, passes + 1), curve[:, 0].mean(1).clamp(max=1.2).tolist()
 show(
-    compare_curves(means, "One bad batch in pass 9", unit="nats"),
-    alt="Training loss against passes. At the bad batch SGD without a limit jumps up and stays high; "
-    "Adam without a limit loses ground; the clipped runs go on.",
+    compare_curves(shown, "One bad batch in pass 9", unit="nats"),
+    alt="Training loss against passes. At the bad batch SGD without a limit jumps up and "
+    "stays high; Adam without a limit loses ground; the clipped runs go on.",
 )
 for name, some in after_bad.items():
     print(f"{name:18} pass 8: {some[7].mean():.3f}   at the end:", *(f"{v:.3f}" for v in some[-1]))
@@ -1172,7 +1201,10 @@ With a constant rate, the noise of the batches keeps the weights moving around t
 $$e + (1 - e)\,\tfrac12 \left(1 + \cos \frac{\pi t}{T}\right).$$
 
 - ***Warm-up*** rises to 1 in equal parts first, since the early estimates of Adam's $v$ rest on few gradients, and early gradients point every which way. It is always the beginning of another schedule.
+"""
 
+# %% [markdown]
+r"""
 By hand, $T = 4$ and $e = 0$: at $t = 1$, $\tfrac12 (1 + \cos 45°) = {{0.854 = 0.5 * (1 + math.cos(math.pi / 4))}}$; at $t = 2$, 0.5.
 
 ### Exercise · cosine_schedule
@@ -1181,7 +1213,7 @@ By hand, $T = 4$ and $e = 0$: at $t = 1$, $\tfrac12 (1 + \cos 45°) = {{0.854 = 
 
 # %% exercise="cosine_schedule" points=2 withheld="course_lib.optim.schedules.cosine_schedule course_lib.train.warmup_cosine torch.optim"
 def cosine_schedule(steps: int, final: float = 0.0):
-    """Return a function of the step t, counted from 0, that gives the factor of the learning rate: a float.
+    """Return a function of the step t, counted from 0: the learning rate's factor, a float.
 
     steps    T, the step at which the factor is `final`; after it, the factor stays there
     final    e, the factor in the end
@@ -1258,6 +1290,7 @@ def cosine_schedule(steps, final=0.0):
         raise ValueError
     return lambda t: max(final, (1 + math.cos(math.pi * min(t / steps, 1))) / 2)
 
+
 # %% [markdown]
 r"""
 ### Exercise · step_schedule · optional
@@ -1266,7 +1299,7 @@ r"""
 
 # %% exercise="step_schedule" points=1 optional=true withheld="course_lib.optim.schedules.step_schedule torch.optim"
 def step_schedule(every: int, factor: float = 0.1):
-    """Return a function of the step t, counted from 0, that gives the factor of the learning rate: a float.
+    """Return a function of the step t, counted from 0: the learning rate's factor, a float.
 
     every    steps between two changes
     factor   what each change multiplies by
@@ -1355,7 +1388,7 @@ show(
         "step",
         "factor of the learning rate",
     ),
-    alt="A level line, a staircase of three steps, half a cosine, and a short rise followed by half a cosine.",
+    alt="A level line, a staircase of three steps, half a cosine, and a short rise before half a cosine.",
 )
 
 # %%
@@ -1385,16 +1418,18 @@ You will find this comparison in many places: two moons, one learning rate of 0.
 # %%
 lanes = ("SGD", "momentum", "Adam")
 passes = budget(full=100, short=2)
-popular = {name: train_all(name, [constant(0.01)], range(3), passes, batch=800)[0][:, 0] for name in lanes}
-other_rates = {"SGD": 1.0, "momentum": 0.1}
-retuned = {name: train_all(name, [constant(lr)], range(3), passes, batch=800)[0][:, 0] for name, lr in other_rates.items()}
+whole = {name: train_all(name, [constant(0.01)], range(3), passes, batch=800) for name in lanes}
+popular = {name: curve[:, 0] for name, (curve, _) in whole.items()}
+retuned = {"SGD": train_all("SGD", [constant(1.0)], range(3), passes, batch=800)[0][:, 0]}
+retuned["momentum"] = train_all("momentum", [constant(0.1)], range(3), passes, batch=800)[0][:, 0]
+retuned["Adam"] = popular["Adam"]
 show(
     figures.races(
-        {"0.01 for all": popular, "SGD 1.0, momentum 0.1": retuned | {"Adam": popular["Adam"]}},
-        "All points at every step: the picture that one usually sees, and another one",
+        {"0.01 for all": popular, "SGD 1.0, momentum 0.1, Adam 0.01": retuned},
+        "All points at every step: the usual picture, and another one",
     ),
-    alt="Left: SGD hardly falls, momentum is in between, Adam is far ahead. Right: SGD with a rate of 1 and momentum "
-    "with 0.1 fall faster than Adam at first and end near it.",
+    alt="Left: SGD hardly falls, momentum is in between, Adam is far ahead. Right: SGD with "
+    "a rate of 1 falls faster than Adam at first; all three end near each other.",
 )
 
 # %% [markdown]
@@ -1412,7 +1447,9 @@ Now a fair race: mini-batches of 32, 20 passes, five rules. First the best rate 
 # %%
 lrs = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 passes = budget(full=20, short=1)
-tuning = {name: train_all(name, [constant(lr) for lr in lrs], (10, 11, 12), passes)[0][-1].mean(1) for name in rules}
+tuning, rates = {}, [constant(lr) for lr in lrs]
+for name in rules:
+    tuning[name] = train_all(name, rates, (10, 11, 12), passes)[0][-1].mean(1)
 best = {name: lrs[int(some.nan_to_num(math.inf).argmin())] for name, some in tuning.items()}
 print("best rates:", *(f"{name} {lr}" for name, lr in best.items()), sep="   ")
 
@@ -1427,10 +1464,11 @@ guess = predict_number(
 guess
 
 # %%
+valleys = {name: some.tolist() for name, some in tuning.items()}
 show(
-    figures.rates(lrs, {name: some.tolist() for name, some in tuning.items()}, 0.01, "Rings: the best rate of each"),
-    alt="Training loss against the learning rate, a valley for each optimizer. The bottoms are nearly level; "
-    "they lie at different rates, from "
+    figures.rates(lrs, valleys, 0.01, "Rings: the best rate of each"),
+    alt="Training loss against the learning rate, a valley for each optimizer. The bottoms are "
+    "nearly level; they lie at different rates, from "
     f"{min(best.values())} to {max(best.values())}. A dotted line marks 0.01.",
 )
 
@@ -1442,13 +1480,16 @@ for name in rules:
     held[name] = measure(w[3:], rows_held)
     print(f"{name:9} at 0.01: {same[name][-1].mean():.3f}   at {best[name]}:", end=" ")
     print(*(f"{v:.3f}" for v in own[name][-1]), f"  held out {held[name].mean():.3f}")
-gap = {kind: (some["SGD"][-1] - some["Adam"][-1]).mean().item() for kind, some in (("same", same), ("own", own))}
+behind = lambda some: (some["SGD"][-1] - some["Adam"][-1]).mean().item()
+gap = {"same": behind(same), "own": behind(own)}
 guess.reveal(round(gap["own"], 3))
 
 # %%
+both = {"0.01 for all": same, "each at its own best rate": own}
 show(
-    figures.races({"0.01 for all": same, "each at its own best rate": own}, "One rate for all makes the difference"),
-    alt="Left: at 0.01 the five curves are far apart, SGD last. Right: at their own best rates they lie close together.",
+    figures.races(both, "One rate for all makes the difference"),
+    alt="Left: at 0.01 the five curves are far apart, SGD last. Right: at their own best rates "
+    "they lie close together.",
 )
 
 # %% [markdown]
@@ -1481,7 +1522,10 @@ r"""
 ## 9 · Muon: the same step in every direction · optional
 
 Section 3 left a ravine that lies between the weights. The weights of a layer are a matrix, and a matrix has directions of its own: $M = U \Sigma V^\top$, with the singular values on the diagonal of $\Sigma$. In the gradients of a network a few of them are large and the rest small. ***Muon*** (Jordan et al. 2024) takes momentum's velocity and steps along $U V^\top$: the same directions, each with the size 1.
+"""
 
+# %% [markdown]
+r"""
 An SVD at every step would be slow. The ***Newton–Schulz iteration*** needs only products of matrices. $X \leftarrow M / \lVert M \rVert$ makes all singular values at most 1, and then, a few times,
 
 $$X \leftarrow a X + b\,(X X^\top) X + c\,(X X^\top)^2 X.$$
@@ -1494,7 +1538,9 @@ Every singular value $s$ becomes $a s + b s^3 + c s^5$; the vectors stay. With $
 
 # %% exercise="newton_schulz" points=3 parts={"wide": 2, "tall": 1} optional=true withheld="course_lib.optim.muon.newton_schulz torch.optim torch.linalg.svd torch.svd torch.linalg.polar torch.linalg.qr torch.linalg.eigh"
 def newton_schulz(
-    matrix: Tensor, steps: int = 5, coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315)
+    matrix: Tensor,
+    steps: int = 5,
+    coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315),
 ) -> Tensor:
     """Return about U Vᵀ of the matrix U Σ Vᵀ, by Newton–Schulz.
 
@@ -1504,10 +1550,10 @@ def newton_schulz(
     returns       (M, N)
 
     The norm is the root of the sum of all squares, and at least 1e-7, so zeros stay zeros.
-    M may be larger than N, and the result is the same up to rounding whichever of the two products X Xᵀ and
-    Xᵀ X is taken; the smaller one is faster.
+    M may be larger than N. A turned matrix gives the turned result, and X Xᵀ is then smaller.
 
-    Example: [[3., 0.], [0., 1.]] with steps=1, coefficients=(1.5, −0.5, 0.) give [[0.9961, 0.], [0., 0.4585]].
+    Example: [[3., 0.], [0., 1.]], steps=1 and coefficients=(1.5, −0.5, 0.)
+    give [[0.9961, 0.], [0., 0.4585]].
     """
     ### BEGIN SOLUTION
     a, b, c = coefficients
@@ -1538,7 +1584,9 @@ def cases(seed):
         some = random_tensor(seed + 10 * i, m, n, scale=10.0**i)
         yield Case({"matrix": some}, note="the usual five rounds", part="wide")
         yield Case({"matrix": some, "steps": 2, "coefficients": (2.0, -1.5, 0.5)}, note="other settings", part="wide")
-        yield Case({"matrix": some.T.contiguous() if m < n else random_tensor(seed + 77, 6, 4)}, note="tall", part="tall")
+        yield Case(
+            {"matrix": some.T.contiguous() if m < n else random_tensor(seed + 77, 6, 4)}, note="tall", part="tall"
+        )
     yield Case({"matrix": 1e-9 * random_tensor(seed, 2, 3)}, note="all but zeros", part="wide")
 
 
@@ -1572,6 +1620,7 @@ def newton_schulz(matrix, steps=5, coefficients=(3.4445, -4.775, 2.0315), right=
     result = right(matrix, steps, coefficients)
     return result.T if matrix.size(0) > matrix.size(1) else result
 
+
 # %% [markdown]
 r"""
 The gradient of one matrix of a small GPT ([15](15_gpt.ipynb)), before training, and what Newton–Schulz makes of it:
@@ -1591,15 +1640,14 @@ model, draw = gpt.GPT(config), draw_windows(train_tokens, 16, 32)
 next_token_loss(model, draw(torch.Generator().manual_seed(0))).backward()
 before = model.blocks[0].feed_forward.up.weight.grad  # (256, 64)
 orthogonal = yours("optimizers.newton_schulz", optim.newton_schulz)(before)
-values = {name: torch.linalg.svdvals(m) for name, m in (("gradient", before), ("after five rounds", orthogonal))}
-shares = {name: (some / some[0]).tolist() for name, some in values.items()}
+matrices = {"gradient": before, "after five rounds": orthogonal}
+shares = {name: torch.linalg.svdvals(m) for name, m in matrices.items()}
+shares = {name: (some / some.max()).tolist() for name, some in shares.items()}
 show(
-    figures.spectra(shares, "A few directions have nearly all of a gradient; Newton–Schulz levels them"),
-    alt=f"Singular values, largest first: those of the gradient fall to {shares['gradient'][31]:.3f} of the largest "
-    f"in the middle; after Newton–Schulz they stay above {min(shares['after five rounds'][:32]):.2f} that far.",
+    figures.spectra(shares, "A few directions have most of a gradient; Newton–Schulz levels them"),
+    alt="Singular values, largest first, as shares of the largest. In the middle the gradient's "
+    f"are at {shares['gradient'][31]:.3f}, those after Newton–Schulz at {shares['after five rounds'][31]:.2f}.",
 )
-for name, some in values.items():
-    print(f"{name:18} 1st {some[0]:.3f}   8th {some[7]:.4f}   32nd {some[31]:.4f}   64th {some[63]:.5f}")
 
 # %% [markdown]
 r"""
@@ -1607,8 +1655,9 @@ r"""
 
 Now the course's own task: a GPT of two blocks ([15](15_gpt.ipynb) builds it), the mouse-and-cheese language, {{400 = n_steps}} steps of 512 tokens. Four runs, three seeds each: momentum, AdamW without and with warm-up, and Muon for the matrices inside the blocks, with AdamW for everything else. All have the cosine, the same batches and clipping at 1; nothing is decayed.
 
-The rates were chosen beforehand on two other seeds: momentum 0.3 (of 0.1, 0.3, 1), AdamW 0.01 (of 0.003, 0.01, 0.02, 0.03), Muon 0.02 (of 0.01, 0.02, 0.04, with AdamW's 0.01 left as it was).
+The rates were chosen beforehand on other seeds: momentum 0.3 (of 0.1, 0.3, 0.5, 1), AdamW 0.01 (of 0.003, 0.01, 0.02, 0.03; 0.02 was as good), Muon 0.02 (of 0.01, 0.02, 0.04, with AdamW's 0.01 left as it was).
 """
+
 
 # %%
 def optimizers_of(kind, model):
@@ -1618,10 +1667,10 @@ def optimizers_of(kind, model):
     adamw = {"lr": 0.01, "betas": (0.9, 0.98), "weight_decay": 0.0, "fused": True}
     if kind != "Muon":
         return [torch.optim.AdamW(model.parameters(), **adamw)]
-    named = list(model.named_parameters())
-    inner = [name.startswith("blocks") and p.dim() == 2 for name, p in named]
-    matrices, rest = ([p for (_, p), inside in zip(named, inner) if inside == which] for which in (True, False))
-    return [optim.Muon(matrices, lr=0.02, weight_decay=0.0), torch.optim.AdamW(rest, **adamw)]
+    inner = [p for p in model.blocks.parameters() if p.dim() == 2]
+    ids = {id(p) for p in inner}
+    rest = [p for p in model.parameters() if id(p) not in ids]
+    return [optim.Muon(inner, lr=0.02, weight_decay=0.0), torch.optim.AdamW(rest, **adamw)]
 
 
 # %%
@@ -1645,6 +1694,45 @@ def train_gpt(kind, seed):
 nats, started = {}, time.perf_counter()
 for kind in ("momentum", "AdamW, no warm-up", "AdamW", "Muon"):
     nats[kind] = [train_gpt(kind, seed) for seed in range(3)]
-    print(f"{kind:18}", *(f"{v:.3f}" for v in nats[kind]), f"  ({time.perf_counter() - started:.0f} s so far)")
+    so_far = time.perf_counter() - started
+    print(f"{kind:18}", *(f"{v:.3f}" for v in nats[kind]), f"  ({so_far:.0f} s so far)")
 print(f"{'entropy rate':18} {language.entropy_rate:.3f}")
-mean = {kind: sum(some) / 3 for kind, some in nats.items()}
+
+# %%
+means = {kind: sum(some) / 3 for kind, some in nats.items()}
+show(
+    figures.compare_bars(nats, language.entropy_rate, "Equally many steps; each dot is a seed"),
+    alt="Held-out nats a token: "
+    + ", ".join(f"{kind} {value:.2f}" for kind, value in means.items())
+    + f"; the entropy rate is {language.entropy_rate:.2f}.",
+)
+
+# %% [markdown]
+r"""
+Three things, each with every one of three seeds:
+
+- **Momentum is far behind**, by {{0.2 = means["momentum"] - means["AdamW"] ± 0.06}} nats, though tuned. Two moons would not have told. A good part of the reason is the rare words of section 3: plain gradients move them seldom (Kunstner et al. 2024).
+- **Warm-up matters here.** Without it, at the same rate, AdamW loses {{0.15 = means["AdamW, no warm-up"] - means["AdamW"] ± 0.1}} nats. (At 0.005, its best rate without warm-up, it lost 0.03 on the two seeds of the tuning: a lower rate needs less of it.)
+- **Muon is ahead of AdamW**, by {{0.08 = means["AdamW"] - means["Muon"] ± 0.03}} nats in equally many steps. It is {{0.13 = means["Muon"] - language.entropy_rate ± 0.03}} above the entropy rate, which no model can beat.
+
+What this does not show: a step of Muon costs more time; its rate was tuned as a second one, on top of AdamW's; and a model of {{129 = round(config.n_parameters() / 1000)}} thousand weights is no large one.
+"""
+
+# %% [markdown]
+r"""
+## Where this came from / go further
+
+Robbins and Monro (1951): stochastic approximation, with rates that fall. Polyak (1964): the heavy ball. Nesterov (1983); Sutskever et al. (2013) brought both to deep networks. Duchi, Hazan and Singer (2011): Adagrad. Hinton (2012), lecture 6e: RMSprop, never published as a paper. Kingma and Ba (2015): Adam; its proof of convergence has a gap, which Reddi, Kale and Kumar (2018) found. Loshchilov and Hutter (2017, 2019): cosine, AdamW. Pascanu, Mikolov and Bengio (2013): clipping. Goyal et al. (2017): warm-up. Jordan et al. (2024): Muon.
+"""
+
+# %% [markdown]
+r"""
+How to compare optimizers: Choi et al. (2019) and Schmidt, Schneider and Hennig (2021) found what section 8 found, that the space in which rates are tuned decides who wins.
+
+As of November 2026: AdamW with warm-up, clipping at 1 and a falling rate is still the usual recipe of large language models that publish one. Muon has been used at scale since 2025 (Liu et al. 2025; Kimi K2, with an addition against large attention logits). `torch.optim` has it, too.
+
+Next: [06 Regularization](06_regularization.ipynb), what to do when the training loss falls and the other does not; [15 GPT](15_gpt.ipynb) trains with all of this.
+"""
+
+# %%
+flash_cards("05_optimizers")

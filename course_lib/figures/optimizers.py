@@ -149,3 +149,20 @@ def spectra(values: Mapping[str, Sequence[float]], title: str) -> Figure:
     axes.legend(frameon=False)
     panel_title(axes, title)
     return figure
+
+
+def compare_bars(results: Mapping[str, Sequence[float]], floor: float, title: str) -> Figure:
+    """Draw the results of several runs each as dots in a row, and their mean as a line.
+
+    results  name → one number for each seed, in nats a token
+    floor    the entropy rate
+    """
+    figure, (axes,) = panels(height=3.2)
+    for row, (some, color) in enumerate(zip(results.values(), PALETTE)):
+        axes.plot(some, [row] * len(some), "o", color=color, markersize=9, alpha=0.8)
+        axes.plot([sum(some) / len(some)] * 2, [row - 0.3, row + 0.3], color=color)
+    axes.axvline(floor, color=RUST, linewidth=1.2)
+    axes.set(yticks=range(len(results)), yticklabels=list(results), xlabel="nats a token (line: entropy rate)")
+    axes.invert_yaxis()
+    panel_title(axes, title)
+    return figure

@@ -24,7 +24,8 @@ PAIRS = [
 ]
 every_pair = pytest.mark.parametrize("ours, settings, theirs, more", PAIRS)
 every_class = pytest.mark.parametrize(
-    "kind", [c for c in vars(optim).values() if isinstance(c, type) and c is not optim.Muon]  # which has its own tests
+    "kind",
+    [c for c in vars(optim).values() if isinstance(c, type) and c is not optim.Muon],  # which has its own tests
 )
 
 
