@@ -145,7 +145,12 @@ def spectra(values: Mapping[str, Sequence[float]], title: str) -> Figure:
     figure, (axes,) = panels(height=3.8)
     for (name, some), color, style in zip(values.items(), (BLUE, ORANGE, INK), STYLES):
         axes.plot(range(1, len(some) + 1), some, linestyle=style, color=color, label=name)
-    axes.set(yscale="log", xlabel="singular value, from the largest", ylabel="size, as a share of the largest")
+    axes.set(
+        yscale="log",
+        ylim=(5e-3, 1.5),
+        xlabel="singular value, from the largest",
+        ylabel="size, as a share of the largest",
+    )
     axes.legend(frameon=False)
     panel_title(axes, title)
     return figure
