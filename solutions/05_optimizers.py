@@ -128,6 +128,12 @@ def cases(seed):
     )
 
 
+# %% equivalents="sgd_step" active="py"
+equivalents = {
+    "return param - lr * grad → return detached(param - lr * grad)": "what is returned is a weight or a gradient; nothing is differentiated a second time",
+}
+
+
 # %% mistake="sgd_step" name="uphill" hint="You went along the gradient, which is up; subtract." active="py"
 def sgd_step(param, grad, lr, right=sgd_step):
     return right(param, -grad, lr)
@@ -854,7 +860,10 @@ def cases(seed):
     for i, step in enumerate((1, 3, 50)):
         w, g, m, v = (random_tensor(seed + 10 * i + j, 2, 3) for j in range(4))
         case = {"param": 100 * w, "grad": g, "m": m, "v": v.abs() + 0.1, "step": step}
-        yield Case(case, note="the default decay")
+        yield Case(case | {"lr": 0.5}, note="the default decay")
+        small = {"param": 0.01 * w, "grad": 1e-8 * (1 + g.abs()), "m": 0 * m, "v": 0 * v}
+        yield Case(case | small, note="small weights, small gradients")
+        yield Case(case | {"param": 0.01 * w}, note="small weights")
         other = {"lr": 0.2, "betas": (0.6, 0.8), "eps": 0.3, "weight_decay": 0.7}
         yield Case(case | other, note="other settings")
 
@@ -964,8 +973,15 @@ def cases(seed):
         yield Case({"w": w, "grads": large, "lr": 0.3, "weight_decay": 0.4}, note="one step", part="one_step")
         small = (1 + random_tensor(seed + 40 + i, 1, 4).abs()) * 1e-6
         yield Case({"w": w, "grads": small, "lr": 0.1}, note="one step, small gradients", part="small")
-        many = random_tensor(seed + 60 + i, 5 + i, 4) * 100
+        many = random_tensor(seed + 60 + i, 150 + i, 4) * torch.linspace(100, 1, 150 + i)[:, None]
         yield Case({"w": w, "grads": many, "lr": 0.1}, note="several steps", part="many_steps")
+
+
+# %% equivalents="adamw_run" active="py"
+equivalents = {
+    "w = w - lr * m_hat / (v_hat.sqrt() + 1e-08) → w -= lr * m_hat / (v_hat.sqrt() + 1e-08)": "w is no longer the caller's: the decay has made a new tensor",
+    "return w → return detached(w)": "what is returned is a weight or a gradient; nothing is differentiated a second time",
+}
 
 
 # %% mistake="adamw_run" name="corrected_state" hint="One fault is left: the corrected moments overwrite m and v, so the next step corrects them once more." active="py"
@@ -1059,6 +1075,17 @@ def cases(seed):
         grads = [random_tensor(seed + 10 * i + j, *shape) for j, shape in enumerate([(2, 3), (4,), ()])]
         yield Case({"grads": grads, "max_norm": limit}, note=f"three parameters, limit {limit}")
     yield Case({"grads": [torch.ones(2)], "max_norm": -1.0}, note="a negative limit")
+
+
+# %% judge="clip_grad_norm" active="py"
+def judge(case, expected, got):
+    return compare(expected, got, rtol=1e-4, atol=1e-12)
+
+
+# %% equivalents="clip_grad_norm" active="py"
+equivalents = {
+    "return ([grad * factor for grad in grads], norm) → return detached(([grad * factor for grad in grads], norm))": "what is returned is a weight or a gradient; nothing is differentiated a second time",
+}
 
 
 # %% mistake="clip_grad_norm" name="each_for_itself" hint="You clipped each tensor by its own norm, which turns the gradient. One norm of all, one factor." active="py"
@@ -1328,6 +1355,7 @@ r"""
 # %% cases="step_schedule" active="py"
 def cases(seed):
     yield Case({"every": 2, "factor": 0.5, "at": [0, 1, 2, 3, 4]}, note="the docstring's example")
+    yield Case({"every": 1, "factor": 0.5, "at": [0, 1, 2]}, note="a change at every step")
     for i in range(3):
         every = 1 + int(random_integers(seed + i, 0, 9, 1))
         at = random_integers(seed + 10 + i, 0, 5 * every, 6).tolist()
@@ -1589,6 +1617,12 @@ def cases(seed):
             {"matrix": some.T.contiguous() if m < n else random_tensor(seed + 77, 6, 4)}, note="tall", part="tall"
         )
     yield Case({"matrix": 1e-9 * random_tensor(seed, 2, 3)}, note="all but zeros", part="wide")
+
+
+# %% equivalents="newton_schulz" active="py"
+equivalents = {
+    "c * gram @ gram → gram @ (c * gram)": "a matrix commutes with itself, and a number with both",
+}
 
 
 # %% mistake="newton_schulz" name="no_norm" hint="The matrix was not divided by its norm first; large singular values then explode." active="py"
