@@ -237,8 +237,10 @@ def _angles(positions: Tensor, features: int, theta: float) -> Tensor:
     require_counts(d_model=features)
     require_positive(theta=theta)
     device = "cpu" if positions.device.type == "mps" else positions.device  # Apple's GPUs have no float64
-    exponents = torch.arange(0, features, 2, dtype=torch.float64, device=device) / features
-    return positions.to(device, torch.float64)[..., None] * theta**-exponents
+    pairs = (features + 1) // 2
+    last = -2 * (pairs - 1) / features
+    frequencies = torch.logspace(0, last, pairs, theta, dtype=torch.float64, device=device)
+    return positions.to(device, torch.float64)[..., None] * frequencies
 
 
 def _relative_positions(n_queries: int, n_keys: int | None, device: torch.device | str | None) -> Tensor:
