@@ -6,6 +6,8 @@ multiplies large matrices and can keep the arithmetic busy; writing one token at
 operations, and waits for memory.
 """
 
+from course_lib.arguments import require_counts, require_positive
+
 
 def matmul_intensity(m: int, k: int, n: int, bytes_per_number: int = 2) -> float:
     """Return the operations per byte of an (m, k) times (k, n) product: 2mkn / (bytes · (mk + kn + mn)).
@@ -19,9 +21,8 @@ def matmul_intensity(m: int, k: int, n: int, bytes_per_number: int = 2) -> float
     >>> [round(matmul_intensity(n_tokens, 4096, 4096), 1) for n_tokens in (1, 64, 4096)]
     [1.0, 62.1, 1365.3]
     """
-    for name, size in (("m", m), ("k", k), ("n", n), ("bytes_per_number", bytes_per_number)):
-        if size < 1:
-            raise ValueError(f"{name} must be at least 1, got {size}")
+    require_counts(m=m, k=k, n=n)
+    require_positive(bytes_per_number=bytes_per_number)
     return 2 * m * k * n / (bytes_per_number * (m * k + k * n + m * n))
 
 
@@ -39,9 +40,7 @@ def attainable_flops(intensity: float, peak_flops: float, bandwidth: float) -> f
     >>> attainable_flops(1.0, **a100) / 312e12  # one token at a time: 0.6 % of the peak
     0.00641025641025641
     """
-    for name, value in (("intensity", intensity), ("peak_flops", peak_flops), ("bandwidth", bandwidth)):
-        if not value > 0:
-            raise ValueError(f"{name} must be positive, got {value}")
+    require_positive(intensity=intensity, peak_flops=peak_flops, bandwidth=bandwidth)
     return min(peak_flops, intensity * bandwidth)
 
 
