@@ -75,6 +75,7 @@ def ways_down(paths: Mapping[str, Tensor], a: Tensor, title: str) -> Figure:
     left.plot(0, 0, "*", color=INK, markersize=14)
     left.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xlabel="first weight", ylabel="second weight")
     right.set(yscale="log", xlabel="step", ylabel="loss")
+    right.minorticks_off()
     right.legend(frameon=False)
     panel_title(left, "■ start, ★ minimum")
     panel_title(right, title)
