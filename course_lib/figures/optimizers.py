@@ -8,7 +8,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from course_lib.figures.style import BLUE, GREY, INK, ORANGE, PALETTE, RUST, figure_title, panel_title, panels
+from course_lib.figures.style import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PALETTE,
+    RUST,
+    figure_title,
+    panel_title,
+    panels,
+    place_axes,
+)
 
 #: step(w, g, *state, t, lr) → (new w, *new state), and how many tensors of state it has: zeros before the first step
 Rule = tuple[Callable[..., Sequence[Tensor]], int]
@@ -64,9 +75,12 @@ def ways_down(paths: Mapping[str, Tensor], a: Tensor, title: str) -> Figure:
     left.plot(0, 0, "*", color=INK, markersize=14)
     left.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xlabel="first weight", ylabel="second weight")
     right.set(yscale="log", xlabel="step", ylabel="loss")
+    right.minorticks_off()
     right.legend(frameon=False)
     panel_title(left, "■ start, ★ minimum")
     panel_title(right, title)
+    place_axes(left, 0.75, 0.65, 4.2, 3.1)
+    place_axes(right, 6.0, 0.65, 4.3, 3.1)
     return figure
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.optim.optimizers import Parameters, _Optimizer
+from course_lib.optim.optimizers import Momentum, Parameters
 
 COEFFICIENTS = (3.4445, -4.775, 2.0315)  #: of Jordan et al. 2024: singular values end between 0.68 and 1.13
 
@@ -94,7 +94,7 @@ def muon_step(
     return param * (1 - lr * weight_decay) - lr * scale * direction, velocity
 
 
-class Muon(_Optimizer):
+class Muon(Momentum):
     """`muon_step`, for the matrices of hidden layers; what else a model learns needs another optimiser.
 
     params        matrices, or groups of them with their settings
@@ -104,8 +104,6 @@ class Muon(_Optimizer):
     weight_decay  λ: every step first multiplies the weights by 1 − lr · λ
     """
 
-    buffers = ("momentum_buffer",)
-
     def __init__(
         self,
         params: Parameters,
@@ -114,7 +112,7 @@ class Muon(_Optimizer):
         nesterov: bool = True,
         weight_decay: float = 0.1,
     ) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay})
+        super().__init__(params, lr, momentum, nesterov, weight_decay)
 
     def add_param_group(self, group: dict[str, Any]) -> None:
         """Add matrices with settings of their own: {"params": …, "lr": …}; what is not given has its default.
