@@ -19,6 +19,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from course_lib.arguments import require_counts, require_from
+
 
 def quantize(weight: Tensor, bits: int) -> tuple[Tensor, Tensor]:
     """Return whole numbers, and the scale of each row that turns them back into weights.
@@ -36,8 +38,7 @@ def quantize(weight: Tensor, bits: int) -> tuple[Tensor, Tensor]:
     >>> codes, scale
     (tensor([[ 1, -2,  3]], dtype=torch.int8), tensor([[0.7000]]))
     """
-    if not 2 <= bits <= 8:
-        raise ValueError(f"bits must be from 2 to 8, got {bits}")
+    require_from(2, 8, bits=bits)
     largest = 2 ** (bits - 1) - 1
     weight = weight.detach().float()
     scale = weight.abs().amax(-1, keepdim=True) / largest
@@ -65,9 +66,13 @@ def quantized_bytes(n_rows: int, n_columns: int, bits: int) -> float:
     bits               of a code
     returns            bytes; of float32 it would be 4 · R · C
 
+    Raises ValueError for other bits, and for numbers of rows or columns below 1.
+
     >>> quantized_bytes(768, 3072, bits=4) / (4 * 768 * 3072)  # an eighth, and a little
     0.12532552083333334
     """
+    require_counts(n_rows=n_rows, n_columns=n_columns)
+    require_from(2, 8, bits=bits)
     return n_rows * (n_columns * bits / 8 + 4)
 
 

@@ -170,6 +170,8 @@ def calls():
         "ngrams.estimates.add_k": lambda: dict(counts=counts),
         "ngrams.estimates.interpolation_weights": lambda: dict(counts=counts, held_out=[0, 1]),
         "ngrams.estimates.stupid_backoff": lambda: dict(counts=counts),
+        "metrics.pass_at_k.pass_at_k": lambda: dict(n=4, correct=1, k=2),
+        "data.conversations.split_questions": lambda: dict(),
         "ngrams.noisy_channel.typing_log_prob": lambda: dict(typed="a", meant="a", error_rate=0.5),
         "ngrams.noisy_channel.NoisyChannel": lambda: dict(
             model=kneser_ney(counts), vocabulary=["a", "b"], unknown=0, start=1
@@ -189,6 +191,9 @@ def calls():
         "optim.update_rules.rmsprop_step": lambda: two | dict(mean_square=x),
         "optim.update_rules.adam_step": lambda: two | dict(m=x, v=x, step=1),
         "optim.update_rules.adamw_step": lambda: two | dict(m=x, v=x, step=1),
+        "optim.muon.newton_schulz": lambda: dict(matrix=x),
+        "optim.muon.muon_step": lambda: two | dict(velocity=x),
+        "optim.muon.Muon": lambda: dict(params=params),
         "progress.printed": lambda: dict(seconds=1.0),
         "positions.LearnedPositions": lambda: dict(seq_len=2, d_model=2),
         "positions.sinusoidal": lambda: dict(n_positions=2, d_model=2),
@@ -225,6 +230,12 @@ def calls():
         "scaling.memory.score_bytes": lambda: dict(n_layers=1, n_heads=1, seq_len=1),
         "scaling.memory.activation_bytes": lambda: dict(config=gpt().config, batch_size=1, seq_len=1),
         "scaling.roofline.matmul_intensity": lambda: dict(m=1, k=1, n=1),
+        "quantization.quantize": lambda: dict(weight=x, bits=4),
+        "quantization.quantized_bytes": lambda: dict(n_rows=1, n_columns=1, bits=4),
+        "quantization.quantized": lambda: dict(model=nn.Linear(2, 2), bits=4),
+        "scaling.roofline.decoding_ceiling": lambda: dict(
+            n_parameters=1, bytes_per_number=2.0, cache_bytes=0, batch_size=1, peak=1.0, bandwidth=1.0
+        ),
         "scaling.roofline.attainable_flops": lambda: dict(intensity=1.0, peak_flops=1.0, bandwidth=1.0),
         "scaling.softmax.online_softmax": lambda: dict(scores=x),
         "scaling.tiling.tiled_attention": lambda: dict(q=x, k=x, v=x),

@@ -8,6 +8,7 @@ a landmark is.
 import random
 from dataclasses import dataclass
 
+from course_lib.arguments import require_from
 from course_lib.data.mouse_and_cheese import ANIMALS, LANDMARKS, TRADES
 
 POLITE = "with pleasure: "  # how a polite answer begins
@@ -63,9 +64,12 @@ def split_questions(seed: int = 0, unasked: int = 6) -> tuple[list[tuple[str, Fa
     unasked  facts of which training has no question at all
     returns  training questions; one way of asking for each of their facts that training leaves out; all questions of
              the facts that training leaves out
+
+    Raises ValueError for more facts than there are.
     """
     draw = random.Random(seed)
     every = facts()
+    require_from(0, len(every), unasked=unasked)
     left_out = set(draw.sample(range(len(every)), unasked))
     training: list[tuple[str, Fact]] = []
     another_way: list[tuple[str, Fact]] = []

@@ -2,6 +2,8 @@
 
 import math
 
+from course_lib.arguments import require_counts, require_from
+
 
 def pass_at_k(n: int, correct: int, k: int) -> float:
     """Return the unbiased estimate of pass@k for one task, from n tries of which some succeeded: a scalar.
@@ -18,8 +20,7 @@ def pass_at_k(n: int, correct: int, k: int) -> float:
     >>> pass_at_k(4, 1, 2)  # of the six pairs of tries, three hold the one that succeeded
     0.5
     """
-    if not 1 <= k <= n:
-        raise ValueError(f"k must be between 1 and n = {n}, got {k}")
-    if not 0 <= correct <= n:
-        raise ValueError(f"correct must be between 0 and n = {n}, got {correct}")
+    require_counts(n=n)
+    require_from(1, n, k=k)
+    require_from(0, n, correct=correct)
     return 1 - math.comb(n - correct, k) / math.comb(n, k)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_at_least, require_counts, require_share
 from course_lib.optim.optimizers import Momentum, Parameters
 
 COEFFICIENTS = (3.4445, -4.775, 2.0315)  #: of Jordan et al. 2024: singular values end between 0.68 and 1.13
@@ -33,13 +34,16 @@ def newton_schulz(
     returns       (..., M, N); in the direction of a singular value that is 0, it stays 0
 
     A matrix that is taller than wide is turned, so that X Xᵀ is the smaller of the two products.
-    Raises ValueError for fewer than two dimensions.  Jordan et al. 2024; the iteration: Björck and Bowie 1971.
+    Raises ValueError for fewer than two dimensions, steps below 1 and a negative eps.  Jordan et al. 2024; the
+    iteration: Björck and Bowie 1971.
 
     >>> import torch
     >>> newton_schulz(torch.tensor([[3.0, 0.0], [0.0, 1.0]]), steps=20, coefficients=(1.5, -0.5, 0.0))
     tensor([[1., 0.],
             [0., 1.]])
     """
+    require_counts(steps=steps)
+    require_at_least(0, eps=eps)
     if matrix.dim() < 2:
         raise ValueError(f"matrix must have at least two dimensions, got the shape {tuple(matrix.shape)}")
     a, b, c = coefficients
@@ -74,7 +78,7 @@ def muon_step(
     weight_decay  λ, apart from the gradient as in `adamw_step`
     returns       w' and v'
 
-    Raises ValueError when the shapes differ or param is no matrix.  Jordan et al. 2024.
+    Raises ValueError when the shapes differ, param is no matrix, or a setting is out of range.  Jordan et al. 2024.
 
     >>> import torch
     >>> zeros = torch.zeros(2, 2)
@@ -82,6 +86,8 @@ def muon_step(
     >>> new.diagonal().abs().min() > 0.6  # the gradient's values differ 50-fold
     tensor(True)
     """
+    require_at_least(0, lr=lr, weight_decay=weight_decay)
+    require_share(momentum=momentum)
     _require_matrix(param)
     if not param.shape == grad.shape == velocity.shape:
         raise ValueError(

@@ -6,7 +6,7 @@ multiplies large matrices and can keep the arithmetic busy; writing one token at
 operations, and waits for memory.
 """
 
-from course_lib.arguments import require_counts, require_positive
+from course_lib.arguments import require_at_least, require_counts, require_positive
 
 
 def matmul_intensity(m: int, k: int, n: int, bytes_per_number: int = 2) -> float:
@@ -58,14 +58,13 @@ def decoding_ceiling(
     returns           B divided by the longer of the two times of a step
 
     What a program needs beside reading and multiplying is not in it: no program is faster, most are slower.
-    Raises ValueError unless peak and bandwidth are positive and there is something to read and to write.
+    Raises ValueError for counts below 1 and for other numbers that are not positive; cache_bytes may be 0.
 
     >>> round(decoding_ceiling(124_439_808, 2, 0, 1, peak=989e12, bandwidth=2.6e12))  # GPT-2 on an H100
     10447
     """
-    if not peak > 0 or not bandwidth > 0:
-        raise ValueError(f"peak and bandwidth must be positive, got {peak} and {bandwidth}")
+    require_counts(n_parameters=n_parameters, batch_size=batch_size)
+    require_positive(bytes_per_number=bytes_per_number, peak=peak, bandwidth=bandwidth)
+    require_at_least(0, cache_bytes=cache_bytes)
     read = n_parameters * bytes_per_number + batch_size * cache_bytes
-    if batch_size < 1 or not read > 0:
-        raise ValueError(f"there must be something to read and to write, got {read} bytes and {batch_size} texts")
     return batch_size / max(read / bandwidth, 2 * n_parameters * batch_size / peak)

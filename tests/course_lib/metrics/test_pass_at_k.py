@@ -41,7 +41,7 @@ def test_it_is_the_product_that_the_authors_of_codex_published(case):
 
 def test_arguments_that_do_not_fit_are_named():
     for k in (0, 5):
-        with pytest.raises(ValueError, match=f"k must be between 1 and n = 4, got {k}"):
+        with pytest.raises(ValueError, match=f"k must be from 1 to 4, got {k}"):
             pass_at_k(4, 1, k)
-    with pytest.raises(ValueError, match="correct must be between 0 and n = 4, got 5"):
+    with pytest.raises(ValueError, match="correct must be from 0 to 4, got 5"):
         pass_at_k(4, 5, 1)

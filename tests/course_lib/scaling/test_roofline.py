@@ -42,5 +42,5 @@ def test_a_batch_reads_the_weights_once_and_each_cache_for_itself():
     assert decoding_ceiling(10, 0.5, 95, 2, 1e9, 100.0) == pytest.approx(2 / 1.95)
     with pytest.raises(ValueError, match="bandwidth must be positive"):
         decoding_ceiling(10, 2, 0, 1, 1e9, 0.0)
-    with pytest.raises(ValueError, match="something to read and to write"):
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         decoding_ceiling(10, 2, 0, 0, 1e9, 1.0)
