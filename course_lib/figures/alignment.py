@@ -34,7 +34,7 @@ def leash(log10_beta: float) -> Figure:
     axes.set(xlim=(0, 1.08), xlabel="probability")
     axes.legend(frameon=False, loc="lower right")
     kl = (best * (best.clamp_min(1e-300).log() - reference.log())).sum().item()
-    panel_title(axes, f"β = {beta:.2g}: the best policy is {kl:.2f} nats from the reference")
+    panel_title(axes, f"β = {beta:.2g}: {kl:.2f} nats from the reference")
     return figure
 
 

@@ -12,9 +12,7 @@ RUNS = {
 
 def test_the_leash_names_its_length_and_its_cost():
     long, short = figures.leash(-2), figures.leash(1)
-    assert "β = 0.01" in long.axes[0].get_title("left") and "β = 10: the best policy is 0.00" in short.axes[
-        0
-    ].get_title("left")
+    assert "β = 0.01" in long.axes[0].get_title("left") and "β = 10: 0.00 nats" in short.axes[0].get_title("left")
     widths = [bar.get_width() for bar in long.axes[0].patches]
     assert len(widths) == 8 and math.isclose(sum(widths), 2, rel_tol=1e-6) and max(widths[4:]) > 0.99
 
