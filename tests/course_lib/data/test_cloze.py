@@ -5,10 +5,13 @@ import itertools
 import pytest
 import torch
 
-from course_lib.data.cloze import CLS, FIRST_WORD, PAD, encode, hole_probs, names, sentences
+from course_lib.data.cloze import CLS, FIRST_WORD, PAD, encode, hole_probs, names, sentences, subject_numbers
 from course_lib.data.grammar import Grammar
 from course_lib.data.mouse_and_cheese import MouseAndCheese
 from course_lib.data.sentence_tasks import ANIMAL_NAMES, hidden_animals
+from course_lib.data.word_kinds import word_kinds
+
+KINDS = ("animal", "trade", "animals", "trades")
 
 # every sentence: who, does, what; its probability is the product of its choices
 WHO = {"mouse": 0.7, "cat": 0.3}
@@ -72,3 +75,15 @@ def test_a_hole_that_no_word_fits_is_refused():
     language = tiny()
     with pytest.raises(ValueError, match="fits at place 0"):
         hole_probs(language, language.encode("mouse cheese cat <eos>"), 0)
+
+
+def test_subjects_are_balanced_and_what_their_label_says():
+    language = MouseAndCheese()
+    rows, labels = subject_numbers(40, language, torch.Generator().manual_seed(5))
+    assert labels.tolist() == [0, 1] * 20
+    for row, label in zip(rows, labels.tolist()):
+        subject = next(w for w in language.decode(row).split() if w in word_kinds() and word_kinds()[w] in KINDS)
+        assert word_kinds()[subject] in KINDS[2 * label : 2 * label + 2]
+        assert row[-1] == 0 and len(row) <= 13
+    with pytest.raises(ValueError, match="got 3"):
+        subject_numbers(3, language, torch.Generator())
