@@ -215,7 +215,7 @@ def judge(case, expected, got):
 
 # %% mistake="mask_tokens" name="special_too" hint="You also chose special tokens: padding is no word that a model should guess." active="py"
 def mask_tokens(ids, vocab_size, mask_id, special_ids, p, generator, right=mask_tokens):
-    _, labels = right(ids, vocab_size, mask_id, special_ids, p, generator)
+    right(ids, vocab_size, mask_id, special_ids, p, generator)
     chosen = torch.rand(ids.shape, generator=generator) < p
     inputs = torch.where(chosen & (torch.rand(ids.shape, generator=generator) < 0.8), mask_id, ids)
     return inputs, torch.where(chosen, ids, IGNORED)
@@ -520,10 +520,8 @@ by_way = {
     "known from both sides": each_truth["known from both sides"],
 }
 curves = {name: [x[:, at == t].mean().item() for t in places] for name, x in by_way.items()}
-early, late = (
-    {name: values[:, some].mean().item() for name, values in by_way.items()}
-    for some in (at <= 2, at >= 5)
-)
+early = {name: x[:, at <= 2].mean().item() for name, x in by_way.items()}
+late = {name: x[:, at >= 5].mean().item() for name, x in by_way.items()}
 for name in by_way:
     print(f"{name:22} words 1 and 2: {early[name]:.2f}   from word 5 on: {late[name]:.2f}")
 show(

@@ -63,28 +63,34 @@ def encode(rows: Sequence[Sequence[int]]) -> Tensor:
     return torch.tensor(filled)
 
 
-def subject_numbers(
-    n: int, language: Grammar, generator: torch.Generator, longest: int = 12
+def subject_kinds(
+    n: int, language: Grammar, generator: torch.Generator, half: int, longest: int = 12
 ) -> tuple[list[list[int]], Tensor]:
-    """Return n sentences about one animal or person, or about several: half of them each, in turn.
+    """Return n sentences about animals and about people, in turn, whose subjects come from one half of the nouns.
 
     n        sentences, an even number
+    half     0 or 1: nouns that are number 0, 2, 4, … of their table, or number 1, 3, 5, …; a model that was shown
+             labels for one half can be asked about the other
     longest  words that a sentence may have, “<eos>” not counted
     returns  n lists of ids of the language, each with its “<eos>”, which begin with “the”, perhaps an adjective, and
-             the subject; labels (n,) int64, 0 for one, 1 for several
+             the subject; labels (n,) int64, 0 for an animal, 1 for a person
 
     Raises ValueError when n is odd.
     """
     if n % 2:
         raise ValueError(f"n must be even, got {n}")
-    pairs = [line.split()[:2] for line in (ANIMALS + TRADES).strip().splitlines() if line]
-    number = {language.encode(noun)[0]: label for pair in pairs for label, noun in enumerate(pair)}
+    kind = {
+        language.encode(noun)[0]: label
+        for label, table in enumerate((ANIMALS, TRADES))
+        for line in table.strip().splitlines()[half::2]
+        for noun in line.split()[:2]
+    }
     the, found = language.encode("the")[0], (list[list[int]](), list[list[int]]())
     while min(map(len, found)) < n // 2:
         for row in language.sample(200, generator):
-            subject = next((token for token in row[:3] if token in number), None)
+            subject = next((token for token in row[:3] if token in kind), None)
             if row[0] == the and subject is not None and len(row) <= longest + 1:
-                found[number[subject]].append(row)
+                found[kind[subject]].append(row)
     both = [row for pair in zip(found[0][: n // 2], found[1][: n // 2]) for row in pair]
     return both, torch.tensor([0, 1] * (n // 2))
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from course_lib.data.cloze import CLS, FIRST_WORD, PAD, encode, hole_probs, names, sentences, subject_numbers
+from course_lib.data.cloze import CLS, FIRST_WORD, PAD, encode, hole_probs, names, sentences, subject_kinds
 from course_lib.data.grammar import Grammar
 from course_lib.data.mouse_and_cheese import MouseAndCheese
 from course_lib.data.sentence_tasks import ANIMAL_NAMES, hidden_animals
@@ -77,13 +77,17 @@ def test_a_hole_that_no_word_fits_is_refused():
         hole_probs(language, language.encode("mouse cheese cat <eos>"), 0)
 
 
-def test_subjects_are_balanced_and_what_their_label_says():
+@pytest.mark.parametrize("half", [0, 1])
+def test_subjects_are_balanced_of_the_kind_of_their_label_and_of_one_half_of_the_nouns(half):
     language = MouseAndCheese()
-    rows, labels = subject_numbers(40, language, torch.Generator().manual_seed(5))
+    rows, labels = subject_kinds(40, language, torch.Generator().manual_seed(5), half)
     assert labels.tolist() == [0, 1] * 20
-    for row, label in zip(rows, labels.tolist()):
-        subject = next(w for w in language.decode(row).split() if w in word_kinds() and word_kinds()[w] in KINDS)
-        assert word_kinds()[subject] in KINDS[2 * label : 2 * label + 2]
-        assert row[-1] == 0 and len(row) <= 13
+    kinds = word_kinds()
+    subjects = [next(w for w in language.decode(row[1:3]).split() if kinds[w] in KINDS) for row in rows]
+    for subject, label in zip(subjects, labels.tolist()):
+        assert kinds[subject] in (("trade", "trades") if label else ("animal", "animals"))
+    assert all(row[-1] == 0 and len(row) <= 13 for row in rows)
+    others, _ = subject_kinds(40, language, torch.Generator().manual_seed(5), 1 - half)
+    assert not set(subjects) & {next(w for w in language.decode(r[1:3]).split() if kinds[w] in KINDS) for r in others}
     with pytest.raises(ValueError, match="got 3"):
-        subject_numbers(3, language, torch.Generator())
+        subject_kinds(3, language, torch.Generator(), half)

@@ -13,7 +13,7 @@ def test_each_panel_of_beliefs_shows_its_own_likeliest_words():
     for ax, shown, heights in zip(figure.axes, (["eats", "dog"], ["mouse", "cat"]), ([0.4, 0.3], [0.7, 0.2])):
         assert [label.get_text() for label in ax.get_yticklabels()] == shown
         widths = torch.tensor([bar.get_width() for bar in ax.patches])
-        torch.testing.assert_close(widths, torch.tensor(heights))
+        torch.testing.assert_close(widths.float(), torch.tensor(heights))
 
 
 def test_losses_have_a_dot_for_each_seed_and_a_line_for_each_floor():
