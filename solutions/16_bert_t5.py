@@ -58,7 +58,7 @@ show(
         language.vocabulary,
         {"after “the”": from_left, "knowing both sides": from_both},
     ),
-    alt=f"The mouse has {from_left[question[1]]:.0%} from the left, {from_both[question[1]]:.0%} from both sides.",
+    alt=f"The mouse: {from_left[question[1]]:.0%} from the left, {from_both[question[1]]:.0%} from both.",
 )
 
 # %% [markdown]
@@ -135,7 +135,12 @@ The special tokens (padding, [CLS], [MASK], the end) are never chosen, and never
 
 # %% exercise="mask_tokens" parts={"choice": 1, "kinds": 2} points=3 withheld="course_lib.bert.objectives.mask_tokens torch.distributions"
 def mask_tokens(
-    ids: Tensor, vocab_size: int, mask_id: int, special_ids: list, p: float, generator: torch.Generator
+    ids: Tensor,
+    vocab_size: int,
+    mask_id: int,
+    special_ids: list,
+    p: float,
+    generator: torch.Generator,
 ) -> tuple:
     """Choose tokens to ask about, and hide 80 % of them.
 
@@ -473,15 +478,20 @@ def believes_whole(model, row, place):
 
 
 # %%
-ways = {"causal, words before": (believes_left, causal)}
-ways |= {"masked, both sides": (believes_both, masked), "causal, whole sentence": (believes_whole, causal)}
+ways = {
+    "causal, words before": (believes_left, causal),
+    "masked, both sides": (believes_both, masked),
+    "causal, whole sentence": (believes_whole, causal),
+}
 each = {  # way → one row of nats per seed
     way: torch.tensor([[-f(m, row, t)[row[t]].item() for row, t in holes] for m in models])
     for way, (f, models) in ways.items()
 }
+left = [language.next_token_probs(row[:t])[row[t]] for row, t in holes]
+both = [cloze.hole_probs(language, row, t)[row[t]] for row, t in holes]
 truth = {
-    "known from the left": [-language.next_token_probs(r[:t])[r[t]].log().item() for r, t in holes],
-    "known from both sides": [-cloze.hole_probs(language, r, t)[r[t]].log().item() for r, t in holes],
+    "known from the left": [-p.log().item() for p in left],
+    "known from both sides": [-p.log().item() for p in both],
 }
 nats = {way: rows_of.mean(1).tolist() for way, rows_of in each.items()}
 floors = {name: sum(values) / len(values) for name, values in truth.items()}
@@ -489,7 +499,7 @@ mean = {way: sum(values) / 3 for way, values in nats.items()}
 guess.reveal(min(zip("abc", mean), key=lambda pair: mean[pair[1]])[0])
 show(
     figures.hole_losses(nats, floors, "What a hidden word costs"),
-    alt="Nats of the hidden word: " + ", ".join(f"{way}: {value:.2f}" for way, value in mean.items()),
+    alt="Nats of the hidden word: " + ", ".join(f"{way}: {x:.2f}" for way, x in mean.items()),
 )
 
 
@@ -567,7 +577,8 @@ A measurement. Three more models are trained with [MASK] in place of every chose
 
 # %%
 all_masked = [train("all masked", seed) for seed in seeds]
-random_words = torch.randint(FIRST + 1, V, (len(holes),), generator=torch.Generator().manual_seed(0))
+draws = torch.Generator().manual_seed(0)
+random_words = torch.randint(FIRST + 1, V, (len(holes),), generator=draws)
 
 
 @torch.no_grad()
@@ -586,9 +597,10 @@ seen_there = {
 sees = {}
 for recipe, models in {"80/10/10": masked, "all masked": all_masked}.items():
     for what, ids in seen_there.items():
-        log_p = [[believes_seeing(m, r, t, i)[r[t]] for (r, t), i in zip(holes, ids)] for m in models]
+        asked_of = [(row, t, i) for (row, t), i in zip(holes, ids)]
+        log_p = [[believes_seeing(m, r, t, i)[r[t]] for r, t, i in asked_of] for m in models]
         sees[recipe, what] = [-sum(x).item() / len(x) for x in log_p]
-        print(f"{recipe:11} {what:7}", *(f"{x:.2f}" for x in sees[recipe, what]), "nats of the true word")
+        print(f"{recipe:11} {what:7}", *(f"{x:.2f}" for x in sees[recipe, what]))
 
 
 # %% [markdown]
@@ -622,7 +634,13 @@ By hand, `d_model` = 1: $h_0 = 0.5$, $W_{pool} = 2$, $b_{pool} = 0$, $W_{out} = 
 
 
 # %% exercise="pooled_classifier" parts={"logits": 2, "gradients": 1} points=3 withheld="course_lib.bert.model.pooled_classifier course_lib.bert.model.Classifier"
-def pooled_classifier(states: Tensor, w_pool: Tensor, b_pool: Tensor, w_out: Tensor, b_out: Tensor) -> Tensor:
+def pooled_classifier(
+    states: Tensor,
+    w_pool: Tensor,
+    b_pool: Tensor,
+    w_out: Tensor,
+    b_out: Tensor,
+) -> Tensor:
     """Return the logits of the classes of whole sentences, from their first states.
 
     states   (B, T, d_model), T ≥ 1
@@ -632,7 +650,8 @@ def pooled_classifier(states: Tensor, w_pool: Tensor, b_pool: Tensor, w_out: Ten
 
     Raises ValueError when states does not have three dimensions.
 
-    Example: states [[[0.5], [9.]]], w_pool [[2.]], b_pool [0.], w_out [[3.]], b_out [1.] → [[3.2848]].
+    Example: states [[[0.5], [9.]]], w_pool [[2.]], b_pool [0.], w_out [[3.]], b_out [1.]
+    give [[3.2848]].
     """
     ### BEGIN SOLUTION
     if states.dim() != 3:
@@ -724,7 +743,14 @@ By hand: $x = (1, 2)$, $W$ the identity, $A = (1, 1)$, $B = (0, 1)^T$, $\alpha =
 
 
 # %% exercise="lora_linear" parts={"value": 2, "gradients": 1} points=3 withheld="course_lib.lora.lora_linear course_lib.lora.LoRALinear"
-def lora_linear(x: Tensor, weight: Tensor, a: Tensor, b: Tensor, alpha: float, bias: Tensor | None = None) -> Tensor:
+def lora_linear(
+    x: Tensor,
+    weight: Tensor,
+    a: Tensor,
+    b: Tensor,
+    alpha: float,
+    bias: Tensor | None = None,
+) -> Tensor:
     """Return x Wᵀ + bias + (alpha / r) · (x Aᵀ) Bᵀ.
 
     x        (..., I)
@@ -1024,10 +1050,8 @@ Four ways, 100 updates each, three seeds, each on the masked model of the same s
 - **no pre-training**: all weights, from a random start.
 """
 
+
 # %%
-n_test = budget(full=400, short=20)
-
-
 def labelled(n, seed, half):
     draws = torch.Generator().manual_seed(seed)
     rows, labels = cloze.subject_kinds(n, language, draws, half)
@@ -1058,17 +1082,17 @@ def fine_tune(way, seed):
 
 
 # %%
+n_test = budget(full=400, short=20)
 unseen_ids, unseen_labels = labelled(n_test, 7, half=1)
 accuracy, trained, took = {}, {}, {}
 for way in ("all", "LoRA", "frozen", "no pre-training"):
     runs = [fine_tune(way, seed) for seed in seeds]
     accuracy[way], (trained[way], *_) = [run[0] for run in runs], [run[1] for run in runs]
     took[way] = sum(run[2] for run in runs) / 3
-    print(f"{way:16} {trained[way]:7,} trained  {took[way]:5.2f} s ", *(f"{x:.1%}" for x in accuracy[way]))
+    print(f"{way:16} {trained[way]:7,} trained {took[way]:5.2f} s", *(f"{x:.1%}" for x in accuracy[way]))
+ways_to_tune = {way: (trained[way], accuracy[way]) for way in accuracy}
 show(
-    figures.fine_tuning(
-        {way: (trained[way], accuracy[way]) for way in accuracy}, 0.5, "New nouns: who knows what they are?"
-    ),
+    figures.fine_tuning(ways_to_tune, 0.5, "New nouns: who knows what they are?"),
     alt="Accuracy: " + ", ".join(f"{way} {sum(a) / 3:.0%}" for way, a in accuracy.items()),
 )
 
@@ -1196,18 +1220,23 @@ def span_corruption(ids, missing, sentinels, right=span_corruption):
 
 # %% [markdown]
 r"""
-### Impostors
+### Impostors · optional
 
 A masked model learns from a seventh of what it reads. ***ELECTRA*** (Clark et al. 2020) asks at every token. A small masked model, the *generator*, fills the holes with its guesses. The model that one wants, the *discriminator*, reads the result and says of each token whether it is the original. This is ***replaced-token detection***. No [MASK] is in what it reads.
 
 It is no adversarial game: the generator is trained to guess right, with `mlm_loss`, and gets no gradient from the discriminator. And where it does guess right, the token counts as *original*.
 
-### Exercise · replaced_token_detection
+### Exercise · replaced_token_detection · optional
 """
 
 
-# %% exercise="replaced_token_detection" parts={"draws": 1, "labels": 2} points=3 withheld="course_lib.bert.objectives.replaced_token_detection course_lib.decoding.sampling.draw_token torch.distributions"
-def replaced_token_detection(ids: Tensor, chosen: Tensor, logits: Tensor, generator: torch.Generator) -> tuple:
+# %% exercise="replaced_token_detection" optional=true parts={"draws": 1, "labels": 2} points=3 withheld="course_lib.bert.objectives.replaced_token_detection course_lib.decoding.sampling.draw_token torch.distributions"
+def replaced_token_detection(
+    ids: Tensor,
+    chosen: Tensor,
+    logits: Tensor,
+    generator: torch.Generator,
+) -> tuple:
     """Put a generator's guesses into a text, and say which tokens they changed.
 
     ids        (B, T) int64, the original text; not changed
@@ -1332,14 +1361,14 @@ Of the guesses {{35 % = still_original ± 6 %}} are right, and count as original
 r"""
 ## 9 · The family
 
-| model, paper | reads | is asked | what it changed |
+| model, paper | reads | is asked | changed |
 |---|---|---|---|
-| ELMo, Peters et al. 2018 | two LSTMs, one in each direction | the next token; the previous token | a word's vector depends on its sentence; the LSTMs stay frozen, a task learns how to mix their layers |
-| BERT, Devlin et al. 2019 | Transformer encoder, both ways in every layer; WordPiece | 15 % hidden tokens; do two texts follow each other? | both directions at once, and the whole model is fine-tuned |
-| RoBERTa, Liu et al. 2019 | the same; byte-level BPE | hidden tokens, drawn again at each reading | no next-sentence question, larger batches, ten times the text, longer |
-| ELECTRA, Clark et al. 2020 | the same; a small generator beside it | is each token the original? | a question at every token, no [MASK] in the input |
-| DeBERTa, He et al. 2021 | content and *relative* position as two vectors, attended to separately | hidden tokens, with absolute positions added before the answer | disentangled attention |
-| T5, Raffel et al. 2020 | encoder and decoder, both halves | the text of missing spans | every task is text to text |
+| ELMo, Peters et al. 2018 | two LSTMs, one a direction | next token, previous token | a word's vector depends on its sentence; frozen, a task mixes the layers |
+| BERT, Devlin et al. 2019 | Transformer encoder; WordPiece | 15 % hidden tokens; do two texts follow each other? | both directions in every layer; all is fine-tuned |
+| RoBERTa, Liu et al. 2019 | the same; byte-level BPE | hidden tokens, new at each reading | no next-sentence question; ten times the text, larger batches |
+| ELECTRA, Clark et al. 2020 | the same; a generator beside it | is each token the original? | a question at every token, no [MASK] in the input |
+| DeBERTa, He et al. 2021 | content and *relative* position as two vectors | hidden tokens, absolute positions added at the end | disentangled attention |
+| T5, Raffel et al. 2020 | encoder and decoder | missing spans | every task is text to text |
 """
 
 # %% [markdown]
@@ -1425,7 +1454,7 @@ r"""
 - Wettig et al., *Should You Mask 15 % in Masked Language Modeling?* (2023), question 15 % and 80/10/10.
 - Hu et al., *LoRA* (2021).
 
-As of November 2026, the large models that write are causal; encoders of this family still work where text is judged or searched. ModernBERT (Warner et al. 2024) is BERT with what lesson 15 calls Llama's parts: rotary positions and gated feed-forward layers. LoRA is in common use for GPTs of all sizes.
+As of November 2026, large models that write are causal; encoders still work where text is judged or searched. ModernBERT (Warner et al. 2024) is BERT with rotary positions and gated feed-forward layers. LoRA is in common use for GPTs of all sizes.
 
 Limits of this lesson: a toy language, one layer, 600 updates. That few questions a batch slow a masked model down is general; the size of the gap is ours.
 
