@@ -520,7 +520,7 @@ The language itself has {{1.88 = floors["known from the left"] ± 0.01}} nats fr
 
 Two surprises. The masked model, which sees both sides, has {{2.03 = mean["masked, both sides"] ± 0.08}} nats; the causal one, which sees the left alone, {{1.99 = mean["causal, words before"] ± 0.05}}. With so little training the masked model does not beat it. It could know more and has learned less: it is {{1.14 = mean["masked, both sides"] - floors["known from both sides"] ± 0.08}} nats above its floor, the other {{0.11 = mean["causal, words before"] - floors["known from the left"] ± 0.05}}. That bidirectional models understand more is a statement about what can be known; how much of it is learned depends on the questions asked.
 
-And the causal model that reads the whole sentence with each word in the hole has {{1.09 = mean["causal, whole sentence"] ± 0.06}}, {{less than both : max(nats["causal, whole sentence"]) < min(nats["masked, both sides"] + nats["causal, words before"])}} with every seed. What it learned about the next word is enough to look both ways, if one pays for {{348 = len(language.vocabulary)}} passes. A masked model gives its answer in one.
+And the causal model that reads the whole sentence with each word in the hole has {{1.07 = mean["causal, whole sentence"] ± 0.06}}, {{less than both : max(nats["causal, whole sentence"]) < min(nats["masked, both sides"] + nats["causal, words before"])}} with every seed. What it learned about the next word is enough to look both ways, if one pays for {{348 = len(language.vocabulary)}} passes. A masked model gives its answer in one.
 """
 
 # %% [markdown]
@@ -546,7 +546,7 @@ late = {name: x[:, at >= 5].mean().item() for name, x in by_way.items()}
 for name in by_way:
     print(f"{name:22} words 1 and 2: {early[name]:.2f}   from word 5 on: {late[name]:.2f}")
 show(
-    figures.by_place(list(places), curves, "The earlier the hole, the more the right side tells"),
+    figures.by_place(list(places), curves, "Early holes: here the right side pays"),
     alt="; ".join(f"{name}: " + ", ".join(f"{x:.1f}" for x in c) for name, c in curves.items()),
 )
 
