@@ -620,9 +620,9 @@ Nats of the true word, the mean of three seeds:
 
 | what the model sees there | 80/10/10 | all masked |
 |---|---|---|
-| [MASK] | {{2.07 = sum(sees["80/10/10", "hidden"]) / 3 ± 0.15}} | {{2.15 = sum(sees["all masked", "hidden"]) / 3 ± 0.2}} |
-| a wrong word | {{2.17 = sum(sees["80/10/10", "wrong"]) / 3 ± 0.15}} | {{2.39 = sum(sees["all masked", "wrong"]) / 3 ± 0.25}} |
-| the right word | {{1.90 = sum(sees["80/10/10", "right"]) / 3 ± 0.15}} | {{2.53 = sum(sees["all masked", "right"]) / 3 ± 0.3}} |
+| [MASK] | {{2.03 = sum(sees["80/10/10", "hidden"]) / 3 ± 0.15}} | {{2.13 = sum(sees["all masked", "hidden"]) / 3 ± 0.2}} |
+| a wrong word | {{2.13 = sum(sees["80/10/10", "wrong"]) / 3 ± 0.15}} | {{2.36 = sum(sees["all masked", "wrong"]) / 3 ± 0.25}} |
+| the right word | {{1.89 = sum(sees["80/10/10", "right"]) / 3 ± 0.15}} | {{2.52 = sum(sees["all masked", "right"]) / 3 ± 0.3}} |
 
 The model that saw masks only is {{worse : min(sees["all masked", "right"]) > max(sees["all masked", "hidden"])}} at a word that it *can read* than at one that it cannot: nobody ever asked it there. Trained with 80/10/10 it is {{better : max(sees["80/10/10", "right"]) < min(sees["80/10/10", "hidden"])}}, as it should be. That it gains so little from reading the answer is a sign of how young it is: only a fifth of the questions were of that kind.
 
@@ -1398,7 +1398,7 @@ for row in (ids[place], corrupted[place]):
 
 # %% [markdown]
 r"""
-Of the guesses {{35 % = still_original ± 6 %}} are right, and count as originals. A generator that always guessed right would leave nothing to detect; one that guesses nonsense would make it too easy. In the paper a generator of a quarter to a half of the discriminator's size worked best.
+Of the guesses {{40 % = still_original ± 4 %}} are right, and count as originals. A generator that always guessed right would leave nothing to detect; one that guesses nonsense would make it too easy. In the paper a generator of a quarter to a half of the discriminator's size worked best.
 """
 
 # %% [markdown]
@@ -1457,7 +1457,7 @@ print("largest change of the state of “the”:", {name: f"{x:.3f}" for name, x
 
 # %% [markdown]
 r"""
-Under the causal mask the change is {{0 = moved["causal"]}}, exactly; that is why [lesson 15](15_gpt.ipynb) can keep keys and values while it writes. Without the mask each new word changes {{every state : moved["masked"] > 0.001}} before it. What suits translation is an encoder *with* a decoder: [lesson 14](14_transformer.ipynb), or T5.
+Under the causal mask the change is {{0 = moved["causal"]}}, exactly; that is why [lesson 15](15_gpt.ipynb) can keep keys and values while it writes. Without the mask a new word {{changes : moved["masked"] > 0.001}} the states before it. What suits translation is an encoder *with* a decoder: [lesson 14](14_transformer.ipynb), or T5.
 """
 
 # %% [markdown] exercise="why_both" points=2
