@@ -59,7 +59,7 @@ def entries(text: str) -> list[Entry]:
 
 
 def _row(concept: str, places: list[Entry]) -> str:
-    where = "<br>".join(f"[{e.lesson}](../notebooks/{e.lesson}.ipynb) · {e.section}" for e in places)
+    where = "<br>".join(f"[{e.lesson}](../notebooks/{e.lesson}.ipynb): {e.section}" for e in places)
     exercises = dict.fromkeys(f"`{e.lesson.split('_', 1)[1]}.{e.exercise}`" for e in places if e.exercise)
     return f"| {concept} | {where} | {'<br>'.join(exercises)} |"
 

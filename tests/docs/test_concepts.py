@@ -82,8 +82,8 @@ def test_a_concept_has_one_spelling():
 
 def test_a_row_of_a_concept_names_all_of_its_places():
     page = concepts.page([Entry("b", "02_two", "S", "e"), Entry("a", "01_one", "S"), Entry("b", "01_one", "T", "f")])
-    assert "| a | [01_one](../notebooks/01_one.ipynb) · S |  |\n" in page
-    assert "[01_one](../notebooks/01_one.ipynb) · T<br>[02_two](../notebooks/02_two.ipynb) · S" in page
+    assert "| a | [01_one](../notebooks/01_one.ipynb): S |  |\n" in page
+    assert "[01_one](../notebooks/01_one.ipynb): T<br>[02_two](../notebooks/02_two.ipynb): S" in page
     assert page.endswith("| `one.f`<br>`two.e` |\n")
 
 
