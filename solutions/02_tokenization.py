@@ -901,7 +901,7 @@ whatsoever can be encoded, and comes back exactly.
 Two consequences:
 
 - **A token need not be a character.** 老 is {{three bytes : len("老".encode()) == 3}}, and unless training saw it often, {{three tokens : len(both.encode("老")) == 3}}. Decoding them one by one gives rubbish; together they are a character.
-- **Some sequences of ids are no text.** A model may stop, or be cut off, between two bytes of a character. `decode` must not crash: what is not valid UTF-8 becomes U+FFFD, �.
+- **Some sequences of ids are no text.** A model may stop, or be cut off, between two bytes of a character. `decode` must not crash: what is not valid UTF-8 becomes U+FFFD, �. (Read in another code, bytes of UTF-8 become *mojibake*: `'≤'.encode().decode('cp1252')` is {{`â‰¤` : '≤'.encode().decode('cp1252') == 'â‰¤'}}. You have seen it on web pages.)
 """
 
 # %%

@@ -1253,7 +1253,7 @@ which_eigenvalues = "d"
 r"""
 ## 6 · When it explodes: clip
 
-A loss that runs through many steps can have **cliffs**: places where a tiny change of a weight tips the network from one behaviour to another. On the face of the cliff the gradient is huge and points in a sensible direction; a step along it of the usual *rate* lands far away.
+A loss that runs through many steps can have **cliffs**: places where a tiny change of a weight tips the network from one behaviour to another. On the face of the cliff the gradient is huge and points in a sensible direction; a step along it of the usual *rate* lands far away, and may leave inf or nan in every weight.
 
 The cure, ***gradient clipping***, is blunt and works. If the norm of the whole gradient $g$ exceeds $c$, shorten it to $c$ and keep its direction (Pascanu, Mikolov and Bengio 2013):
 
@@ -1779,9 +1779,11 @@ Recurrent networks against the [n-grams](03_ngrams.ipynb) of lesson 03, in one t
 | | n-gram | RNN |
 |---|---|---|
 | what it sees | the last $n - 1$ tokens | in principle all; in practice what the state holds and the gradient taught |
+| how it represents a history | as the words themselves: two histories are the same or different | as one vector: similar histories lie near each other |
 | what is shared | almost nothing; back-off and interpolation share lower orders | one cell for all positions, embeddings for all words |
 | training | counting, one pass | gradient descent; sequential along the text |
 | one more token | look-ups | one cell, whatever the length |
+| does better | on little data, and where the last few words decide | on much data, and where what decides lies further back |
 | fails by | unseen contexts | vanishing and exploding gradients, a state of fixed size |
 """
 

@@ -577,7 +577,7 @@ n &= \tanh\bigl(W_{in} x + b_{in} + r \odot (W_{hn} h + b_{hn})\bigr) \\
 h' &= (1 - z) \odot n + z \odot h
 \end{aligned}$$
 
-Again a sum, $h' = z \odot h + \dots$, with a gate in the path. The ***update gate*** $z$ plays input and forget gate: what is written is what was not kept.
+Again a sum, $h' = z \odot h + \dots$, with a gate in the path. The ***update gate*** $z$ plays input and forget gate: what is written is what was not kept. Three blocks of rows in place of four: at the same $H$ a GRU has {{three quarters : 4 * sum(p.numel() for p in nn.GRU(8, 8).parameters()) == 3 * sum(p.numel() for p in nn.LSTM(8, 8).parameters())}} of an LSTM's parameters.
 """
 
 # %% [markdown]

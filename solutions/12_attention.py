@@ -1141,6 +1141,13 @@ $$\operatorname{MultiHead}(x, y) = \operatorname{Concat}(\text{head}_1, \dots, \
 $W_i^Q, W_i^K, W_i^V$ have shape $(d_{model}, d_{head})$, and $W^O$ $(d_{model}, d_{model})$. The $H$ small matrices are stored side by side as one: that is what *split* takes apart. The number of parameters {{does not depend on $H$ : sum(p.numel() for p in Layer(64, 8).parameters()) == sum(p.numel() for p in ours.parameters())}}, nor on the length.
 """
 
+# %%
+show(
+    figures.data_flow(d_model=64, n_heads=4),
+    alt="x is projected to queries, the memory to keys and values; all are split into 4 heads of 16 features, queries and "
+    "keys give weights, weights and values an output per head; the heads are merged and projected once more.",
+)
+
 # %% [markdown]
 r"""
 ### Exercise · split_heads

@@ -322,6 +322,37 @@ widgets.sinusoid_explorer()
 
 # %% [markdown]
 r"""
+### The table as a part of a model · optional
+
+A table that is not learned still has to travel with the model, to another device and into its `state_dict`. A ***buffer*** does both, and no optimizer touches it. This is the module that most code calls `PositionalEncoding`:
+"""
+
+
+# %%
+class PositionalEncoding(nn.Module):
+    """Add sinusoids to x (B, T, d_model), then drop."""
+
+    def __init__(self, d_model, seq_len, dropout=0.1):
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.register_buffer("table", positions.sinusoidal(seq_len, d_model)[None])  # (1, seq_len, d_model)
+
+    def forward(self, x):
+        if x.size(1) > self.table.size(1):
+            raise ValueError(f"{x.size(1)} tokens, but the table has {self.table.size(1)} rows")
+        return self.dropout(x + self.table[:, : x.size(1)])
+
+
+encode = PositionalEncoding(d_model=32, seq_len=64).eval()
+print("out:", tuple(encode(torch.zeros(2, 10, 32)).shape), "  in the state dict:", list(encode.state_dict()))
+print("learned parameters:", sum(p.numel() for p in encode.parameters()))
+try:
+    encode(torch.zeros(2, 65, 32))
+except ValueError as error:
+    print("ValueError:", error)
+
+# %% [markdown]
+r"""
 ### Moving by an offset is a rotation · optional
 
 Why both sine and cosine? Because then one fixed matrix moves *every* position by the same offset $r$. From $\sin(a + b) = \cos b \sin a + \sin b \cos a$ and $\cos(a + b) = -\sin b \sin a + \cos b \cos a$, with $a = t\,\omega_i$ and $b = r\,\omega_i$,
@@ -1161,6 +1192,22 @@ Beyond the window:
 - **none** at all (***NoPE***) does better beyond the window than sinusoids, {{in every run : (excess["none"][:, 1:] < excess["sinusoidal"][:, 1:]).all()}}, since the causal mask alone carries some order.
 
 A flat line is no proof that far context is *used*. ALiBi stays nearly flat because its steep heads look at the last few words whatever the length.
+"""
+
+# %% [markdown]
+r"""
+### Which one, then?
+
+| encoding | learned | work | choose it when |
+|---|---|---|---|
+| learned | $T \cdot d_{model}$ numbers | a sum per token, once | no text is longer than in training; it can take any shape |
+| sinusoidal | nothing | a sum per token, once | as learned, with nothing to store; it cannot adapt to a task |
+| RoPE | nothing | a rotation of each query and key, in every layer | there is a cache, and texts grow: rescale, train further. Offsets must be right |
+| ALiBi | nothing | a sum per score | texts may be longer than in training and near context is enough: its price grows linearly, whatever the task |
+| T5's buckets | 32 numbers a head | a look-up per score | the prices of distance should be learned |
+| none | nothing | none | a causal mask is there, and order matters little |
+
+Losses inside and beyond the window are those of the plot above: for this language, this size and this training.
 """
 
 # %% [markdown]

@@ -18,7 +18,7 @@ r"""
 Attention lets tokens look at each other. Alone it does not translate: it must be told the order, something has to work on what was gathered, many layers must be trainable on top of each other, and a
 second stack has to write an output that is not as long as the input.
 
-The ***Transformer*** (Vaswani et al. 2017), an ***encoder–decoder***, puts these pieces together. The picture is all of it. By the end of this lesson every box is yours, and it reads dates.
+The ***Transformer*** (Vaswani et al. 2017), an **encoder–decoder** (lesson 11), puts these pieces together. The picture is all of it. By the end of this lesson every box is yours, and it reads dates.
 """
 
 # %% setup=true
@@ -1444,14 +1444,14 @@ print(
 r"""
 ### What is read, what is predicted
 
-In training the whole target is known. The decoder reads it without its last token and predicts it without its first. Reading the true tokens, whatever the model would have written itself, is ***teacher forcing*** (more in lesson 11):
+In training the whole target is known. The decoder reads it without its last token and predicts it without its first. Reading the true tokens, whatever the model would have written itself, is **teacher forcing** (lesson 11):
 
 | position | 0 | 1 | 2 | … | 10 |
 |---|---|---|---|---|---|
 | reads `target[:, :-1]` | bos | 2 | 0 | … | 5 |
 | predicts `target[:, 1:]` | 2 | 0 | 2 | … | eos |
 
-Thanks to the mask, {{**one pass** gives all predictions at once : torch.allclose(together, one_by_one, atol=1e-5)}}, each as if the later tokens did not exist. That is what made Transformers faster to train than recurrent networks. It holds for known sequences only: what is not written yet cannot be read, so *writing* takes one pass per token, as in an RNN (section 8). There the model reads what it wrote, mistakes included, which it never met in training: ***exposure bias***.
+Thanks to the mask, {{**one pass** gives all predictions at once : torch.allclose(together, one_by_one, atol=1e-5)}}, each as if the later tokens did not exist. That is what made Transformers faster to train than recurrent networks. It holds for known sequences only: what is not written yet cannot be read, so *writing* takes one pass per token, as in an RNN (section 8). There the model reads what it wrote, mistakes included, which it never met in training: **exposure bias**.
 """
 
 # %%
@@ -2033,6 +2033,14 @@ show(
     figures.three_maps(text, f"▸{answer}", *last, title=f"{text} → {answer}: who looks at whom in the last layer"),
     alt="Three heat maps: source on source, target on its earlier characters, target on source.",
 )
+
+# %%
+with torch.no_grad():
+    probs = viewer.eval()(source, target)[0].softmax(-1)  # (T, V); in training mode dropout would change them
+for place in (0, 5, 8):
+    top = zip(*probs[place].topk(5))
+    shown = (f"{dates.decode(token[None]) or 'the end'} {p:.4f}" for p, token in top)
+    print(f"after “{answer[:place]}” the five most probable:", *shown, sep="   ")
 
 # %% [markdown]
 r"""

@@ -122,8 +122,9 @@ def next_token_batch(tokens: Tensor, starts: Tensor, length: int) -> tuple[Tenso
 
 # %% [markdown] hints="next_token_batch"
 r"""
-1. How many tokens must a window have so that every one of the T inputs has a successor? Which places of the stream are they?
-2. `places = starts[:, None] + torch.arange(length + 1)` has the shape (B, T + 1); `windows = tokens[places]`; return all but the last column, and all but the first. Check `starts.max()` before.
+1. How many tokens must a window have so that each of its T inputs has a successor, and which start is then the last that fits?
+2. Cut windows of T + 1 tokens: a column of starts plus a row of offsets gives all places at once. Inputs and targets are two views of the same window, one place apart.
+3. `places = starts[:, None] + torch.arange(length + 1)` has the shape (B, T + 1). Before that: which value of `starts.max()` is too large?
 """
 
 
@@ -238,8 +239,9 @@ def causal_lm_loss(logits: Tensor, targets: Tensor, ignore_id: int = -100) -> Te
 
 # %% [markdown] hints="causal_lm_loss"
 r"""
-1. `F.cross_entropy` wants logits (N, V) and targets (N,). What are its arguments `ignore_index` and `reduction` for? What is the mean over no targets?
-2. Sum with `reduction="sum", ignore_index=ignore_id` over `logits.flatten(0, 1)` and `targets.flatten()`, then divide by `(targets != ignore_id).sum().clamp(min=1)`.
+1. Which positions count, and what is the mean over no positions at all?
+2. `F.cross_entropy` wants logits (N, V) and targets (N,), and can leave out a target. Its mean over nothing is nan: sum instead, and divide by a count that is never 0.
+3. `F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=ignore_id, reduction=…)`, divided by `(targets != ignore_id).sum()` with a lower limit.
 """
 
 
@@ -416,8 +418,9 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:
 
 # %% [markdown] hints="rms_norm"
 r"""
-1. Follow the formula from the inside: square, mean over the last dimension (keep it), add eps, root. In which type?
-2. `wide = x.float()`; `wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)`; times `weight`; back with `.to(x.dtype)`.
+1. What is taken first: the mean, the square or the root? And in which type, when x is in half precision?
+2. From the inside out: square, mean over the last dimension (kept, so that it broadcasts), add eps, root. Do it on a float32 copy, and come back to the type of x at the end.
+3. `wide = x.float()`; the factor of a row is `torch.rsqrt(… + eps)`; `weight` comes last.
 """
 
 
@@ -525,8 +528,9 @@ def swiglu(x: Tensor, w_gate: Tensor, w_up: Tensor, w_down: Tensor) -> Tensor:
 
 # %% [markdown] hints="swiglu"
 r"""
-1. Which of the two products goes through silu, and which is multiplied as it is? `F.silu` exists.
-2. `(F.silu(x @ w_gate) * (x @ w_up)) @ w_down`.
+1. Which of the two products opens and closes like a gate, and which carries the values?
+2. Two projections of the same x, multiplied feature by feature; one of them has been through `F.silu` before. A third matrix goes back to d_model.
+3. `(F.silu(x @ …) * (x @ …)) @ w_down`: which matrix goes where?
 """
 
 
@@ -623,8 +627,9 @@ class Block(nn.Module):
 
 # %% [markdown] hints="Block"
 r"""
-1. Two lines in `forward`, one for each sublayer, both of the form x = x + f(norm(x)). Which x goes into the second norm?
-2. `x = x + self.dropout(self.attention(self.norm1(x), positions, mask))`, then the same with `norm2` and `feed_forward`. `self.dropout = nn.Dropout(config.dropout)`.
+1. Pre-norm: which x does a sublayer read, and which x is its result added to?
+2. Two lines of the same form, one for each sublayer: x = x + dropout(sublayer(norm(x))). The second begins with what the first returned.
+3. `x = x + self.dropout(self.attention(self.norm1(x), …))`; the second line has the same shape. Whose probability does `nn.Dropout` take?
 """
 
 
@@ -792,8 +797,9 @@ def init_weights(model: nn.Module, n_layers: int, std: float = 0.02, generator: 
 
 # %% [markdown] hints="init_weights"
 r"""
-1. Loop over `model.named_modules()`. Which two types have a weight to draw, and which of them may have a bias? How do you get “out” from “blocks.0.attention.out”?
-2. `residual = name.split(".")[-1] in ("out", "down")`; `nn.init.normal_(module.weight, std=std / math.sqrt(2 * n_layers) if residual else std, generator=generator)`; `nn.init.zeros_(module.bias)` where there is one.
+1. Which types of module have weights to draw, and which of them may have no bias? How do you recognise a layer that writes into the residual stream?
+2. Walk through `model.named_modules()`. A name such as “blocks.0.attention.out” ends in the layer's own name; for those that write into the stream the standard deviation is smaller.
+3. `name.split(".")[-1] in (…)` decides between `std` and `std / math.sqrt(2 * n_layers)`; `nn.init.normal_` takes a generator.
 """
 
 
@@ -988,8 +994,9 @@ class GPT(nn.Module):
 
 # %% [markdown] hints="GPT"
 r"""
-1. Build the six parts in the order of the docstring; `nn.ModuleList(Block(config) for _ in range(config.n_layers))` makes n different blocks. In `forward`, follow the four steps.
-2. `positions = torch.arange(ids.size(1), device=ids.device)`; `x = self.dropout(self.tokens(ids) + self.positions(positions))`; `for block in self.blocks: x = block(x, positions, None)`; `return self.head(self.norm(x))`.
+1. Which six parts does the docstring name, in which order does `forward` use them, and where do the positions come from?
+2. `nn.ModuleList` over `range(config.n_layers)` makes n different blocks. In `forward`, the embedding of tokens plus that of positions goes through dropout, every block, the last norm, the head.
+3. `positions = torch.arange(ids.size(1), device=ids.device)`; then `x = self.dropout(self.tokens(ids) + …)`, and a loop over the blocks.
 """
 
 
@@ -1150,11 +1157,18 @@ with torch.no_grad():
 print("how far the logits moved:", moved.numpy().round(3))
 print(f"parameters: {sum(p.numel() for p in mine.parameters()):,}, by arithmetic {config.n_parameters():,}")
 print("by part:", config.parameters_by_part())
+texts = held_out[:320].view(10, 32)
+with torch.no_grad():
+    untrained = F.cross_entropy(tested(texts)[:, :-1].flatten(0, 1), texts[:, 1:].flatten()).item()
+print(f"loss before training: {untrained:.2f}, ln V: {math.log(vocab_size):.2f}")
+notes = GPTConfig(50_257, seq_len=1024, d_model=512, n_heads=8, n_layers=6, tie=False)
 small = SIZES["GPT-2 small"]
 
 # %% [markdown]
 r"""
-The arithmetic, for one block with biases and $d_{ff} = 4d$: attention $4d^2 + 4d$, feed-forward $8d^2 + 5d$, two norms $4d$: about $12 d^2$. All blocks: $12\,L\,d^2$. For GPT-2 small, $L = {{12 = small.n_layers}}$, $d = 768$: {{85 = 12 * small.n_layers * small.d_model**2 / 1e6}} million. Its token embedding, $50{,}257 \times 768$, is {{39 = 50_257 * small.d_model / 1e6}} million: not tied, the model would be {{nearly a third larger : 0.3 < 50_257 * small.d_model / small.n_parameters() < 1 / 3}}.
+The arithmetic, for one block with biases and $d_{ff} = 4d$: attention $4d^2 + 4d$, feed-forward $8d^2 + 5d$, two norms $4d$: about $12 d^2$. All blocks: $12\,L\,d^2$. For GPT-2 small, $L = {{12 = small.n_layers}}$, $d = 768$: {{85 = 12 * small.n_layers * small.d_model**2 / 1e6}} million. Its token embedding, $50{,}257 \times 768$, is {{39 = 50_257 * small.d_model / 1e6}} million: not tied, the model would be {{nearly a third larger : 0.3 < 50_257 * small.d_model / small.n_parameters() < 1 / 3}}. The smaller the model, the more the table weighs: with 6 blocks of 512 features and two separate tables of tokens, {{73 % = 2 * 50_257 * 512 / notes.n_parameters()}} of {{71 = notes.n_parameters() / 1e6}} million are in those.
+
+The first number to look at in every training is the loss before it. The logits of a fresh model are small, so it is near $\ln V$: {{6.0 = untrained ± 0.2}} against {{5.85 = math.log(vocab_size)}}, and never far below. A loss far above it says that the start is too wild.
 
 ### Question · gpt3_billions · optional
 
@@ -1218,8 +1232,9 @@ def accumulate_gradients(model: nn.Module, batches: list[tuple[Tensor, Tensor]],
 
 # %% [markdown] hints="accumulate_gradients"
 r"""
-1. What must be known before the first `backward()`? `.grad` adds up by itself: when is it cleared, and what is each backward pass divided by?
-2. Count all real targets first. `model.zero_grad()` once. For each batch: the **sum** of its losses (`reduction="sum", ignore_index=ignore_id`) divided by that count; `.backward()`.
+1. What does each micro-batch's loss have to be divided by, so that a batch with much padding does not count too much? When is that number known?
+2. Count the real targets of all batches first. `.grad` adds up by itself, so clear it once; each backward pass is that of a sum, divided by the whole count.
+3. `total = sum(… for …)`; `model.zero_grad()`; in the loop `F.cross_entropy(…, reduction="sum", ignore_index=ignore_id) / total` and `.backward()`.
 """
 
 
@@ -1522,7 +1537,7 @@ A language model returns the distribution of **one** next token. To write: draw 
 | nobody looks for `<eos>` | the model writes on after the end |
 | temperature 0 | a division by zero, where the most likely token was meant |
 
-Temperature $\tau$ divides the logits before the softmax; lesson 18 is about choosing it. $\tau = 1$ is the model's own distribution, and $\tau \to 0$ the most likely token.
+Temperature $\tau$ divides the logits before the softmax; lesson 18 is about choosing it. $\tau = 1$ is the model's own distribution, and $\tau \to 0$ the most likely token. Filters such as top-k go between the division and the draw ([18 Sampling](18_sampling.ipynb)).
 """
 
 # %% [markdown]
@@ -1584,8 +1599,9 @@ def generate(
 
 # %% [markdown] hints="generate"
 r"""
-1. Write the loop for temperature 1 first: crop, call the model, take the last position, draw, append. Then put the mode around it (`try` … `finally`), and the end of a row into it (a boolean `done` of shape (B,)).
-2. `logits = model(ids[:, -model.seq_len:])[:, -1]`; `argmax(-1)` when the temperature is 0, else `torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)`; `token.masked_fill(done, eos_id)`, then `done = done | (token == eos_id)`; `model.train(was_training)` at the end.
+1. Write the loop for temperature 1 first: what does the model read, which position of its answer counts, and how is a token drawn from it?
+2. Crop to the last `seq_len` tokens, take the last position, choose, append. Around it: the mode, restored in any case. Inside: who has ended, as B booleans.
+3. `logits = model(ids[:, -model.seq_len:])[:, -1]`; one branch for temperature 0; `done = done | (token == eos_id)` after `token.masked_fill(done, …)`.
 """
 
 
@@ -1846,8 +1862,9 @@ def kv_cache_step(q: Tensor, k: Tensor, v: Tensor, keys: Tensor, values: Tensor,
 
 # %% [markdown] hints="kv_cache_step"
 r"""
-1. First write, then look. How many columns are filled after writing? `scaled_dot_product_attention` of lesson 12 is imported; is a mask needed?
-2. `keys[:, :, length : length + 1] = k`, the same for v; then `scaled_dot_product_attention(q, keys[:, :, : length + 1], values[:, :, : length + 1])[0]`. Check for a full cache before anything is written.
+1. In which order: write the new key and value, or look? How many columns are filled when you look?
+2. Write into column `length` first, then attend to the filled columns only; the newest query may see all of them, so no mask is needed. Whether there is room is asked before anything is written.
+3. `keys[:, :, length : length + 1] = k`; then `scaled_dot_product_attention(q, keys[:, :, : …], …)`, of which you need the first result.
 """
 
 
@@ -2025,8 +2042,9 @@ def grouped_query_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 # %% [markdown] hints="grouped_query_attention"
 r"""
-1. Give every query head a key–value head of its own by repeating, so that the shapes fit; in which order? What do `repeat` and `repeat_interleave` make of heads (0, 1)?
-2. `k.repeat_interleave(G, dim=1)`, the same for v; then `scaled_dot_product_attention(q, k, v, causal_mask(q.size(2), k.size(2), q.device))[0]`.
+1. Query heads 0 to G − 1 share key–value head 0. What do `repeat` and `repeat_interleave` make of the heads (0, 1)?
+2. Repeat each key–value head G times, side by side, so that keys and values have as many heads as the queries; the rest is the attention of lesson 12 with a causal mask.
+3. `k.repeat_interleave(…, dim=…)`, the same for v, then `scaled_dot_product_attention(…, causal_mask(…))[0]`.
 """
 
 
@@ -2167,8 +2185,9 @@ def train_step(model: nn.Module, ids: Tensor, pad_id: int, optimizer: torch.opti
 
 # %% [markdown] hints="train_step"
 r"""
-1. Which tokens does the model read, and which are the targets? What does the loss do with padding? Which two lines does every training loop have before `loss.backward()`, and which one before the forward pass?
-2. Read `ids[:, :-1]`, targets `ids[:, 1:]`, both with `flatten`; `ignore_index=pad_id`; `optimizer.zero_grad()`; `model.train()` first.
+1. Which tokens does the model read, and which are the targets? What does the loss do with padding?
+2. Two lines belong before `loss.backward()` in every training loop, one of them even before the forward pass. And a model that reads its own target has nothing to learn.
+3. Read `ids[:, :-1]`; compare with `ids[:, …]`; `ignore_index=…`. Which call clears the gradients of the step before?
 """
 
 

@@ -287,8 +287,9 @@ def route_top_k(logits: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
 
 # %% [markdown] hints="route_top_k"
 r"""
-1. `topk` of the probabilities returns values and indices; which of them are the gates? What does dividing do for k = 1?
-2. Check top_k first. Then `gates, experts = logits.softmax(-1).topk(top_k, dim=-1)`, and divide by `gates.sum(-1, keepdim=True)` only if top_k > 1.
+1. Which of the two results of `topk` are the gates? What does dividing by their sum do for k = 1?
+2. Softmax over the experts, the k largest, and their probabilities divided by their sum; with one expert per token the probability itself stays the gate.
+3. `gates, experts = logits.softmax(-1).topk(…)`; the division stands behind an `if`.
 """
 
 
@@ -423,8 +424,9 @@ def dispatch(experts: Tensor, n_experts: int, kept: Tensor | None = None) -> tup
 
 # %% [markdown] hints="dispatch"
 r"""
-1. `argsort(stable=True)` keeps equals in their order; `torch.bincount` counts, and `minlength` makes it count experts without tokens. Where could dropped assignments be sorted to, so that they are easy to cut off?
-2. Flatten; give dropped assignments the number `n_experts`; `counts = bincount(…, minlength=n_experts)[:n_experts]`; the order is the stable argsort, cut after `counts.sum()`.
+1. Which sort keeps equals in their order? What counts the assignments of each expert, also of those that got none?
+2. Sort the flat assignments by expert, stably. Those that are dropped get a number above all experts, so that they come last and can be cut off.
+3. `torch.bincount(…, minlength=n_experts)` counts; `argsort(stable=True)` orders; the first `counts.sum()` of the order are what remains.
 """
 
 
@@ -510,8 +512,9 @@ def moe_forward(x: Tensor, router_weight: Tensor, experts: list, top_k: int) -> 
 
 # %% [markdown] hints="moe_forward"
 r"""
-1. `dispatch` gives the order of the assignments. Which token does assignment a belong to, and where is its gate in `gates.flatten()`?
-2. `tokens = order // top_k`; `x[tokens].split(counts.tolist())` are the slices; concatenate what the experts return, multiply by `gates.flatten()[order, None]`, and `torch.zeros_like(x).index_add(0, tokens, …)`.
+1. Assignment a belongs to which token, and where in `gates.flatten()` is its gate?
+2. `dispatch` gives the order. Fetch the tokens in that order, cut them into one slice per expert, call each expert once, weigh the rows, and add each row to its token.
+3. `tokens = order // top_k`; `x[tokens].split(counts.tolist())`; at the end `torch.zeros_like(x).index_add(0, …, …)`.
 """
 
 
@@ -643,8 +646,9 @@ def expert_capacity(n_tokens: int, n_experts: int, top_k: int, capacity_factor: 
 
 # %% [markdown] hints="expert_capacity"
 r"""
-1. How many assignments are there in all? What does `int` do to 0.25, and what does `math.ceil`?
-2. Raise ValueError if one of the four is not above 0; return `math.ceil(capacity_factor * n_tokens * top_k / n_experts)`.
+1. How many assignments are there in all, and what is one expert's equal share? What does `int` do to a share of 0.25?
+2. Share times factor, rounded **up**. All four arguments must be above 0, or there is nothing to compute.
+3. `math.ceil(capacity_factor * … / n_experts)`.
 """
 
 
@@ -773,8 +777,9 @@ def within_capacity(experts: Tensor, n_experts: int, capacity: int) -> Tensor:
 
 # %% [markdown] hints="within_capacity"
 r"""
-1. For one sequence: how many earlier assignments chose the same expert? Where does `dispatch` put the assignments of one expert, and could it keep the experts of another sequence apart if they had other numbers?
-2. Give expert e of sequence b the number `e + n_experts * b` and dispatch: each queue is one slice, in order. An assignment's place is its index in the order minus the index at which its slice begins (from `counts.cumsum(0)`); bring the places back with `scatter` along the order. (For few experts, `F.one_hot(…).cumsum(1)` counts the same with a table of assignments × experts.)
+1. Within one sequence: how many earlier assignments chose the same expert? And how do you keep the experts of two sequences apart?
+2. Give expert e of sequence b a number that only they share, and dispatch: each queue is then one slice, in order. An assignment's place in its queue is its place in the order minus the start of the slice.
+3. `queues = experts + n_experts * torch.arange(B)[:, None, None]`; the starts come from `counts.cumsum(0)`; `scatter` along the order brings the places back.
 """
 
 
@@ -876,8 +881,9 @@ def load_balancing_loss(probs: Tensor, experts: Tensor) -> Tensor:
 
 # %% [markdown] hints="load_balancing_loss"
 r"""
-1. Two vectors of E numbers that each sum to 1. Which is counted from `experts`, and which is a mean of `probs`?
-2. `got = torch.bincount(experts.flatten(), minlength=E) / experts.numel()`, `meant = probs.flatten(0, -2).mean(0)`; return `E * (got * meant).sum()`.
+1. Two vectors of E numbers that each sum to 1: which is counted, and which is a mean?
+2. What the experts got is a share of the choices, and has no gradient; what the router meant is the mean of its probabilities over all tokens, and has one. Multiply, sum, times E.
+3. `got = torch.bincount(experts.flatten(), minlength=E) / …`, `meant = probs.flatten(0, -2).mean(…)`.
 """
 
 
@@ -1007,8 +1013,9 @@ def router_z_loss(logits: Tensor) -> Tensor:
 
 # %% [markdown] hints="router_z_loss"
 r"""
-1. `exp(1000)` is infinite, but the logarithm of a sum of exponentials can be had without computing it: lesson 01 does so.
-2. `torch.logsumexp` over the last dimension, then square, then the mean: in this order.
+1. exp(1000) is infinite. How did lesson 01 take the logarithm of a sum of exponentials?
+2. One number per token, the log of the softmax's denominator; then its square; then the mean. The order matters.
+3. `torch.logsumexp(logits, dim=…)`, and two steps more.
 """
 
 
@@ -1090,7 +1097,8 @@ def active_parameters(d_model: int, d_ff: int, n_experts: int, top_k: int) -> tu
 # %% [markdown] hints="active_parameters"
 r"""
 1. Which part of the layer does every token meet, whatever it chooses?
-2. `router = n_experts * d_model` and `expert = 2 * d_model * d_ff`; the stored are router + E experts, the active router + k experts.
+2. The router and k experts take part; the router and all E experts are stored. An expert is two matrices without biases.
+3. `router = n_experts * d_model`; an expert has `2 * … * …` weights.
 """
 
 
@@ -1236,8 +1244,9 @@ class MoE(nn.Module):
 
 # %% [markdown] hints="MoE"
 r"""
-1. You have written all parts. `moe_forward` is the heart, with (B, T, d_model) flattened to (B·T, d_model) around it; which tokens and gates remain comes from `dispatch(experts, n_experts, kept)`.
-2. Scores; `route_top_k`; `kept` from `within_capacity` with `expert_capacity(x.size(1), …)` if training and a factor is set; the two losses from `logits.softmax(-1)`, the choices and the logits; then gather, call, weigh, `index_add`.
+1. Which of your functions comes first, and which tensors does it need? What differs between training and use?
+2. Scores, routing, the capacity mask (only in training, and only if there is a factor), the two losses, then gather, call, weigh and add, with (B, T, d_model) flattened around it.
+3. `kept = within_capacity(…) if self.training and … else None`; `order, counts = dispatch(experts, n_experts, kept)`; the end is `index_add`, as in `moe_forward`.
 """
 
 
@@ -1622,8 +1631,9 @@ def sparse_layer(
 
 # %% [markdown] hints="sparse_layer"
 r"""
-1. Try each complaint: what is `capacity` for one token? Is `training` used? Which dtype has `torch.zeros(x.shape)`? What are the gates for top_k = 1?
-2. `math.ceil`, and no limit (len(x)) unless training; divide the gates only if top_k > 1; `torch.zeros_like(x)`.
+1. Try each complaint with the smallest input that shows it. What is `capacity` for one token?
+2. Ask of every line: does it hold for one token, for k = 1, in evaluation mode, in half precision?
+3. `math.ceil(…)` in place of `int(…)`; `torch.zeros_like(…)` in place of a tensor of the default type. Two more lines depend on a condition.
 """
 
 

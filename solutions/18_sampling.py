@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     title: How do probabilities become text?
-#     minutes: 170
+#     minutes: 90
 #   kernelspec:
 #     display_name: Python 3 (ipykernel)
 #     language: python
@@ -15,7 +15,7 @@ r"""
 
 *the hungry mouse …*
 
-A language model does not write. It reads what is there, and says how probable each next token is. Which one to take, is your decision, and the same model writes
+A language model does not write. It reads what is there, and says how probable each next token is. Which one to take is your decision, called ***decoding***, and the same model writes
 the same sentence for ever, a fresh sentence each time, or nonsense, depending on that decision alone.
 
 Below: the exact probabilities of the toy language (grey), and what is left to draw from after some filters (blue). Move a slider. By the end you will have written
@@ -49,7 +49,12 @@ def exact_logits(text):
     return language.next_token_probs(language.encode(text)).log().float()
 
 
-contexts = ["the hungry mouse", "the Eiffel Tower stands in", "the mice near the house eat", "Ada says that"]
+contexts = [
+    "the hungry mouse",
+    "the Eiffel Tower stands in",
+    "the mice near the house eat",
+    "Ada says that",
+]
 filter_playground(words, {text: exact_logits(text) for text in contexts}, Sampling(temperature=0.7, top_p=0.8))
 
 # %% [markdown]
@@ -63,7 +68,7 @@ r"""
 - write beam search with an end token and a length penalty, and say why the most probable text is not a typical one;
 - write speculative decoding, and prove that it changes the speed and not the distribution.
 
-**Time** about three hours. **Builds on** [01 Information](01_information.ipynb) (softmax, temperature, entropy), [12 Attention](12_attention.ipynb), and [15 GPT](15_gpt.ipynb) (the model that we decode, its cache).
+**Time** about 90 minutes, best in two sittings (sections 1 to 5 and 8; then 9 to 11); another 80 for what is marked optional. **Builds on** [01 Information](01_information.ipynb) (softmax, temperature, entropy), [12 Attention](12_attention.ipynb), and [15 GPT](15_gpt.ipynb) (the model that we decode, its cache).
 **Sizes** B texts side by side, T tokens so far, V tokens in the vocabulary.
 """
 
@@ -81,7 +86,12 @@ Ours is a GPT of {{two : config.n_layers == 2}} layers, trained here once, for h
 # %%
 from course_lib.budget import budget
 from course_lib.gpt import GPT, GPTConfig
-from course_lib.language_model import count_parameters, draw_windows, nats_per_token, next_token_loss
+from course_lib.language_model import (
+    count_parameters,
+    draw_windows,
+    nats_per_token,
+    next_token_loss,
+)
 from course_lib.train import Trainer
 from course_lib.widgets.training import watch
 
@@ -124,7 +134,7 @@ print(f"what the language forbids: {int(forbidden.sum())} words, with {forbidden
 r"""
 ## 2 · Take the best
 
-**Greedy decoding** takes the most probable token every time:
+***Greedy decoding*** takes the most probable token every time:
 
 $$x_{t+1} = \arg\max_i \; z_i .$$
 
@@ -152,8 +162,9 @@ def greedy(logits: Tensor) -> Tensor:
 
 # %% [markdown] hints="greedy"
 r"""
-1. Which function of torch returns the *place* of the largest number, and along which dimension do the tokens lie?
-2. `logits.argmax(dim=-1)`.
+1. Is the largest number asked for, or its place?
+2. One function of torch gives the place of the largest number along a dimension. Along which do the tokens lie?
+3. `logits.arg…(dim=…)`.
 """
 
 
@@ -201,14 +212,17 @@ print(*greedy_sentences, sep="\n")
 r"""
 Forty tokens, and {{fewer than twenty different words : len(set(" ".join(greedy_sentences).split())) < 20}}: after the end of a sentence the model stands nearly where it stood before, and does nearly what it did before. Greedy text is safe and repeats itself. It is right where there *is* one answer
 (a translation of a date, a sum), and wrong where variety is the point.
+"""
 
+# %% [markdown]
+r"""
 ## 3 · Temperature
 
 To vary, draw from the distribution. To vary more or less, change it first: divide the logits by a **temperature** $T > 0$,
 
 $$p_i^{(T)} = \frac{e^{z_i / T}}{\sum_j e^{z_j / T}} \;\propto\; p_i^{1/T} .$$
 
-The right-hand form is worth keeping: temperature raises probabilities to the power $1/T$. With $p = (\tfrac12, \tfrac14, \tfrac18, \tfrac18)$ and $T = \tfrac12$ the squares are $(\tfrac14, \tfrac1{16}, \tfrac1{64}, \tfrac1{64})$; divided by their sum, $({{0.727 = squared[0]}},\ {{0.182 = squared[1]}},\ {{0.045 = squared[2]}},\ {{0.045 = squared[3]}})$.
+The right-hand form is worth keeping: temperature raises probabilities to the power $1/T$ (the distribution is *annealed*, after physics). With $p = (\tfrac12, \tfrac14, \tfrac18, \tfrac18)$ and $T = \tfrac12$ the squares are $(\tfrac14, \tfrac1{16}, \tfrac1{64}, \tfrac1{64})$; divided by their sum, $({{0.727 = squared[0]}},\ {{0.182 = squared[1]}},\ {{0.045 = squared[2]}},\ {{0.045 = squared[3]}})$.
 
 | $T$ | what happens |
 |---|---|
@@ -245,7 +259,10 @@ for T in (0.0, 1e-40):
 print(f"largest subtracted first: {((z - z.max()) / 1e-40).softmax(-1).tolist()}")
 print(f"T = -1 prefers the worst: {(z / -1.0).softmax(-1)}")
 draws = torch.multinomial(
-    torch.tensor([0.3, 0.7]).pow(1 / 0.7), 10, replacement=True, generator=torch.Generator().manual_seed(0)
+    torch.tensor([0.3, 0.7]).pow(1 / 0.7),
+    10,
+    replacement=True,
+    generator=torch.Generator().manual_seed(0),
 )
 print("T = 0.7 is below 1 and not deterministic:", draws.tolist())
 
@@ -285,8 +302,9 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
 
 # %% [markdown] hints="apply_temperature"
 r"""
-1. Three branches: negative, zero, positive. In the last, which subtraction keeps the largest quotient at 0?
-2. Zero: `torch.full_like(logits, -math.inf).scatter(-1, logits.argmax(-1, keepdim=True), 0.0)`. Positive: `(logits - logits.amax(-1, keepdim=True)) / temperature`.
+1. Which three ranges of T need a branch each?
+2. Negative is an error. Zero: the best token gets 0, all others −∞, and still logits come back. Positive: subtract the row's largest before you divide, so that no quotient overflows.
+3. At zero: `torch.full_like(logits, -math.inf).scatter(-1, …, 0.0)`; which places are those, with their dimension kept?
 """
 
 
@@ -361,12 +379,12 @@ def apply_temperature(logits, temperature, right=apply_temperature):
 
 # %% [markdown]
 r"""
-### Question · by_hand
+### Question · by_hand · optional
 
 Two tokens have the logits $\ln 4$ and $0$. What is the probability of the first at $T = 0.5$? Three decimals.
 """
 
-# %% exercise="by_hand" points=1 kind="number"
+# %% exercise="by_hand" points=1 optional=true kind="number"
 ### BEGIN SOLUTION
 by_hand = 0.941
 ### END SOLUTION
@@ -407,7 +425,7 @@ deterministic = "d"
 r"""
 ## 4 · Only the k best
 
-At $T = 1$ the model's forbidden words have little probability each, and there are {{hundreds of them : forbidden.sum() > 200}}: over a sentence that adds up. The oldest cure is **top-k** (Fan et al. 2018): keep the $k$ most probable
+At $T = 1$ the model's forbidden words have little probability each, and there are {{hundreds of them : forbidden.sum() > 200}}: over a sentence that adds up. The oldest cure is ***top-k sampling*** (Fan et al. 2018): keep the $k$ most probable
 tokens, set the others' logits to $-\infty$, and let the softmax share the probability among those that are left.
 
 With $p = (\tfrac12, \tfrac14, \tfrac18, \tfrac18)$ and $k = 2$: {{exactly : torch.allclose(top_k_filter(eighths.log(), 2).softmax(-1), torch.tensor([2 / 3, 1 / 3, 0, 0]))}} $(\tfrac23, \tfrac13, 0, 0)$.
@@ -443,8 +461,9 @@ def top_k_filter(logits: Tensor, k: int) -> Tensor:
 
 # %% [markdown] hints="top_k_filter"
 r"""
-1. `topk` returns values and their places. Which function writes values to places of a tensor full of −∞?
-2. After the checks: `values, tokens = logits.topk(k, dim=-1)`, then `torch.full_like(logits, -math.inf).scatter(-1, tokens, values)`.
+1. `topk` returns values and their places. Why is a comparison with the smallest of those values not enough?
+2. Start from a row of −∞ and write the k values to their places; then ties cannot add anything. Before that: k negative, k = 0, k above V.
+3. `torch.full_like(logits, -math.inf).scatter(-1, …, …)`.
 """
 
 
@@ -519,7 +538,7 @@ r"""
 
 A fixed $k$ does not look at probabilities. Where the model is sure, the other $k - 1$ candidates are exactly the improbable ones that you wanted to be rid of; where it is not, $k$ cuts off good words. The two panels show one of each.
 
-**Top-p**, or nucleus sampling (Holtzman et al. 2020), keeps the *smallest set of most probable tokens whose probability reaches $p$*. Its size follows the model's certainty: with $p = 0.9$ {{one : in_nucleus[0] == 1}} token on the left, {{more than thirty : in_nucleus[1] > 30}} on the right.
+***Top-p sampling***, or ***nucleus sampling*** (Holtzman et al. 2020), keeps the *smallest set of most probable tokens whose probability reaches $p$*. Its size follows the model's certainty: with $p = 0.9$ {{one : in_nucleus[0] == 1}} token on the left, {{more than thirty : in_nucleus[1] > 30}} on the right.
 """
 
 # %%
@@ -547,7 +566,10 @@ Sorted, $p = (\tfrac12, \tfrac14, \tfrac18, \tfrac18)$ has the cumulative sums $
 - $p = 0.4$: {{the first token alone : nucleus_of(0.4) == [True, False, False, False]}}. “Tokens with cumulative probability $\le p$”, as it is often described, would be *none*.
 
 So a token stays if the probability **before** it, of all that are more probable, is still less than $p$: $0 < 0.7$ ✓, $0.5 < 0.7$ ✓, $0.75 < 0.7$ ✗. That one comparison handles all three, and the first token always stays.
+"""
 
+# %% [markdown]
+r"""
 One more trap: at $p = 1$ everything should stay. But a sum in float32 can {{reach 1 a little early : (sums[:-1] >= 1).sum() > 0}}, and then the whole tail is cut:
 """
 
@@ -591,8 +613,9 @@ def top_p_filter(logits: Tensor, p: float) -> Tensor:
 
 # %% [markdown] hints="top_p_filter"
 r"""
-1. From the sorted probabilities, how do you get the sum of those before each? (`cumsum`, moved one place to the right, with 0 in front.) And which argument of `scatter` brings a mask back to the original places?
-2. `ordered, tokens = logits.sort(dim=-1, descending=True)`; `before = F.pad(ordered.softmax(-1).cumsum(-1)[..., :-1], (1, 0))`; scatter `before >= p` along dimension −1 into a boolean tensor of zeros; `masked_fill` with −∞. Return a copy first when p is 1.
+1. A token stays if the sum **before** it is less than p. How do you get that sum from the sorted probabilities?
+2. `cumsum`, moved one place to the right, with 0 in front. Decide in sorted order, then bring the decision back to the tokens' own places with `scatter`. p = 1 keeps everything, whatever float32 says.
+3. `ordered, tokens = logits.sort(dim=-1, descending=True)`; `before = F.pad(…[..., :-1], (1, 0))`; a boolean tensor of zeros gets `before >= p` at `tokens`.
 """
 
 
@@ -687,19 +710,19 @@ def top_p_filter(logits, p, right=top_p_filter):
 
 # %% [markdown]
 r"""
-## 6 · Relative to the best
+## 6 · Relative to the best · optional
 
-Top-p has a weakness at high temperature. Flat distributions need very many tokens to reach $p$, and the nucleus lets the tail in. **Min-p** (Nguyen et al. 2024) asks each token by itself: is it at least a fraction $m$ as probable as the best?
+Top-p has a weakness at high temperature. Flat distributions need very many tokens to reach $p$, and the nucleus lets the tail in. ***Min-p sampling*** (Nguyen et al. 2024) asks each token by itself: is it at least a fraction $m$ as probable as the best?
 
 $$\text{keep } i \iff p_i \ge m \cdot \max_j p_j .$$
 
 With $p = (0.5, 0.1, 0.25, 0.15)$ and $m = 0.4$ the line is at ${{0.2 = 0.4 * 0.5}}$: {{tokens 1 and 3 : (min_p_filter(torch.tensor([0.5, 0.1, 0.25, 0.15]).log(), 0.4) > -math.inf).tolist() == [True, False, True, False]}} stay. In logits the rule needs no softmax at all: $z_i - \max_j z_j \ge \ln m$, since a difference of logits is the log of a ratio of probabilities.
 
-### Exercise · min_p_filter
+### Exercise · min_p_filter · optional
 """
 
 
-# %% exercise="min_p_filter" points=2 withheld="course_lib.decoding.filters.min_p_filter course_lib.decoding.sampling.Sampling"
+# %% exercise="min_p_filter" points=2 optional=true withheld="course_lib.decoding.filters.min_p_filter course_lib.decoding.sampling.Sampling"
 def min_p_filter(logits: Tensor, min_p: float) -> Tensor:
     """Keep the tokens whose probability is at least min_p times that of the most probable one of their row.
 
@@ -721,8 +744,9 @@ def min_p_filter(logits: Tensor, min_p: float) -> Tensor:
 
 # %% [markdown] hints="min_p_filter"
 r"""
-1. What is the line for each row, and how does it broadcast against (..., V)? (`keepdim=True`)
-2. `probs = logits.softmax(-1)`, then `logits.masked_fill(probs < min_p * probs.amax(-1, keepdim=True), -math.inf)`.
+1. What is the line for each row, and how does it broadcast against (..., V)?
+2. The line is the fraction of the best probability of that row; the dimension must be kept. What is below goes, what is on it stays.
+3. `probs.amax(-1, keepdim=True)` is the best; `logits.masked_fill(…, -math.inf)`.
 """
 
 
@@ -806,21 +830,24 @@ for name, keep in {
 # %% [markdown]
 r"""
 At $T = 2$ the nucleus {{lets in more of what is forbidden than min-p does : bad["top-p, 0.9", 2.0] > bad["min-p, 0.05", 2.0]}}. Top-k keeps {{the same words at every temperature : left_words["top-k, 30", 1.0].equal(left_words["top-k, 30", 2.0])}}, since the temperature keeps the order. What the table does not show is how many *good* words each of them cuts off; section 10 measures both.
+"""
 
-## 7 · Not again
+# %% [markdown]
+r"""
+## 7 · Not again · optional
 
-Greedy text loops. The **repetition penalty** (Keskar et al. 2019) makes every token that occurred already, in the prompt or since, less likely: with a penalty $\theta > 1$,
+Greedy text loops. The ***repetition penalty*** (Keskar et al. 2019) makes every token that occurred already, in the prompt or since, less likely: with a penalty $\theta > 1$,
 
 $$z_i \leftarrow \begin{cases} z_i / \theta & z_i > 0 \\ z_i \cdot \theta & z_i \le 0 \end{cases} \qquad \text{for every token } i \text{ that occurred.}$$
 
 The second line repairs the first, since dividing a negative logit would raise it: Keskar et al. divide whatever the sign, libraries do not. How often a token occurred plays no role.
 $z = (2, -1, 3)$, tokens 0 and 1 seen, $\theta = 2$: ${{(1, -2, 3) : repetition_penalty(torch.tensor([[2.0, -1, 3]]), torch.tensor([[0, 1, 0]]), 2.0).tolist() == [[1, -2, 3]]}}$.
 
-### Exercise · repetition_penalty
+### Exercise · repetition_penalty · optional
 """
 
 
-# %% exercise="repetition_penalty" points=2 withheld="course_lib.decoding.filters.repetition_penalty course_lib.decoding.sampling.Sampling"
+# %% exercise="repetition_penalty" points=2 optional=true withheld="course_lib.decoding.filters.repetition_penalty course_lib.decoding.sampling.Sampling"
 def repetition_penalty(logits: Tensor, ids: Tensor, penalty: float) -> Tensor:
     """Make the tokens of each row's text less likely.
 
@@ -840,8 +867,9 @@ def repetition_penalty(logits: Tensor, ids: Tensor, penalty: float) -> Tensor:
 
 # %% [markdown] hints="repetition_penalty"
 r"""
-1. `logits.gather(1, ids)` fetches the logits of the tokens that occurred, (B, T). What writes changed ones back to the same places?
-2. `seen = logits.gather(1, ids)`; `logits.scatter(1, ids, torch.where(seen > 0, seen / penalty, seen * penalty))`.
+1. Which function fetches the logits of the tokens that occurred, and which writes changed ones back to the same places?
+2. `gather` gives (B, T) logits, one for each occurrence; choose for each between dividing and multiplying by its sign; `scatter` writes the same value once or five times, which is the same.
+3. `seen = logits.gather(1, ids)`; `torch.where(seen > 0, …, …)`.
 """
 
 
@@ -919,7 +947,10 @@ for shift in (0.0, 10.0):
 r"""
 Two warnings. The penalty knows no grammar: *the* and the end of the sentence are words, too, and are punished for occurring. And, unlike everything else in this lesson, it depends on where the zero of the logits lies.
 The same probabilities, written with 10 added to each logit, are {{punished far more : fallen[10.0] < fallen[0.0] / 5}}. It is a knob that works in practice, not a statement about probabilities.
+"""
 
+# %% [markdown]
+r"""
 ## 8 · Draw
 
 Now all in one function, in the order that libraries use: **temperature, then top-k, then top-p, then the draw**. Each filter sees what the one before it left, renormalised: after $k = 50$, a $p$ of 0.9 means 0.9 of what those 50 have together. The order matters: a flatter distribution has a larger nucleus.
@@ -957,8 +988,9 @@ def sample(
 
 # %% [markdown] hints="sample"
 r"""
-1. Three of your functions, applied one after the other to the logits; then softmax, then one draw per row. Which shape does `torch.multinomial(probs, 1)` return?
-2. `logits = top_p_filter(top_k_filter(apply_temperature(logits, temperature), top_k), top_p)`; `torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]`.
+1. In which order do your three filters apply? Which shape has a draw of one token per row?
+2. Each takes logits and returns logits, so they chain; the softmax comes after the last of them, and the generator goes to the draw.
+3. `torch.multinomial(logits.softmax(-1), 1, generator=…)` has the shape (B, 1).
 """
 
 
@@ -1043,10 +1075,13 @@ def sample(logits, temperature=1.0, top_k=0, top_p=1.0, generator=None):
 r"""
 ### How do you test a sampler?
 
-Equality with a seed tests nothing: a right sampler that uses its random numbers in another order gives other tokens. What must agree is the *distribution*. Pearson's **chi-square test** (1900) compares how often each of $V$ tokens was drawn, $O_i$, with how often it should be, $E_i = N p_i$:
+Equality with a seed tests nothing: a right sampler that uses its random numbers in another order gives other tokens. What must agree is the *distribution*. Pearson's ***chi-square test*** (1900) compares how often each of $V$ tokens was drawn, $O_i$, with how often it should be, $E_i = N p_i$:
 
 $$\chi^2 = \sum_{i=1}^{V} \frac{(O_i - E_i)^2}{E_i}, \qquad \text{about } V - 1 \text{ if the sampler is right.}$$
+"""
 
+# %% [markdown]
+r"""
 By hand: 100 draws from $(0.5, 0.3, 0.2)$ came as $(40, 35, 25)$. Then $\chi^2 = \tfrac{100}{50} + \tfrac{25}{30} + \tfrac{25}{20} = {{4.08 = 100 / 50 + 25 / 30 + 25 / 20}}$. A right sampler does worse than that in {{13 % = chance_of_worse(torch.tensor([40, 35, 25]), torch.tensor([0.5, 0.3, 0.2]))}} of such tests: no reason for doubt. With ten times the draws and the same shares, $\chi^2$ is ten times as large, and the right sampler would do worse once in {{700 = 1e-6 / chance_of_worse(torch.tensor([400, 350, 250]), torch.tensor([0.5, 0.3, 0.2])) ± 50}} million times. More draws see smaller faults.
 
 Below, your sampler and one with a fault that is easily overlooked: its nucleus leaves out the crossing token.
@@ -1093,6 +1128,11 @@ r"""
 **Reproducible** means: same model, same prompt, same settings, same seed, same text. It holds on one machine. Another batch size, another processor, half precision or a newer library may change the last digit of a logit, and one flipped token changes all that follows.
 So a seed serves to find a fault again; a claim about a sampler rests on its distribution.
 
+*A good place to stop for today.*
+"""
+
+# %% [markdown]
+r"""
 ### A desk to write at
 
 The trained model, six texts at a time. The right column asks the language whether the sentence is one of its own, and how surprising it is. Try temperature 0, then 2, then 2 with min-p 0.2. Then the prompt that has one right answer.
@@ -1111,8 +1151,30 @@ def verdict(ids):
 starts = {text: begin(text)[0] for text in ("the hungry mouse", "the Eiffel Tower stands in", "Ada says that")}
 writing_desk(model, starts, language.decode, eos_id=eos, judge=verdict)
 
+# %%
+METHODS = {
+    "greedy": Sampling(temperature=0),
+    "top-k": Sampling(temperature=0.8, top_k=50),
+    "top-p": Sampling(temperature=0.8, top_p=0.9),
+    "min-p": Sampling(min_p=0.1),
+}
+
+
+def write_with(method, text, seed=0):
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    luck = torch.Generator().manual_seed(seed)
+    ids = generate(model, begin(text), 12, METHODS[method], eos_id=eos, generator=luck)
+    return language.decode(ids[0, 1:].tolist())
+
+
+for method in METHODS:
+    print(f"{method:7}", write_with(method, "the hungry mouse"))
+
 # %% [markdown]
 r"""
+The check of the name is not for show. A function that tries one `if` after the other and falls off its end returns `None`, and the crash comes in another place.
+
 ## 9 · Find the bugs
 
 The loop around all this looks harmless:
@@ -1188,8 +1250,9 @@ def write(model: nn.Module, prompt: Tensor, max_new_tokens: int, eos_id: int | N
 
 # %% [markdown] hints="write"
 r"""
-1. What is `model.training` before the loop, and after it? Which slice are the last `seq_len` tokens? Which tensor of B booleans could remember who has finished?
-2. Save `model.training` and end with `model.train(saved)`. Read `ids[:, -model.seq_len:]`. Start with `done` all False; replace `token` by `token.masked_fill(done, pad_id)`, then `done = done | (token == eos_id)`, and break when `done.all()`.
+1. What is `model.training` before the loop, and after it? Which slice are the last `seq_len` tokens?
+2. Remember the mode and restore it at the end. Crop at the right end. A tensor of B booleans remembers who has finished; they get `pad_id`, and the loop ends when all have.
+3. `done = done | (token == eos_id)` comes after `token = token.masked_fill(…, …)`; where does `done` begin?
 """
 
 
@@ -1304,8 +1367,19 @@ r"""
 
 Every setting trades one for the other, so no single number compares two methods. Plot both. In the toy language, quality can be decided exactly: is the sentence one that the language can produce? For diversity, count the different words in the sentences that were written.
 
-Each curve is one method, from a strict setting to a loose one. The star is the language itself.
+Each curve is one method, from a strict setting to a loose one. The star is the language itself. Before you see it, say how good the model's own distribution is, with nothing filtered.
 """
+
+# %%
+from course_lib.widgets.predict import predict_number
+
+guess = predict_number(
+    "18_sampling.good",
+    "Of 100 texts drawn at T = 1, how many are sentences of the language?",
+    low=0,
+    high=100,
+)
+guess
 
 # %%
 n_texts = budget(full=600, short=60)
@@ -1319,7 +1393,12 @@ def quality_and_words(sentences):
 
 def written(sampling):
     ids = generate(
-        model, begin().expand(n_texts, -1), 31, sampling, eos_id=eos, generator=torch.Generator().manual_seed(3)
+        model,
+        begin().expand(n_texts, -1),
+        31,
+        sampling,
+        eos_id=eos,
+        generator=torch.Generator().manual_seed(3),
     )
     return [row[: row.index(eos) + 1] if eos in row else row for row in ids[:, 1:].tolist()]
 
@@ -1335,6 +1414,7 @@ curves = {}
 for name, values in grid.items():
     points = [quality_and_words(written(Sampling(**{name: value}))) for value in values]
     curves[name.replace("_", "-")] = (*zip(*points), [f"{value:g}" for value in values])
+guess.reveal(round(100 * curves["temperature"][1][grid["temperature"].index(1.0)]))
 
 # %%
 star = quality_and_words(language.sample(n_texts, torch.Generator().manual_seed(3)))
@@ -1355,7 +1435,10 @@ Read it from the right, and compare points with as many words. From the model's 
 Small differences mean nothing: a share of 0.95, measured on 600 texts, is uncertain by about ±{{0.02 = 2 * math.sqrt(0.95 * 0.05 / 600)}} (two standard deviations, $2\sqrt{0.95 \cdot 0.05 / 600}$).
 {{None of the curves reaches the star :
 all(words_used < star[0] or good < star[1] for xs, ys, _ in curves.values() for words_used, good in zip(xs, ys))}}. A filter removes what the model gives too much probability; it cannot know what the language forbids.
+"""
 
+# %% [markdown]
+r"""
 With people as judges, the finding is the same in kind: Holtzman et al. (2020) and many since. But the ranking of methods depends on the model and the task, and for models that were trained further by reinforcement learning, the effect of these settings is often small.
 """
 
@@ -1364,8 +1447,11 @@ r"""
 ## 11 · Look ahead: beam search
 
 Where there *is* one right answer we want the most probable text, $\arg\max_{x_1 \dots x_n} \prod_t p(x_t \mid x_{<t})$. Greedy decoding does not find it. Say $A$ has probability 0.5 and $B$ 0.4; after $A$ the best word has 0.3, after $B$ 0.9. Greedy takes $A$ and ends at $0.5 \cdot 0.3 = {{0.15 = 0.5 * 0.3}}$. By way of $B$ it would be ${{0.36 = 0.4 * 0.9}}$.
+"""
 
-Trying everything costs $V^n$. **Beam search** keeps the $K$ most probable beginnings at each length. A product of probabilities underflows, so we add logs.
+# %% [markdown]
+r"""
+Trying everything costs $V^n$. **Beam search** (lesson 11) keeps the $K$ most probable beginnings at each length. A product of probabilities underflows, so we add logs.
 
 1. Start with one empty beginning, log-probability 0.
 2. Continue every open beginning by every token: candidates, with the sum of log-probabilities.
@@ -1374,7 +1460,10 @@ Trying everything costs $V^n$. **Beam search** keeps the $K$ most probable begin
 5. The winner has the best $\;\dfrac{\log p(x)}{n^{\alpha}}$, with $n$ new tokens, the end included, and the **length penalty** $\alpha \ge 0$.
 
 Every token multiplies by something below 1, so longer texts have smaller probabilities. $\alpha = 0$ compares probabilities as they are, $\alpha = 1$ the mean per token. (Both are in use; Wu et al. 2016 divide by $((5 + n) / 6)^\alpha$.)
+"""
 
+# %% [markdown]
+r"""
 ### Exercise · beam_search
 
 One prompt, any model. `TableModel` from section 9 is what your function is tried on; it arrives in evaluation mode.
@@ -1425,8 +1514,9 @@ def beam_search(
 
 # %% [markdown] hints="beam_search"
 r"""
-1. Keep a list of (tokens, log-probability). Per step: one call of the model with a row per open beginning, `log_softmax` of the last position, all K·V candidates in a list, sorted. Which of them are finished, which stay open?
-2. `finished += [c for c in candidates[:beams] if c[0][-1] == eos_id]`, `open_beams = [c for c in candidates if c[0][-1] != eos_id][:beams]`; at the end take the maximum of `total / len(tokens) ** length_penalty` over `finished + open_beams`.
+1. What must be remembered of each beginning? Of the K·V candidates of a step, which are finished, and which stay open?
+2. Keep (tokens, log-probability). Per step: a row per open beginning, `log_softmax` of the last position, all candidates sorted. Ended ones among the K best are finished; the K best of the others stay open. At the end all of them compete.
+3. `finished += [c for c in candidates[:beams] if …]`; `open_beams = [c for c in candidates if …][:beams]`; `max(…, key=lambda …)` with the length penalty.
 """
 
 
@@ -1635,10 +1725,13 @@ for alpha in (0.0, 1.0, 2.0):
 r"""
 With $\alpha = 0$ the winner is {{shorter and far more probable : winners[0.0][0] < length and winners[0.0][1] > typical + 2}} than what one hears; {{a large $\alpha$ makes the search ramble on instead : winners[2.0][0] > length}}. That is no fault of the model. Toss a coin that shows heads with probability 0.6 a hundred times: the *most probable* sequence is a hundred heads. Its probability, $0.6^{100} \approx {{6.5 = 0.6**100 / 1e-23}} \cdot 10^{-23}$, is larger than that of any other sequence, and you will never see it.
 You will see about {{60 = 0.6 * 100}} heads, since there are so many sequences of that kind. Text is the same: people say things near the entropy, not at the peak (Holtzman et al. 2020; Meister et al. 2023, who cut away what is too *predictable* as well). In translation, very large beams find empty or broken sentences with excellent scores (Stahlberg & Byrne 2019).
+"""
 
+# %% [markdown]
+r"""
 **Rule of thumb.** One right answer: greedy or a small beam with a length penalty. Many good ones: draw, with the tail cut off.
 
-### Question · bigger_beam
+### Question · bigger_beam · optional
 
 On the same model and prompt, 5 beams return a text with log-probability −13.5, and 2 beams one with −8.8 ($\alpha = 0$, same end token). What follows?
 
@@ -1647,7 +1740,7 @@ On the same model and prompt, 5 beams return a text with log-probability −13.5
 - **c** The 5 beams had too large a length penalty.
 """
 
-# %% exercise="bigger_beam" points=1 kind="choice" choices="a b c"
+# %% exercise="bigger_beam" points=1 optional=true kind="choice" choices="a b c"
 ### BEGIN SOLUTION
 bigger_beam = "b"
 ### END SOLUTION
@@ -1660,16 +1753,19 @@ bigger_beam = "c"
 
 # %% [markdown]
 r"""
-## 12 · The same text, sooner
+## 12 · The same text, sooner · optional
 
-A large model takes about as long for one token as for five: most of the time goes into reading its weights from memory. But the five must be known beforehand. **Speculative decoding** (Leviathan et al. 2023; Chen et al. 2023) lets a small model guess them. A **draft** $q$ writes $n$ tokens one by one; the large model $p$ looks at all of them in *one* call; and a rule keeps as many as it can, so that the result is distributed **exactly** as if the large model had drawn every token itself.
+A large model takes about as long for one token as for five: most of the time goes into reading its weights from memory. But the five must be known beforehand. ***Speculative decoding*** (Leviathan et al. 2023; Chen et al. 2023) lets a small model guess them. A ***draft model*** $q$ writes $n$ tokens one by one; the large model $p$ looks at all of them in *one* call; and a rule keeps as many as it can, so that the result is distributed **exactly** as if the large model had drawn every token itself.
 
 For a drafted token $x \sim q$:
 
 1. keep it with probability $\min\!\left(1, \dfrac{p(x)}{q(x)}\right)$: draw $u$ uniform in $[0, 1)$ and keep if $u \cdot q(x) < p(x)$;
 2. at the first refusal, draw one token from what $p$ has more of, $\max(0, p - q)$ divided by its sum, and stop;
 3. if all $n$ are kept, draw one more from $p$ after them: the call has computed it anyway.
+"""
 
+# %% [markdown]
+r"""
 **Why it is exact.** Token $x$ comes out by being kept, with probability $q(x) \min(1, p(x)/q(x)) = \min(p(x), q(x))$, or by being redrawn after a refusal. A refusal has probability $1 - \sum_y \min(p(y), q(y)) = \sum_y \max(0, p(y) - q(y))$, which is just what the redraw divides by. Together $\min(p, q) + \max(0, p - q) = p$.
 
 By hand: $p = (0.5, 0.3, 0.2)$, $q = (0.2, 0.3, 0.5)$. Kept: ${{(0.2, 0.3, 0.2) : torch.allclose(torch.minimum(torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.2, 0.3, 0.5])), torch.tensor([0.2, 0.3, 0.2]))}}$, so {{0.7 = decoding.acceptance_rate(torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.2, 0.3, 0.5]))}} in all. Refused: {{0.3 = 1 - decoding.acceptance_rate(torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.2, 0.3, 0.5]))}}, always redrawn as token 1, since $p - q$ is positive there only. $0.2 + 0.3 = 0.5$ ✓.
@@ -1682,13 +1778,13 @@ speculation_explorer(names, exact_logits("the hungry mouse")[at], torch.tensor([
 
 # %% [markdown]
 r"""
-### Exercise · speculative_accept
+### Exercise · speculative_accept · optional
 
 It is called thousands of times on your side, and judged by a chi-square test.
 """
 
 
-# %% exercise="speculative_accept" points=4 withheld="course_lib.decoding.speculative.speculative_accept"
+# %% exercise="speculative_accept" points=4 optional=true withheld="course_lib.decoding.speculative.speculative_accept"
 def speculative_accept(
     target_probs: Tensor, draft_probs: Tensor, drafted: Tensor, generator: torch.Generator | None = None
 ) -> tuple[int, int]:
@@ -1712,8 +1808,9 @@ def speculative_accept(
 
 # %% [markdown] hints="speculative_accept"
 r"""
-1. Go through the drafted tokens in order. When do you return from inside the loop, and from which weights is the next token drawn then? What is left to do when the loop ends by itself?
-2. In the loop: `if torch.rand((), generator=generator) * q[token] >= p[token]: return i, int(torch.multinomial((p - q).clamp_min(0), 1, generator=generator))`. (`multinomial` takes weights that do not sum to 1.) After it: one draw from `target_probs[n]`.
+1. When do you return from inside the loop, and what is drawn then? What is left to do when the loop ends by itself?
+2. Go through the drafted tokens in order; a token is kept with probability min(1, p/q), without dividing: u · q < p. At the first refusal draw from what p has more of. If all are kept, one more from p after them.
+3. `if torch.rand((), generator=generator) * q[token] >= p[token]: return i, …`; `multinomial` takes weights that do not sum to 1.
 """
 
 
@@ -1829,13 +1926,13 @@ def speculative_accept(target_probs, draft_probs, drafted, generator=None, right
 
 # %% [markdown]
 r"""
-### Exercise · speculative_decode
+### Exercise · speculative_decode · optional
 
 The loop around it. In each round the draft proposes up to `n_draft` tokens; then **one** call of the large model on the text with all of them, whose last $n + 1$ positions hold what `speculative_accept` needs; then the kept tokens and the next one are appended. A round adds at least one token and at most $n + 1$, so near the end propose fewer.
 """
 
 
-# %% exercise="speculative_decode" points=3 parts={"texts":2,"calls":1} needs="speculative_accept" withheld="course_lib.decoding.speculative.speculative_decode"
+# %% exercise="speculative_decode" points=3 optional=true parts={"texts":2,"calls":1} needs="speculative_accept" withheld="course_lib.decoding.speculative.speculative_decode"
 def speculative_decode(
     model: nn.Module,
     draft: nn.Module,
@@ -1872,8 +1969,9 @@ def speculative_decode(
 
 # %% [markdown] hints="speculative_decode"
 r"""
-1. How many tokens may be drafted when r are still missing, given that the round adds one more itself? Which positions of the large model's logits belong to the drafted tokens? (The logits at position t say what comes at t + 1.)
-2. Draft `min(n_draft, end - length - 1)` tokens; `model(proposal)[0, -n - 1:].softmax(-1)` are the target's n + 1 distributions; then `torch.cat([proposal[:, : length + kept], token])` and repeat until the text is long enough.
+1. How many tokens may be drafted when r are missing and the round adds one itself? Which logits of the large model belong to the drafted tokens?
+2. The logits at position t say what comes at t + 1, so n drafted tokens and the one after them need the last n + 1 positions. Keep the accepted ones, add the drawn one, repeat.
+3. `n = min(n_draft, …)`; `model(proposal)[0, -n - 1 :].softmax(-1)`; then `torch.cat([proposal[:, : length + kept], …])`.
 """
 
 
@@ -1966,7 +2064,7 @@ def speculative_decode(model, draft, prompt, max_new_tokens, n_draft=4, generato
 
 # %% [markdown]
 r"""
-### What a draft is worth
+### What a draft is worth · optional
 
 How often is a drafted token kept? $\beta = \sum_x \min(p(x), q(x))$, the overlap of the two distributions, 1 minus their total variation distance. If it were the same everywhere, a call of the large model would yield
 
@@ -1985,7 +2083,10 @@ drafts, used = {"bigram": bigram.eval(), "the model itself": model.eval()}, {}
 for name, draft in drafts.items():
     luck = torch.Generator().manual_seed(0)
     texts = [decoding.speculative_decode(model, draft, begin(), 30, n_draft=4, generator=luck) for _ in range(25)]
-    used[name], calls = sum(t.accepted for t in texts) / sum(t.drafted for t in texts), sum(t.calls for t in texts)
+    used[name], calls = (
+        sum(t.accepted for t in texts) / sum(t.drafted for t in texts),
+        sum(t.calls for t in texts),
+    )
     print(f"draft: {name:17} {used[name]:.2f} of all drafted tokens used, {25 * 30 / calls:.2f} tokens per call")
 
 # %%
@@ -2026,22 +2127,24 @@ counts = grouped(torch.bincount(firsts, minlength=size))
 
 # %%
 for name, probs in (("large model", grouped(p)), ("draft", grouped(q))):
-    print(
-        f"{name:12} {(n * probs).round().int().tolist()}  a right sampler would be worse: {chance_of_worse(counts, probs):.2g}"
-    )
+    print(f"{name:12} {(n * probs).round().int().tolist()}", end="  ")
+    print(f"a right sampler would be worse: {chance_of_worse(counts, probs):.2g}")
 print(f"{'drawn':12} {counts.tolist()}")
 show(
     figures.draws_against(
-        [*(words[i] for i in common), "others"], counts, n * grouped(p), "Drafted by a bigram, distributed as the GPT"
+        [*(words[i] for i in common), "others"],
+        counts,
+        n * grouped(p),
+        "Drafted by a bigram, distributed as the GPT",
     ),
     alt="Counts of the word after 'the mouse eats' in speculative texts agree with what the large model expects.",
 )
 
-# %% [markdown] exercise="exactly_the_same" points=3
+# %% [markdown] exercise="exactly_the_same" points=3 optional=true
 r"""
 ## 13 · In your own words
 
-### In your own words · exactly_the_same
+### In your own words · exactly_the_same · optional
 
 Interview question. A small model drafts tokens for a large one. Show that a token which comes out of the accept-or-redraw rule has the large model's distribution, whatever the draft. Then say what the draft *does* influence, and in which situation speculation makes generation slower.
 
@@ -2077,13 +2180,28 @@ Temperature 0 removes the draw. It does not promise the same text on another mac
 
 # %% [markdown]
 r"""
+## Flash cards
+
+Twelve questions about decoding, for tomorrow and for the weeks after.
+"""
+
+# %%
+from course_lib.widgets.cards import flash_cards
+
+flash_cards("18_sampling")
+
+# %% [markdown]
+r"""
 ## 14 · Where this came from, and where it goes
 
 - **Lowerre (1976)** used beam search for speech in the *Harpy* system; **Wu et al. (2016)** describe the length penalty of Google's translation system; **Stahlberg & Byrne (2019)** found that the exact best translation is often empty.
 - **Ackley, Hinton and Sejnowski (1985)**: temperature in Boltzmann machines, after physics. **Fan et al. (2018)**: top-k. **Holtzman et al. (2020)**, *The Curious Case of Neural Text Degeneration*: top-p, and why the most probable text is dull. **Meister et al. (2023)**: locally typical sampling. **Nguyen et al. (2024)**: min-p. **Keskar et al. (2019)**: the repetition penalty.
 - **Leviathan et al. (2023)** and **Chen et al. (2023)**: speculative decoding. Later systems draft with extra heads of the large model itself (Medusa, Cai et al. 2024) or draft several continuations at once.
-- In use, besides: masks that allow only what a grammar or a JSON schema permits (the same −∞ as in our filters), and many drawn answers of which a vote or a judge takes one.
+- In use, besides (as of November 2026): masks that allow only what a grammar or a JSON schema permits (the same −∞ as in our filters), and many drawn answers of which a vote or a judge takes one.
+"""
 
+# %% [markdown]
+r"""
 **What we do not know.** Which settings read best is found by trying, separately for each model. Why people's text stays near the entropy of the model's distribution is a matter of debate.
 
 From the next lesson on, `course_lib.decoding` holds the tested version of all that you wrote, `typical_filter` besides. Next: **19 Scaling**, *what does more buy?*

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from course_lib.figures.boxes import draw_arrow, draw_box
 from course_lib.figures.style import (
     BLUE,
     GREY,
@@ -23,6 +24,7 @@ from course_lib.figures.style import (
     PALETTE,
     RUST,
     SEQUENTIAL,
+    SKY,
     YELLOW,
     figure_title,
     panel_title,
@@ -211,6 +213,45 @@ def saturation(d_head: int, divide: bool, n_keys: int = 12, seed: int = 0) -> Fi
     for axes in (left, right):
         axes.set_xticks(range(2, n_keys + 1, 2))
         axes.set_xlabel("key")
+    return figure
+
+
+def data_flow(d_model: int, n_heads: int) -> Figure:
+    """Draw multi-head attention from x to its output, with the shape of what flows along each arrow.
+
+    d_model  features of a token
+    n_heads  H, heads of d_model / H features each
+    """
+    figure, (axes,) = panels(1, width=10.5, height=6.4)
+    axes.set(xlim=(-2.2, 8.6), ylim=(-0.9, 8.2))
+    axes.axis("off")
+    panel_title(axes, f"Multi-head attention: {n_heads} heads of {d_model // n_heads} features")
+    columns = {"q": 0.0, "k": 3.2, "v": 6.4}
+    wide, split = f"(B, {{}}, {d_model})", f"(B, {n_heads}, {{}}, {d_model // n_heads})"
+    for name, x in columns.items():
+        length = "T" if name == "q" else "S"
+        draw_box(axes, x, 0.9, f"{name}_proj", SKY)
+        draw_box(axes, x, 2.2, "split_heads", PALE)
+        source = "x  " if name == "q" else "memory  "
+        axes.text(x, -0.35, source + wide.format(length), ha="center", fontsize=12)
+        draw_arrow(axes, (x, -0.1), (x, 0.55))
+        draw_arrow(axes, (x, 1.25), (x, 1.85))
+        axes.text(x + 0.12, 2.78, split.format(length), fontsize=11, color=GREY)
+    middle = (columns["q"] + columns["k"]) / 2
+    draw_box(axes, middle, 3.8, "q kᵀ / √d_head,  mask,  softmax", YELLOW, width=4.6)
+    for name in ("q", "k"):
+        draw_arrow(axes, (columns[name], 2.55), (columns[name], 3.45))
+    axes.text(middle + 0.12, 4.3, f"weights (B, {n_heads}, T, S): every row sums to 1", fontsize=11, color=GREY)
+    draw_box(axes, middle, 5.1, "weights · v", ORANGE)
+    draw_arrow(axes, (middle, 4.15), (middle, 4.75))
+    draw_arrow(axes, (columns["v"], 2.55), (columns["v"], 5.1), (middle + 1.37, 5.1))
+    draw_box(axes, middle, 6.2, "merge_heads", PALE)
+    draw_box(axes, middle, 7.2, "out_proj", SKY)
+    for low, high, shape in ((5.45, 5.85, split.format("T")), (6.55, 6.85, wide.format("T"))):
+        draw_arrow(axes, (middle, low), (middle, high))
+        axes.text(middle + 0.12, (low + high) / 2, shape, va="center", fontsize=11, color=GREY)
+    draw_arrow(axes, (middle, 7.55), (middle, 7.95))
+    axes.text(middle + 0.12, 7.8, "output " + wide.format("T"), va="center", fontsize=12)
     return figure
 
 

@@ -7,9 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+from matplotlib.patches import FancyBboxPatch, Rectangle
 from torch import Tensor
 
+from course_lib.figures.boxes import draw_arrow, draw_box
 from course_lib.figures.style import (
     BLUE,
     GREEN,
@@ -29,27 +30,11 @@ from course_lib.figures.style import (
 _DARK = "#444444"
 
 
-def _box(axes: Axes, x: float, y: float, text: str, colour: str, width: float = 2.6, bold: bool = False) -> None:
-    """Draw a rounded box of height 0.62 with its centre at (x, y)."""
-    shape = FancyBboxPatch((x - width / 2, y - 0.31), width, 0.62, boxstyle="round,pad=0.03", fc=colour, ec=INK, lw=1.2)
-    axes.add_patch(shape)
-    axes.text(x, y, text, ha="center", va="center", fontsize=12, fontweight="bold" if bold else "normal")
-
-
 def _sublayer(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
     """Draw a coloured box with the strip "add & norm" on top of it."""
     axes.add_patch(Rectangle((x - 1.33, y + 0.34), 2.66, 0.28, fc="white", ec=INK, lw=1.2))
     axes.text(x, y + 0.47, "add & norm", ha="center", va="center", fontsize=10)
-    _box(axes, x, y, text, colour)
-
-
-def _arrow(axes: Axes, *points: tuple[float, float], colour: str = INK) -> None:
-    """Draw a line through points with an arrow head at its end."""
-    for start, end in pairwise(points):
-        style = "-|>" if end == points[-1] else "-"
-        axes.add_patch(
-            FancyArrowPatch(start, end, arrowstyle=style, mutation_scale=12, lw=1.6, color=colour, shrinkA=0, shrinkB=0)
-        )
+    draw_box(axes, x, y, text, colour)
 
 
 def architecture(source: str, written: str, answer: str) -> Figure:
@@ -67,12 +52,12 @@ def architecture(source: str, written: str, answer: str) -> Figure:
         side = -1 if x == left else 1
         axes.text(x + side * 1.95, 2.9, name, ha="right" if side < 0 else "left", va="center", color=GREY)
     for x in (left, right):
-        _box(axes, x, rows["embed"], "token + position", PALE)
+        draw_box(axes, x, rows["embed"], "token + position", PALE)
         _sublayer(axes, x, rows["forward"], "feed-forward", SKY)
     _sublayer(axes, left, rows["self"], "self-attention", YELLOW)
     _sublayer(axes, right, rows["self"], "self-attention, masked", YELLOW)
     _sublayer(axes, right, rows["cross"], "cross-attention", ORANGE)
-    _box(axes, right, rows["out"], "to logits", PALE)
+    draw_box(axes, right, rows["out"], "to logits", PALE)
     axes.text(left, -0.35, source, ha="center", fontsize=13, family="monospace")
     axes.text(right, -0.35, written, ha="center", fontsize=13, family="monospace")
     axes.text(right, 6.6, answer, ha="center", fontsize=13, family="monospace", fontweight="bold", color=RUST)
@@ -80,12 +65,12 @@ def architecture(source: str, written: str, answer: str) -> Figure:
     axes.text(right, -0.85, "target so far", ha="center", fontsize=11, color=GREY)
     axes.text(right + 0.3, 6.6, "next character", fontsize=11, color=GREY)
     for x, stops in ((left, ("embed", "self", "forward")), (right, tuple(rows))):
-        _arrow(axes, (x, -0.05), (x, rows["embed"] - 0.35))
+        draw_arrow(axes, (x, -0.05), (x, rows["embed"] - 0.35))
         for below, above in pairwise(stops):
-            _arrow(axes, (x, rows[below] + (0.35 if below == "embed" else 0.62)), (x, rows[above] - 0.35))
-    _arrow(axes, (right, rows["out"] + 0.35), (right, 6.5))
+            draw_arrow(axes, (x, rows[below] + (0.35 if below == "embed" else 0.62)), (x, rows[above] - 0.35))
+    draw_arrow(axes, (right, rows["out"] + 0.35), (right, 6.5))
     middle = (left + right) / 2
-    _arrow(
+    draw_arrow(
         axes,
         (left, rows["forward"] + 0.62),
         (left, 5.6),

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from course_lib.attention import MultiHeadAttention
 from course_lib.figures import attention as figures
 from course_lib.figures.style import png
 
@@ -63,3 +64,14 @@ def test_every_figure_says_what_it_shows_and_labels_its_axes(figure):
     assert any(titles)
     assert figure.axes[0].get_xlabel() or figure.axes[0].get_ylabel()
     assert png(figure).startswith(b"\x89PNG")
+
+
+def test_the_diagram_says_the_shapes_that_the_layer_has():
+    layer, shapes = MultiHeadAttention(12, 3), {}
+    for name in ("q_proj", "out_proj"):
+        getattr(layer, name).register_forward_hook(lambda _, __, out, name=name: shapes.update({name: out.shape}))
+    weights = layer(torch.randn(5, 7, 12), memory=torch.randn(5, 9, 12), need_weights=True)[1]
+    words = " ".join(text.get_text() for text in figures.data_flow(d_model=12, n_heads=3).axes[0].texts)
+    assert shapes["q_proj"] == shapes["out_proj"] == (5, 7, 12) and "output (B, T, 12)" in words
+    assert weights.shape == (5, 3, 7, 9) and "weights (B, 3, T, S)" in words
+    assert layer.q_proj.out_features // 3 == 4 and "(B, 3, T, 4)" in words and "(B, 3, S, 4)" in words
