@@ -69,7 +69,7 @@ def page(found: list[Entry]) -> str:
     by_name = sorted(found, key=lambda entry: (entry.concept.casefold(), entry.lesson))  # stable: sections in order
     rows = [(concept, _row(concept, list(places))) for concept, places in groupby(by_name, lambda e: e.concept)]
     parts = [HEAD]
-    for letter, of_letter in groupby(rows, lambda row: row[0][0].upper()):
+    for letter, of_letter in groupby(rows, lambda row: row[0][0].upper() if row[0][0].isalpha() else "0–9"):
         table = "\n".join(row for _, row in of_letter)
         parts.append(f"## {letter}\n\n| concept | lesson and section | exercise |\n|---|---|---|\n{table}\n")
     return "\n".join(parts)
