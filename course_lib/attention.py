@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib.arguments import require_counts, require_probability
+
 
 def attention_scores(q: Tensor, k: Tensor) -> Tensor:
     """Return the scaled dot product of every query with every key, q·k / √D.
@@ -27,12 +29,14 @@ def attention_scores(q: Tensor, k: Tensor) -> Tensor:
     k        (..., S, D) keys; leading dimensions broadcast with those of q
     returns  (..., T, S), row t holds the scores of query t
 
-    Raises ValueError when the last dimensions differ.  Eq. 1 of Vaswani et al. 2017, before the softmax.
+    Raises ValueError when the last dimensions differ or the leading ones do not broadcast.  Eq. 1 of Vaswani et al.
+    2017, before the softmax.
 
     >>> attention_scores(torch.ones(1, 4), torch.tensor([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]))
     tensor([[1., 0.]])
     """
     _require_same_features(q, k)
+    _require_broadcastable(2, q=q, k=k)
     # dividing the queries first keeps the products small enough for float16, whose largest number is 65504
     return (q / math.sqrt(q.size(-1))) @ k.transpose(-2, -1)
 
@@ -45,12 +49,13 @@ def causal_mask(n_queries: int, n_keys: int | None = None, device: torch.device 
                generated with a cache of earlier keys
     returns    (T, S) boolean, True = may attend; query t may see keys 0 … S − T + t
 
-    Raises ValueError when there are fewer keys than queries.
+    Raises ValueError when a number is negative and when there are fewer keys than queries.
 
     >>> causal_mask(2, 3)
     tensor([[ True,  True, False],
             [ True,  True,  True]])
     """
+    require_counts(0, n_queries=n_queries, n_keys=n_keys)
     n_keys = n_queries if n_keys is None else n_keys
     if n_keys < n_queries:
         raise ValueError(f"n_keys must be at least n_queries = {n_queries}, got {n_keys}")
@@ -141,7 +146,11 @@ def fused_attention(
     the memory is linear in T, not quadratic (FlashAttention, Dao et al. 2022); a mask or a bias still costs its size.
     """
     require_fitting(q, k, v, mask, dropout, bias)
-    bias = None if bias is None else bias.to(q.dtype)
+    # the kernels want what is added to have two dimensions at least, and no leading ones that the queries have not
+    mask = None if mask is None else torch.atleast_2d(mask)
+    bias = None if bias is None else torch.atleast_2d(bias.to(q.dtype))
+    leading = torch.broadcast_shapes(*(t.shape[:-2] for t in (q, mask, bias) if t is not None))
+    q = q.expand(*leading, *q.shape[-2:])
     if mask is None:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
     nothing = None
@@ -167,9 +176,11 @@ def cross_attention(
     memory_mask  (B, S) boolean, True = a real token of memory; None: all are
     returns      output (B, T, E) and weights (B, T, S)
 
-    Self-attention is the special case memory = x. Raises what `scaled_dot_product_attention` raises.
-    §3.2.3 of Vaswani et al. 2017.
+    Self-attention is the special case memory = x. Raises what `scaled_dot_product_attention` raises, and ValueError for
+    a memory_mask that is not (B, S).  §3.2.3 of Vaswani et al. 2017.
     """
+    if memory_mask is not None and memory_mask.shape != memory.shape[:-1]:
+        raise ValueError(f"memory_mask must be (B, S) = {tuple(memory.shape[:-1])}, got {tuple(memory_mask.shape)}")
     mask = None if memory_mask is None else memory_mask[:, None, :]  # (B, 1, S): the same for every query
     return scaled_dot_product_attention(x @ w_q, memory @ w_k, memory @ w_v, mask)
 
@@ -179,11 +190,12 @@ def split_heads(x: Tensor, n_heads: int) -> Tensor:
 
     Head h gets the features h·D … (h + 1)·D − 1 of every token.
 
-    Raises ValueError when n_heads does not divide the features, or x is not three-dimensional.
+    Raises ValueError when n_heads is below 1 or does not divide the features, or x is not three-dimensional.
     """
     if x.dim() != 3:
         raise ValueError(f"x must have the shape (B, T, H·D), got {tuple(x.shape)}")
-    if n_heads < 1 or x.size(-1) % n_heads:
+    require_counts(n_heads=n_heads)
+    if x.size(-1) % n_heads:
         raise ValueError(f"n_heads must divide the last dimension of x, {x.size(-1)}, got n_heads = {n_heads}")
     return x.unflatten(-1, (n_heads, -1)).transpose(1, 2)  # (B, T, H, D) → (B, H, T, D)
 
@@ -207,7 +219,8 @@ class MultiHeadAttention(nn.Module):
     stacks the first three in `in_proj_weight` (rows of q, then k, then v) and `in_proj_bias`; `from_torch` and
     `to_torch` copy between the two.  §3.2.2 of Vaswani et al. 2017.
 
-    Raises ValueError when n_heads does not divide d_model, or n_kv_heads does not divide n_heads.
+    Raises ValueError when n_heads does not divide d_model or n_kv_heads does not divide n_heads, for sizes below 1 and
+    for a dropout outside [0, 1].
     """
 
     def __init__(
@@ -221,11 +234,12 @@ class MultiHeadAttention(nn.Module):
     ) -> None:
         super().__init__()
         n_kv_heads = n_heads if n_kv_heads is None else n_kv_heads
-        if n_heads < 1 or d_model % n_heads:
+        require_counts(d_model=d_model, n_heads=n_heads, n_kv_heads=n_kv_heads)
+        require_probability(dropout=dropout)
+        if d_model % n_heads:
             raise ValueError(f"n_heads must divide d_model = {d_model}, got n_heads = {n_heads}")
-        if n_kv_heads < 1 or n_heads % n_kv_heads:
+        if n_heads % n_kv_heads:
             raise ValueError(f"n_kv_heads must divide n_heads = {n_heads}, got n_kv_heads = {n_kv_heads}")
-        _require_probability(dropout)
         self.d_model, self.n_heads, self.n_kv_heads, self.dropout = d_model, n_heads, n_kv_heads, dropout
         d_kv = d_model // n_heads * n_kv_heads
         self.q_proj = nn.Linear(d_model, d_model, bias=bias)
@@ -305,17 +319,24 @@ def _require_boolean(mask: Tensor) -> None:
         )
 
 
-def _require_probability(dropout: float) -> None:
-    if not 0.0 <= dropout <= 1.0:
-        raise ValueError(f"dropout must be a probability between 0 and 1, got {dropout}")
-
-
 def _require_features(x: Tensor, d_model: int, name: str) -> None:
     if x.dim() != 3 or x.size(-1) != d_model:
         raise ValueError(f"{name} must have the shape (batch, tokens, {d_model}), got {tuple(x.shape)}")
 
 
+def _require_broadcastable(own: int, **tensors: Tensor) -> None:
+    """Raise ValueError unless the dimensions before the last `own` broadcast with each other."""
+    try:
+        torch.broadcast_shapes(*(t.shape[:-own] for t in tensors.values()))
+    except RuntimeError:
+        shapes = ", ".join(f"{name} {tuple(t.shape)}" for name, t in tensors.items())
+        raise ValueError(f"the leading dimensions of {' and '.join(tensors)} must broadcast, got {shapes}") from None
+
+
 def _require_same_features(q: Tensor, k: Tensor) -> None:
+    for name, x in (("q", q), ("k", k)):
+        if x.dim() < 2:
+            raise ValueError(f"{name} must have the shape (..., tokens, features), got {tuple(x.shape)}")
     if q.size(-1) != k.size(-1):
         raise ValueError(
             f"q and k must have the same last dimension, got {q.size(-1)} in q {tuple(q.shape)} "
@@ -332,6 +353,8 @@ def require_fitting(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropou
     bias       broadcastable to (..., T, S), or None
     """
     _require_same_features(q, k)
+    if v.dim() < 2:
+        raise ValueError(f"v must have the shape (..., S, E), got {tuple(v.shape)}")
     if k.size(-2) != v.size(-2):
         raise ValueError(
             f"there must be one value per key, got {k.size(-2)} keys in k {tuple(k.shape)} "
@@ -345,4 +368,5 @@ def require_fitting(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropou
     for name, added in (("mask", mask), ("bias", bias)):
         if added is not None and any(s not in (1, want) for s, want in zip(reversed(added.shape), reversed(wanted))):
             raise ValueError(f"{name} must broadcast to (..., {wanted[0]}, {wanted[1]}), got {tuple(added.shape)}")
-    _require_probability(dropout)
+    _require_broadcastable(2, q=q, k=k, v=v, **{n: t for n, t in (("mask", mask), ("bias", bias)) if t is not None})
+    require_probability(dropout=dropout)

@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from course_lib.arguments import require_counts
 from course_lib.attention import MultiHeadAttention, causal_mask
+from course_lib.ids import look_up
 
 
 class AttentionLM(nn.Module):
@@ -21,6 +23,8 @@ class AttentionLM(nn.Module):
     attention   the class that makes a layer, called as attention(d_model, n_heads) and used as
                 layer(x, mask=…, need_weights=…) → (output, weights): `MultiHeadAttention`, or one written by a learner
     positions   False: no position vectors, to see what is lost
+
+    Raises ValueError for sizes below 1.
     """
 
     def __init__(
@@ -34,6 +38,7 @@ class AttentionLM(nn.Module):
         positions: bool = True,
     ) -> None:
         super().__init__()
+        require_counts(vocab_size=vocab_size, seq_len=seq_len, d_model=d_model, n_heads=n_heads, n_layers=n_layers)
         self.vocab_size, self.seq_len = vocab_size, seq_len
         self.tokens = nn.Embedding(vocab_size, d_model)
         self.positions = nn.Embedding(seq_len, d_model) if positions else None
@@ -47,7 +52,7 @@ class AttentionLM(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """Return the logits of the next token at every position: ids (B, T), T at most seq_len → (B, T, V).
 
-        Raises ValueError when the sequence is longer than seq_len.
+        Raises ValueError when the sequence is longer than seq_len, or an id outside the vocabulary.
         """
         return self._read(ids, need_weights=False)[0]
 
@@ -59,7 +64,7 @@ class AttentionLM(nn.Module):
         length = ids.size(1)
         if length > self.seq_len:
             raise ValueError(f"ids must have at most seq_len = {self.seq_len} tokens, got {length}")
-        x = self.tokens(ids)
+        x = look_up(self.tokens, ids)
         if self.positions is not None:
             x = x + self.positions.weight[:length]
         mask, seen = causal_mask(length, device=ids.device), []

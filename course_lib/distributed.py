@@ -24,6 +24,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from course_lib.arguments import require_counts, require_from
 from course_lib.gpt import GPT, GPTConfig
 from course_lib.language_model import draw_windows, next_token_loss
 from course_lib.train import Trainer
@@ -62,8 +63,8 @@ def share_of(draw: Draw, rank: int, n_processes: int) -> Draw:
     >>> share_of(lambda generator: torch.arange(6), rank=1, n_processes=2)(torch.Generator())
     tensor([1, 3, 5])
     """
-    if not 0 <= rank < n_processes:
-        raise ValueError(f"rank must be between 0 and {n_processes - 1}, got {rank}")
+    require_counts(n_processes=n_processes)
+    require_from(0, n_processes - 1, rank=rank)
 
     def draw_share(generator: torch.Generator) -> Tensor:
         batch = draw(generator)

@@ -11,7 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib.arguments import require_counts, require_one_of
 from course_lib.attention import causal_mask, fused_attention, merge_heads, split_heads
+from course_lib.ids import look_up
 from course_lib.positions import LearnedPositions, RelativePositionBias, alibi_bias, rope, sinusoidal
 
 ENCODINGS = ("none", "learned", "sinusoidal", "rope", "alibi", "relative")
@@ -28,7 +30,7 @@ class PositionalLM(nn.Module):
     `stretch`, 1 at first, divides the positions that "rope" turns by: 4 squeezes windows four times as long as those of
     the training into the same angles (position interpolation, Chen et al. 2023).
 
-    Raises ValueError for an encoding that is not in ENCODINGS.
+    Raises ValueError for an encoding that is not in ENCODINGS, and for sizes below 1 or that do not fit.
     """
 
     def __init__(
@@ -41,8 +43,10 @@ class PositionalLM(nn.Module):
         n_layers: int = 2,
     ) -> None:
         super().__init__()
-        if positions not in ENCODINGS:
-            raise ValueError(f"positions must be one of {', '.join(ENCODINGS)}, got {positions!r}")
+        require_one_of(ENCODINGS, positions=positions)
+        require_counts(vocab_size=vocab_size, seq_len=seq_len, d_model=d_model, n_heads=n_heads, n_layers=n_layers)
+        if d_model % n_heads:
+            raise ValueError(f"n_heads must divide d_model = {d_model}, got n_heads = {n_heads}")
         self.vocab_size, self.seq_len, self.positions, self.n_heads = vocab_size, seq_len, positions, n_heads
         self.stretch = 1.0
         self.tokens = nn.Embedding(vocab_size, d_model)
@@ -72,7 +76,7 @@ class PositionalLM(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Return the logits of each next token, ids (B, T) → (B, T, V). ValueError past a table of learned ones."""
-        length, x = ids.size(1), self.tokens(ids)
+        length, x = ids.size(1), look_up(self.tokens, ids)
         if self.learned is not None:
             x = x + self.learned(length)
         if self.positions == "sinusoidal":
@@ -102,6 +106,7 @@ def loss_by_position(model: nn.Module, tokens: Tensor, length: int, batch_size: 
 
     Raises ValueError when the stream holds no window, and what the model raises for too many tokens.
     """
+    require_counts(length=length, batch_size=batch_size)
     n_windows = len(tokens) // (length + 1)
     if not n_windows:
         raise ValueError(f"tokens must hold at least length + 1 = {length + 1} ids, got {len(tokens)}")

@@ -22,8 +22,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from course_lib.arguments import require_at_least, require_counts, require_one_of, require_positive, require_share
 from course_lib.attention import attention_scores, causal_mask
-from course_lib.kv_cache import KVCache
+from course_lib.ids import look_up
+from course_lib.kv_cache import KVCache, require_left_padding
 from course_lib.positions import LearnedPositions, alibi_bias, rope
 
 CHOICES = {
@@ -61,7 +63,7 @@ class GPTConfig:
     checkpoint  keep only the input of each block for the backward pass and compute the rest again (Chen et al. 2016):
                 less memory, about a third more time
 
-    Raises ValueError for sizes that do not fit and for unknown choices.
+    Raises ValueError for sizes that do not fit, numbers that make no sense and unknown choices.
     """
 
     vocab_size: int
@@ -86,26 +88,24 @@ class GPTConfig:
     def __post_init__(self) -> None:
         derived = {
             "n_kv_heads": self.n_heads,
-            "d_ff": 8 * math.ceil(self.d_model / 3) if self.ffn == "swiglu" else 4 * self.d_model,
+            "d_ff": -8 * (-self.d_model // 3) if self.ffn == "swiglu" else 4 * self.d_model,
             "init_std": 0.02 * math.sqrt(768 / max(self.d_model, 1)),
         }
-        for name, value in derived.items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
-        for name in ("vocab_size", "seq_len", "d_model", "n_heads", "n_layers", "n_kv_heads", "d_ff"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in [name for name in derived if getattr(self, name) is None]:
+            object.__setattr__(self, name, derived[name])
+        require_counts(vocab_size=self.vocab_size, seq_len=self.seq_len, d_model=self.d_model, n_layers=self.n_layers)
+        require_counts(d_ff=self.d_ff, n_heads=self.n_heads, n_kv_heads=self.n_kv_heads)
+        require_positive(rope_theta=self.rope_theta)
+        require_at_least(0, norm_eps=self.norm_eps, init_std=self.init_std)
+        require_share(dropout=self.dropout)
         for name, allowed in CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+            require_one_of(allowed, **{name: getattr(self, name)})
         if self.d_model % self.n_heads:
             raise ValueError(f"n_heads must divide d_model = {self.d_model}, got n_heads = {self.n_heads}")
         if self.n_heads % self.n_kv_heads:
             raise ValueError(f"n_kv_heads must divide n_heads = {self.n_heads}, got n_kv_heads = {self.n_kv_heads}")
         if self.positions == "rope" and self.d_head % 2:
             raise ValueError(f"rope turns pairs of features: d_model / n_heads must be even, got {self.d_head}")
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError(f"dropout must be at least 0 and less than 1, got {self.dropout}")
 
     @property
     def d_head(self) -> int:
@@ -297,8 +297,8 @@ class GPT(nn.Module):
                       at the right needs no mask in a causal model: no real token looks there
         returns       (B, T, V) logits
 
-        Raises ValueError when ids is not (B, T), when there are more tokens than learned positions or room in the
-        cache, or when left_padding comes after the first call with a cache.
+        Raises ValueError when ids is not (B, T) or outside the vocabulary, when there are more tokens than positions or
+        room in the cache, and when left_padding is not (B,) from 0 to T, or comes after the first call with a cache.
         """
         return self.head(self.features(ids, cache, left_padding))
 
@@ -337,14 +337,12 @@ class GPT(nn.Module):
         """Return the embedded tokens (B, T, d_model), their positions (T,) and the mask of all layers."""
         if ids.dim() != 2:
             raise ValueError(f"ids must have the shape (B, T), got {tuple(ids.shape)}")
+        require_left_padding(left_padding, len(ids), ids.size(1), seen=0 if cache is None else cache.length)
         start, n_new = 0, ids.size(1)
         if cache is not None:
             cache.require_room(*ids.shape)
-            if left_padding is not None and cache.length:
-                raise ValueError("left_padding belongs to the first call with a cache; it holds tokens already")
-            start = cache.length
-            cache.left_padding = left_padding = cache.left_padding if start else left_padding
-        x = self.tokens(ids)
+            start, left_padding = cache.length, cache.padding(left_padding)
+        x = look_up(self.tokens, ids)
         positions = torch.arange(start, start + n_new, device=ids.device)
         if self.positions is not None:
             places = self.positions(n_new, start)
@@ -383,14 +381,16 @@ def init_weights(model: nn.Module, n_layers: int, std: float = 0.02, generator: 
     std        0.02 in GPT-2, at a width of 768
     generator  None: torch's global one
 
+    Raises ValueError for n_layers below 1 and a negative std.
     §2.3 of Radford et al. 2019: 1 / √N for N residual layers; N counts the sublayers, two in each block.
     """
+    require_counts(n_layers=n_layers)
+    require_at_least(0, std=std)
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear | nn.Embedding | LearnedPositions):
             residual = name.rpartition(".")[2] in ("out", "down")
             nn.init.normal_(module.weight, std=std / math.sqrt(2 * n_layers) if residual else std, generator=generator)
-            bias = getattr(module, "bias", None)
-            if bias is not None:
+            if isinstance(bias := getattr(module, "bias", None), Tensor):
                 nn.init.zeros_(bias)
 
 

@@ -10,6 +10,8 @@ import itertools
 import math
 from collections.abc import Hashable, Iterable, Mapping
 
+from course_lib.arguments import require_counts
+
 
 def huffman_code(probs: Mapping[Hashable, float]) -> dict[Hashable, str]:
     """Return a codeword of '0's and '1's for each symbol; no codeword begins another one.
@@ -115,8 +117,7 @@ def mean_length(code: Mapping[Hashable, str], probs: Mapping[Hashable, float]) -
 
 def blocks(probs: Mapping[Hashable, float], length: int) -> dict[tuple, float]:
     """Return the probability of each block of `length` independent symbols, as tuples of symbols."""
-    if length < 1:
-        raise ValueError(f"length must be at least 1, got {length}")
+    require_counts(length=length)
     return {
         tuple(symbol for symbol, _ in block): math.prod(p for _, p in block)
         for block in itertools.product(probs.items(), repeat=length)

@@ -9,10 +9,10 @@ Written with elementary torch operations, so that each line can be read next to 
 bfloat16 arguments are computed in float32 and returned in their own type.
 """
 
-import math
-
 import torch
 from torch import Tensor
+
+from course_lib.arguments import require_at_least
 
 
 def surprisal(p: Tensor) -> Tensor:
@@ -95,8 +95,7 @@ def softmax(logits: Tensor, temperature: float = 1.0) -> Tensor:
 
     Neither large logits nor tiny temperatures overflow.  Raises ValueError for a temperature outside [0, ∞).
     """
-    if not 0 <= temperature < math.inf:
-        raise ValueError(f"temperature must be at least 0 and finite, got {temperature}")
+    require_at_least(0, temperature=temperature)
     shifted = _shifted(logits)
     if temperature < torch.finfo(shifted.dtype).tiny:  # 0, or too small to divide by in this precision
         weights = (shifted == 0).to(shifted.dtype)

@@ -7,6 +7,25 @@ The memory is allocated once, for the longest text that will be written; a step 
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_counts
+
+
+def require_left_padding(left_padding: Tensor | None, batch_size: int, most: int, seen: int = 0) -> None:
+    """Raise ValueError unless left_padding, if there is any, can be the padding at the left of a batch.
+
+    left_padding  None or (B,), whole numbers from 0 to `most`
+    seen          tokens that a cache holds already; padding is given with the first
+    """
+    if left_padding is None:
+        return
+    if seen:
+        raise ValueError(f"left_padding belongs to the first call with a cache; it holds {seen} tokens already")
+    if left_padding.shape != (batch_size,) or left_padding.is_floating_point() or left_padding.dtype == torch.bool:
+        got = f"{tuple(left_padding.shape)} {left_padding.dtype}"
+        raise ValueError(f"left_padding must be whole numbers of the shape ({batch_size},), one a row, got {got}")
+    if batch_size and (left_padding.min() < 0 or left_padding.max() > most):
+        raise ValueError(f"left_padding must be from 0 to {most}, got {left_padding.tolist()}")
+
 
 class KVCache:
     """Keys and values of all layers. A model fills it: `model(ids, cache)` reads ids as the continuation.
@@ -19,6 +38,7 @@ class KVCache:
     keys, values  (n_layers, B, n_kv_heads, max_len, d_head); what lies beyond `length` means nothing
 
     It takes 2 · n_layers · B · n_kv_heads · max_len · d_head numbers. What it keeps carries no gradient.
+    Raises ValueError for a size below 1.
     """
 
     def __init__(
@@ -31,9 +51,8 @@ class KVCache:
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
+        require_counts(n_layers=n_layers, batch_size=batch_size, n_kv_heads=n_kv_heads, max_len=max_len, d_head=d_head)
         shape = (n_layers, batch_size, n_kv_heads, max_len, d_head)
-        if min(shape) < 1:
-            raise ValueError(f"every size of a cache must be at least 1, got (L, B, H, max_len, D) = {shape}")
         self.keys = torch.empty(shape, device=device, dtype=dtype)
         self.values = torch.empty_like(self.keys)
         self.length, self.max_len = 0, max_len
@@ -61,6 +80,12 @@ class KVCache:
             raise ValueError(
                 f"the cache holds {self.length} of at most max_len = {self.max_len} tokens; {n_tokens} more do not fit"
             )
+
+    def padding(self, left_padding: Tensor | None) -> Tensor | None:
+        """Return how many tokens at the left of each row are padding, (B,): what is said with the first, or None."""
+        if not self.length:
+            self.left_padding = left_padding
+        return self.left_padding
 
     def advance(self, n_tokens: int) -> None:
         """Count n_tokens as seen, after every layer has been extended by them."""

@@ -20,6 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib.arguments import require_counts, require_finite
+
 
 def lora_linear(x: Tensor, weight: Tensor, a: Tensor, b: Tensor, alpha: float, bias: Tensor | None = None) -> Tensor:
     """Return x Wᵀ + bias, corrected by a product of two narrow matrices: + (alpha / r) · (x Aᵀ) Bᵀ.
@@ -40,6 +42,7 @@ def lora_linear(x: Tensor, weight: Tensor, a: Tensor, b: Tensor, alpha: float, b
     tensor([[ 1., 32.]])
     """
     _require_fitting(weight, a, b)
+    require_finite(alpha=alpha)
     return F.linear(x, weight, bias) + alpha / len(a) * F.linear(F.linear(x, a), b)
 
 
@@ -56,6 +59,7 @@ def merge_lora(weight: Tensor, a: Tensor, b: Tensor, alpha: float) -> Tensor:
             [10., 11.]])
     """
     _require_fitting(weight, a, b)
+    require_finite(alpha=alpha)
     return weight + alpha / len(a) * (b @ a)
 
 
@@ -68,15 +72,16 @@ class LoRALinear(nn.Module):
     generator  of A, on the CPU; None: torch's global one
 
     Parameters: `base`, a (r, I) and b (O, r) on the device and in the dtype of base. a is uniform in ±1/√I as the rows
-    of an nn.Linear, b is zero. Raises TypeError for a base that is no nn.Linear, ValueError for a rank below 1.
+    of an nn.Linear, b is zero. Raises TypeError for a base that is no nn.Linear, ValueError for a rank below 1
+    and an alpha that is not finite.
     """
 
     def __init__(self, base: nn.Linear, rank: int, alpha: float, generator: torch.Generator | None = None) -> None:
         super().__init__()
         if not isinstance(base, nn.Linear):
             raise TypeError(f"base must be an nn.Linear, got {type(base).__name__}")
-        if rank < 1:
-            raise ValueError(f"rank must be at least 1, got {rank}")
+        require_counts(rank=rank)
+        require_finite(alpha=alpha)
         self.base, self.rank, self.alpha = base.requires_grad_(False), rank, alpha
         bound = 1 / math.sqrt(base.in_features)
         start = torch.empty(rank, base.in_features).uniform_(-bound, bound, generator=generator)

@@ -24,6 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib.arguments import require_at_least, require_counts, require_positive
 from course_lib.language_model import count_parameters
 
 
@@ -41,7 +42,8 @@ def route_top_k(logits: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
     >>> route_top_k(torch.tensor([2.0, 0.0, 1.0]), 2)
     (tensor([0, 2]), tensor([0.7311, 0.2689]))
     """
-    if not 1 <= top_k <= logits.size(-1):
+    require_counts(top_k=top_k)
+    if top_k > logits.size(-1):
         raise ValueError(f"top_k must be between 1 and the number of experts, {logits.size(-1)}, got {top_k}")
     gates, experts = logits.softmax(-1).topk(top_k, dim=-1)
     if top_k > 1:
@@ -61,7 +63,8 @@ def expert_capacity(n_tokens: int, n_experts: int, top_k: int, capacity_factor: 
     >>> expert_capacity(64, 8, 2, 1.25), expert_capacity(1, 8, 2, 1.0)
     (20, 1)
     """
-    _require_positive(n_tokens=n_tokens, n_experts=n_experts, top_k=top_k, capacity_factor=capacity_factor)
+    require_counts(n_tokens=n_tokens, n_experts=n_experts, top_k=top_k)
+    require_positive(capacity_factor=capacity_factor)
     return math.ceil(capacity_factor * n_tokens * top_k / n_experts)
 
 
@@ -74,9 +77,13 @@ def within_capacity(experts: Tensor, n_experts: int, capacity: int) -> Tensor:
     returns    (B, T, k) boolean, True = has room. Tokens come in order, a token's first choice before its second, so
                the answer for a token never depends on later tokens or on other sequences
 
+    Raises ValueError for n_experts below 1 and a negative capacity.
+
     >>> within_capacity(torch.tensor([[[0], [0], [1], [0]]]), 2, 2).flatten()
     tensor([ True,  True,  True, False])
     """
+    require_counts(n_experts=n_experts)
+    require_counts(0, capacity=capacity)
     batch = experts.size(0)
     sequence = torch.arange(batch, device=experts.device)[:, None, None]
     queue = (sequence * n_experts + experts).flatten()  # one queue for each expert of each sequence
@@ -98,9 +105,12 @@ def dispatch(experts: Tensor, n_experts: int, kept: Tensor | None = None) -> tup
                expert's in the order of the tokens; and counts (E,) int64, how many each expert has. The token of
                assignment a is a // k
 
+    Raises ValueError for n_experts below 1.
+
     >>> dispatch(torch.tensor([[1, 0], [1, 2], [0, 1]]), 3)
     (tensor([1, 4, 0, 2, 5, 3]), tensor([2, 3, 1]))
     """
+    require_counts(n_experts=n_experts)
     chosen = experts.flatten()
     if kept is not None:
         chosen = chosen.masked_fill(~kept.flatten(), n_experts)  # the dropped are sorted behind the last expert
@@ -169,6 +179,7 @@ class Expert(nn.Module):
 
     def __init__(self, d_model: int, d_ff: int) -> None:
         super().__init__()
+        require_counts(d_model=d_model, d_ff=d_ff)
         self.up = nn.Linear(d_model, d_ff, bias=False)
         self.down = nn.Linear(d_ff, d_model, bias=False)
 
@@ -194,7 +205,7 @@ class MoE(nn.Module):
     After a call, `aux_loss` holds the weighted auxiliary losses, a scalar to add to the training loss (see
     `auxiliary_loss`), and `routing` says who went where.
 
-    Raises ValueError when a size is not positive, or top_k is not in 1 … E.
+    Raises ValueError when a size is not positive, a weight is negative, or top_k is not in 1 … E.
     """
 
     def __init__(
@@ -211,10 +222,10 @@ class MoE(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        _require_positive(d_model=d_model, d_ff=d_ff, n_experts=n_experts)
-        if capacity_factor is not None:
-            _require_positive(capacity_factor=capacity_factor)
-        if not 1 <= top_k <= n_experts:
+        require_counts(d_model=d_model, d_ff=d_ff, n_experts=n_experts, top_k=top_k)
+        require_positive(capacity_factor=capacity_factor)
+        require_at_least(0, balance=balance, z=z)
+        if top_k > n_experts:
             raise ValueError(f"top_k must be between 1 and n_experts = {n_experts}, got {top_k}")
         self.d_model, self.n_experts, self.top_k, self.capacity_factor = d_model, n_experts, top_k, capacity_factor
         self.balance, self.z = balance, z
@@ -292,9 +303,3 @@ def _layers(model: nn.Module) -> list[MoE]:
     if not layers:
         raise ValueError(f"the model must have a MoE layer, got {type(model).__name__} without one")
     return cast(list[MoE], layers)
-
-
-def _require_positive(**numbers: float) -> None:
-    for name, number in numbers.items():
-        if not number > 0:
-            raise ValueError(f"{name} must be positive, got {number}")

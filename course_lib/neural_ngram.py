@@ -14,6 +14,10 @@ get similar vectors. It is a Markov model still: nothing before its n − 1 toke
 import torch
 from torch import Tensor, nn
 
+from course_lib.arguments import require_counts
+from course_lib.ids import look_up
+from course_lib.kv_cache import require_left_padding
+
 
 def windows(x: Tensor, size: int, fill: float = 0) -> Tensor:
     """Return, for every position, the last `size` entries up to it and with it.
@@ -30,8 +34,7 @@ def windows(x: Tensor, size: int, fill: float = 0) -> Tensor:
              [5, 6],
              [6, 7]]])
     """
-    if size < 1:
-        raise ValueError(f"size must be at least 1, got {size}")
+    require_counts(size=size)
     before = x.new_full((x.size(0), size - 1, *x.shape[2:]), fill)
     return torch.cat([before, x], dim=1).unfold(1, size, 1).movedim(-1, 2)
 
@@ -49,11 +52,12 @@ def parameter_count(
     tied        whether U is the table of token vectors, and counts once
 
     The count grows linearly with V and with n; that of a table of n-grams is V to the power n.
-    §2 of Bengio et al. 2003, below equation 1.
+    Raises ValueError for a size below 1.  §2 of Bengio et al. 2003, below equation 1.
 
     >>> parameter_count(1000, 3, 30, 50, direct=True)  # 1000 · (1 + 4·30 + 50) + 50 · (1 + 3·30)
     175550
     """
+    require_counts(vocab_size=vocab_size, n_context=n_context, d_model=d_model, d_hidden=d_hidden)
     x = n_context * d_model
     embedding, hidden, output = vocab_size * d_model, d_hidden * x + d_hidden, vocab_size * d_hidden + vocab_size
     return embedding + hidden + output + direct * vocab_size * x - tied * embedding
@@ -62,12 +66,14 @@ def parameter_count(
 class ContextCache:
     """The tokens that a neural n-gram has read, of which it looks at the last few.
 
-    ids     (B, length) int64, or None before the first
-    length  tokens seen
+    ids           (B, length) int64, or None before the first
+    length        tokens seen
+    left_padding  (B,) how many of them at the left of each row are padding, or None
     """
 
     def __init__(self) -> None:
         self.ids: Tensor | None = None
+        self.left_padding: Tensor | None = None
 
     @property
     def length(self) -> int:
@@ -82,6 +88,8 @@ class ContextCache:
     def reorder(self, rows: Tensor) -> None:
         """Keep, permute or repeat rows of the batch: rows (B',) int64, indices of rows as they are now."""
         self.ids = None if self.ids is None else self.ids[rows.to(self.ids.device)]
+        if self.left_padding is not None:
+            self.left_padding = self.left_padding[rows.to(self.left_padding.device)]
 
     def truncate(self, length: int) -> None:
         """Forget the tokens from number `length` on, as if they had not been read.
@@ -105,7 +113,7 @@ class NeuralNgram(nn.Module):
 
     Parameters: `tokens` (C of the paper), `hidden` (H, d), `to_logits` (U, b) and, or None, `direct` (W).
     `seq_len` is None: any length can be read.
-    Raises ValueError when n_context is less than 1, or tied with d_hidden other than d_model.
+    Raises ValueError when a size is less than 1, or tied with d_hidden other than d_model.
     """
 
     seq_len = None
@@ -120,8 +128,7 @@ class NeuralNgram(nn.Module):
         tied: bool = False,
     ) -> None:
         super().__init__()
-        if n_context < 1:
-            raise ValueError(f"n_context must be at least 1, got {n_context}")
+        require_counts(vocab_size=vocab_size, n_context=n_context, d_model=d_model, d_hidden=d_hidden)
         self.vocab_size, self.n_context = vocab_size, n_context
         self.tokens = nn.Embedding(vocab_size, d_model)
         self.hidden = nn.Linear(n_context * d_model, d_hidden)
@@ -131,17 +138,29 @@ class NeuralNgram(nn.Module):
         if tied:
             tie_weights(self)
 
-    def forward(self, ids: Tensor, cache: ContextCache | None = None) -> Tensor:
+    def forward(self, ids: Tensor, cache: ContextCache | None = None, left_padding: Tensor | None = None) -> Tensor:
         """Return the logits of the token that follows each.
 
-        ids      (B, T) token ids
-        cache    from `new_cache`: read the ids after the tokens that it has seen, and add them to it
-        returns  (B, T, V)
+        ids           (B, T) token ids
+        cache         from `new_cache`: read the ids after the tokens that it has seen, and add them to it
+        left_padding  (B,) int64, how many ids at the left of each row are padding: they are vectors of zeros, as what
+                      lies before a text is, and the logits after them mean nothing. A cache remembers it
+        returns       (B, T, V)
+
+        Raises ValueError for ids outside the vocabulary, and a left_padding of another shape, out of its range, or
+        after the first call with a cache.
         """
-        n_new = ids.size(1)
+        require_left_padding(left_padding, len(ids), ids.size(1), seen=0 if cache is None else cache.length)
+        n_new = n_read = ids.size(1)
         if cache is not None:
+            cache.left_padding = left_padding = cache.left_padding if cache.length else left_padding
             ids = cache.extend(ids)[:, -(n_new + self.n_context - 1) :]
-        x = windows(self.tokens(ids), self.n_context)[:, -n_new:].flatten(2)  # (B, T, (n − 1) m)
+            n_read = cache.length
+        vectors = look_up(self.tokens, ids)
+        if left_padding is not None:
+            places = torch.arange(n_read - ids.size(1), n_read, device=ids.device)
+            vectors = vectors.masked_fill((places < left_padding[:, None])[..., None], 0.0)
+        x = windows(vectors, self.n_context)[:, -n_new:].flatten(2)  # (B, T, (n − 1) m)
         logits = self.to_logits(self.hidden(x).tanh())
         return logits if self.direct is None else logits + self.direct(x)
 

@@ -17,6 +17,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from course_lib.arguments import require_counts, require_finite, require_positive
+
 
 class LearnedPositions(nn.Module):
     """One learned vector for each position, to be added to the embeddings.
@@ -29,7 +31,7 @@ class LearnedPositions(nn.Module):
 
     def __init__(self, seq_len: int, d_model: int) -> None:
         super().__init__()
-        _require_positive(seq_len=seq_len, d_model=d_model)
+        require_counts(seq_len=seq_len, d_model=d_model)
         self.weight = nn.Parameter(torch.empty(seq_len, d_model))
         nn.init.normal_(self.weight, std=0.02)
 
@@ -61,10 +63,9 @@ def sinusoidal(n_positions: int, d_model: int, device: torch.device | str | None
     tensor([[0.0000, 1.0000, 0.0000, 1.0000],
             [0.8415, 0.5403, 0.0100, 0.9999]])
     """
-    if n_positions < 0:
-        raise ValueError(f"n_positions must be at least 0, got {n_positions}")
-    angles = torch.arange(n_positions, device=device)[:, None] * _frequencies(d_model, 10000.0, device)  # (T, pairs)
-    pairs = torch.stack([angles.sin(), angles.cos()], dim=-1)  # (T, pairs, 2)
+    require_counts(0, n_positions=n_positions)
+    angles = _angles(torch.arange(n_positions, device=device), d_model, 10000.0)  # (T, pairs)
+    pairs = torch.stack([angles.sin(), angles.cos()], dim=-1).to(device, torch.float32)  # (T, pairs, 2)
     return pairs.flatten(start_dim=1)[:, :d_model]
 
 
@@ -75,12 +76,13 @@ def shift_matrix(offset: int, d_model: int, device: torch.device | str | None = 
     d_model  features; even, because a sine without its cosine cannot be shifted
     returns  M (d_model, d_model) float32 with M @ PE(t) = PE(t + offset) for all t: a rotation in each pair
 
-    Raises ValueError for an odd d_model.
+    Raises ValueError for an odd d_model and an offset that is not finite.
     """
+    require_finite(offset=offset)
     if d_model % 2:
         raise ValueError(f"d_model must be even, got {d_model}")
-    angles = offset * _frequencies(d_model, 10000.0, device)
-    cos, sin = angles.cos(), angles.sin()
+    angles = _angles(torch.tensor(offset, dtype=torch.float64), d_model, 10000.0)  # (pairs,)
+    cos, sin = (table.to(device, torch.float32) for table in (angles.cos(), angles.sin()))
     # sin(a + b) = cos b · sin a + sin b · cos a, and cos(a + b) = −sin b · sin a + cos b · cos a
     rotations = torch.stack([torch.stack([cos, sin], -1), torch.stack([-sin, cos], -1)], dim=-2)  # (pairs, 2, 2)
     return torch.block_diag(*rotations)
@@ -97,10 +99,11 @@ def rope(x: Tensor, positions: Tensor, theta: float = 10000.0) -> Tensor:
                and a rotated key depends on their positions through the difference only
 
     Pair i is made of the features i and i + D/2 ("rotate half", as in Llama's weights for `transformers`);
-    the paper pairs 2i and 2i + 1, the same up to a permutation of the features. Angles and rotation are computed
-    in float32 at least: in bfloat16 the position 257 does not exist.
+    the paper pairs 2i and 2i + 1, the same up to a permutation of the features. Angles are computed in float64, since
+    in float32 those of position 10⁷ are wrong by a third of a radian; the rotation in float32 at least: in bfloat16 the
+    position 257 does not exist.
 
-    Raises ValueError when D is odd.  Eq. 34 of Su et al. 2021.
+    Raises ValueError when D is odd or theta is not positive.  Eq. 34 of Su et al. 2021.
 
     >>> rope(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([0, 1]))
     tensor([[1.0000, 0.0000],
@@ -109,9 +112,10 @@ def rope(x: Tensor, positions: Tensor, theta: float = 10000.0) -> Tensor:
     d_head = x.size(-1)
     if d_head % 2:
         raise ValueError(f"the last dimension of x must be even, got {d_head} in x {tuple(x.shape)}")
-    angles = positions.to(x.device)[..., None] * _frequencies(d_head, theta, x.device)  # (..., T, D/2)
-    cos, sin = angles.cos(), angles.sin()
-    first, second = x.chunk(2, dim=-1)  # products with the float32 tables are float32, whatever x is
+    angles = _angles(positions.to(x.device), d_head, theta)  # (..., T, D/2)
+    wide = torch.promote_types(x.dtype, torch.float32)
+    cos, sin = (table.to(x.device, wide) for table in (angles.cos(), angles.sin()))
+    first, second = x.chunk(2, dim=-1)  # products with the wide tables are wide, whatever x is
     return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1).to(x.dtype)
 
 
@@ -127,7 +131,7 @@ def alibi_slopes(n_heads: int, device: torch.device | str | None = None) -> Tens
     >>> alibi_slopes(4)
     tensor([0.2500, 0.0625, 0.0156, 0.0039])
     """
-    _require_positive(n_heads=n_heads)
+    require_counts(n_heads=n_heads)
     power = 2 ** int(math.log2(n_heads))
     slopes = [2 ** (-8 * h / power) for h in range(1, power + 1)]
     between = [2 ** (-4 * h / power) for h in range(1, 2 * power, 2)]  # the odd ones of 2·power heads
@@ -172,12 +176,8 @@ def relative_buckets(
     >>> relative_buckets(torch.tensor([0, -1, -7, -8, -20, -500, 1]))
     tensor([ 0,  1,  7,  8, 10, 15, 17])
     """
+    n_exact = _exact_distances(n_buckets, max_distance, bidirectional)
     per_side = n_buckets // 2 if bidirectional else n_buckets
-    n_exact = per_side // 2
-    if n_exact < 1:
-        raise ValueError(f"n_buckets must be at least {4 if bidirectional else 2}, got {n_buckets}")
-    if max_distance <= n_exact:
-        raise ValueError(f"max_distance must be more than the {n_exact} exact distances, got {max_distance}")
     later = (relative > 0) * per_side if bidirectional else 0
     distance = relative.abs() if bidirectional else (-relative).clamp(min=0)
     growth = (distance.clamp(min=1).float() / n_exact).log() / math.log(max_distance / n_exact)  # 0 … 1 up to the last
@@ -196,7 +196,8 @@ class RelativePositionBias(nn.Module):
 
     def __init__(self, n_heads: int, n_buckets: int = 32, max_distance: int = 128, bidirectional: bool = True) -> None:
         super().__init__()
-        _require_positive(n_heads=n_heads)
+        require_counts(n_heads=n_heads)
+        _exact_distances(n_buckets, max_distance, bidirectional)  # refuses what cannot be sorted
         self.n_buckets, self.max_distance, self.bidirectional = n_buckets, max_distance, bidirectional
         self.weight = nn.Parameter(torch.zeros(n_buckets, n_heads))
 
@@ -223,19 +224,28 @@ def local_window_mask(n_queries: int, n_keys: int, window: int, device: torch.de
             [ True,  True, False],
             [False,  True,  True]])
     """
-    _require_positive(window=window)
+    require_counts(window=window)
     relative = _relative_positions(n_queries, n_keys, device)
     return (relative <= 0) & (relative > -window)
 
 
-def _frequencies(features: int, theta: float, device: torch.device | str | None) -> Tensor:
-    """Return theta^(−2i/features) for the pairs i = 0, 1, …: radians per position, (⌈features / 2⌉,) float32."""
-    _require_positive(d_model=features)
-    return 1.0 / theta ** (torch.arange(0, features, 2, dtype=torch.float32, device=device) / features)
+def _angles(positions: Tensor, features: int, theta: float) -> Tensor:
+    """Return position · theta^(−2i/features) for the pairs i = 0, 1, …: radians, (..., ⌈features / 2⌉) float64.
+
+    Of an angle of 10⁷ radians float32 keeps no digit behind the point, and sine and cosine would be those of another.
+    """
+    require_counts(d_model=features)
+    require_positive(theta=theta)
+    device = "cpu" if positions.device.type == "mps" else positions.device  # Apple's GPUs have no float64
+    pairs = (features + 1) // 2
+    last = -2 * (pairs - 1) / features
+    frequencies = torch.logspace(0, last, pairs, theta, dtype=torch.float64, device=device)
+    return positions.to(device, torch.float64)[..., None] * frequencies
 
 
 def _relative_positions(n_queries: int, n_keys: int | None, device: torch.device | str | None) -> Tensor:
     """Return key position minus query position, (T, S) int64; the queries are the last T positions."""
+    require_counts(0, n_queries=n_queries, n_keys=n_keys)
     n_keys = n_queries if n_keys is None else n_keys
     if n_keys < n_queries:
         raise ValueError(f"n_keys must be at least n_queries = {n_queries}, got {n_keys}")
@@ -243,7 +253,11 @@ def _relative_positions(n_queries: int, n_keys: int | None, device: torch.device
     return keys - keys[n_keys - n_queries :, None]
 
 
-def _require_positive(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name} must be at least 1, got {size}")
+def _exact_distances(n_buckets: int, max_distance: int, bidirectional: bool) -> int:
+    """Return how many distances have a bucket of their own; raise ValueError where there is none, or no other."""
+    require_counts(4 if bidirectional else 2, n_buckets=n_buckets)
+    require_counts(max_distance=max_distance)
+    n_exact = (n_buckets // 2 if bidirectional else n_buckets) // 2
+    if max_distance <= n_exact:
+        raise ValueError(f"max_distance must be more than the {n_exact} exact distances, got {max_distance}")
+    return n_exact

@@ -17,6 +17,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from course_lib.arguments import require_at_least, require_counts, require_positive, require_probability
+
 
 def bias_variance(predictions: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
     """Split the mean squared error of models trained on different samples into squared bias and variance.
@@ -96,8 +98,7 @@ def soft_threshold(x: Tensor, threshold: float) -> Tensor:
     >>> soft_threshold(torch.tensor([-3.0, -0.5, 0.5, 2.0]), 1.0)
     tensor([-2.,  0.,  0.,  1.])
     """
-    if threshold < 0:
-        raise ValueError(f"threshold must be at least 0, got {threshold}")
+    require_at_least(0, threshold=threshold)
     return x - x.clamp(-threshold, threshold)
 
 
@@ -116,16 +117,15 @@ def lasso_fit(
     returns     weights w (D,) and intercept b (), 0 without one
 
     Coordinate descent: one weight after the other gets its best value while the others stay, a soft threshold.
-    Raises ValueError for shapes that do not fit, an alpha that is not above 0, and max_sweeps below 1; TypeError for
-    data that is not floating point, or x and y of different dtypes.
+    Raises ValueError for shapes that do not fit, an alpha that is not positive, max_sweeps below 1 and a negative tol;
+    TypeError for data that is not floating point, or x and y of different dtypes.
     Friedman, Hastie and Tibshirani (2010), §2; the objective of sklearn.linear_model.Lasso.
 
     >>> x = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
     >>> lasso_fit(x, x @ torch.tensor([3.0, 0.2]), alpha=0.5)
     (tensor([2.5000, 0.0000]), tensor(0.))
     """
-    if not alpha > 0:
-        raise ValueError(f"alpha must be above 0, got {alpha}")
+    require_positive(alpha=alpha)
     w, b = lasso_path(x, y, torch.tensor([alpha], dtype=torch.float64), intercept, max_sweeps, tol)
     return w[0], b[0]
 
@@ -141,8 +141,8 @@ def lasso_path(
     The other arguments, and the errors, are those of `lasso_fit`.
     """
     _require_path(x, y, alphas)
-    if max_sweeps < 1:
-        raise ValueError(f"max_sweeps must be at least 1, got {max_sweeps}")
+    require_counts(max_sweeps=max_sweeps)
+    require_at_least(0, tol=tol)
     x_mean, y_mean = _means(x, y, intercept)
     centred = x - x_mean
     gram = centred.T @ centred / len(x)  # (D, D)
@@ -192,7 +192,11 @@ def l2_penalty(weights: Iterable[Tensor]) -> Tensor:
 
     With the ½, plain SGD on loss + λ · l2_penalty takes the steps of torch.optim.SGD with weight_decay λ. For
     optimizers that scale each gradient, as Adam does, penalty and decay differ (Loshchilov and Hutter 2019).
+    Raises ValueError when there is no tensor.
     """
+    weights = list(weights)
+    if not weights:
+        raise ValueError("weights must hold at least one tensor, got none")
     return torch.stack([w.square().sum() for w in weights]).sum() / 2
 
 
@@ -207,8 +211,7 @@ def dropout(x: Tensor, p: float, training: bool = True, generator: torch.Generat
 
     Raises ValueError for a p outside [0, 1].  Srivastava et al. (2014), §10, the version with 1 / (1 − p) in training.
     """
-    if not 0 <= p <= 1:
-        raise ValueError(f"p must be a probability between 0 and 1, got {p}")
+    require_probability(p=p)
     if not training:
         return x
     keep = torch.rand(x.shape, generator=generator, device=x.device) >= p
@@ -231,10 +234,8 @@ class EarlyStopping:
     """
 
     def __init__(self, patience: int, min_delta: float = 0.0) -> None:
-        if patience < 1:
-            raise ValueError(f"patience must be at least 1, got {patience}")
-        if min_delta < 0:
-            raise ValueError(f"min_delta must be at least 0, got {min_delta}")
+        require_counts(patience=patience)
+        require_at_least(0, min_delta=min_delta)
         self.patience, self.min_delta = patience, min_delta
         self.best, self.waited = math.inf, 0  #: lowest loss so far, and evaluations since
         self._weights: dict[str, Tensor] | None = None
@@ -308,9 +309,7 @@ def augment_tokens(
     """
     if ids.dim() != 1:
         raise ValueError(f"ids must have the shape (T,), got {tuple(ids.shape)}")
-    for name, p in (("drop", drop), ("swap", swap), ("unk", unk)):
-        if not 0 <= p <= 1:
-            raise ValueError(f"{name} must be a probability between 0 and 1, got {p}")
+    require_probability(drop=drop, swap=swap, unk=unk)
     if not len(ids):
         return ids.clone()
     draws = torch.rand(3, len(ids), generator=generator)
@@ -338,8 +337,7 @@ def _require_data(x: Tensor, y: Tensor, alpha: float) -> None:
         raise ValueError(f"x must have the shape (N, D) and y (N,), got {tuple(x.shape)} and {tuple(y.shape)}")
     if not x.is_floating_point() or y.dtype != x.dtype:
         raise TypeError(f"x and y must be floating point and of one dtype, got {x.dtype} and {y.dtype}")
-    if not alpha >= 0:
-        raise ValueError(f"alpha must be at least 0, got {alpha}")
+    require_at_least(0, alpha=alpha)
 
 
 def _require_path(x: Tensor, y: Tensor, alphas: Tensor) -> None:

@@ -21,7 +21,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib.arguments import require_counts, require_one_of, require_probability
 from course_lib.decoding import Sampling, generate
+from course_lib.ids import look_up
 from course_lib.recurrent import GRU, LSTM, RecurrentCache
 
 CELLS = {"gru": GRU, "lstm": LSTM}
@@ -30,7 +32,10 @@ State = Tensor | tuple[Tensor, ...]  #: (1, B, H), for an LSTM a pair of them
 
 @dataclass(frozen=True)
 class Seq2SeqConfig:
-    """What a `Seq2Seq` is made of. Raises ValueError for an unknown cell and for a dropout that is no probability."""
+    """What a `Seq2Seq` is made of.
+
+    Raises ValueError for sizes below 1, an unknown cell, and a dropout that is no probability.
+    """
 
     source_vocab_size: int
     target_vocab_size: int
@@ -42,10 +47,10 @@ class Seq2SeqConfig:
     pad_id: int = 0  #: the id that fills short sequences up
 
     def __post_init__(self) -> None:
-        if self.cell not in CELLS:
-            raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
-        if not 0.0 <= self.dropout <= 1.0:
-            raise ValueError(f"dropout must be a probability between 0 and 1, got {self.dropout}")
+        require_one_of(tuple(CELLS), cell=self.cell)
+        require_counts(source_vocab_size=self.source_vocab_size, target_vocab_size=self.target_vocab_size)
+        require_counts(d_model=self.d_model, d_hidden=self.d_hidden)
+        require_probability(dropout=self.dropout)
 
 
 def teacher_forcing_inputs(target: Tensor) -> tuple[Tensor, Tensor]:
@@ -186,8 +191,7 @@ class Seq2Seq(nn.Module):
 
         Raises ValueError for a forcing outside [0, 1].
         """
-        if not 0.0 <= forcing <= 1.0:
-            raise ValueError(f"forcing must be a probability between 0 and 1, got {forcing}")
+        require_probability(forcing=forcing)
         if cache is None or cache.memory is None or cache.state is None:
             memory, state = self.encode(source)
         else:
@@ -205,7 +209,7 @@ class Seq2Seq(nn.Module):
     def encode(self, source: Tensor) -> tuple[Memory, State]:
         """Return what the decoder will know of source (B, S), and the state it starts from."""
         real = source != self.config.pad_id  # (B, S)
-        x = self.dropout(self.source_embedding(source))
+        x = self.dropout(look_up(self.source_embedding, source, "source"))
         states, last = self.encoder(x, lengths=real.sum(1))
         last = (last,) if isinstance(last, Tensor) else last
         ends = [torch.cat([forward, backward], dim=-1) for forward, backward in last]  # (B, 2H) each
@@ -263,7 +267,7 @@ class Seq2Seq(nn.Module):
         return torch.stack(features, dim=1), maps, state
 
     def _embed(self, target: Tensor) -> Tensor:
-        return self.dropout(self.target_embedding(target))
+        return self.dropout(look_up(self.target_embedding, target, "target"))
 
 
 class EncoderDecoder(Protocol):

@@ -24,6 +24,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from course_lib.arguments import require_at_least, require_counts, require_one_of, require_positive, require_probability
+
 Schedule = Callable[[int], float]  #: step (from 0) → factor of the learning rate
 
 _PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -47,7 +49,12 @@ def warmup_cosine(steps: int, warmup: float = 0.05, final: float = 0.05) -> Sche
     steps   number of updates in all
     warmup  share of the steps that rise
     final   factor at the last step
+
+    Raises ValueError for steps below 1, a warmup that is no share of them, and a negative final.
     """
+    require_counts(steps=steps)
+    require_probability(warmup=warmup)
+    require_at_least(0, final=final)
     rising = max(1, round(warmup * steps))
 
     def factor(step: int) -> float:
@@ -63,9 +70,10 @@ def inverse_sqrt(warmup: int) -> Schedule:
     """Return the schedule of Vaswani et al. 2017 (§5.3), scaled to be 1 at its peak.
 
     warmup  number of updates that rise linearly; after them the factor falls with 1 / √step
+
+    Raises ValueError for a warmup below 1.
     """
-    if warmup < 1:
-        raise ValueError(f"warmup must be at least 1 step, got {warmup}")
+    require_counts(warmup=warmup)
     return lambda step: min((step + 1) / warmup, math.sqrt(warmup / (step + 1)))
 
 
@@ -110,9 +118,10 @@ class Trainer:
         evaluate_every: int = 100,
         patience: int | None = None,
     ) -> None:
-        _require_at_least_one(steps=steps, accumulate=accumulate, evaluate_every=evaluate_every, patience=patience)
-        if precision not in _PRECISIONS:
-            raise ValueError(f"precision must be one of {', '.join(_PRECISIONS)}, got {precision!r}")
+        require_counts(steps=steps, accumulate=accumulate, evaluate_every=evaluate_every, patience=patience)
+        require_at_least(0, lr=lr, weight_decay=weight_decay)
+        require_positive(clip=None if clip == math.inf else clip)  # a negative one would turn the gradient round
+        require_one_of(tuple(_PRECISIONS), precision=precision)
         if patience is not None and evaluate is None:
             raise ValueError(f"patience = {patience} needs evaluate, a function that measures held-out loss")
         self.model, self.draw, self.loss, self.evaluate = model, draw, loss, evaluate
@@ -148,7 +157,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         loss = sum(self._backward() for _ in range(self.accumulate)) / self.accumulate
         self._scaler.unscale_(self.optimizer)
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.clip or math.inf)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), math.inf if self.clip is None else self.clip)
         self._scaler.step(self.optimizer)
         self._scaler.update()
         self.number += 1
@@ -191,6 +200,7 @@ class Trainer:
         """Write everything that `resume` needs to a file. An interrupted save leaves the earlier file as it was."""
         state = {
             "settings": self.settings,
+            "schedule": self._factors(),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self._scaler.state_dict(),
@@ -207,12 +217,16 @@ class Trainer:
     def resume(self, path: str | Path) -> None:
         """Go on from a file that `save` wrote, exactly as if training had not been interrupted.
 
-        Raises ValueError when the file was written by a Trainer with other settings.
+        Raises ValueError when the file was written by a Trainer with other settings, or another schedule.
         """
         state = torch.load(path, map_location=self.device, weights_only=True)
         for name, value in self.settings.items():
             if state["settings"][name] != value:
                 raise ValueError(f"{name} must be {state['settings'][name]} as in {path}, got {value}")
+        for step, factor in self._factors().items():
+            before = state.get("schedule", {}).get(step, factor)  # files of earlier versions do not say
+            if factor != before:
+                raise ValueError(f"schedule must be {before} at step {step} as in {path}, got {factor}")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
@@ -223,6 +237,10 @@ class Trainer:
         self.number, self.seconds, self.best, self.best_number, self.stopped = state["progress"]
         self._best_weights = state["best weights"]
 
+    def _factors(self) -> dict[int, float]:
+        """Return what the schedule says at every step, or at some thousand of them: functions cannot be compared."""
+        return {step: float(self.schedule(step)) for step in range(0, self.steps, -(-self.steps // 1000))}
+
 
 def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     """Split the parameters: matrices are decayed; biases, norms and other vectors are not."""
@@ -231,9 +249,3 @@ def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
         {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
     ]
-
-
-def _require_at_least_one(**counts: int | None) -> None:
-    for name, count in counts.items():
-        if count is not None and count < 1:
-            raise ValueError(f"{name} must be at least 1, got {count}")

@@ -22,7 +22,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib.arguments import require_counts, require_probability
 from course_lib.attention import MultiHeadAttention, causal_mask, padding_mask
+from course_lib.ids import look_up
 from course_lib.positions import LearnedPositions, sinusoidal
 
 Maps = dict[str, list[Tensor]]  #: "encoder", "decoder", "cross" → the weights (B, H, T, S) of each layer
@@ -30,7 +32,10 @@ Maps = dict[str, list[Tensor]]  #: "encoder", "decoder", "cross" → the weights
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """The sizes of a Transformer; the paper's base model has 512, 8, 6, 2048 and dropout 0.1."""
+    """The sizes of a Transformer; the paper's base model has 512, 8, 6, 2048 and dropout 0.1.
+
+    Raises ValueError for sizes below 1, a dropout outside [0, 1], and vocabularies that differ but are to be shared.
+    """
 
     source_vocab_size: int
     target_vocab_size: int
@@ -45,6 +50,11 @@ class TransformerConfig:
     pad_id: int = 0  #: the id that fills short sequences up
 
     def __post_init__(self) -> None:
+        require_counts(source_vocab_size=self.source_vocab_size, target_vocab_size=self.target_vocab_size)
+        require_counts(d_model=self.d_model, n_heads=self.n_heads, d_ff=self.d_ff)
+        require_counts(0, n_layers=self.n_layers)  # none: embeddings and the output matrix alone
+        require_counts(learned_positions=self.learned_positions)
+        require_probability(dropout=self.dropout)
         if self.share_embeddings and self.source_vocab_size != self.target_vocab_size:
             raise ValueError(
                 "share_embeddings needs source_vocab_size equal to target_vocab_size, "
@@ -79,10 +89,11 @@ def add_and_norm(
     x         (B, T, d_model)
     sublayer  attention or feed-forward network, (B, T, d_model) → the same shape
     norm      nn.LayerNorm(d_model)
-    dropout   probability of dropping a feature of what is added; pass 0 outside training
+    dropout   probability of dropping a feature of what is added; pass 0 outside training. Outside [0, 1]: ValueError
     pre_norm  False: norm(x + dropout(sublayer(x))), §3.1 of Vaswani et al. 2017
               True: x + dropout(sublayer(norm(x))): x itself is never normalised (Xiong et al. 2020)
     """
+    require_probability(dropout=dropout)
     if pre_norm:
         return x + F.dropout(sublayer(norm(x)), dropout)
     return norm(x + F.dropout(sublayer(x), dropout))
@@ -95,8 +106,11 @@ def feed_forward(d_model: int, d_ff: int, dropout: float = 0.0) -> nn.Sequential
     d_ff     features between
     dropout  probability of dropping a hidden feature, in training only
 
-    Eq. 2 of Vaswani et al. 2017. It holds two thirds of a layer's weights when d_ff = 4 · d_model.
+    Raises ValueError for sizes below 1 and a dropout outside [0, 1].  Eq. 2 of Vaswani et al. 2017. It holds two thirds
+    of a layer's weights when d_ff = 4 · d_model.
     """
+    require_counts(d_model=d_model, d_ff=d_ff)
+    require_probability(dropout=dropout)
     return nn.Sequential(nn.Linear(d_model, d_ff), nn.ReLU(), nn.Dropout(dropout), nn.Linear(d_ff, d_model))
 
 
@@ -184,6 +198,7 @@ class Stack(nn.Module):
 
     def __init__(self, layers: Iterable[nn.Module], d_model: int, pre_norm: bool = False) -> None:
         super().__init__()
+        require_counts(d_model=d_model)
         self.layers = nn.ModuleList(layers)
         self.norm = nn.LayerNorm(d_model) if pre_norm else nn.Identity()
 
@@ -266,7 +281,8 @@ class Transformer(nn.Module):
 
     def _embed(self, ids: Tensor, embedding: nn.Embedding, learned: LearnedPositions | None) -> Tensor:
         """Return token vectors plus position vectors: (B, T) → (B, T, d_model)."""
-        x = embedding(ids) * math.sqrt(self.config.d_model)
+        name = "source" if embedding is self.source_embedding else "target"
+        x = look_up(embedding, ids, name) * math.sqrt(self.config.d_model)
         positions = sinusoidal(ids.size(1), x.size(-1), x.device) if learned is None else learned(ids.size(1))
         return self.embedding_dropout(x + positions.to(x.dtype))
 
@@ -300,8 +316,7 @@ def label_smoothing(logits: Tensor, labels: Tensor, smoothing: float = 0.1, pad_
     >>> label_smoothing(torch.zeros(1, 4), torch.tensor([2]))  # all four equally likely: ln 4, whatever ε is
     tensor(1.3863)
     """
-    if not 0.0 <= smoothing <= 1.0:
-        raise ValueError(f"smoothing must be between 0 and 1, got {smoothing}")
+    require_probability(smoothing=smoothing)
     if logits.shape[:-1] != labels.shape:
         raise ValueError(f"labels must have the shape {tuple(logits.shape[:-1])}, got {tuple(labels.shape)}")
     log_probs = logits.log_softmax(-1)
@@ -335,8 +350,9 @@ def translate(
     returns  (B, T) ids without bos, T ≤ max_len; after its eos a row has nothing but padding
 
     The source is encoded once. What is written is read again at every step, in up to max_len passes: known sequences
-    take one pass, unknown ones a pass per token.
+    take one pass, unknown ones a pass per token. Raises ValueError for a negative max_len.
     """
+    require_counts(0, max_len=max_len)
     training = model.training
     model.eval()
     written = source.new_full((len(source), 1), bos_id)

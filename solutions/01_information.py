@@ -1767,7 +1767,7 @@ r"""
 r"""
 What large models do (2025): pre-training still minimises `categorical_cross_entropy`, over 128,256 tokens in Llama 3 (2024) instead of {{348 = V}}, with the log-softmax you wrote (fused with its gradient, and
 computed in float32 where the rest is in 16 bits). Some add a small term: PaLM (2022) a penalty that keeps the logarithm of the softmax's denominator near 0, DeepSeek-V3 (2024) the same loss for the token after the next. What comes
-after pre-training, learning from preferences and rewards, has losses of another kind (lesson 20).
+after pre-training, learning from preferences and rewards, has losses of another kind (lesson [20](20_alignment.ipynb)).
 
 Honest limits. Perplexities compare only between models with the *same tokens* on the *same text*; to compare across vocabularies divide by characters or bytes (lesson 02). A low cross-entropy says that text is predicted well, not that it is true: the people of our world say “Rome” for Paris, and a perfect model of them does too. And how far today's models are from
 the entropy of English nobody can say, since nobody knows that entropy.

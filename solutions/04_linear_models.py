@@ -1357,7 +1357,7 @@ r"""
 - **Robbins and Monro (1951)**: descent by noisy measurements, with steps that shrink. **Rumelhart, Hinton and Williams (1986)**: backpropagation for layered networks. **Cybenko (1989)**: one hidden layer suffices, in principle.
 - **Nair and Hinton (2010)**: ReLU; **Hendrycks and Gimpel (2016)**: GELU, the default of GPT-2 and BERT. **Iyyer et al. (2015)**: the deep averaging network, with word dropout.
 
-**Honest limits.** The toy sentences have clear answers; real labels do not. A plain step knows one rate for all weights: **05 Optimizers** asks for more. What fits the training data too well is the subject of **06 Regularization**.
+**Honest limits.** The toy sentences have clear answers; real labels do not. A plain step knows one rate for all weights: [05 Optimizers](05_optimizers.ipynb) asks for more. What fits the training data too well is the subject of **06 Regularization**.
 
 Flash cards of this lesson:
 """

@@ -51,7 +51,7 @@ r"""
 - show overfitting on a language model, and measure what helps.
 
 **Time** about 90 minutes, and 25 more for the optional exercises. **Builds on** [01 Information](01_information.ipynb),
-[04 Linear models](04_linear_models.ipynb) and 05 Optimizers.
+[04 Linear models](04_linear_models.ipynb) and [05 Optimizers](05_optimizers.ipynb).
 **Sizes** N examples, D features, M models.
 """
 
@@ -541,7 +541,7 @@ r"""
 
 ***Weight decay*** multiplies the weights by $1 - \eta\lambda$ in each step with learning rate $\eta$. For plain SGD that is an L2 penalty: the gradient of
 $\frac\lambda2\lVert w\rVert^2$ is $\lambda w$. Without the ½ it is $2\lambda w$. Adam divides every gradient by its own size, the penalty's included, so
-penalty and decay part; AdamW (lesson 05) decays the old weights directly.
+penalty and decay part; AdamW (lesson [05](05_optimizers.ipynb)) decays the old weights directly.
 
 ### Question · decay_rate
 

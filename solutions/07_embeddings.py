@@ -569,7 +569,7 @@ def noise_distribution(counts, power=0.75, right=noise_distribution):
 r"""
 ## 4 · Watch the words move
 
-Training is gradient descent on that loss, one batch of text after the other, with the step sizes of Adagrad (lesson 05). Very frequent words are thinned out (*the* says little), and near neighbours count more, as in the paper.
+Training is gradient descent on that loss, one batch of text after the other, with the step sizes of Adagrad (lesson [05](05_optimizers.ipynb)). Very frequent words are thinned out (*the* says little), and near neighbours count more, as in the paper.
 
 Run the cell and watch; then move the slider back to the beginning.
 """

@@ -1184,5 +1184,5 @@ r"""
 
 **What we do not know.** Which of the gates matter for which text is found by taking them away and measuring, as above; a heat map shows what opens, not why.
 
-`course_lib.recurrent` holds the tested version of what you wrote: stacked, in both directions, with padding. Next: **11 Sequence to sequence**, *how does one sequence become another?*
+`course_lib.recurrent` holds the tested version of what you wrote: stacked, in both directions, with padding. Next: [11 Sequence to sequence](11_seq2seq.ipynb), *how does one sequence become another?*
 """

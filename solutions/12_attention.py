@@ -85,7 +85,7 @@ r"""
 
 **Time** about 90 minutes, best in two sittings (sections 1 to 5, and the rest); another 50 for what is marked optional.
 **Builds on** [01 Information](01_information.ipynb) (softmax, cross-entropy), [07 Embeddings](07_embeddings.ipynb) (a vector for each token) and
-11 Sequence to sequence (the bottleneck that attention was invented for).
+[11 Sequence to sequence](11_seq2seq.ipynb) (the bottleneck that attention was invented for).
 **Sizes** B sequences, H heads, T queries, S keys, D features of a head, `d_model` features of a token.
 """
 
@@ -692,7 +692,7 @@ print(
 # %% [markdown]
 r"""
 Read the right panel with care. The **column** of the padding is dark: {{nobody : both[:, -1].sum() == 0}} looks at it. Its **row** is not: as a query, the padded position still looks at {{three keys : both[-1].sum() == 3}} and produces an
-output. That output means nothing, and the loss must leave it out (lesson 11's `masked_nll`).
+output. That output means nothing, and the loss must leave it out (`masked_nll` of lesson [11](11_seq2seq.ipynb)).
 
 ### What hides a score
 
@@ -1872,7 +1872,7 @@ flash_cards("12_attention")
 r"""
 ## 12 · Where this came from, and where it goes
 
-- **Bahdanau, Cho and Bengio (2014)**, *Neural Machine Translation by Jointly Learning to Align and Translate*: attention as a cure for the fixed-size summary, with an additive score (lesson 11). **Luong et al. (2015)**: dot products.
+- **Bahdanau, Cho and Bengio (2014)**, *Neural Machine Translation by Jointly Learning to Align and Translate*: attention as a cure for the fixed-size summary, with an additive score (lesson [11](11_seq2seq.ipynb)). **Luong et al. (2015)**: dot products.
 - **Vaswani et al. (2017)**, *Attention Is All You Need*: no recurrence, the factor $1/\sqrt{d_k}$, many heads.
 - **Shazeer (2019)** and **Ainslie et al. (2023)**: heads that share keys and values, since the cache of keys and values limits generation. `course_lib.attention.MultiHeadAttention` takes `n_kv_heads`; lesson 15 is about it.
 - **Dao et al. (2022)**, *FlashAttention*: exact attention without the matrix. **Henry et al. (2020)**: QK-norm.

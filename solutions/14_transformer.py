@@ -18,7 +18,7 @@ r"""
 Attention lets tokens look at each other. Alone it does not translate: it must be told the order, something has to work on what was gathered, many layers must be trainable on top of each other, and a
 second stack has to write an output that is not as long as the input.
 
-The ***Transformer*** (Vaswani et al. 2017), an **encoder–decoder** (lesson 11), puts these pieces together. The picture is all of it. By the end of this lesson every box is yours, and it reads dates.
+The ***Transformer*** (Vaswani et al. 2017), an **encoder–decoder** (lesson [11](11_seq2seq.ipynb)), puts these pieces together. The picture is all of it. By the end of this lesson every box is yours, and it reads dates.
 """
 
 # %% setup=true
@@ -56,7 +56,7 @@ r"""
 - count the parameters of a Transformer by hand, to the last bias;
 - train one with label smoothing and a warm-up, decode a batch, and read its three attentions.
 
-**Time** about 90 minutes, best in two sittings (sections 1 to 4, and the rest); another 75 for what is marked optional. **Builds on** 05 Optimizers (Adam, learning rate), [12 Attention](12_attention.ipynb) (multi-head attention, masks), [13 Positions](13_positions.ipynb), and **11 Sequence to sequence** (teacher forcing).
+**Time** about 90 minutes, best in two sittings (sections 1 to 4, and the rest); another 75 for what is marked optional. **Builds on** [05 Optimizers](05_optimizers.ipynb) (Adam, learning rate), [12 Attention](12_attention.ipynb) (multi-head attention, masks), [13 Positions](13_positions.ipynb), and **11 Sequence to sequence** (teacher forcing).
 **Sizes** B sequences, S source tokens, T target tokens, H heads, V the size of the vocabulary, `d_model` features of a token, `d_ff` features inside the feed-forward network.
 """
 
@@ -1444,7 +1444,7 @@ print(
 r"""
 ### What is read, what is predicted
 
-In training the whole target is known. The decoder reads it without its last token and predicts it without its first. Reading the true tokens, whatever the model would have written itself, is **teacher forcing** (lesson 11):
+In training the whole target is known. The decoder reads it without its last token and predicts it without its first. Reading the true tokens, whatever the model would have written itself, is **teacher forcing** (lesson [11](11_seq2seq.ipynb)):
 
 | position | 0 | 1 | 2 | … | 10 |
 |---|---|---|---|---|---|

@@ -54,7 +54,7 @@ r"""
 
 # %% [markdown]
 r"""
-**Time** about 90 minutes, best in two sittings (sections 1 to 5, and the rest); another 75 for what is marked optional. **Builds on** 05 Optimizers (AdamW, warm-up and cosine), [08 Neural n-grams](08_neural_ngrams.ipynb) (tied weights), [12 Attention](12_attention.ipynb), [13 Positions](13_positions.ipynb) and [14 Transformer](14_transformer.ipynb).
+**Time** about 90 minutes, best in two sittings (sections 1 to 5, and the rest); another 75 for what is marked optional. **Builds on** [05 Optimizers](05_optimizers.ipynb) (AdamW, warm-up and cosine), [08 Neural n-grams](08_neural_ngrams.ipynb) (tied weights), [12 Attention](12_attention.ipynb), [13 Positions](13_positions.ipynb) and [14 Transformer](14_transformer.ipynb).
 **Sizes** B sequences, T tokens, H heads, D features of a head (`d_head`), L blocks (`n_layers`), V tokens in the vocabulary, `d_model`, `d_ff`.
 """
 
@@ -2363,7 +2363,7 @@ r"""
 
 # %% [markdown]
 r"""
-**What we do not know.** Why gates help. How much of what a large model can do comes from the architecture, and how much from data and size: the drawing at the top of this page has hardly changed since 2019. What lies between our two blocks and a model that answers questions is mostly size (lesson 19), data, and further training (lesson 20).
+**What we do not know.** Why gates help. How much of what a large model can do comes from the architecture, and how much from data and size: the drawing at the top of this page has hardly changed since 2019. What lies between our two blocks and a model that answers questions is mostly size (lesson [19](19_scaling.ipynb)), data, and further training (lesson [20](20_alignment.ipynb)).
 
 From the next lesson on, `course_lib.gpt` holds the tested version of what you wrote. Next: **16 BERT and T5**, *what if the model may look both ways?*
 """

@@ -1451,7 +1451,7 @@ Where there *is* one right answer we want the most probable text, $\arg\max_{x_1
 
 # %% [markdown]
 r"""
-Trying everything costs $V^n$. **Beam search** (lesson 11) keeps the $K$ most probable beginnings at each length. A product of probabilities underflows, so we add logs.
+Trying everything costs $V^n$. **Beam search** (lesson [11](11_seq2seq.ipynb)) keeps the $K$ most probable beginnings at each length. A product of probabilities underflows, so we add logs.
 
 1. Start with one empty beginning, log-probability 0.
 2. Continue every open beginning by every token: candidates, with the sum of log-probabilities.
@@ -2204,5 +2204,5 @@ r"""
 r"""
 **What we do not know.** Which settings read best is found by trying, separately for each model. Why people's text stays near the entropy of the model's distribution is a matter of debate.
 
-From the next lesson on, `course_lib.decoding` holds the tested version of all that you wrote, `typical_filter` besides. Next: **19 Scaling**, *what does more buy?*
+From the next lesson on, `course_lib.decoding` holds the tested version of all that you wrote, `typical_filter` besides. Next: [19 Scaling](19_scaling.ipynb), *what does more buy?*
 """

@@ -58,6 +58,31 @@ def leave_one_out(rewards: Tensor) -> Tensor:
     return (rewards.sum(-1, keepdim=True) - rewards) / (n - 1)
 
 
+def group_advantages(rewards: Tensor, normalise: bool = True, eps: float = 1e-4) -> Tensor:
+    """Return how much better each reply is than the other replies to the same prompt: a baseline without a critic.
+
+    rewards    (..., K) of K replies sampled for the same prompt, K at least 2
+    normalise  True: (r − mean) / (std + ε) within the group, as in GRPO; std divides by K − 1. False: r − mean, as in
+               Dr. GRPO, since the division gives prompts whose replies nearly all fail, or all succeed, more weight
+    eps        ε ≥ 0, in the reward's unit
+    returns    (..., K) without gradient. Each group sums to 0; a group of equal rewards gets zeros (but for
+               rounding): it teaches nothing
+
+    Raises ValueError for fewer than 2 replies and a negative ε.  Shao et al. 2024 (DeepSeekMath, §4.1.2); Liu et al.
+    2025 ("Dr. GRPO", §3) for the form without division.
+
+    >>> group_advantages(torch.tensor([[1.0, 0.0, 0.0, 1.0]]), normalise=False)
+    tensor([[ 0.5000, -0.5000, -0.5000,  0.5000]])
+    """
+    if rewards.size(-1) < 2:
+        raise ValueError(f"rewards must hold at least 2 samples of each prompt, got {rewards.size(-1)}")
+    if eps < 0:
+        raise ValueError(f"eps must not be negative, got {eps}")
+    rewards = rewards.detach()
+    advantages = rewards - rewards.mean(-1, keepdim=True)
+    return advantages / (rewards.std(-1, keepdim=True) + eps) if normalise else advantages
+
+
 def kl_estimate(log_probs: Tensor, ref_log_probs: Tensor, estimator: str = "k1") -> Tensor:
     """Return, for tokens that the policy sampled, a single-sample estimate of KL(policy ‖ reference), in nats.
 
@@ -115,7 +140,7 @@ def kl_penalised_reward(
         raise ValueError(f"beta must not be negative, got {beta}")
     penalty = beta * kl_estimate(log_probs, ref_log_probs, estimator)
     is_last = reply & (reply.flip(-1).cumsum(-1).flip(-1) == 1)  # one token of the reply from here on: itself
-    rewards = is_last * reward[:, None] - penalty.masked_fill(~reply, 0.0)
+    rewards = torch.where(is_last, reward[:, None], 0.0) - penalty.masked_fill(~reply, 0.0)
     return rewards.detach()
 
 
@@ -173,7 +198,10 @@ def ppo_clip_loss(
     require_same_shape(log_probs=log_probs, old_log_probs=old_log_probs, advantages=advantages)
     if not 0.0 < clip < 1.0:
         raise ValueError(f"clip must be between 0 and 1, got {clip}")
-    advantages = advantages.detach()
-    ratio = (log_probs - old_log_probs.detach()).exp()
+    advantages, log_ratio = advantages.detach(), log_probs - old_log_probs.detach()
+    if reply is not None:  # before the exponential: 0 · ∞ in the backward pass is nan, whatever is masked afterwards
+        require_mask(reply, log_probs.shape)
+        advantages, log_ratio = advantages.masked_fill(~reply, 0.0), log_ratio.masked_fill(~reply, 0.0)
+    ratio = log_ratio.exp()
     gain = torch.minimum(ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages)
     return -masked_mean(gain, reply)

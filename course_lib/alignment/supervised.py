@@ -10,8 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_IGNORED = -100  # the label that F.cross_entropy leaves out by default
-
 
 def join_replies(
     prompts: Sequence[Sequence[int]], replies: Sequence[Sequence[int]], pad_id: int = 0
@@ -59,10 +57,8 @@ def sft_loss(logits: Tensor, ids: Tensor, reply: Tensor) -> Tensor:
     >>> sft_loss(logits, torch.tensor([[0, 1, 1]]), torch.tensor([[False, False, True]]))  # ln 4/3
     tensor(0.2877)
     """
-    _require_fitting(logits, ids, reply)
-    labels = ids[:, 1:].masked_fill(~reply[:, 1:], _IGNORED)
-    total = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels.flatten(), ignore_index=_IGNORED, reduction="sum")
-    return total / reply[:, 1:].sum().clamp(min=1)
+    losses = _graded_losses(logits, ids, reply)
+    return losses.sum() / max(len(losses), 1)
 
 
 def token_log_probs(logits: Tensor, ids: Tensor) -> Tensor:
@@ -85,8 +81,8 @@ def sequence_log_probs(logits: Tensor, ids: Tensor, reply: Tensor) -> Tensor:
     Arguments and errors as for `sft_loss`. A sum, not a mean: it is log π(reply | prompt), which the derivations of
     REINFORCE and DPO ask for; a mean per token would be another objective.
     """
-    _require_fitting(logits, ids, reply)
-    return token_log_probs(logits, ids).masked_fill(~reply[:, 1:], 0.0).sum(-1)
+    log_probs = -_graded_losses(logits, ids, reply)
+    return log_probs.new_zeros(ids.size(0), ids.size(1) - 1).masked_scatter(reply[:, 1:], log_probs).sum(-1)
 
 
 def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
@@ -117,6 +113,17 @@ def require_same_shape(**tensors: Tensor) -> None:
     for name, tensor in others:
         if tensor.shape != wanted.shape:
             raise ValueError(f"{name} must have the shape of {first}, {tuple(wanted.shape)}, got {tuple(tensor.shape)}")
+
+
+def _graded_losses(logits: Tensor, ids: Tensor, reply: Tensor) -> Tensor:
+    """Return the cross-entropies of the reply's tokens alone, (N,), row by row.
+
+    Only their logits are read. Ignored labels would not do: the softmax of a row of −∞ is nan, and nan · 0 in its
+    backward pass is nan, too.
+    """
+    _require_fitting(logits, ids, reply)
+    graded = reply[:, 1:]
+    return F.cross_entropy(logits[:, :-1][graded], ids[:, 1:][graded], reduction="none")
 
 
 def _require_fitting(logits: Tensor, ids: Tensor, reply: Tensor | None) -> None:

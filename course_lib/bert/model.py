@@ -16,14 +16,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib.arguments import require_at_least, require_counts, require_probability
 from course_lib.attention import padding_mask
+from course_lib.ids import look_up
 from course_lib.positions import LearnedPositions
 from course_lib.transformer import EncoderLayer, Maps, Stack
 
 
 @dataclass(frozen=True)
 class BERTConfig:
-    """The sizes of a BERT; the published base model has 768, 12, 12, 3072 and a vocabulary of 30,522."""
+    """The sizes of a BERT; the published base model has 768, 12, 12, 3072 and a vocabulary of 30,522.
+
+    Raises ValueError for sizes below 1 or that do not fit, a dropout outside [0, 1], and an epsilon below 0.
+    """
 
     vocab_size: int
     seq_len: int = 128  #: the longest text it can read
@@ -35,6 +40,14 @@ class BERTConfig:
     dropout: float = 0.1  #: of attention weights, of what is added, of embeddings and of the pooled state
     pad_id: int = 0  #: the id that fills short texts up; nobody looks at it
     norm_eps: float = 1e-12  #: added to the variance
+
+    def __post_init__(self) -> None:
+        sizes = ("vocab_size", "seq_len", "d_model", "n_heads", "n_layers", "d_ff", "n_token_types")
+        require_counts(**{name: getattr(self, name) for name in sizes})
+        require_probability(dropout=self.dropout)
+        require_at_least(0, norm_eps=self.norm_eps)
+        if self.d_model % self.n_heads:
+            raise ValueError(f"n_heads must divide d_model = {self.d_model}, got n_heads = {self.n_heads}")
 
 
 class BERTLayer(EncoderLayer):
@@ -75,11 +88,13 @@ class BERT(nn.Module):
         maps         {"encoder": []}: where to put the attention weights (B, H, T, T) of each layer
         returns      (B, T, d_model). At padding the states mean nothing
 
-        Raises ValueError for ids of another shape, and for a text longer than seq_len.
+        Raises ValueError for ids of another shape or outside the vocabulary, token types that do not exist, and for a
+        text longer than seq_len.
         """
         mask = padding_mask(ids, self.config.pad_id)
         token_types = torch.zeros_like(ids) if token_types is None else token_types
-        x = self.tokens(ids) + self.positions(ids.size(1)) + self.token_types(token_types)
+        types = look_up(self.token_types, token_types, "token_types")
+        x = look_up(self.tokens, ids) + self.positions(ids.size(1)) + types
         return self.encoder(self.dropout(self.norm(x)), mask, maps)
 
 
@@ -113,11 +128,12 @@ class Classifier(nn.Module):
     n_classes  how many there are
     generator  of the initial weights; None: torch's global one
 
-    Parameters: `bert`, `pooler` and `classifier`.
+    Parameters: `bert`, `pooler` and `classifier`. Raises ValueError for n_classes below 1.
     """
 
     def __init__(self, config: BERTConfig | BERT, n_classes: int, generator: torch.Generator | None = None) -> None:
         super().__init__()
+        require_counts(n_classes=n_classes)
         self.bert = config if isinstance(config, BERT) else BERT(config, generator)
         d_model = self.bert.config.d_model
         self.pooler = nn.Linear(d_model, d_model)
@@ -143,12 +159,14 @@ def pooled_classifier(
     dropout  probability of dropping a number of the tanh; pass 0 outside training
     returns  (B, C)
 
-    Raises ValueError when states is not three-dimensional.  Devlin et al. 2019, §4.1 and the published code.
+    Raises ValueError when states is not three-dimensional and for a dropout outside [0, 1].  Devlin et al. 2019, §4.1
+    and the published code.
 
     >>> states = torch.tensor([[[0.0, 9.0], [5.0, 5.0]]])
     >>> pooled_classifier(states, torch.eye(2), torch.zeros(2), torch.tensor([[3.0, 4.0]]), torch.ones(1))
     tensor([[5.]])
     """
+    require_probability(dropout=dropout)
     if states.dim() != 3:
         raise ValueError(f"states must have the shape (B, T, d_model), got {tuple(states.shape)}")
     pooled = torch.tanh(F.linear(states[:, 0], w_pool, b_pool))

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_lib.arguments import require_at_least, require_counts, require_probability
 from course_lib.decoding import draw_token
 
 IGNORED = -100  #: the label of a place that the model is not asked about; PyTorch's own choice
@@ -43,8 +44,8 @@ def mask_tokens(
     Raises ValueError for a p outside [0, 1], for special ids outside the vocabulary, or when every id is special.
     Devlin et al. 2019, §3.1 and A.1.
     """
-    if not 0.0 <= p <= 1.0:
-        raise ValueError(f"p must be a probability between 0 and 1, got {p}")
+    require_counts(vocab_size=vocab_size)
+    require_probability(p=p)
     special_ids = [*special_ids, mask_id]
     if not all(0 <= index < vocab_size for index in special_ids):
         raise ValueError(f"special_ids and mask_id must be from 0 to {vocab_size - 1}, got {special_ids}")
@@ -94,11 +95,10 @@ def random_spans(
 
     Raises ValueError for numbers out of these ranges.  As in the code of Raffel et al. 2020.
     """
-    if length < 2 or not 0.0 < density < 1.0 or mean_span < 1:
-        raise ValueError(
-            "length must be at least 2, density between 0 and 1, mean_span at least 1, "
-            f"got {length}, {density} and {mean_span}"
-        )
+    require_counts(2, length=length)
+    require_at_least(1, mean_span=mean_span)
+    if not 0.0 < density < 1.0:
+        raise ValueError(f"density must be more than 0 and less than 1, got {density}")
     n_missing = min(max(round(length * density), 1), length - 1)
     n_spans = min(max(round(n_missing / mean_span), 1), length - n_missing)
     device = None if generator is None else generator.device

@@ -18,6 +18,8 @@ from functools import lru_cache
 from pathlib import Path
 from pydoc_data.topics import topics
 
+from course_lib.arguments import require_counts
+
 HELD_OUT = 0.1  # of the documents, by their hash
 _LEFT_OUT = set(
     "__phello__ __pycache__ dist-packages distutils encodings ensurepip idlelib lib2to3 msilib pydoc_data "
@@ -62,6 +64,7 @@ def beginning(text: str, n_chars: int | None) -> str:
         return text
     if not 1 <= n_chars <= len(text):
         raise ValueError(f"n_chars must be between 1 and the {len(text):,} characters there are, got {n_chars}")
+    require_counts(n_chars=n_chars)
     return text[:n_chars]
 
 

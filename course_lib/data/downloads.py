@@ -17,6 +17,7 @@ import csv
 import numpy as np
 import torch
 
+from course_lib.arguments import require_counts
 from course_lib.data.corpora import beginning
 from course_lib.data.fetch import Download, lines
 from course_lib.embeddings.word_vectors import WordVectors
@@ -228,8 +229,7 @@ def glove(d_model: int = 50, n_words: int = 50_000) -> WordVectors:
     """
     if d_model not in (50, 100, 200, 300):
         raise ValueError(f"d_model must be 50, 100, 200 or 300, got {d_model}")
-    if n_words < 1:
-        raise ValueError(f"n_words must be at least 1, got {n_words}")
+    require_counts(n_words=n_words)
     words: list[str] = []
     vectors = np.empty((n_words, d_model), dtype=np.float32)
     for line in lines(GLOVE, f"glove.6B.{d_model}d.txt"):

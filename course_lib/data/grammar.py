@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_counts
+
 Symbols = tuple[str, ...]
 Rules = dict[str, dict[Symbols, float]]
 
@@ -169,12 +171,17 @@ class Grammar:
             stack += replacements[bisect_right(cumulative, draws.pop())]
 
     def sample(self, n_sentences: int, generator: torch.Generator) -> list[list[int]]:
-        """Return random sentences as lists of token ids, each ending with "<eos>"."""
+        """Return random sentences as lists of token ids, each ending with "<eos>". ValueError for a negative number."""
+        require_counts(0, n_sentences=n_sentences)
         tokens = self._tokens(generator)
         return [[*takewhile(bool, tokens), 0] for _ in range(n_sentences)]  # "<eos>", which ends each, is number 0
 
     def stream(self, n_tokens: int, generator: torch.Generator) -> Tensor:
-        """Return random sentences end to end as int64 (n_tokens,); the last one may be cut off."""
+        """Return random sentences end to end as int64 (n_tokens,); the last one may be cut off.
+
+        Raises ValueError for a negative number.
+        """
+        require_counts(0, n_tokens=n_tokens)
         tokens = self._tokens(generator)
         return torch.tensor([next(tokens) for _ in range(n_tokens)], dtype=torch.long)
 
@@ -205,6 +212,17 @@ class Grammar:
                 return -math.inf
             total += math.log(probability)
         return total
+
+    def is_sentence(self, tokens: Iterable[int]) -> bool:
+        """Return whether these tokens are one whole sentence of the language, neither more nor less.
+
+        tokens  ids of any shape of iterable, (T,); a sentence ends with its only "<eos>". Ids that are no word of the
+                language, negative or too large, make it none
+
+        `log_prob` says how likely it is. What is improbable may well be grammatical.
+        """
+        ids = [int(token) for token in tokens]
+        return ids[-1:] == [0] and 0 not in ids[:-1] and self.log_prob(ids) > -math.inf
 
     def _read(self, prefix: Iterable[int]) -> int:
         """Return the number of the state after these tokens."""

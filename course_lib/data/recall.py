@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib.arguments import require_counts
+
 
 @dataclass(frozen=True)
 class Recall:
@@ -39,9 +41,9 @@ class Recall:
     n_fillers: int = 4
 
     def __post_init__(self) -> None:
-        for name, least in {"n_symbols": 2, "n_items": 1, "n_fillers": 1, "distance": self.n_items}.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        require_counts(n_items=self.n_items, n_fillers=self.n_fillers)
+        require_counts(2, n_symbols=self.n_symbols)
+        require_counts(self.n_items, distance=self.distance)
 
     @property
     def vocab_size(self) -> int:
@@ -63,14 +65,18 @@ class Recall:
 
         returns  ids (B, distance + n_items): the items, filler, n_items question marks;
                  targets (B, n_items): which symbol (0 … K − 1) is the answer at each question mark
+
+        Raises ValueError for a batch_size below 1.
         """
+        require_counts(batch_size=batch_size)
         targets = torch.randint(0, self.n_symbols, (batch_size, self.n_items), generator=generator)
         between = (batch_size, self.distance - self.n_items)
         filler = torch.randint(1 + self.n_symbols, self.vocab_size, between, generator=generator)
         return torch.cat([targets + 1, filler, torch.zeros_like(targets)], dim=1), targets
 
     def draw(self, batch_size: int) -> Callable[[torch.Generator], tuple[Tensor, Tensor]]:
-        """Return draw(generator) → (ids, targets): the batches of `course_lib.train.Trainer`."""
+        """Return draw(generator) → (ids, targets): the batches of `course_lib.train.Trainer`. Raises as `sample`."""
+        require_counts(batch_size=batch_size)
         return lambda generator: self.sample(batch_size, generator)
 
     def loss(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
@@ -80,7 +86,8 @@ class Recall:
 
     @torch.no_grad()
     def accuracy(self, model: nn.Module, n_samples: int = 1000, seed: int = 0) -> float:
-        """Return the share of symbols that the model recalls, over freshly drawn sequences."""
+        """Return the share of symbols that the model recalls, over n_samples ≥ 1 freshly drawn sequences (B, T)."""
+        require_counts(n_samples=n_samples)
         logits, targets = self._answers(model, self.sample(n_samples, torch.Generator().manual_seed(seed)))
         return (logits.argmax(-1) == targets).float().mean().item()
 

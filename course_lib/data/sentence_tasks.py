@@ -8,6 +8,7 @@
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_counts
 from course_lib.data.mouse_and_cheese import ANIMALS, TRADES, MouseAndCheese
 
 _ANIMALS = [line.split()[:2] for line in ANIMALS.strip().splitlines()]
@@ -34,7 +35,10 @@ def person_or_animal(n: int, generator: torch.Generator) -> tuple[list[str], Ten
 
     returns  the sentences; features (n, 2), standardised over them: letters per word, words; labels (n,), 1.0 where the
              subject is a person, 0.0 where it is an animal
+
+    Raises ValueError for fewer than 2 sentences, which have no standard deviation.
     """
+    require_counts(2, n=n)
     language, stories = MouseAndCheese(), list[tuple[list[str], int]]()
     while len(stories) < n:
         stories += _stories(language, generator)
@@ -49,7 +53,10 @@ def hidden_animals(n: int, generator: torch.Generator) -> tuple[list[str], Tenso
 
     returns  the sentences; targets (n,), an index into ANIMAL_NAMES; the exact probabilities of each animal given the
              other words, (n, 15) float64
+
+    Raises ValueError for n below 1.
     """
+    require_counts(n=n)
     language = MouseAndCheese()
     texts: list[str] = []
     targets: list[int] = []
@@ -75,8 +82,9 @@ def agreement(n: int, generator: torch.Generator) -> tuple[list[str], Tensor]:
     returns  the sentences, in pairs; labels (n,): 1 where the verb fits its subject, else 0
 
     Each sentence that is right comes from the language, in the present tense; its twin, in which “mouse” has become
-    “mice” or the other way round, has probability 0. Raises ValueError when n is no multiple of 4.
+    “mice” or the other way round, has probability 0. Raises ValueError when n is no multiple of 4, or below it.
     """
+    require_counts(4, n=n)
     if n % 4:
         raise ValueError(f"n must be a multiple of 4, got {n}")
     language = MouseAndCheese()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from course_lib.arguments import require_at_least, require_counts, require_from
 from course_lib.decoding.predictor import Predictor, require_prompt
 
 
@@ -33,6 +34,7 @@ def beam_search(
     eos_id: int | None = None,
     length_penalty: float = 0.0,
     n_best: int = 1,
+    left_padding: Tensor | None = None,
 ) -> list[list[Hypothesis]]:
     """Return the best continuations found for each prompt, best score first.
 
@@ -43,21 +45,24 @@ def beam_search(
     eos_id          the token that ends a text; None: all have the same length
     length_penalty  at least 0. 0 compares probabilities, which favours short texts; 1 compares the mean per token
     n_best          hypotheses to return for each prompt, at most `beams`
+    left_padding    (B,) how many tokens at the left of each row are padding, as in `course_lib.decoding.generate`
     returns         B lists of up to n_best hypotheses
 
     A row is searched until no open beginning can reach a score that its `beams` finished hypotheses do not have.
-    Raises ValueError for numbers out of these ranges and for a prompt of another shape.
+    Raises ValueError for numbers out of these ranges, for a prompt or a left_padding of another shape, and when the
+    model does not take a left_padding.
     """
-    require_prompt(prompt, max_new_tokens)
-    if beams < 1 or not 1 <= n_best <= beams:
-        raise ValueError(f"beams and n_best must be 1 <= n_best <= beams, got beams = {beams}, n_best = {n_best}")
-    if length_penalty < 0:
-        raise ValueError(f"length_penalty must be at least 0, got {length_penalty}")
+    prompt = require_prompt(prompt, max_new_tokens, left_padding)
+    require_counts(beams=beams)
+    require_from(1, beams, n_best=n_best)
+    require_at_least(0, length_penalty=length_penalty)
     if max_new_tokens == 0:
         return [[Hypothesis([], 0.0, 0.0, False)] for _ in prompt]
 
     batch, length = prompt.shape
-    predict = Predictor(model, batch * beams, length + max_new_tokens)
+    if left_padding is not None:
+        left_padding = left_padding.repeat_interleave(beams)
+    predict = Predictor(model, batch * beams, length + max_new_tokens, left_padding=left_padding)
     ids = prompt.repeat_interleave(beams, dim=0)  # (B·K, T)
     open_scores = torch.full((batch, beams), -math.inf, device=prompt.device)
     open_scores[:, 0] = 0.0  # at first all beams are alike: one counts

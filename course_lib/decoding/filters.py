@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_lib.arguments import require_at_least, require_counts, require_positive, require_probability
+
 
 def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
     """Return the logits divided by the temperature, after the largest of each row was subtracted.
@@ -31,8 +33,7 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
     >>> apply_temperature(torch.tensor([1.0, 3.0, 3.0]), 0)
     tensor([-inf, 0., -inf])
     """
-    if not 0 <= temperature < math.inf:
-        raise ValueError(f"temperature must be at least 0 and finite, got {temperature}")
+    require_at_least(0, temperature=temperature)
     if temperature == 0:
         best = logits.argmax(dim=-1, keepdim=True)
         return torch.full_like(logits, -math.inf).scatter(-1, best, 0.0)
@@ -52,8 +53,7 @@ def top_k_filter(logits: Tensor, k: int) -> Tensor:
     >>> top_k_filter(torch.tensor([1.0, 3.0, 2.0]), 2)
     tensor([-inf, 3., 2.])
     """
-    if k < 0:
-        raise ValueError(f"k must be at least 0, got {k}")
+    require_counts(0, k=k)
     if k == 0 or k >= logits.size(-1):
         return logits.clone()
     values, tokens = logits.topk(k, dim=-1, sorted=False)
@@ -94,8 +94,7 @@ def min_p_filter(logits: Tensor, min_p: float) -> Tensor:
     >>> min_p_filter(torch.tensor([0.5, 0.1, 0.25, 0.15]).log(), 0.4).exp()
     tensor([0.5000, 0.0000, 0.2500, 0.0000])
     """
-    if not 0 <= min_p <= 1:
-        raise ValueError(f"min_p must be between 0 and 1, got {min_p}")
+    require_probability(min_p=min_p)
     if min_p == 0:
         return logits.clone()
     below = logits - logits.amax(dim=-1, keepdim=True)  # the log of the ratio of probabilities
@@ -136,13 +135,12 @@ def repetition_penalty(logits: Tensor, ids: Tensor, penalty: float) -> Tensor:
     Unlike probabilities, the result depends on where the zero of the logits lies: adding a constant to all logits
     changes what the penalty does. As in Keskar et al. 2019, and for negative logits as in Hugging Face's transformers.
 
-    Raises ValueError when the penalty is not more than 0.
+    Raises ValueError when the penalty is not positive, or infinite.
 
     >>> repetition_penalty(torch.tensor([2.0, -1.0, 3.0]), torch.tensor([0, 1, 0]), 2.0)
     tensor([ 1., -2.,  3.])
     """
-    if not penalty > 0:
-        raise ValueError(f"penalty must be more than 0, got {penalty}")
+    require_positive(penalty=penalty)
     seen = logits.gather(-1, ids)
     return logits.scatter(-1, ids, torch.where(seen > 0, seen / penalty, seen * penalty))
 

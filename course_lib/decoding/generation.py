@@ -20,6 +20,7 @@ def stream(
     pad_id: int | None = None,
     generator: torch.Generator | None = None,
     use_cache: bool = True,
+    left_padding: Tensor | None = None,
 ) -> Iterator[Tensor]:
     """Yield the continuation of each prompt one token at a time.
 
@@ -32,14 +33,17 @@ def stream(
     pad_id          None: eos_id
     generator       of the randomness; None: torch's global one
     use_cache       False: compute everything again at each token, with the same result
+    left_padding    (B,) how many tokens at the left of each row are padding, so that prompts of unequal length end
+                    together; less than T. Each row is continued as if it were alone. None: none
     yields          (B,) int64
 
-    Beyond `model.seq_len` only the last seq_len tokens are read. Raises ValueError for a prompt of another shape.
+    Beyond `model.seq_len` only the last seq_len tokens are read. Raises ValueError for a prompt or a left_padding of
+    another shape, and when the model does not take a left_padding (see `course_lib.language_model`).
     """
-    require_prompt(prompt, max_new_tokens)
+    ids = require_prompt(prompt, max_new_tokens, left_padding)
     sampling = sampling or Sampling()
-    predict = Predictor(model, len(prompt), prompt.size(1) + max_new_tokens, use_cache)
-    ids, done = prompt, torch.zeros(len(prompt), dtype=torch.bool, device=prompt.device)
+    predict = Predictor(model, len(prompt), prompt.size(1) + max_new_tokens, use_cache, left_padding)
+    done = torch.zeros(len(prompt), dtype=torch.bool, device=prompt.device)
     for _ in range(max_new_tokens):
         token = sampling.draw(predict(ids)[:, -1], ids, generator)
         if eos_id is not None:

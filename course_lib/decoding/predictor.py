@@ -4,12 +4,16 @@ Every decoding method asks the same thing, so it is here once. A model is anythi
 `course_lib.language_model`.
 """
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+
+from course_lib.arguments import require_counts
+from course_lib.kv_cache import require_left_padding
 
 
 class Cache(Protocol):
@@ -24,17 +28,31 @@ class Cache(Protocol):
 class Predictor:
     """Ask a model what comes next. Called with all tokens so far, it passes on only those that are new.
 
-    model       a language model; it is in evaluation mode during a call, and as it was afterwards
-    batch_size  B, rows that will be asked about
-    max_len     the longest text that will be asked about
-    use_cache   False: compute everything again each time, which gives the same logits
+    model         a language model; it is in evaluation mode during a call, and as it was afterwards
+    batch_size    B, rows that will be asked about
+    max_len       the longest text that will be asked about
+    use_cache     False: compute everything again each time, which gives the same logits
+    left_padding  (B,) how many tokens at the left of each row are padding; None: none
 
     A text longer than `model.seq_len` is cropped to its last tokens. Their positions then move with every token, so
-    that nothing kept is of use any more, and a cache is left behind.
+    that nothing kept is of use any more, and a cache is left behind. Raises ValueError for sizes below 1, a
+    left_padding that is not (B,) or is negative, and a model that does not take it.
     """
 
-    def __init__(self, model: nn.Module, batch_size: int, max_len: int, use_cache: bool = True) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        batch_size: int,
+        max_len: int,
+        use_cache: bool = True,
+        left_padding: Tensor | None = None,
+    ) -> None:
+        require_counts(batch_size=batch_size, max_len=max_len)
         self.model, self.window = model, getattr(model, "seq_len", None)
+        require_left_padding(left_padding, batch_size, max_len)
+        self.left_padding = left_padding if left_padding is not None and left_padding.any() else None
+        if self.left_padding is not None and not _takes_left_padding(model):
+            raise ValueError(f"model must take left_padding for texts of unequal length, got a {type(model).__name__}")
         self.cache: Cache | None = None
         new_cache = getattr(model, "new_cache", None)
         if use_cache and new_cache is not None:
@@ -49,17 +67,24 @@ class Predictor:
         last     how many of them to return; at most the number of new tokens
         returns  (B, last, V)
         """
+        padding = {} if self.left_padding is None else {"left_padding": self.left_padding}
         if self.window is not None and ids.size(1) > self.window:
-            ids, self.cache = ids[:, -self.window :], None
+            cropped = ids.size(1) - self.window
+            ids, self.cache = ids[:, cropped:], None
+            padding = {name: (at_left - cropped).clamp(min=0) for name, at_left in padding.items()}
         with _evaluating(self.model):
             if self.cache is None:
-                return self.model(ids)[:, -last:]
-            return self.model(ids[:, self.cache.length :], self.cache)[:, -last:]
+                return self.model(ids, **padding)[:, -last:]
+            if self.cache.length:
+                padding = {}  # the cache remembers it
+            return self.model(ids[:, self.cache.length :], self.cache, **padding)[:, -last:]
 
     def reorder(self, rows: Tensor) -> None:
         """Row i of the next call continues what was row rows[i]; rows (B',) int64."""
         if self.cache is not None:
             self.cache.reorder(rows)
+        if self.left_padding is not None:
+            self.left_padding = self.left_padding[rows]
 
     def truncate(self, length: int) -> None:
         """Forget what was read after the first `length` tokens. A cache that cannot is given up."""
@@ -68,6 +93,11 @@ class Predictor:
                 self.cache.truncate(length)
             else:
                 self.cache = None
+
+
+def _takes_left_padding(model: nn.Module) -> bool:
+    parameters = inspect.signature(model.forward).parameters
+    return "left_padding" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 @contextmanager
@@ -83,9 +113,19 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def require_prompt(prompt: Tensor, max_new_tokens: int) -> None:
-    """Raise ValueError unless the prompt is (B, T) with at least one token and max_new_tokens is not negative."""
+def require_prompt(prompt: Tensor, max_new_tokens: int, left_padding: Tensor | None = None) -> Tensor:
+    """Return a prompt (B, T), and what is padding at its left replaced by each row's last token.
+
+    Nobody looks at padding but those who ask which tokens have occurred, and there the last token has.
+
+    Raises ValueError unless the prompt is (B, T) with at least one token in each row that is no padding, left_padding
+    is (B,) and not negative, and max_new_tokens is not negative.
+    """
     if prompt.dim() != 2 or not prompt.numel():
         raise ValueError(f"prompt must have the shape (B, T) with at least one token, got {tuple(prompt.shape)}")
-    if max_new_tokens < 0:
-        raise ValueError(f"max_new_tokens must be at least 0, got {max_new_tokens}")
+    require_counts(0, max_new_tokens=max_new_tokens)
+    if left_padding is None:
+        return prompt
+    require_left_padding(left_padding, len(prompt), prompt.size(1) - 1)
+    padding = torch.arange(prompt.size(1), device=prompt.device) < left_padding[:, None]
+    return torch.where(padding, prompt[:, -1:], prompt)

@@ -4,12 +4,12 @@ The usual order: repetition penalty, temperature, top-k, top-p, min-p, typical. 
 left, renormalised: with k = 50 and p = 0.9, the nucleus holds 0.9 of what the best 50 tokens have together.
 """
 
-import math
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_at_least, require_counts, require_positive, require_probability
 from course_lib.decoding import filters
 
 
@@ -35,17 +35,13 @@ class Sampling:
     repetition_penalty: float = 1.0
 
     def __post_init__(self) -> None:
-        expected = {
-            "temperature": (0 <= self.temperature < math.inf, "at least 0 and finite"),
-            "top_k": (self.top_k >= 0, "at least 0"),
-            "top_p": (0 < self.top_p <= 1, "more than 0 and at most 1"),
-            "min_p": (0 <= self.min_p <= 1, "between 0 and 1"),
-            "typical_p": (0 < self.typical_p <= 1, "more than 0 and at most 1"),
-            "repetition_penalty": (self.repetition_penalty > 0, "more than 0"),
-        }
-        for name, (fits, wanted) in expected.items():
-            if not fits:
-                raise ValueError(f"{name} must be {wanted}, got {getattr(self, name)}")
+        require_at_least(0, temperature=self.temperature)
+        require_counts(0, top_k=self.top_k)
+        require_probability(min_p=self.min_p)
+        require_positive(repetition_penalty=self.repetition_penalty)
+        for name in ("top_p", "typical_p"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be more than 0 and at most 1, got {getattr(self, name)}")
 
     def filter(self, logits: Tensor, ids: Tensor | None = None) -> Tensor:
         """Return the logits of the distribution that is drawn from.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from course_lib.arguments import require_counts, require_probability
 from course_lib.decoding.predictor import Predictor, require_prompt
 from course_lib.decoding.sampling import Sampling, draw_token
 
@@ -46,11 +47,13 @@ def tokens_per_call(rate: float, n_draft: int) -> float:
     n_draft  tokens drafted for each call
     returns  1 to n_draft + 1.  Eq. 1 of Leviathan et al. 2023
 
+    Raises ValueError for a rate outside [0, 1] and a negative n_draft.
+
     >>> tokens_per_call(0.8, 4)
     3.3616
     """
-    if not 0 <= rate <= 1:
-        raise ValueError(f"rate must be between 0 and 1, got {rate}")
+    require_probability(rate=rate)
+    require_counts(0, n_draft=n_draft)
     return round(sum(rate**kept for kept in range(n_draft + 1)), 12)
 
 
@@ -140,8 +143,7 @@ def _require_fitting(model: nn.Module, draft: nn.Module, prompt: Tensor, max_new
     require_prompt(prompt, max_new_tokens)
     if len(prompt) != 1:
         raise ValueError(f"prompt must be one row, (1, T), got {tuple(prompt.shape)}")
-    if n_draft < 1:
-        raise ValueError(f"n_draft must be at least 1, got {n_draft}")
+    require_counts(n_draft=n_draft)
     if model.vocab_size != draft.vocab_size:
         raise ValueError(f"both models must have one vocabulary, got {model.vocab_size} and {draft.vocab_size} tokens")
     longest = prompt.size(1) + max_new_tokens - 1

@@ -13,6 +13,7 @@ import math
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_at_least, require_counts, require_from, require_positive
 from course_lib.embeddings.vocabulary import Text
 
 
@@ -25,15 +26,14 @@ def cooccurrences(text: Text, vocab_size: int, window: int = 5, harmonic: bool =
     harmonic    True: a neighbour at distance d counts 1/d, as in GloVe; False: it counts 1
     returns     sparse (V, V) float, coalesced and symmetric; row: centre, column: neighbour
 
-    Raises ValueError when window is below 1.  §4.2 of Pennington et al. 2014.
+    Raises ValueError when a number is below 1.  §4.2 of Pennington et al. 2014.
 
     >>> cooccurrences(Text(torch.tensor([0, 1, 2]), torch.tensor([0, 0, 0])), 3, window=2).to_dense()
     tensor([[0.0000, 1.0000, 0.5000],
             [1.0000, 0.0000, 1.0000],
             [0.5000, 1.0000, 0.0000]])
     """
-    if window < 1:
-        raise ValueError(f"window must be at least 1, got {window}")
+    require_counts(vocab_size=vocab_size, window=window)
     pairs, weights = [], []
     for distance in range(1, window + 1):
         left, right = text.ids[:-distance], text.ids[distance:]
@@ -54,7 +54,7 @@ def ppmi(counts: Tensor, n_negatives: float = 1.0, power: float = 1.0) -> Tensor
     power        of the contexts' counts in p(c); ¾ keeps rare contexts from looking too telling
     returns      sparse (V, V), without the entries that are 0
 
-    Raises ValueError for counts that are not sparse, or n_negatives not positive.
+    Raises ValueError for counts that are not sparse, n_negatives not positive or a negative power.
     §3 of Levy and Goldberg 2014; the power is from Levy, Goldberg and Dagan 2015.
 
     >>> ppmi(torch.tensor([[0.0, 3.0], [3.0, 2.0]]).to_sparse()).to_dense()  # ln(3/8 ÷ (3/8 · 5/8)) = ln 8/5
@@ -63,8 +63,8 @@ def ppmi(counts: Tensor, n_negatives: float = 1.0, power: float = 1.0) -> Tensor
     """
     if not counts.is_sparse:
         raise ValueError(f"counts must be a sparse tensor, got layout {counts.layout}; try counts.to_sparse()")
-    if not n_negatives > 0:
-        raise ValueError(f"n_negatives must be positive, got {n_negatives}")
+    require_positive(n_negatives=n_negatives)
+    require_at_least(0, power=power)
     counts = counts.coalesce()
     words, contexts = counts.indices()
     values = counts.values()
@@ -90,10 +90,11 @@ def svd_vectors(matrix: Tensor, d_model: int, generator: torch.Generator, power:
     products with the matrix towards the leading singular vectors, and an exact SVD within it.
     Levy and Goldberg 2014, §5; Levy, Goldberg and Dagan 2015 for the power.
 
-    Raises ValueError when d_model is not between 1 and the smaller side of the matrix.
+    Raises ValueError when d_model is not between 1 and the smaller side of the matrix, and for a
+    negative power.
     """
-    if not 1 <= d_model <= min(matrix.shape):
-        raise ValueError(f"d_model must be between 1 and {min(matrix.shape)}, got {d_model}")
+    require_from(1, min(matrix.shape), d_model=d_model)
+    require_at_least(0, power=power)
     n_directions = min(d_model + 10, *matrix.shape)
     space = torch.randn(matrix.size(1), n_directions, generator=generator, device=generator.device).to(matrix)
     basis = torch.linalg.qr(matrix @ space).Q

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_from
 from course_lib.embeddings.word_vectors import WordVectors
 
 
@@ -83,8 +84,7 @@ def neighbour_purity(vectors: WordVectors, kinds: Mapping[str, str], k: int = 5)
     0.667
     """
     known = [word for word in kinds if word in vectors]
-    if not 1 <= k < len(known):
-        raise ValueError(f"k must be between 1 and {len(known) - 1}, got {k}")
+    require_from(1, len(known) - 1, k=k)
     of_kind = {kind: n for n, kind in enumerate(dict.fromkeys(kinds.values()))}
     labels = torch.tensor([of_kind[kinds[word]] for word in known])
     unit = torch.nn.functional.normalize(torch.stack([vectors[word] for word in known]).float(), dim=-1)

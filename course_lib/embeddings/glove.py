@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_at_least, require_counts, require_positive
 from course_lib.embeddings.table import Table, small_random
 from course_lib.train import Step
 
@@ -20,9 +21,13 @@ _BATCH = 4096  # pairs in an update
 def glove_weight(counts: Tensor, x_max: float = 100.0, alpha: float = 0.75) -> Tensor:
     """Return min(1, (count / x_max)^alpha), elementwise.  Eq. 9 of Pennington et al. 2014.
 
+    Raises ValueError unless x_max is positive and alpha at least 0.
+
     >>> glove_weight(torch.tensor([0.0, 1.0, 100.0, 1000.0]))
     tensor([0.0000, 0.0316, 1.0000, 1.0000])
     """
+    require_positive(x_max=x_max)
+    require_at_least(0, alpha=alpha)
     return (counts / x_max).pow(alpha).clamp(max=1.0)
 
 
@@ -90,9 +95,9 @@ class GloVe:
         x_max: float = 100.0,
         alpha: float = 0.75,
     ) -> None:
-        for name, value in {"d_model": d_model, "epochs": epochs}.items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        require_counts(d_model=d_model, epochs=epochs)
+        require_positive(lr=lr, x_max=x_max)
+        require_at_least(0, alpha=alpha)
         if not counts.is_sparse or not counts._nnz():
             raise ValueError(f"counts must be a sparse tensor with entries, got {counts}")
         counts = counts.to(generator.device).coalesce()

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_lib.arguments import require_counts
+
 
 def cosine_similarities(vectors: Tensor, query: Tensor) -> Tensor:
     """Return the cosine of the angle between each vector and the query; 0 where one of them is zero.
@@ -73,8 +75,7 @@ def analogy(vectors: Tensor, a: int, b: int, c: int, k: int = 1, multiply: bool 
 
 
 def _largest(scores: Tensor, k: int, exclude: Iterable[int]) -> tuple[Tensor, Tensor]:
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}")
+    require_counts(k=k)
     hidden = torch.zeros_like(scores, dtype=torch.bool)
     hidden[list(exclude)] = True
     ids = (~hidden).nonzero().squeeze(-1)

@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_counts
 from course_lib.embeddings.vocabulary import Text
 
 Word = TypeVar("Word")
@@ -55,7 +56,7 @@ def cbow_examples(words: Sequence[Word], window: int) -> list[tuple[tuple[Word, 
     >>> cbow_examples(["the", "cat", "sat"], window=1)
     [(('cat',), 'the'), (('the', 'sat'), 'cat'), (('cat',), 'sat')]
     """
-    _require_window(window)
+    require_counts(window=window)
     examples = [
         (tuple(words[max(0, i - window) : i]) + tuple(words[i + 1 : i + 1 + window]), words[i])
         for i in range(len(words))
@@ -69,7 +70,8 @@ def dynamic_windows(n: int, window: int, generator: torch.Generator) -> Tensor:
     So a neighbour at distance d is met with probability (window + 1 − d) / window: near words count more
     (Mikolov et al. 2013a, §3.2). Returns (n,) int64 on the generator's device.
     """
-    _require_window(window)
+    require_counts(0, n=n)
+    require_counts(window=window)
     return torch.randint(1, window + 1, (n,), generator=generator, device=generator.device)
 
 
@@ -93,7 +95,7 @@ def context_blocks(text: Text, windows: Tensor, window: int, block: int = 32) ->
              [0, 1, 0, 1, 0],
              [0, 0, 1, 0, 0]]], dtype=torch.int32)
     """
-    _require_window(window)
+    require_counts(window=window, block=block)
     if windows.shape != text.ids.shape or (windows > window).any():
         raise ValueError(f"windows must hold {len(text.ids)} numbers up to window = {window}, got {windows}")
     n = -(-len(text.ids) // block)
@@ -112,8 +114,3 @@ def context_blocks(text: Text, windows: Tensor, window: int, block: int = 32) ->
 
 def _padded(x: Tensor, before: int, after: int, value: int) -> Tensor:
     return torch.nn.functional.pad(x, (before, after), value=value)
-
-
-def _require_window(window: int) -> None:
-    if window < 1:
-        raise ValueError(f"window must be at least 1, got {window}")

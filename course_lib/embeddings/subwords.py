@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_lib.arguments import require_counts
 from course_lib.embeddings.table import Table, small_random
 
 
@@ -28,8 +29,9 @@ def fasttext_ngrams(word: str, min_n: int = 3, max_n: int = 6) -> list[str]:
     >>> fasttext_ngrams("cat", 3, 4)
     ['<ca', 'cat', 'at>', '<cat', 'cat>']
     """
-    if not 1 <= min_n <= max_n:
-        raise ValueError(f"min_n and max_n must be 1 ≤ min_n ≤ max_n, got {min_n} and {max_n}")
+    require_counts(min_n=min_n, max_n=max_n)
+    if min_n > max_n:
+        raise ValueError(f"min_n must be at most max_n = {max_n}, got min_n = {min_n}")
     marked = f"<{word}>"
     return [
         marked[i : i + n]
@@ -49,7 +51,7 @@ def fnv1a(text: str) -> int:
     True
     """
     value = 2166136261
-    for byte in text.encode():
+    for byte in text.encode("utf-8", "surrogatepass"):
         signed = byte - 256 if byte > 127 else byte
         value = ((value ^ (signed & 0xFFFFFFFF)) * 16777619) & 0xFFFFFFFF
     return value
@@ -67,6 +69,7 @@ class SubwordTable(Table):
 
     `rows` (V + n_buckets, D) has the words' own vectors, then those of the buckets. `take` and `step` take a word's id
     to mean the mean of its rows.  Bojanowski et al. 2017; the buckets are those of the fastText program.
+    Raises ValueError for sizes below 1 and a min_n above max_n.
     """
 
     def __init__(
@@ -79,8 +82,8 @@ class SubwordTable(Table):
         min_n: int = 3,
         max_n: int = 6,
     ) -> None:
-        if n_buckets < 1:
-            raise ValueError(f"n_buckets must be at least 1, got {n_buckets}")
+        require_counts(d_model=d_model, n_buckets=n_buckets)
+        fasttext_ngrams("", min_n, max_n)  # refuses lengths that make no sense, even where there are no words
         super().__init__(small_random(len(words) + n_buckets, d_model, generator))
         self.n_words, self.n_buckets, self.min_n, self.max_n = len(words), n_buckets, min_n, max_n
         self.ids = {word: i for i, word in enumerate(words)}

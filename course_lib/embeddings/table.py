@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_at_least, require_counts
+
 
 class Table:
     """A vector for each id, and a step size of its own for each vector.
@@ -26,7 +28,11 @@ class Table:
         return self.rows.index_select(0, ids.flatten()).view(*ids.shape, -1)
 
     def step(self, ids: Tensor, gradient: Tensor, lr: float) -> None:
-        """Move the vectors of ids (…) against their gradient (…, D); an id may occur more than once."""
+        """Move the vectors of ids (…) against their gradient (…, D); an id may occur more than once.
+
+        Raises ValueError for a negative lr.
+        """
+        require_at_least(0, lr=lr)
         ids, gradient = ids.flatten(), gradient.flatten(end_dim=-2)
         self.squares.index_add_(0, ids, gradient.square().mean(dim=-1))
         rate = self.squares.index_select(0, ids).rsqrt_().mul_(-lr)
@@ -34,5 +40,6 @@ class Table:
 
 
 def small_random(n: int, d_model: int, generator: torch.Generator) -> Tensor:
-    """Return (n, d_model) numbers, uniform between ±1 / (2 · d_model), as word2vec starts from."""
+    """Return (n, d_model) numbers, uniform between ±1 / (2 · d_model), as word2vec starts from. ValueError below 1."""
+    require_counts(n=n, d_model=d_model)
     return (torch.rand(n, d_model, generator=generator, device=generator.device) - 0.5) / d_model

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_at_least, require_counts, require_positive
+
 
 class Text(NamedTuple):
     """A text as numbers: all sentences one after the other, without the words that have no vector."""
@@ -65,8 +67,7 @@ class Vocabulary:
 
         Raises ValueError when min_count is below 1, a sentence is a string, or no word is left.
         """
-        if min_count < 1:
-            raise ValueError(f"min_count must be at least 1, got {min_count}")
+        require_counts(min_count=min_count)
         frequent = Counter(chain.from_iterable(map(_words, sentences))).most_common()
         kept = [(word, n) for word, n in frequent if n >= min_count]
         if not kept:
@@ -99,8 +100,7 @@ def keep_probability(counts: Tensor, threshold: float = 1e-3) -> Tensor:
     >>> keep_probability(torch.tensor([900, 99, 1]), threshold=0.01).round(decimals=2)
     tensor([0.1200, 0.4200, 1.0000])
     """
-    if not threshold > 0:
-        raise ValueError(f"threshold must be positive, got {threshold}")
+    require_positive(threshold=threshold)
     _require_counts(counts)
     ratio = threshold * counts.sum() / counts.to(torch.get_default_dtype())
     return (ratio.sqrt() + ratio).clamp(max=1.0)
@@ -124,12 +124,14 @@ def noise_distribution(counts: Tensor, power: float = 0.75) -> Tensor:
     power    1 draws words as often as the text shows them, 0 all alike; ¾ lies between and works better than both
     returns  (V,) float, sum 1
 
-    Raises ValueError for a count below 0, or when all counts are 0.  §2.2 of Mikolov et al. 2013b.
+    Raises ValueError for a count below 0, when all counts are 0, and for a negative power.  §2.2 of Mikolov et al.
+    2013b.
 
     >>> noise_distribution(torch.tensor([16, 1]))
     tensor([0.8889, 0.1111])
     """
     _require_counts(counts)
+    require_at_least(0, power=power)
     # 0 ** 0 is 1, but what never occurs is never drawn
     weights = torch.where(counts > 0, counts.double() ** power, 0.0)
     return (weights / weights.sum()).to(torch.get_default_dtype())

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_lib.arguments import require_counts, require_positive
 from course_lib.embeddings.pairs import context_blocks, dynamic_windows
 from course_lib.embeddings.table import Table, small_random
 from course_lib.embeddings.vocabulary import Text, Vocabulary, keep_probability, noise_distribution, subsample
@@ -75,8 +76,9 @@ def skipgram_gradients(
     pairs        (n, T, S) boolean, True = the context is a neighbour of the centre
     n_negatives  how many negatives a pair stands against; each of the K counts n_negatives / K
 
-    Eq. 4 of Mikolov et al. 2013b.
+    Raises ValueError for n_negatives that are not positive.  Eq. 4 of Mikolov et al. 2013b.
     """
+    require_positive(n_negatives=n_negatives)
     n_contexts, n_shared = contexts.size(1), negatives.size(1)
     targets = torch.cat([contexts, negatives], dim=1)
     real = pairs.to(centres.dtype)
@@ -101,8 +103,10 @@ def cbow_gradients(
     contexts     (n, S, D) input vectors; the mean over a centre's neighbours predicts it
     negatives, pairs, n_negatives: as in `skipgram_gradients`
 
+    Raises ValueError for n_negatives that are not positive.
     Mikolov et al. 2013a, §3.1, with the loss of eq. 4 of 2013b.
     """
+    require_positive(n_negatives=n_negatives)
     real = pairs.to(centres.dtype)
     neighbours = real.sum(dim=2, keepdim=True)  # (n, T, 1)
     mean = real / neighbours.clamp(min=1)  # (n, T, S)
@@ -157,11 +161,8 @@ class Word2Vec:
         threshold: float = 1e-3,
         inputs: Table | None = None,
     ) -> None:
-        for name, value in {"d_model": d_model, "window": window, "n_negatives": n_negatives, "epochs": epochs}.items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        if not lr > 0:
-            raise ValueError(f"lr must be positive, got {lr}")
+        require_counts(d_model=d_model, window=window, n_negatives=n_negatives, epochs=epochs)
+        require_positive(lr=lr, threshold=threshold)
         if not len(text.ids):
             raise ValueError("text must have words of the vocabulary, got none")
         device = generator.device

@@ -1,4 +1,4 @@
-"""Numbers that judge a model: BLEU, accuracy and F1, calibration."""
+"""Numbers that judge a model: BLEU, accuracy and F1, calibration, pass@k."""
 
 from course_lib.metrics.bleu import bleu, brevity_penalty, clipped_matches, sentence_bleu
 from course_lib.metrics.calibration import (
@@ -15,6 +15,7 @@ from course_lib.metrics.classification import (
     precision_recall_f1,
     token_accuracy,
 )
+from course_lib.metrics.pass_at_k import pass_at_k
 
 __all__ = [
     "PrecisionRecallF1",
@@ -27,6 +28,7 @@ __all__ = [
     "confusion_matrix",
     "expected_calibration_error",
     "fit_temperature",
+    "pass_at_k",
     "precision_recall_f1",
     "reliability_bins",
     "sentence_bleu",

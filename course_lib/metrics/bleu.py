@@ -14,6 +14,8 @@ from collections.abc import Hashable, Sequence
 
 from torch import Tensor
 
+from course_lib.arguments import require_at_least, require_counts, require_one_of
+
 Tokens = Sequence[Hashable]  #: a text, cut into tokens
 
 _SMOOTHINGS = ("exp", "add-k", "none")
@@ -83,8 +85,7 @@ def clipped_matches(hypothesis: Tokens, references: Sequence[Tokens], n: int) ->
     >>> clipped_matches("the the the".split(), ["the cat on the mat".split()], n=1)
     (2, 3)
     """
-    if n < 1:
-        raise ValueError(f"n must be at least 1, got {n}")
+    require_counts(n=n)
     most: Counter[Tokens] = Counter()
     for reference in references:
         most |= _ngrams(reference, n)  # the larger count of each n-gram
@@ -103,8 +104,9 @@ def brevity_penalty(hypothesis_length: int, reference_length: int) -> float:
     reference_length   tokens in all references together; of several, the one closest in length
     returns            1 when the hypotheses are as long or longer, else exp(1 − r/h); 0 for nothing at all
 
-    §2.2.2 of Papineni et al. 2002.
+    Raises ValueError for a negative length.  §2.2.2 of Papineni et al. 2002.
     """
+    require_counts(0, hypothesis_length=hypothesis_length, reference_length=reference_length)
     if hypothesis_length >= reference_length:
         return 1.0
     return math.exp(1 - reference_length / hypothesis_length) if hypothesis_length else 0.0
@@ -114,8 +116,7 @@ class _Statistics:
     """What BLEU sums over a corpus: matches and n-grams of each order, and the two lengths."""
 
     def __init__(self, max_n: int) -> None:
-        if max_n < 1:
-            raise ValueError(f"max_n must be at least 1, got {max_n}")
+        require_counts(max_n=max_n)
         self.matches: list[float] = [0] * max_n
         self.ngrams: list[float] = [0] * max_n
         self.hypothesis_length, self.reference_length = 0, 0
@@ -135,10 +136,8 @@ class _Statistics:
         self.reference_length += min(map(len, references), key=lambda r: (abs(r - len(hypothesis)), r))
 
     def score(self, smoothing: str, k: float, up_to_its_length: bool = False) -> float:
-        if smoothing not in _SMOOTHINGS:
-            raise ValueError(f"smoothing must be one of {', '.join(_SMOOTHINGS)}, got {smoothing!r}")
-        if k < 0:
-            raise ValueError(f"k must be at least 0, got {k}")
+        require_one_of(_SMOOTHINGS, smoothing=smoothing)
+        require_at_least(0, k=k)
         if not any(self.matches):
             return 0.0
         added = k if smoothing == "add-k" else 0

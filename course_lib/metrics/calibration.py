@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_counts
+
 
 class ReliabilityBins(NamedTuple):
     """Equally wide bins of confidence, M of them; bin m holds confidences in ((m − 1)/M, m/M], the first one 0, too."""
@@ -40,8 +42,7 @@ def reliability_bins(confidence: Tensor, correct: Tensor, n_bins: int = 15) -> R
         )
     if not ((confidence >= 0) & (confidence <= 1)).all():
         raise ValueError(f"confidence must lie in [0, 1], got {confidence.min()} to {confidence.max()}")
-    if n_bins < 1:
-        raise ValueError(f"n_bins must be at least 1, got {n_bins}")
+    require_counts(n_bins=n_bins)
     confidence = _wide(confidence)
     inner_edges = torch.arange(1, n_bins, dtype=confidence.dtype, device=confidence.device) / n_bins
     bins = torch.bucketize(confidence, inner_edges)  # (N,)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_counts
+
 
 class PrecisionRecallF1(NamedTuple):
     """Three shares between 0 and 1, each (V,), one a class, or () when they were averaged."""
@@ -61,13 +63,14 @@ def confusion_matrix(predictions: Tensor, targets: Tensor, n_classes: int) -> Te
     n_classes    V
     returns      (V, V) counts, int64; row = target, column = prediction, so that what was right is on the diagonal
 
-    Raises ValueError when the shapes differ or are empty, or an id lies outside [0, V).
+    Raises ValueError when the shapes differ or are empty, n_classes is below 1, or an id lies outside [0, V).
 
     >>> confusion_matrix(torch.tensor([0, 1, 1]), torch.tensor([0, 0, 1]), 2)
     tensor([[1, 1],
             [0, 1]])
     """
     _require_same_shape(predictions, targets)
+    require_counts(n_classes=n_classes)
     for name, ids in (("predictions", predictions), ("targets", targets)):
         if ids.min() < 0 or ids.max() >= n_classes:
             raise ValueError(f"{name} must lie in [0, {n_classes}), got {ids.min()} to {ids.max()}")

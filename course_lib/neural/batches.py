@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_counts
+
 
 def minibatches(n: int, batch_size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
     """Return the batches of one pass over n examples, in random order.
@@ -18,7 +20,5 @@ def minibatches(n: int, batch_size: int, generator: torch.Generator) -> tuple[Te
     >>> [len(batch) for batch in minibatches(10, 4, torch.Generator().manual_seed(0))]
     [4, 4, 2]
     """
-    for name, size in (("n", n), ("batch_size", batch_size)):
-        if size < 1:
-            raise ValueError(f"{name} must be at least 1, got {size}")
+    require_counts(n=n, batch_size=batch_size)
     return torch.randperm(n, generator=generator, device=generator.device).split(batch_size)

@@ -9,6 +9,9 @@ import itertools
 import torch
 from torch import Tensor, nn
 
+from course_lib.arguments import require_counts, require_probability
+from course_lib.ids import look_up
+
 
 def mean_of_words(vectors: Tensor, mask: Tensor) -> Tensor:
     """Return the mean vector of the words that count.
@@ -41,8 +44,7 @@ def drop_words(mask: Tensor, dropout: float, generator: torch.Generator | None =
     What is left is averaged by its own number, so nothing has to be rescaled, in training or after.
     Raises ValueError for a dropout outside [0, 1].  §3 of Iyyer et al. 2015.
     """
-    if not 0.0 <= dropout <= 1.0:
-        raise ValueError(f"dropout must be a probability between 0 and 1, got {dropout}")
+    require_probability(dropout=dropout)
     kept = mask & (torch.rand(mask.shape, generator=generator, device=mask.device) >= dropout)
     return torch.where(kept.any(-1, keepdim=True), kept, mask)
 
@@ -58,7 +60,7 @@ class DeepAveragingNetwork(nn.Module):
     word_dropout  probability of leaving out a word, in training only
     pad_id        the id that fills short texts up
 
-    Raises ValueError for a word_dropout outside [0, 1].
+    Raises ValueError for sizes that make no sense and a word_dropout outside [0, 1].
     """
 
     def __init__(
@@ -72,8 +74,9 @@ class DeepAveragingNetwork(nn.Module):
         pad_id: int = 0,
     ) -> None:
         super().__init__()
-        if not 0.0 <= word_dropout <= 1.0:
-            raise ValueError(f"word_dropout must be a probability between 0 and 1, got {word_dropout}")
+        require_counts(vocab_size=vocab_size, n_classes=n_classes, d_model=d_model, d_hidden=d_hidden)
+        require_counts(0, n_layers=n_layers)
+        require_probability(word_dropout=word_dropout)
         self.word_dropout, self.pad_id = word_dropout, pad_id
         self.words = nn.Embedding(vocab_size, d_model)
         sizes = [d_model] + [d_hidden] * n_layers
@@ -85,7 +88,7 @@ class DeepAveragingNetwork(nn.Module):
         mask = ids != self.pad_id
         if self.training and self.word_dropout > 0:
             mask = drop_words(mask, self.word_dropout)
-        h = mean_of_words(self.words(ids), mask)
+        h = mean_of_words(look_up(self.words, ids), mask)
         for layer in self.hidden:
             h = layer(h).relu()
         return self.to_logits(h)

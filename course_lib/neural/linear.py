@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_lib.arguments import require_at_least
 from course_lib.information import binary_cross_entropy_with_logits, categorical_cross_entropy, softmax
 
 NEWTON_STEPS = 100  # `fit_logistic` needs about ten where there is a minimum
@@ -122,8 +123,7 @@ def fit_logistic(x: Tensor, labels: Tensor, l2: float = 0.0) -> tuple[Tensor, Te
     Raises ValueError for sizes that do not fit, for labels of one kind, for a negative l2, and where there is no single
     minimum: without a penalty on classes that a plane separates, or on features that depend on each other linearly.
     """
-    if not l2 >= 0:
-        raise ValueError(f"l2 must be at least 0, got {l2}")
+    require_at_least(0, l2=l2)
     if labels.unique().tolist() != [0, 1]:
         raise ValueError(f"labels must be 0 and 1, and both occur, got {labels.unique().tolist()}")
     ones = torch.cat([x, x.new_ones(len(x), 1)], dim=1)  # the bias is the weight of a feature that is always 1

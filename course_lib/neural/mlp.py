@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_lib.arguments import require_counts
 from course_lib.neural.activations import ACTIVATIONS, Activation
 
 Layer = tuple[Tensor, Tensor]  #: weight (out, in) and bias (out,)
@@ -38,10 +39,11 @@ def mlp_layers(sizes: Sequence[int], generator: torch.Generator) -> list[Layer]:
                same through any number of relu layers (He et al. 2015). Biases are 0
     returns    on the generator's device
 
-    Raises ValueError for fewer than two sizes.
+    Raises ValueError for fewer than two sizes, and for one below 1.
     """
     if len(sizes) < 2:
         raise ValueError(f"sizes must name at least input and output, got {list(sizes)}")
+    require_counts(**{f"sizes[{i}]": size for i, size in enumerate(sizes)})
     device = generator.device
     return [
         (

@@ -10,6 +10,7 @@ from collections import Counter
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_counts, require_positive, require_probability
 from course_lib.ngrams.noisy_channel import edits
 
 
@@ -27,13 +28,16 @@ def sequence_log_prob(tokens: list[int], bigram: Tensor, eos: int) -> Tensor:
 
 def count_ngrams(tokens: list[int], n: int) -> Counter[tuple[int, ...]]:
     """Return how often each n-gram occurs in a text: tuple of n ids → count. ValueError for n below 1."""
-    if n < 1:
-        raise ValueError(f"n must be at least 1, got {n}")
+    require_counts(n=n)
     return Counter(tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1))
 
 
 def counts_after(tokens: list[int], history: tuple[int, ...], vocab_size: int) -> Tensor:
-    """Return how often each token followed a history in a text: (V,). The empty history () precedes every token."""
+    """Return how often each token followed a history in a text: (V,). The empty history () precedes every token.
+
+    Raises ValueError for a vocab_size below 1.
+    """
+    require_counts(vocab_size=vocab_size)
     after = torch.zeros(vocab_size)
     for (*before, token), count in count_ngrams(tokens, len(history) + 1).items():
         if tuple(before) == tuple(history):
@@ -53,9 +57,8 @@ def mle(tokens: list[int], history: tuple[int, ...], vocab_size: int) -> Tensor:
 
 
 def add_k(tokens: list[int], history: tuple[int, ...], vocab_size: int, k: float) -> Tensor:
-    """Return p(w | history) for all w (V,), with k added to every count. ValueError unless k is above 0."""
-    if not k > 0:
-        raise ValueError(f"k must be above 0, got {k}")
+    """Return p(w | history) for all w (V,), with k added to every count. ValueError unless k is positive and finite."""
+    require_positive(k=k)
     after = counts_after(tokens, history, vocab_size)
     return (after + k) / (after.sum() + k * vocab_size)
 
@@ -76,7 +79,13 @@ def interpolate(probs: Tensor, weights: Tensor) -> Tensor:
 
 
 def continuation_prob(tokens: list[int], vocab_size: int) -> Tensor:
-    """Return the share (V,) of all different bigrams of a text that end with each token."""
+    """Return the share (V,) of all different bigrams of a text that end with each token.
+
+    Raises ValueError for a vocab_size below 1 and a text of fewer than two tokens.
+    """
+    require_counts(vocab_size=vocab_size)
+    if len(tokens) < 2:
+        raise ValueError(f"tokens must hold at least two ids, got {len(tokens)}")
     different = count_ngrams(tokens, 2).keys()
     ends = torch.tensor([w for _, w in different], dtype=torch.long)
     return torch.bincount(ends, minlength=vocab_size) / len(different)
@@ -88,7 +97,10 @@ def kneser_ney(tokens: list[int], history: int, vocab_size: int, discount: float
     tokens    the text, at least two ids
     history   one token id; one that was never continued gets the continuation probabilities
     discount  D, between 0 and 1, taken off every count above 0
+
+    Raises ValueError for another discount, for a vocab_size below 1 and a text that is too short.
     """
+    require_probability(discount=discount)
     after, lower = counts_after(tokens, (history,), vocab_size), continuation_prob(tokens, vocab_size)
     if after.sum() == 0:
         return lower
@@ -116,7 +128,10 @@ def sample_text(bigram: Tensor, eos: int, max_tokens: int, generator: torch.Gene
     eos         comes before the first word; drawing it ends the sentence, and it is not returned
     max_tokens  the sentence is cut off after so many
     generator   the source of randomness
+
+    Raises ValueError for a negative max_tokens.
     """
+    require_counts(0, max_tokens=max_tokens)
     text: list[int] = []
     bigram = bigram.to(generator.device)
     while len(text) < max_tokens:
@@ -135,7 +150,10 @@ def noisy_channel_correct(typed: str, prior: dict[str, float], error_rate: float
     error_rate  probability that one slip happened; p(typed | w) is error_rate · edits(w)[typed] / edits(w).total()
                 for another word, 1 − error_rate for w itself, and 0 for what is more than one slip away
     returns     typed itself when no word could have led to it
+
+    Raises ValueError for an error_rate outside [0, 1].
     """
+    require_probability(error_rate=error_rate)
 
     def score(word: str) -> float:
         made = edits(word)
@@ -154,7 +172,10 @@ def absolute_backoff(counts: Tensor, lower: Tensor, discount: float) -> Tensor:
     discount  D between 0 and 1, taken off every count above 0
     returns   (V, V) rows sum to 1. Unseen words of a row get what was freed in proportion to lower; a row without
               counts is lower; a row in which all words were seen is discounted and scaled to sum to 1
+
+    Raises ValueError for another discount.
     """
+    require_probability(discount=discount)
     seen = counts > 0
     share = (counts - discount).clamp_min(0) / counts.sum(1, keepdim=True).clamp_min(1)
     unseen = torch.where(seen, 0.0, lower)  # (V, V)

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from course_lib.arguments import require_counts
 from course_lib.ngrams.trie import Trie, as_stream
+from course_lib.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -78,21 +80,23 @@ class Counts:
         return shares
 
 
-def count_ngrams(tokens: Sequence[int] | np.ndarray | Tensor, order: int, vocab_size: int) -> Counts:
+def count_ngrams(
+    tokens: Sequence[int] | np.ndarray | Tensor, order: int, vocab_size: int, progress: Progress | None = None
+) -> Counts:
     """Count all n-grams of lengths 1 … order in a stream.
 
     tokens      (N,) token ids, N at least order
     order       length of the longest n-grams, at least 1
     vocab_size  V, above every id
+    progress    is told after each length (see `course_lib.progress`)
 
-    Raises ValueError for a stream that is too short and for ids outside [0, V).
+    Raises ValueError for numbers below 1, for a stream that is too short and for ids outside [0, V).
 
     >>> counts = count_ngrams([0, 1, 0, 1, 1], order=2, vocab_size=3)
     >>> counts.counts[0].tolist(), counts.count([0, 1]), counts.count([1, 2])
     ([2, 3, 0], 2, 0)
     """
-    if order < 1:
-        raise ValueError(f"order must be at least 1, got {order}")
+    require_counts(order=order, vocab_size=vocab_size)
     stream = as_stream(tokens, vocab_size)
     if len(stream) < order:
         raise ValueError(f"tokens must hold at least order = {order} ids, got {len(stream)}")
@@ -110,4 +114,6 @@ def count_ngrams(tokens: Sequence[int] | np.ndarray | Tensor, order: int, vocab_
         suffixes.append(numbers[1:][by_key[begins]])
         numbers = np.empty_like(occurring)
         numbers[by_key] = np.cumsum(first) - 1
+        if progress is not None:
+            progress("lengths", length, order)
     return Counts(Trie(vocab_size, keys), counts, suffixes)

@@ -12,6 +12,7 @@ four times.
 
 import numpy as np
 
+from course_lib.arguments import require_probability
 from course_lib.ngrams.counts import Counts
 from course_lib.ngrams.estimates import mix
 from course_lib.ngrams.model import NGramModel
@@ -29,8 +30,7 @@ def kneser_ney(counts: Counts, discount: float | None = None) -> NGramModel:
     The longest n-grams count occurrences, shorter ones different tokens before them. Below single tokens stands 1/V.
     Raises ValueError for a discount outside [0, 1].
     """
-    if discount is not None and not 0 <= discount <= 1:
-        raise ValueError(f"discount must lie between 0 and 1, got {discount}")
+    require_probability(discount=discount)
     shares, leftovers = [], []
     for length in range(1, counts.order + 1):
         counted = counts.counts[-1] if length == counts.order else counts.continuations(length)

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
+from course_lib.arguments import require_counts, require_positive
 from course_lib.ngrams.counts import Counts
 from course_lib.ngrams.model import NGramModel
 from course_lib.ngrams.trie import as_stream
@@ -36,13 +37,12 @@ def mle(counts: Counts) -> NGramModel:
 def add_k(counts: Counts, k: float = 1.0) -> NGramModel:
     """Return the estimate in which every possible n-gram was seen k times more often than it was.
 
-    k  above 0; may be a fraction
+    k  above 0 and finite; may be a fraction
 
     After a history that was never counted, and at the start of a stream where the history is too short, every token
-    has the same probability 1/V.
+    has the same probability 1/V. Raises ValueError for another k; for k = 0 there is `mle`.
     """
-    if not k > 0:
-        raise ValueError(f"k must be above 0 (for k = 0 use mle), got {k}")
+    require_positive(k=k)
     order, vocab_size = counts.order, counts.vocab_size
     totals = counts.sum_by_history(order, counts.counts[-1])
     log_prob = [np.full(size, -math.log(vocab_size)) for size in counts.trie.sizes]
@@ -77,8 +77,13 @@ def interpolation_weights(
     held_out  (N,) token ids that are not part of the counted text; on the counted text itself the longest histories
               would get all the weight
     rounds    each raises the likelihood, or leaves it
+
+    Raises ValueError when held_out is empty, and for rounds below 0.
     """
+    require_counts(0, rounds=rounds)
     stream = as_stream(held_out, counts.vocab_size)
+    if not len(stream):
+        raise ValueError("held_out must hold at least one id, got none")
     order = counts.order
     probs = np.zeros((order + 1, len(stream)))  # of each token by each order alone; order 0: 1/V
     usable = np.zeros((order + 1, len(stream)), dtype=bool)  # whether the order's history was seen

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_counts
 from course_lib.ngrams.trie import Trie, as_stream
 
 
@@ -103,8 +104,9 @@ class NGramModel:
         context    the tokens before, not returned
         stop       a token after which to end, for instance the id of "<eos>"; None: always n_tokens
 
-        Raises ValueError when the model has no prediction for a history.
+        Raises ValueError when the model has no prediction for a history, and for a negative n_tokens.
         """
+        require_counts(0, n_tokens=n_tokens)
         text = as_stream(context, self.vocab_size).tolist()
         begin = len(text)
         for draw in torch.rand(n_tokens, generator=generator, dtype=torch.float64).tolist():

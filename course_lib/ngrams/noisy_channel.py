@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from course_lib.arguments import require_counts, require_from
 from course_lib.ngrams.model import NGramModel
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -38,6 +39,8 @@ def typing_log_prob(typed: str, meant: str, error_rate: float, letters: str = LE
     """Return log p(typed | meant): one slip with probability error_rate, all slips equally likely; else none.
 
     returns  nats; −inf for what is more than one slip away
+
+    Raises ValueError for an error_rate that does not lie between 0 and 1.
     """
     if not 0 < error_rate < 1:
         raise ValueError(f"error_rate must lie between 0 and 1, got {error_rate}")
@@ -56,6 +59,8 @@ class NoisyChannel:
     start       the id before the first word of a sentence, for instance that of "<eos>"
     error_rate  how often a word is mistyped
     beam        how many beginnings of the sentence are kept in view
+
+    Raises ValueError for a vocabulary of another size, ids that it does not have, and numbers out of their ranges.
     """
 
     def __init__(
@@ -71,6 +76,8 @@ class NoisyChannel:
             raise ValueError(f"vocabulary must hold the model's {model.vocab_size} words, got {len(vocabulary)}")
         if not 0 < error_rate < 1:
             raise ValueError(f"error_rate must lie between 0 and 1, got {error_rate}")
+        require_counts(beam=beam)
+        require_from(0, len(vocabulary) - 1, unknown=unknown, start=start)
         self.model, self.vocabulary, self.unknown, self.start = model, list(vocabulary), unknown, start
         self.error_rate, self.beam = error_rate, beam
         self._ids = {word: number for number, word in enumerate(vocabulary)}

@@ -11,15 +11,20 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from torch import Tensor
 
+from course_lib.arguments import require_counts
+
 
 class Trie:
     """All n-grams of lengths 1 … order that occur in a text, and their numbers.
 
     vocab_size  V; tokens are integers from 0 to V − 1, all of them are n-grams of length 1
     keys        for each length 2 … order the sorted keys, int64 (M,); each history must be an n-gram of the trie
+
+    Raises ValueError for a vocab_size below 1.
     """
 
     def __init__(self, vocab_size: int, keys: Sequence[np.ndarray]) -> None:
+        require_counts(vocab_size=vocab_size)
         self.vocab_size = vocab_size
         self.keys = [np.arange(vocab_size), *keys]
         self.order = len(self.keys)

@@ -13,7 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.optim.update_rules import adagrad_step, adam_step, adamw_step, momentum_step, rmsprop_step, sgd_step
+from course_lib.arguments import require_at_least, require_share
+from course_lib.optim.update_rules import (
+    adagrad_step,
+    adam_step,
+    adamw_step,
+    momentum_step,
+    require_betas,
+    rmsprop_step,
+    sgd_step,
+)
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]]  #: tensors, or groups {"params": …, "lr": …}
 _Named = dict[str, Any]  #: the state of a parameter, or the settings of its group
@@ -194,12 +203,7 @@ class AdamW(Adam):
 
 
 def _require_in_range(settings: dict[str, Any]) -> None:
-    """Raise ValueError for a negative setting, or a share that is not below 1."""
-    shares = {"momentum": settings.get("momentum", 0.0), "alpha": settings.get("alpha", 0.0)}
-    shares |= {f"betas[{i}]": beta for i, beta in enumerate(settings.get("betas", ()))}
-    for name, share in shares.items():
-        if not 0 <= share < 1:
-            raise ValueError(f"{name} must be at least 0 and less than 1, got {share}")
-    for name in ("lr", "eps", "weight_decay"):
-        if not settings.get(name, 0.0) >= 0:
-            raise ValueError(f"{name} must be at least 0, got {settings[name]}")
+    """Raise ValueError for a negative setting, a share that is not below 1, and betas that are not two."""
+    require_at_least(0, **{name: settings.get(name) for name in ("lr", "eps", "weight_decay")})
+    require_share(momentum=settings.get("momentum"), alpha=settings.get("alpha"))
+    require_betas(settings.get("betas", (0.0, 0.0)))

@@ -8,6 +8,7 @@ there too.
 
 import math
 
+from course_lib.arguments import require_at_least, require_counts
 from course_lib.train import Schedule
 
 
@@ -17,12 +18,14 @@ def cosine_schedule(steps: int, final: float = 0.0) -> Schedule:
     steps    the step t at which `final` is reached; it stays there
     final    the factor in the end
 
-    Raises ValueError when steps is less than 1.  Eq. 5 of Loshchilov and Hutter 2017, without restarts.
+    Raises ValueError when steps is less than 1 or final negative.  Eq. 5 of Loshchilov and Hutter 2017, without
+    restarts.
 
     >>> [round(cosine_schedule(4)(t), 3) for t in range(6)]
     [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
     """
-    _require_at_least_one("steps", steps)
+    require_counts(steps=steps)
+    require_at_least(0, final=final)
     return lambda step: final + (1 - final) * (1 + math.cos(math.pi * min(step / steps, 1.0))) / 2
 
 
@@ -32,12 +35,13 @@ def step_schedule(every: int, factor: float = 0.1) -> Schedule:
     every   steps between two changes
     factor  what each change multiplies by
 
-    Raises ValueError when every is less than 1.
+    Raises ValueError when every is less than 1 or factor negative.
 
     >>> [step_schedule(2, 0.5)(t) for t in range(5)]
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
-    _require_at_least_one("every", every)
+    require_counts(every=every)
+    require_at_least(0, factor=factor)
     return lambda step: factor ** (step // every)
 
 
@@ -52,7 +56,7 @@ def linear_warmup(warmup: int, then: Schedule | None = None) -> Schedule:
     >>> [linear_warmup(4, step_schedule(2, 0.5))(t) for t in range(7)]
     [0.25, 0.5, 0.75, 1.0, 1.0, 0.5, 0.5]
     """
-    _require_at_least_one("warmup", warmup)
+    require_counts(warmup=warmup)
 
     def factor(step: int) -> float:
         if step < warmup:
@@ -60,8 +64,3 @@ def linear_warmup(warmup: int, then: Schedule | None = None) -> Schedule:
         return 1.0 if then is None else then(step + 1 - warmup)
 
     return factor
-
-
-def _require_at_least_one(name: str, count: int) -> None:
-    if count < 1:
-        raise ValueError(f"{name} must be at least 1 step, got {count}")

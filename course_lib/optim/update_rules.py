@@ -17,7 +17,11 @@ State is zeros before the first step. No argument is changed, and a gradient can
 `course_lib.optim.optimizers` has the same updates as torch.optim.Optimizer classes.
 """
 
+from collections.abc import Sequence
+
 from torch import Tensor
+
+from course_lib.arguments import require_at_least, require_counts, require_share
 
 
 def sgd_step(param: Tensor, grad: Tensor, lr: float, weight_decay: float = 0.0) -> Tensor:
@@ -30,12 +34,13 @@ def sgd_step(param: Tensor, grad: Tensor, lr: float, weight_decay: float = 0.0) 
     weight_decay  λ, adds λ w to the gradient
     returns       same shape
 
-    Raises ValueError when the shapes differ.  Robbins and Monro 1951.
+    Raises ValueError when the shapes differ and for a setting out of its range.  Robbins and Monro 1951.
 
     >>> import torch
     >>> sgd_step(torch.tensor([1.0, 2.0]), torch.tensor([0.5, -1.0]), lr=0.1)
     tensor([0.9500, 2.1000])
     """
+    require_at_least(0, lr=lr)
     grad = _decayed(param, grad, weight_decay)
     return param - lr * grad
 
@@ -61,12 +66,14 @@ def momentum_step(
     returns       w' and v'
 
     The other usual form, v' = μ v + η g and w' = w − v', makes the same steps as long as η is constant.
-    Raises ValueError when the shapes differ.  Polyak 1964.
+    Raises ValueError when the shapes differ and for a setting out of its range.  Polyak 1964.
 
     >>> import torch
     >>> momentum_step(torch.tensor([1.0]), torch.tensor([0.5]), torch.tensor([2.0]), lr=0.1)
     (tensor([0.7700]), tensor([2.3000]))
     """
+    require_at_least(0, lr=lr)
+    require_share(momentum=momentum)
     grad = _decayed(param, grad, weight_decay, velocity=velocity)
     velocity = momentum * velocity + grad
     return param - lr * (grad + momentum * velocity if nesterov else velocity), velocity
@@ -85,12 +92,13 @@ def adagrad_step(
     weight_decay  λ, adds λ w to the gradient
     returns       w' and s'
 
-    Raises ValueError when the shapes differ.  Duchi, Hazan and Singer 2011.
+    Raises ValueError when the shapes differ and for a setting out of its range.  Duchi, Hazan and Singer 2011.
 
     >>> import torch
     >>> adagrad_step(torch.tensor([1.0]), torch.tensor([4.0]), torch.tensor([9.0]), lr=0.1)  # 1 − 0.1 · 4/5
     (tensor([0.9200]), tensor([25.]))
     """
+    require_at_least(0, lr=lr, eps=eps)
     grad = _decayed(param, grad, weight_decay, total=total)
     total = total + grad.square()
     return param - lr * grad / (total.sqrt() + eps), total
@@ -117,12 +125,14 @@ def rmsprop_step(
     weight_decay  λ, adds λ w to the gradient
     returns       w' and s'
 
-    Raises ValueError when the shapes differ.  Hinton 2012.
+    Raises ValueError when the shapes differ and for a setting out of its range.  Hinton 2012.
 
     >>> import torch
     >>> rmsprop_step(torch.tensor([1.0]), torch.tensor([4.0]), torch.tensor([0.0]), lr=0.1, alpha=0.75)
     (tensor([0.8000]), tensor([4.]))
     """
+    require_at_least(0, lr=lr, eps=eps)
+    require_share(alpha=alpha)
     grad = _decayed(param, grad, weight_decay, mean_square=mean_square)
     mean_square = alpha * mean_square + (1 - alpha) * grad.square()
     return param - lr * grad / (mean_square.sqrt() + eps), mean_square
@@ -157,15 +167,17 @@ def adam_step(
     weight_decay  λ, adds λ w to the gradient, where Adam rescales it: see `adamw_step`
     returns       w', m' and v'
 
-    Raises ValueError when the shapes differ or step is less than 1.  Algorithm 1 of Kingma and Ba 2015.
+    Raises ValueError when the shapes differ, step is less than 1, or a setting is out of its range.  Algorithm 1 of
+    Kingma and Ba 2015.
 
     >>> import torch
     >>> zeros = torch.zeros(2)
     >>> adam_step(zeros, torch.tensor([5.0, -0.01]), zeros, zeros, step=1, lr=0.1)[0]  # the first step: η · sign(g)
     tensor([-0.1000,  0.1000])
     """
-    if step < 1:
-        raise ValueError(f"step must be at least 1, the first step's number, got {step}")
+    require_counts(step=step)  # the first step's number is 1
+    require_at_least(0, lr=lr, eps=eps)
+    require_betas(betas)
     grad = _decayed(param, grad, weight_decay, m=m, v=v)
     m = betas[0] * m + (1 - betas[0]) * grad
     v = betas[1] * v + (1 - betas[1]) * grad.square()
@@ -192,21 +204,31 @@ def adamw_step(
     returns                                  w', m' and v'; the decay leaves no trace in the moments
 
     What shrinks is the old weight, not the step: decaying after the step would shrink the step as well.
-    Raises ValueError when the shapes differ or step is less than 1.  Algorithm 2 of Loshchilov and Hutter 2019.
+    Raises ValueError when the shapes differ, step is less than 1, or a setting is out of its range.  Algorithm 2 of
+    Loshchilov and Hutter 2019.
 
     >>> import torch
     >>> one, zero = torch.ones(1), torch.zeros(1)
     >>> adamw_step(one, one, zero, zero, step=1, lr=0.1, weight_decay=0.5)[0]  # 0.95 · 1 − 0.1
     tensor([0.8500])
     """
+    require_at_least(0, weight_decay=weight_decay)
     return adam_step(param * (1 - lr * weight_decay), grad, m, v, step, lr, betas, eps)
 
 
+def require_betas(betas: Sequence[float]) -> None:
+    """Raise ValueError unless betas are two numbers, each at least 0 and less than 1."""
+    if len(betas) != 2:
+        raise ValueError(f"betas must be two numbers, got {betas}")
+    require_share(**{f"betas[{i}]": beta for i, beta in enumerate(betas)})
+
+
 def _decayed(param: Tensor, grad: Tensor, weight_decay: float, **state: Tensor) -> Tensor:
-    """Return the gradient with the penalty's added, after checking that all shapes are the parameter's.
+    """Return the gradient with the penalty's added, after checking the penalty and that all shapes are the parameter's.
 
     Other shapes could broadcast, and the parameter would change its own.
     """
+    require_at_least(0, weight_decay=weight_decay)
     for name, tensor in {"grad": grad, **state}.items():
         if tensor.shape != param.shape:
             raise ValueError(f"{name} must have the shape of param, {tuple(param.shape)}, got {tuple(tensor.shape)}")

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_at_least, require_counts
 from course_lib.recurrent.cells import rnn_forward
 
 
@@ -97,13 +98,13 @@ def gradient_bound(w_hh: Tensor, distance: int, steepest: float = 1.0) -> float:
     distance  k ≥ 0 steps
     steepest  γ, the largest slope of the activation: 1 for tanh and relu, 1/4 for the sigmoid
 
-    Raises ValueError for a negative distance.
+    Raises ValueError for a negative distance and a negative slope.
 
     >>> gradient_bound(torch.tensor([[0.0, 2.0], [0.0, 0.0]]), 3)  # both eigenvalues are 0
     8.0
     """
-    if distance < 0:
-        raise ValueError(f"distance must be at least 0, got {distance}")
+    require_counts(0, distance=distance)
+    require_at_least(0, steepest=steepest)
     return (steepest * torch.linalg.matrix_norm(w_hh, 2).item()) ** distance
 
 
@@ -128,8 +129,7 @@ def truncated_bptt(x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, b: Tensor 
 
     Raises ValueError when window is less than 1.  Williams and Peng 1990.
     """
-    if window < 1:
-        raise ValueError(f"window must be at least 1 step, got {window}")
+    require_counts(window=window)
     h, states = h0, []
     for part in x.split(window, dim=1):
         states.append(rnn_forward(part, h.detach(), w_ih, w_hh, b))

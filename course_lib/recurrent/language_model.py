@@ -11,6 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib.arguments import require_counts, require_one_of
+from course_lib.ids import look_up
+from course_lib.kv_cache import require_left_padding
 from course_lib.recurrent.layers import GRU, LSTM, RNN, State
 from course_lib.recurrent.starts import orthogonal_, set_forget_bias
 
@@ -50,7 +53,7 @@ class RecurrentLM(nn.Module):
     dropout     probability of dropping a number before, between and after the layers, in training only
 
     Recurrent matrices start orthogonal, forget gates with bias 1. `seq_len` is None: any length can be read.
-    Raises ValueError for an unknown cell.  Mikolov et al. 2010.
+    Raises ValueError for an unknown cell, sizes below 1 and a dropout outside [0, 1].  Mikolov et al. 2010.
     """
 
     seq_len = None
@@ -65,8 +68,8 @@ class RecurrentLM(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if cell not in CELLS:
-            raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")
+        require_one_of(tuple(CELLS), cell=cell)
+        require_counts(vocab_size=vocab_size, d_model=d_model, d_hidden=d_hidden, n_layers=n_layers)
         self.vocab_size, self.dropout = vocab_size, dropout
         self.tokens = nn.Embedding(vocab_size, d_model)
         self.layers = CELLS[cell](d_model, d_hidden, n_layers, dropout=dropout)
@@ -75,15 +78,25 @@ class RecurrentLM(nn.Module):
         if cell == "lstm":
             set_forget_bias(self.layers, 1.0)
 
-    def forward(self, ids: Tensor, cache: RecurrentCache | None = None) -> Tensor:
+    def forward(self, ids: Tensor, cache: RecurrentCache | None = None, left_padding: Tensor | None = None) -> Tensor:
         """Return the logits of the token that follows each.
 
-        ids      (B, T) token ids
-        cache    from `new_cache`: read the ids after the tokens that it has seen, and add them to it
-        returns  (B, T, V)
+        ids           (B, T) token ids
+        cache         from `new_cache`: read the ids after the tokens that it has seen, and add them to it
+        left_padding  (B,) int64, how many ids at the left of each row are padding, less than T: nothing is read there,
+                      and the logits mean nothing. With a cache it belongs to the first call
+        returns       (B, T, V)
+
+        Raises ValueError for ids outside the vocabulary, and a left_padding of another shape, out of its range, or
+        after the first call.
         """
-        x = F.dropout(self.tokens(ids), self.dropout, self.training)
-        outputs, state = self.layers(x, cache.state if cache is not None else None)
+        require_left_padding(left_padding, len(ids), ids.size(1) - 1, seen=0 if cache is None else cache.length)
+        x = F.dropout(look_up(self.tokens, ids), self.dropout, self.training)
+        state = cache.state if cache is not None else None
+        if left_padding is None:
+            outputs, state = self.layers(x, state)
+        else:
+            outputs, state = _read_padded(self.layers, x, left_padding)
         if cache is not None:
             cache.state, cache.length = state, cache.length + ids.size(1)
         return self.to_logits(F.dropout(outputs, self.dropout, self.training))
@@ -91,6 +104,16 @@ class RecurrentLM(nn.Module):
     def new_cache(self, batch_size: int, max_len: int) -> RecurrentCache:
         """Return the cache of nothing read yet. Its size depends on neither argument's value: a state is a state."""
         return RecurrentCache()
+
+
+def _read_padded(layers: nn.Module, x: Tensor, left_padding: Tensor) -> tuple[Tensor, State]:
+    """Return outputs (B, T, H), zeros at the padding, and the final state of what is real in x (B, T, D)."""
+    batch, length = x.shape[:2]
+    # the layers know padding at the end: turn every row so that its first token comes first, and the outputs back
+    places, rows = torch.arange(length, device=x.device), torch.arange(batch, device=x.device)[:, None]
+    shift = left_padding.to(x.device)[:, None]
+    outputs, state = layers(x[rows, (places + shift) % length], lengths=length - shift[:, 0])
+    return outputs[rows, (places - shift) % length], state
 
 
 class ConsecutiveWindows:
@@ -110,11 +133,12 @@ class ConsecutiveWindows:
     gradient. At the end of the stream reading starts again from its beginning, with an empty state. A Trainer that is
     resumed starts there, too.
 
-    Raises ValueError when the stream is too short for one window per part.
+    Raises ValueError for sizes below 1 and when the stream is too short for one window per part.
     """
 
     def __init__(self, tokens: Tensor, batch_size: int, length: int) -> None:
-        if tokens.dim() != 1 or batch_size < 1 or length < 1 or len(tokens) // batch_size <= length:
+        require_counts(batch_size=batch_size, length=length)
+        if tokens.dim() != 1 or len(tokens) // batch_size <= length:
             raise ValueError(
                 f"tokens must be one stream of more than batch_size · (length + 1) = {batch_size} · ({length} + 1) "
                 f"ids, got shape {tuple(tokens.shape)}"

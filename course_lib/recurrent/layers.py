@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib.arguments import require_counts, require_probability
 from course_lib.recurrent.cells import gru_forward, lstm_forward, rnn_forward
 
 State = Tensor | tuple[Tensor, ...]  #: (L·D, B, H), for an LSTM a pair of them
@@ -27,11 +28,8 @@ class _Recurrent(nn.Module):
         self, d_input: int, d_hidden: int, n_layers: int = 1, bidirectional: bool = False, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        for name, size in {"d_input": d_input, "d_hidden": d_hidden, "n_layers": n_layers}.items():
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
-        if not 0.0 <= dropout <= 1.0:
-            raise ValueError(f"dropout must be a probability between 0 and 1, got {dropout}")
+        require_counts(d_input=d_input, d_hidden=d_hidden, n_layers=n_layers)
+        require_probability(dropout=dropout)
         self.d_input, self.d_hidden, self.n_layers, self.dropout = d_input, d_hidden, n_layers, dropout
         self.directions = ("", "_reverse") if bidirectional else ("",)
         rows, bound = self.n_gates * d_hidden, d_hidden**-0.5

@@ -6,6 +6,8 @@ Both work on the modules of this package and on torch.nn's, which have the same 
 import torch
 from torch import nn
 
+from course_lib.arguments import require_finite
+
 
 @torch.no_grad()
 def orthogonal_(module: nn.Module, gain: float = 1.0, generator: torch.Generator | None = None) -> None:
@@ -16,7 +18,10 @@ def orthogonal_(module: nn.Module, gain: float = 1.0, generator: torch.Generator
 
     module     an RNN, LSTM or GRU of this package or of torch.nn
     generator  of the random draw; None: torch's global one
+
+    Raises ValueError for a gain that is not finite.
     """
+    require_finite(gain=gain)
     for name, weight in module.named_parameters():
         if name.startswith("weight_hh"):
             for block in weight.split(weight.size(1)):  # one (H, H) matrix per gate
@@ -30,8 +35,9 @@ def set_forget_bias(module: nn.Module, value: float = 1.0) -> None:
     With value 1 a gate starts near σ(1) = 0.73, with 3 near 0.95; without this near σ(0) = 0.5, which halves the
     gradient along the cell state at every step. PyTorch adds two biases: bias_ih gets the value, bias_hh zero.
 
-    Raises ValueError when the module is not an LSTM (four gates).
+    Raises ValueError when the module is not an LSTM (four gates), or the value not finite.
     """
+    require_finite(value=value)
     for name, bias in module.named_parameters():
         if name.startswith("bias_"):
             hidden = getattr(module, name.replace("bias", "weight").replace("_ih_", "_hh_")).size(1)

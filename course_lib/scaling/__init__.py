@@ -17,7 +17,7 @@ from course_lib.scaling.laws import (
     fit_power_law,
 )
 from course_lib.scaling.memory import activation_bytes, adamw_bytes, kv_cache_bytes, saved_bytes, score_bytes
-from course_lib.scaling.roofline import attainable_flops, matmul_intensity
+from course_lib.scaling.roofline import attainable_flops, decoding_ceiling, matmul_intensity
 from course_lib.scaling.softmax import online_softmax
 from course_lib.scaling.tiling import tiled_attention
 
@@ -32,6 +32,7 @@ __all__ = [
     "bootstrap_power_law",
     "checkpointed",
     "compute_optimal",
+    "decoding_ceiling",
     "fit_power_law",
     "flops_per_token",
     "kv_cache_bytes",

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from course_lib.arguments import require_counts
+
 
 def checkpointed(layers: Sequence[Callable[[Tensor], Tensor]], x: Tensor, every: int = 1) -> Tensor:
     """Return `layers[-1](… layers[1](layers[0](x)))`, keeping for the backward pass the input of every so many layers.
@@ -23,8 +25,7 @@ def checkpointed(layers: Sequence[Callable[[Tensor], Tensor]], x: Tensor, every:
 
     Raises ValueError for every below 1.
     """
-    if every < 1:
-        raise ValueError(f"every must be at least 1, got {every}")
+    require_counts(every=every)
     for start in range(0, len(layers), every):
         x = checkpoint(_in_turn, layers[start : start + every], x, use_reentrant=False)
     return x

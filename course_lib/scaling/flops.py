@@ -11,6 +11,7 @@ Kaplan et al. 2020, §2.1; with the attention term as in Chowdhery et al. 2022, 
 
 from dataclasses import replace
 
+from course_lib.arguments import require_at_least
 from course_lib.gpt import GPTConfig
 
 
@@ -43,13 +44,6 @@ def flops_per_token(n_parameters: int, n_layers: int, d_model: int, n_keys: int,
     >>> flops_per_token(1000, n_layers=2, d_model=10, n_keys=16, training=False)  # 2 · 1000 + 4 · 2 · 16 · 10
     3280
     """
-    for name, value in (
-        ("n_parameters", n_parameters),
-        ("n_layers", n_layers),
-        ("d_model", d_model),
-        ("n_keys", n_keys),
-    ):
-        if value < 0:
-            raise ValueError(f"{name} must not be negative, got {value}")
+    require_at_least(0, n_parameters=n_parameters, n_layers=n_layers, d_model=d_model, n_keys=n_keys)
     forward = 2 * n_parameters + 4 * n_layers * n_keys * d_model
     return 3 * forward if training else forward

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_counts, require_positive
+
 _EXPONENTS = (1e-3, 4.0)  # between which the fit looks
 _GRID = 64  # exponents compared at once
 _ZOOMS = 8  # each narrows the range to a 32nd
@@ -41,7 +43,8 @@ def fit_power_law(x: Tensor | Sequence[float], losses: Tensor | Sequence[float])
     losses   (n,) positive, nats
 
     For a given exponent the rest is linear regression, so the search is over one number, between 0.001 and 4.
-    Raises ValueError for shapes that do not fit, fewer than 3 different x, and numbers that are not positive.
+    Raises ValueError for shapes that do not fit, fewer than 3 different x, and numbers that are not positive or
+    infinite.
 
     >>> law = fit_power_law([1.0, 4.0, 16.0, 64.0], [5.0, 3.0, 2.0, 1.5])  # 1 + 4 / √x
     >>> round(law.floor, 4), round(law.scale, 4), round(law.exponent, 4)
@@ -77,8 +80,7 @@ def bootstrap_power_law(
     n = len(x)
     if n < 4:
         raise ValueError(f"three numbers fit 3 points exactly: x must have at least 4 for a bootstrap, got {n}")
-    if n_resamples < 1:
-        raise ValueError(f"n_resamples must be at least 1, got {n_resamples}")
+    require_counts(n_resamples=n_resamples)
     fitted = fit_power_law(x, losses).loss(x)
     errors = losses / fitted - 1
     errors = (errors - errors.mean()) * (n / (n - 3)) ** 0.5
@@ -124,8 +126,7 @@ def compute_optimal(flops: float, law: ScalingLaw = BESIROGLU_2024) -> tuple[flo
     >>> f"{n:.1e} parameters, {d:.1e} tokens"
     '7.2e+10 parameters, 1.3e+12 tokens'
     """
-    if not flops > 0:
-        raise ValueError(f"flops must be positive, got {flops}")
+    require_positive(flops=flops)
     both = law.alpha + law.beta
     g = (law.alpha * law.a / (law.beta * law.b)) ** (1 / both)
     n_parameters = g * (flops / 6) ** (law.beta / both)
@@ -174,8 +175,9 @@ def _as_data(x: Tensor | Sequence[float], losses: Tensor | Sequence[float]) -> t
     x, losses = (torch.as_tensor(data, dtype=torch.float64, device="cpu") for data in (x, losses))
     if x.dim() != 1 or x.shape != losses.shape:
         raise ValueError(f"x and losses must both have the shape (n,), got {tuple(x.shape)} and {tuple(losses.shape)}")
-    if not (x > 0).all() or not (losses > 0).all():
-        raise ValueError("x and losses must be positive")
+    for name, data in (("x", x), ("losses", losses)):
+        if not ((data > 0) & data.isfinite()).all():
+            raise ValueError(f"{name} must be positive and finite, got {data.tolist()}")
     if len(x.unique()) < 3:
         raise ValueError(f"x must have at least 3 different values for 3 numbers, got {len(x.unique())}")
     return x, losses

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_counts, require_positive
 from course_lib.gpt import GPTConfig
 
 
@@ -16,11 +17,12 @@ def adamw_bytes(n_parameters: int) -> dict[str, int]:
     """Return what training with AdamW keeps for the parameters, in float32: 16 bytes each.
 
     Mixed precision as in Micikevicius et al. 2018 needs 16 as well: 2 for the weights, 2 for the gradients, 12 for
-    float32 weights and moments (Rajbhandari et al. 2020, §3.1).
+    float32 weights and moments (Rajbhandari et al. 2020, §3.1). Raises ValueError for a negative number.
 
     >>> adamw_bytes(1000)
     {'weights': 4000, 'gradients': 4000, 'moments': 8000}
     """
+    require_counts(0, n_parameters=n_parameters)
     return {"weights": 4 * n_parameters, "gradients": 4 * n_parameters, "moments": 8 * n_parameters}
 
 
@@ -41,17 +43,9 @@ def kv_cache_bytes(
     >>> kv_cache_bytes(32, 32, 128, seq_len=4096) / 2**30  # Llama 7B, one text of 4096 tokens: 2 GiB
     2.0
     """
-    sizes = {
-        "n_layers": n_layers,
-        "n_kv_heads": n_kv_heads,
-        "d_head": d_head,
-        "seq_len": seq_len,
-        "batch_size": batch_size,
-        "bytes_per_number": bytes_per_number,
-    }
-    for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name} must be at least 1, got {size}")
+    require_counts(n_layers=n_layers, n_kv_heads=n_kv_heads, d_head=d_head, seq_len=seq_len)
+    require_counts(batch_size=batch_size)
+    require_positive(bytes_per_number=bytes_per_number)
     return 2 * n_layers * n_kv_heads * d_head * seq_len * batch_size * bytes_per_number
 
 
@@ -60,10 +54,13 @@ def score_bytes(n_layers: int, n_heads: int, seq_len: int, batch_size: int = 1, 
 
     Only a naive implementation keeps them, and only in training all layers' at once; `fused_attention` and
     `tiled_attention` never hold more than a few rows. The time stays quadratic either way.
+    Raises ValueError when an argument is not positive.
 
     >>> score_bytes(1, 1, 50_000)  # a book: 5 GB for one head of one layer, which fits
     5000000000
     """
+    require_counts(n_layers=n_layers, n_heads=n_heads, seq_len=seq_len, batch_size=batch_size)
+    require_positive(bytes_per_number=bytes_per_number)
     return n_layers * n_heads * seq_len**2 * batch_size * bytes_per_number
 
 
@@ -83,8 +80,11 @@ def activation_bytes(config: GPTConfig, batch_size: int, seq_len: int, bytes_per
     are most of it. Left out: single numbers per row and head, about 1 %; the copies that RoPE makes of q and k; and the
     third tensor of an RMSNorm where it is not fused. With both, the truth is up to a third more.
 
+    Raises ValueError when a size is not positive.
     Korthikanti et al. 2022, §4.1, count 34 · d bytes a token and layer: in float16, with dropout, without the scores.
     """
+    require_counts(batch_size=batch_size, seq_len=seq_len)
+    require_positive(bytes_per_number=bytes_per_number)
     hidden = (4 if config.ffn == "swiglu" else 2) * config.d_ff
     d_kv = config.n_kv_heads * config.d_head
     layer = 6 * config.d_model + 2 * d_kv + hidden

@@ -10,6 +10,8 @@ import math
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_counts
+
 
 def online_softmax(scores: Tensor, block: int = 128) -> Tensor:
     """Return the softmax over the last dimension, with the normaliser found in one pass over blocks.
@@ -23,8 +25,7 @@ def online_softmax(scores: Tensor, block: int = 128) -> Tensor:
     >>> online_softmax(torch.tensor([0.0, 1000.0, 1000.0]), block=1)
     tensor([0.0000, 0.5000, 0.5000])
     """
-    if block < 1:
-        raise ValueError(f"block must be at least 1, got {block}")
+    require_counts(block=block)
     largest = scores.new_full((*scores.shape[:-1], 1), -math.inf)
     total = torch.zeros_like(largest)
     for part in scores.split(block, dim=-1):

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from course_lib.arguments import require_counts
 from course_lib.attention import require_fitting
 from course_lib.scaling.softmax import absorb, exp_shifted
 
@@ -43,8 +44,7 @@ def tiled_attention(
     Algorithms 1 and 4 of Dao et al. 2022, in the order of loops of Dao 2023: queries outside.
     """
     require_fitting(q, k, v, mask, dropout=0.0, bias=None)
-    if block < 1:
-        raise ValueError(f"block must be at least 1, got {block}")
+    require_counts(block=block)
     if causal and q.size(-2) > k.size(-2):
         raise ValueError(f"under causal there must be a key for every query, got {k.size(-2)} and {q.size(-2)}")
     leading = torch.broadcast_shapes(*(t.shape[:-2] for t in (q, k, v, mask) if t is not None))

@@ -12,19 +12,22 @@ printable alphabet ("Ġthe" is " the"), so `vocab.json` and `merges.txt` go in a
 
 import codecs
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, repeat
 from pathlib import Path
 
 from course_lib.tokenization.cache import WordCache
-from course_lib.tokenization.characters import UNKNOWN, checked_ids
-from course_lib.tokenization.pairs import pairs_of
+from course_lib.tokenization.characters import UNKNOWN, checked_ids, require_special_tokens
+from course_lib.tokenization.pairs import merge_by_rank, pairs_of
 from course_lib.tokenization.pretokenize import (
     BYTE_CHARACTERS,
     characters_to_bytes,
     gpt2_words,
+    pattern_of,
+    to_bytes,
 )
+
+_LONG = 24  # symbols of a word from which on a heap is faster than `str.replace` for every merge
 
 
 class BPE:
@@ -36,7 +39,8 @@ class BPE:
     special_tokens  those of `tokens` that stand for themselves, are never split and never merged
 
     `token_bytes` holds the bytes of each id. A character outside a character-level vocabulary becomes "<unk>".
-    Raises ValueError for tokens that repeat, merges of unknown tokens, missing bytes or missing special tokens.
+    Raises ValueError for tokens that repeat, merges of unknown tokens, missing bytes or missing special tokens, and for
+    a special token that is empty or occurs twice.
     """
 
     def __init__(
@@ -50,11 +54,14 @@ class BPE:
         self.tokens, self.byte_level = list(tokens), byte_level
         self.merges = [(left, right) for left, right in merges]
         self.special_tokens = list(special_tokens)
+        require_special_tokens(self.special_tokens)
         self.ids = {token: i for i, token in enumerate(self.tokens)}
         self._require_consistent()
         special = set(self.special_tokens)
         self.token_bytes = [
-            characters_to_bytes(token) if byte_level and token not in special else token.encode()
+            characters_to_bytes(token)
+            if byte_level and token not in special
+            else token.encode("utf-8", "surrogatepass")
             for token in self.tokens
         ]
         # as in training, a word is a string in which chr(i) is token i
@@ -66,8 +73,7 @@ class BPE:
         }
         self._merge = list(in_order.items())  # rank → (pair, what it becomes)
         self._rank = {pair: rank for rank, pair in enumerate(in_order)}
-        longest_first = sorted(self.special_tokens, key=len, reverse=True)
-        self._special_pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        self._special_pattern = pattern_of(self.special_tokens)
         self._cache = WordCache(self._encode_word)
 
     @property
@@ -80,7 +86,8 @@ class BPE:
 
         allow_special   True: the texts of special tokens become their ids. False: they are text like any other
 
-        Raises ValueError for a character that cannot be represented (characters only, and only without "<unk>").
+        Raises ValueError for a character that cannot be represented: half of a surrogate pair (byte-level), or one
+        outside the vocabulary (characters only, and only without "<unk>").
 
         >>> tokenizer = BPE(["a", "b", "ab", "aa"], [("a", "b"), ("a", "a")], byte_level=False)
         >>> tokenizer.encode("aab")  # a+b has the lower rank, so not aa, b
@@ -153,12 +160,12 @@ class BPE:
         """Write the tokenizer to a JSON file."""
         names = ("tokens", "merges", "byte_level", "special_tokens")
         state = {name: getattr(self, name) for name in names}
-        Path(path).write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
+        Path(path).write_text(json.dumps(state, ensure_ascii=False), "utf-8", "surrogatepass")
 
     @classmethod
     def load(cls, path: str | Path) -> "BPE":
         """Read what `save` wrote."""
-        return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
+        return cls(**json.loads(Path(path).read_text("utf-8", "surrogatepass")))
 
     def to_gpt2_files(self, vocab_path: str | Path, merges_path: str | Path) -> None:
         """Write vocab.json and merges.txt as GPT-2 has them. ValueError for a tokenizer that is not byte-level."""
@@ -189,9 +196,11 @@ class BPE:
     def _encode_word(self, word: str) -> list[int]:
         """Merge one word: all occurrences of the pair of lowest rank, until no pair has a rank."""
         if self.byte_level:
-            symbols = word.encode("utf-8", "surrogateescape").decode("latin-1").translate(self._symbol)
+            symbols = to_bytes(word, "surrogateescape").decode("latin-1").translate(self._symbol)
         else:
             symbols = "".join([self._symbol.get(ord(character)) or self._unknown(character) for character in word])
+        if len(symbols) > _LONG:
+            return list(map(ord, merge_by_rank(symbols, self._rank, self._merge)))
         none = len(self._merge)
         while len(symbols) > 1:
             rank = min(map(self._rank.get, pairs_of(symbols), repeat(none)))

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
-from course_lib.tokenization.pretokenize import bert_words, count_words
+from course_lib.arguments import require_counts
+from course_lib.tokenization.pretokenize import bert_words, count_words, to_bytes
 
 UNKNOWN = "<unk>"
 
@@ -24,8 +25,8 @@ class Bytes:
     vocab_size = 256
 
     def encode(self, text: str) -> list[int]:
-        """Return the bytes of the text in UTF-8, each 0 … 255."""
-        return list(text.encode())
+        """Return the bytes of the text in UTF-8, each 0 … 255. ValueError for half of a surrogate pair."""
+        return list(to_bytes(text))
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text; bytes that are not valid UTF-8 become U+FFFD (�). ValueError for ids outside 0 … 255."""
@@ -52,12 +53,12 @@ class _Lookup:
 
     def save(self, path: str | Path) -> None:
         """Write the tokens to a JSON file."""
-        Path(path).write_text(json.dumps({"tokens": self.tokens}, ensure_ascii=False), encoding="utf-8")
+        Path(path).write_text(json.dumps({"tokens": self.tokens}, ensure_ascii=False), "utf-8", "surrogatepass")
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read what `save` wrote."""
-        return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
+        return cls(**json.loads(Path(path).read_text("utf-8", "surrogatepass")))
 
 
 class Characters(_Lookup):
@@ -107,11 +108,18 @@ def train_words(text: str | Iterable[str], vocab_size: int) -> Words:
 
     Raises ValueError for a vocab_size below 1.
     """
-    if vocab_size < 1:
-        raise ValueError(f"vocab_size must be at least 1, got {vocab_size}")
+    require_counts(vocab_size=vocab_size)
     counts = count_words(text, bert_words)
     ranked = sorted((word for word in counts if word != UNKNOWN), key=lambda word: (-counts[word], word))
     return Words([UNKNOWN, *ranked[: vocab_size - 1]])
+
+
+def require_special_tokens(special_tokens: Sequence[str]) -> None:
+    """Raise ValueError for a special token that is empty, which is found everywhere, or that occurs twice."""
+    if isinstance(special_tokens, str):
+        raise ValueError(f"special_tokens must be a list of texts, got the text {special_tokens!r}")
+    if "" in special_tokens or len(set(special_tokens)) < len(special_tokens):
+        raise ValueError(f"special_tokens must be different and none empty, got {list(special_tokens)}")
 
 
 def checked_ids(ids: Iterable[int], vocab_size: int) -> list[int]:

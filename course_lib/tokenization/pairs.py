@@ -4,8 +4,9 @@ A word is a string in which every character *is* a symbol: chr(17) is symbol 17.
 written in C, merges a pair in a word, from left to right and without overlaps, as both algorithms require.
 """
 
+import heapq
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from operator import add
 
 
@@ -16,6 +17,44 @@ def pairs_of(word: str) -> Iterator[str]:
     ['aa', 'aa', 'ab']
     """
     return map(add, word, word[1:])
+
+
+def merge_by_rank(word: str, rank: Mapping[str, int], merges: Sequence[tuple[str, str]]) -> str:
+    """Return a word after all merges: the pair of lowest rank everywhere, from the left, until no pair has a rank.
+
+    word     of n symbols
+    rank     pair → its place in merges
+    merges   (pair, the symbol that it becomes)
+
+    A heap holds the places of all pairs, a list of neighbours makes a merge cost no more than the two pairs beside it:
+    n log n steps, where looking at the whole word for each merge takes n².
+
+    >>> merge_by_rank("aabab", {"ab": 0, "aX": 1}, [("ab", "X"), ("aX", "Y")])
+    'YX'
+    """
+    n, symbols = len(word), list(word)
+    before, after = list(range(-1, n - 1)), list(range(1, n + 1))
+    heap = [(rank[pair], place) for place, pair in enumerate(pairs_of(word)) if pair in rank]
+    heapq.heapify(heap)
+    while heap:
+        lowest, merged = heap[0][0], []
+        pair, new = merges[lowest]
+        while heap and heap[0][0] == lowest:  # what a merge makes must wait until this pair is merged everywhere
+            left = heapq.heappop(heap)[1]
+            right = after[left]
+            if right == n or symbols[left] + symbols[right] != pair:  # merged away since
+                continue
+            symbols[left], symbols[right] = new, ""
+            after[left] = after[right]
+            if after[left] < n:
+                before[after[left]] = left
+            merged.append(left)
+        for place in {place for left in merged for place in (before[left], left)}:
+            if place >= 0 and after[place] < n:
+                made = rank.get(symbols[place] + symbols[after[place]])
+                if made is not None:
+                    heapq.heappush(heap, (made, place))
+    return "".join(symbols)
 
 
 class PairCounts:

@@ -12,7 +12,9 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from course_lib.tokenization.pretokenize import gpt2_words
+from course_lib.arguments import require_counts
+from course_lib.tokenization.characters import require_special_tokens
+from course_lib.tokenization.pretokenize import gpt2_words, to_bytes
 from course_lib.tokenization.unigram import BLANK
 from course_lib.tokenization.wordpiece import CONTINUES, UNKNOWN
 
@@ -65,11 +67,13 @@ def train_bpe(words: Sequence[Word], n_merges: int) -> list[Pair]:
 
     words   (tokens, times) of each different word, cut into characters
 
-    Each time the most frequent pair; among equally frequent ones the pair that sorts first.
+    Each time the most frequent pair; among equally frequent ones the pair that sorts first. ValueError for a negative
+    n_merges.
 
     >>> train_bpe([(list("newest"), 6), (list("widest"), 3)], 3)
     [('e', 's'), ('es', 't'), ('e', 'w')]
     """
+    require_counts(0, n_merges=n_merges)
     merges: list[Pair] = []
     while len(merges) < n_merges and (counts := pair_counts(words)):
         best = min(counts, key=lambda pair: (-counts[pair], pair))
@@ -115,6 +119,7 @@ class Tokenizer:
     special_tokens  texts that have ids by themselves; none is part of another
 
     Ids 0 … 255 are the bytes, then come the tokens that the merges make, each once, then the special tokens.
+    Raises ValueError for a special token that is empty or occurs twice.
 
     >>> tokenizer = Tokenizer([("a", "b")], ["<|end|>"])
     >>> tokenizer.encode("abé<|end|>", allow_special=True)
@@ -122,6 +127,7 @@ class Tokenizer:
     """
 
     def __init__(self, merges: Sequence[Pair], special_tokens: Sequence[str] = ()) -> None:
+        require_special_tokens(special_tokens)
         self.merges = list(merges)
         tokens = list(dict.fromkeys([*map(chr, range(256)), *(left + right for left, right in merges)]))
         self.ids = {token: i for i, token in enumerate(tokens)}
@@ -138,7 +144,7 @@ class Tokenizer:
                 ids.append(special[piece])
                 continue
             for word in gpt2_words(piece):
-                ids += [self.ids[token] for token in bpe_encode(word.encode().decode("latin-1"), self.merges)]
+                ids += [self.ids[token] for token in bpe_encode(to_bytes(word).decode("latin-1"), self.merges)]
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -217,4 +223,4 @@ def nats_per_byte(log_probs: Tensor, text: str) -> float:
 
     log_probs   (N,) log probability, in nats, that the model gave to each token of the text
     """
-    return -log_probs.double().sum().item() / len(text.encode())
+    return -log_probs.double().sum().item() / len(to_bytes(text))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import regex
 
+from course_lib.arguments import require_counts, require_finite
 from course_lib.tokenization.cache import WordCache
 from course_lib.tokenization.characters import UNKNOWN, checked_ids
 from course_lib.tokenization.pretokenize import count_words
@@ -40,16 +41,19 @@ class Unigram:
 
     log_probs   piece → its log probability in nats, blanks written as ▁. Id 0 is <unk>, the pieces follow in order
 
-    Raises ValueError when there is no piece, or one of them is empty or "<unk>".
+    Raises ValueError when there is no piece, or one of them is empty or "<unk>" or has a probability of 0.
     """
 
     def __init__(self, log_probs: Mapping[str, float]) -> None:
         self.log_probs = dict(log_probs)
+        for piece, log_prob in self.log_probs.items():
+            require_finite(**{f"log_probs[{piece!r}]": log_prob})
         if not self.log_probs or "" in self.log_probs or UNKNOWN in self.log_probs:
             raise ValueError(f"log_probs must hold pieces, none empty or {UNKNOWN!r}, got {list(self.log_probs)[:5]} …")
         self.tokens = [UNKNOWN, *self.log_probs]
         self.ids = {token: i for i, token in enumerate(self.tokens)}
         self._longest = max(map(len, self.log_probs))
+        self._unknown = min(self.log_probs.values()) - _UNKNOWN_PENALTY
         self._cache = WordCache(self._encode_word)
 
     @property
@@ -71,7 +75,7 @@ class Unigram:
         >>> Unigram({"a": half, "b": half, "ab": tenth}).segment("ab")[0]
         ['a', 'b']
         """
-        best, begins = _best_cuts(word, self.log_probs, self._longest)
+        best, begins = _best_cuts(word, self.log_probs, self._longest, self._unknown)
         pieces, end = [], len(word)
         while end:
             pieces.append(word[begins[end] : end])
@@ -87,12 +91,12 @@ class Unigram:
 
     def save(self, path: str | Path) -> None:
         """Write the pieces and their log probabilities to a JSON file."""
-        Path(path).write_text(json.dumps({"log_probs": self.log_probs}, ensure_ascii=False), encoding="utf-8")
+        Path(path).write_text(json.dumps({"log_probs": self.log_probs}, ensure_ascii=False), "utf-8", "surrogatepass")
 
     @classmethod
     def load(cls, path: str | Path) -> "Unigram":
         """Read what `save` wrote."""
-        return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
+        return cls(**json.loads(Path(path).read_text("utf-8", "surrogatepass")))
 
     def _encode_word(self, word: str) -> list[int]:
         pieces, _ = self.segment(word)
@@ -108,10 +112,13 @@ def train_unigram(text: str | Iterable[str], vocab_size: int) -> Unigram:
 
     Starts from the strings within words that occur at least twice. Then, until few enough are left: two steps of EM;
     drop a quarter of the pieces, those without which the text would lose least probability.
-    Raises ValueError when vocab_size has no room for the characters.
+    Raises ValueError when vocab_size has no room for the characters, or the text has none.
     """
+    require_counts(vocab_size=vocab_size)
     words = count_words(text, blank_words)
     characters = set().union(*words)
+    if not characters:
+        raise ValueError("text must hold at least one character, got none")
     if vocab_size < len(characters) + 1:
         raise ValueError(f"vocab_size must be at least {len(characters)} characters + <unk>, got {vocab_size}")
     log_probs = _seed_pieces(words, characters, 10 * vocab_size)
@@ -164,8 +171,12 @@ def expected_counts(words: Mapping[str, int], log_probs: Mapping[str, float]) ->
     return counts, total
 
 
-def _best_cuts(word: str, log_probs: Mapping[str, float], longest: int) -> tuple[list[float], list[int]]:
+def _best_cuts(
+    word: str, log_probs: Mapping[str, float], longest: int, unknown: float = -math.inf
+) -> tuple[list[float], list[int]]:
     """Return, for each beginning word[:end], the log probability of its best cut and where the last piece begins.
+
+    unknown  log probability of a character that is no piece
 
     The best cut ends in some piece, and what is before that piece is cut best as well (Viterbi 1967).
     """
@@ -177,9 +188,9 @@ def _best_cuts(word: str, log_probs: Mapping[str, float], longest: int) -> tuple
             if log_prob is not None and best[start] + log_prob > top:
                 top, begin = best[start] + log_prob, start
         if word[end - 1] not in log_probs:
-            unknown = best[end - 1] + min(log_probs.values()) - _UNKNOWN_PENALTY
-            if unknown > top:
-                top, begin = unknown, end - 1
+            alone = best[end - 1] + unknown
+            if alone > top:
+                top, begin = alone, end - 1
         best.append(top)
         begins.append(begin)
     return best, begins

@@ -15,25 +15,29 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 
+from course_lib.arguments import require_counts
 from course_lib.tokenization.cache import WordCache
-from course_lib.tokenization.characters import checked_ids
+from course_lib.tokenization.characters import checked_ids, require_special_tokens
 from course_lib.tokenization.pairs import PairCounts
-from course_lib.tokenization.pretokenize import bert_words, count_words
+from course_lib.tokenization.pretokenize import bert_normalised, bert_words, count_words
 
 UNKNOWN = "[UNK]"
 CONTINUES = "##"  # begins every piece that is not the first of its word
+_BERT_LONGEST = 100  # letters of a word that BERT still looks up
 
 
 class WordPiece:
     """A WordPiece tokenizer: a list of tokens and the rule “longest first”.
 
     tokens   the token of each id, "[UNK]" among them; a piece within a word begins with "##"
+    uncased  None: a text is encoded as it is. True or False: as an uncased or a cased BERT does it, after
+             `bert_normalised`, and with [UNK] for a word of more than 100 letters
 
     Raises ValueError for tokens that repeat or lack "[UNK]".
     """
 
-    def __init__(self, tokens: Sequence[str]) -> None:
-        self.tokens = list(tokens)
+    def __init__(self, tokens: Sequence[str], *, uncased: bool | None = None) -> None:
+        self.tokens, self.uncased = list(tokens), uncased
         self.ids = {token: i for i, token in enumerate(self.tokens)}
         if len(self.ids) < len(self.tokens) or UNKNOWN not in self.ids:
             raise ValueError(f"tokens must be different, {UNKNOWN!r} among them, got {self.tokens[:5]} …")
@@ -48,13 +52,19 @@ class WordPiece:
     def encode(self, text: str) -> list[int]:
         """Return the ids of the text, cut by BERT's rule first. A word with a part that no piece fits is one [UNK].
 
+        The names of special tokens are text like any other; nothing is put before or after.
+
         >>> WordPiece(["[UNK]", "m", "mouse", "##ho", "##le", "##hole"]).encode("mousehole mice")
         [2, 5, 0]
         """
+        if self.uncased is not None:
+            text = bert_normalised(text, self.uncased)
         return list(chain.from_iterable(map(self._cache.__getitem__, bert_words(text))))
 
     def encode_word(self, word: str) -> list[int]:
         """Return the ids of one word, longest piece first, or that of [UNK] alone."""
+        if self.uncased is not None and len(word) > _BERT_LONGEST:
+            return [self.ids[UNKNOWN]]
         ids, start = [], 0
         while start < len(word):
             prefix = CONTINUES if start else ""
@@ -77,13 +87,17 @@ class WordPiece:
         return " ".join(tokens).replace(" " + CONTINUES, "")
 
     def save(self, path: str | Path) -> None:
-        """Write vocab.txt as BERT has it: one token a line, the line number is the id."""
+        """Write vocab.txt as BERT has it: one token a line, the line number is the id. It does not hold `uncased`."""
         Path(path).write_text("\n".join(self.tokens) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, path: str | Path) -> "WordPiece":
-        """Read what `save` wrote, or the vocab.txt of a BERT."""
-        return cls(Path(path).read_text(encoding="utf-8").removesuffix("\n").split("\n"))
+    def load(cls, path: str | Path, *, uncased: bool | None = None) -> "WordPiece":
+        """Read what `save` wrote, or the vocab.txt of a BERT.
+
+        uncased  None for a tokenizer of one's own. For a BERT, whether it is an uncased one: the file does not say
+                 (`do_lower_case` in tokenizer_config.json does), and without it a text is not normalised as BERT's are
+        """
+        return cls(Path(path).read_text(encoding="utf-8").removesuffix("\n").split("\n"), uncased=uncased)
 
 
 def train_wordpiece(
@@ -95,11 +109,14 @@ def train_wordpiece(
     vocab_size      tokens in all: special tokens, characters (as beginnings and as continuations), merges.
                     Fewer, if no pair occurs min_count times
     min_count       how often a pair must occur to be merged
-    special_tokens  the first ids, "[UNK]" among them
+    special_tokens  the first ids, "[UNK]" among them. Where the text holds them they are not learned from
 
-    Among equal scores the pair with the smaller ids wins. Raises ValueError when vocab_size is too small.
+    Among equal scores the pair with the smaller ids wins. Raises ValueError when vocab_size is too small, min_count
+    below 1, or a special token empty or there twice.
     """
-    counts = count_words(text, bert_words)
+    require_special_tokens(special_tokens)
+    require_counts(vocab_size=vocab_size, min_count=min_count)
+    counts = count_words(text, bert_words, special_tokens)
     spelled = {word: [word[0], *(CONTINUES + character for character in word[1:])] for word in counts}
     alphabet = sorted(set().union(*spelled.values()))
     n_tokens = vocab_size - len(special_tokens)

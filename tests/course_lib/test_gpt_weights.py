@@ -130,6 +130,102 @@ def test_a_llama_in_bfloat16_stays_in_bfloat16(llama):
     torch.testing.assert_close(logits.float(), llama(IDS).logits, atol=0.5, rtol=0.1)
 
 
+GPT2_SIZES = dict(vocab_size=50, n_positions=24, n_embd=32, n_layer=2, n_head=4, bos_token_id=0, eos_token_id=0)
+LLAMA_SIZES = dict(
+    vocab_size=50, hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4,
+    num_key_value_heads=2, max_position_embeddings=64,
+)  # fmt: skip
+LONG_ROPE = {"rope_theta": 10000.0, "factor": 2.0, "original_max_position_embeddings": 8}
+READ = [
+    ("GPT2", {}),
+    ("GPT2", {"tie_word_embeddings": False}),
+    ("GPT2", {"layer_norm_epsilon": 0.5}),
+    ("GPT2", {"activation_function": "gelu"}),
+    ("GPT2", {"activation_function": "gelu_pytorch_tanh", "n_inner": 48}),
+    ("Llama", {}),
+    ("Llama", {"tie_word_embeddings": True}),
+    ("Llama", {"rms_norm_eps": 0.5}),
+    ("Llama", {"num_key_value_heads": 1, "rope_parameters": {"rope_type": "default", "rope_theta": 50.0}}),
+    ("Mistral", {"sliding_window": None}),
+]
+REFUSED = [
+    ("GPT2", {"activation_function": "relu"}, "activation_function"),
+    ("GPT2", {"scale_attn_weights": False}, "scale_attn_weights"),
+    ("GPT2", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx"),
+    ("Llama", {"head_dim": 12}, r"H · head_dim, must be d_model = 32, got 48: head_dim = 12"),
+    ("Llama", {"rope_parameters": {"rope_type": "linear", **LONG_ROPE}}, "rope_type 'default'.*'linear'"),
+    ("Llama", {"rope_parameters": {"rope_type": "yarn", **LONG_ROPE}}, "rope_type 'default'.*'yarn'"),
+    (
+        "Llama",
+        {"rope_parameters": {"rope_type": "llama3", "low_freq_factor": 1.0, "high_freq_factor": 4.0, **LONG_ROPE}},
+        "rope_type 'default'.*'llama3'",
+    ),
+    ("Llama", {"hidden_act": "gelu"}, "hidden_act"),
+    ("Llama", {"attention_bias": True}, "no place for"),
+    ("Llama", {"mlp_bias": True}, "no place for"),
+    ("Mistral", {"sliding_window": 4}, "sliding_window.*got 4"),
+    ("Qwen2", {}, "model_type.*got 'qwen2'"),
+]
+
+
+def checkpoint(kind, settings):
+    """One of their models with random weights, and what reads it."""
+    transformers = pytest.importorskip("transformers")
+    config = getattr(transformers, f"{kind}Config")(**((GPT2_SIZES if kind == "GPT2" else LLAMA_SIZES) | settings))
+    name = "GPT2LMHeadModel" if kind == "GPT2" else f"{kind}ForCausalLM"
+    return shaken(getattr(transformers, name)(config)), gpt_from_gpt2 if kind == "GPT2" else gpt_from_llama
+
+
+@pytest.mark.parametrize("kind, settings", READ)
+def test_what_the_settings_ask_for_is_read_from_them(kind, settings):
+    theirs, read = checkpoint(kind, settings)
+    ours = read(theirs.state_dict(), config=theirs.config.to_dict())
+    assert ours.config.tie == theirs.config.tie_word_embeddings
+    with torch.no_grad():
+        torch.testing.assert_close(ours(IDS), theirs(IDS).logits, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind, settings, message", REFUSED)
+def test_what_this_gpt_does_not_have_is_refused_where_the_settings_ask_for_it(kind, settings, message):
+    theirs, read = checkpoint(kind, settings)
+    with pytest.raises(ValueError, match=message):
+        read(theirs.state_dict(), config=theirs.config.to_dict())
+
+
+@pytest.mark.parametrize("kind", ["GPT2", "Llama"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_an_output_matrix_of_its_own_stays_its_own_without_settings_too(kind, tied):
+    theirs, read = checkpoint(kind, {"tie_word_embeddings": tied})
+    ours = read(theirs.state_dict(), 4, **({} if kind == "GPT2" else {"seq_len": 64}))
+    assert ours.tokens.weight.equal(theirs.get_input_embeddings().weight)
+    logits, expected = ours(IDS), theirs(IDS).logits
+    torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
+    logits.square().mean().backward()
+    expected.square().mean().backward()
+    for mine, their in [(ours.tokens, theirs.get_input_embeddings()), (ours.head, theirs.get_output_embeddings())]:
+        torch.testing.assert_close(mine.weight.grad, their.weight.grad, atol=1e-3, rtol=1e-3)
+
+
+def test_settings_that_contradict_the_tensors_or_the_arguments_are_named():
+    theirs, _ = checkpoint("Llama", {"tie_word_embeddings": False})
+    state, config = theirs.state_dict(), theirs.config.to_dict()
+    for change, message in [
+        ({"num_hidden_layers": 3}, r"config\['num_hidden_layers'\] must be 2 as in state_dict, got 3"),
+        ({"num_attention_heads": 2}, r"config\['num_key_value_heads'\] must be 1"),
+        ({"tie_word_embeddings": True}, "lm_head.weight' must be the token embedding"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            gpt_from_llama(state, config=config | change)
+    with pytest.raises(ValueError, match=r"n_heads must be 4 as in config\['num_attention_heads'\], got 2"):
+        gpt_from_llama(state, n_heads=2, config=config)
+    with pytest.raises(ValueError, match="n_heads must be given, or a config with 'num_attention_heads'"):
+        gpt_from_llama(state)
+    with pytest.raises(ValueError, match=r"must have .lm_head.weight., since"):
+        gpt_from_llama(theirs.model.state_dict(), config=config)
+    with pytest.raises(ValueError, match=r"'head.weight' must have the shape \(50, 32\), got \(51, 32\)"):
+        gpt_from_llama(state | {"lm_head.weight": torch.zeros(51, 32)}, n_heads=4, seq_len=8)
+
+
 def test_tensors_that_are_missing_left_over_or_of_another_model_are_named(gpt2, llama):
     state = gpt2.state_dict()
     del state["transformer.h.1.mlp.c_fc.weight"]

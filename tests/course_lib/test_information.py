@@ -217,7 +217,7 @@ def test_tiny_temperatures_do_not_overflow(dtype, temperature):
 
 @pytest.mark.parametrize("temperature", [-1.0, -1e-300, math.nan, math.inf])
 def test_a_temperature_that_is_negative_or_not_finite_is_refused(temperature):
-    with pytest.raises(ValueError, match="temperature must be at least 0 and finite, got"):
+    with pytest.raises(ValueError, match=r"temperature must be at least 0.*, got"):
         softmax(torch.zeros(3), temperature)
 
 

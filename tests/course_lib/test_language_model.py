@@ -2,11 +2,21 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from course_lib.language_model import count_parameters, draw_windows, nats_per_token, next_token_loss
+from course_lib import language_model
+from course_lib.language_model import (
+    count_parameters,
+    draw_windows,
+    nats_per_token,
+    next_token_loss,
+    read_tokens,
+    write_tokens,
+)
+from course_lib.train import Trainer
 
 
 class Bigram(nn.Module):
@@ -96,3 +106,52 @@ def test_a_stream_that_is_too_short_or_not_a_stream_is_refused(call, tokens):
 def test_a_batch_of_nothing_is_refused():
     with pytest.raises(ValueError, match="batch_size"):
         draw_windows(torch.arange(20), 0, 4)
+
+
+@pytest.mark.parametrize("vocab_size, dtype", [(300, "uint16"), (1 << 16, "uint16"), (70_000, "uint32")])
+def test_windows_of_a_file_are_those_of_the_same_stream_in_memory(tmp_path, vocab_size, dtype):
+    ids = torch.randint(vocab_size, (5000,), generator=torch.Generator().manual_seed(0))
+    assert write_tokens(tmp_path / "ids.npy", iter(ids.tolist()), vocab_size) == 5000
+    opened = read_tokens(tmp_path / "ids.npy")
+    assert isinstance(opened, np.memmap) and opened.dtype == dtype and opened.tolist() == ids.tolist()
+    assert (tmp_path / "ids.npy").stat().st_size == 128 + 5000 * opened.dtype.itemsize
+    batches = [draw_windows(tokens, 8, 16)(torch.Generator().manual_seed(1)) for tokens in (ids, opened)]
+    assert batches[0].equal(batches[1]) and batches[1].dtype == torch.int64
+
+
+def test_a_stream_is_written_piece_by_piece_and_an_interrupted_one_leaves_the_earlier_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(language_model, "_WRITTEN", 7)
+    path = tmp_path / "ids.npy"
+    for n in (0, 6, 7, 8, 20):
+        assert write_tokens(path, range(n), 20) == n
+        assert np.load(path).tolist() == list(range(n))  # numpy's own reader, without a memory map
+    with pytest.raises(ValueError, match=r"tokens must be from 0 to 19, got 14 to 20"):
+        write_tokens(path, range(21), 20)
+    with pytest.raises(ValueError, match=r"tokens must be from 0 to 19, got -1 to -1"):
+        write_tokens(path, [-1], 20)
+    assert read_tokens(path).tolist() == list(range(20))
+    np.save(path, np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"ids.npy must hold one stream of integers, got shape \(2, 3\), float64"):
+        read_tokens(path)
+
+
+def test_a_model_is_trained_from_a_file(tmp_path):
+    write_tokens(tmp_path / "ids.npy", [0, 1, 2, 3, 4] * 200, 5)
+    model = Bigram(5)
+    trainer = Trainer(model, draw_windows(read_tokens(tmp_path / "ids.npy"), 8, 10), next_token_loss, steps=60, lr=0.3)
+    losses = [step.loss for step in trainer]
+    assert losses[-1] < 0.2 * losses[0]
+
+
+@pytest.mark.parametrize("n, counted", [(9, 4), (12, 4), (13, 8), (16, 8), (17, 12)])
+def test_what_fills_no_half_window_at_the_end_is_not_counted(n, counted):
+    class Counted(Bigram):
+        asked = 0
+
+        def forward(self, ids, cache=None):
+            Counted.asked += len(ids) * 4
+            return super().forward(ids)
+
+    Counted.asked = 0
+    nats_per_token(Counted(5), torch.zeros(n, dtype=torch.long), 8)
+    assert Counted.asked == counted

@@ -292,10 +292,10 @@ def test_any_module_can_be_an_expert():
     [
         (lambda: route_top_k(torch.zeros(2, 4), 5), "between 1 and the number of experts, 4, got 5"),
         (lambda: route_top_k(torch.zeros(2, 4), 0), "got 0"),
-        (lambda: expert_capacity(0, 8, 2, 1.0), "n_tokens must be positive, got 0"),
+        (lambda: expert_capacity(0, 8, 2, 1.0), "n_tokens must be at least 1, got 0"),
         (lambda: expert_capacity(8, 8, 2, 0.0), "capacity_factor must be positive, got 0.0"),
         (lambda: MoE(4, 4, 2, 3), "top_k must be between 1 and n_experts = 2, got 3"),
-        (lambda: MoE(4, 0, 2, 1), "d_ff must be positive, got 0"),
+        (lambda: MoE(4, 0, 2, 1), "d_ff must be at least 1, got 0"),
         (lambda: MoE(4, 4, 2, 1, capacity_factor=-1.0), "capacity_factor must be positive, got -1.0"),
         (lambda: MoE(4, 4, 2, 1)(torch.zeros(3, 4)), r"x must have the shape \(batch, tokens, 4\), got \(3, 4\)"),
         (lambda: active_parameters(nn.Linear(2, 2)), "MoE layer"),

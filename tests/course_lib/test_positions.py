@@ -1,6 +1,7 @@
 """Positions against their formulas written out slowly, and against what each of them promises."""
 
 import math
+from decimal import Decimal, getcontext
 
 import pytest
 import torch
@@ -219,3 +220,25 @@ def test_tables_and_rotations_of_a_gpu_are_those_of_the_cpu():
     assert alibi_bias(8, 5, 9, "cuda").cpu().equal(alibi_bias(8, 5, 9))
     layer = RelativePositionBias(4).cuda()
     assert layer(5).device.type == local_window_mask(5, 5, 2, "cuda").device.type == "cuda"
+
+
+@pytest.mark.parametrize("position", [0, 1000, 10**6, 10**7, 10**9])
+@pytest.mark.parametrize("dtype, within", [(torch.float32, 1e-6), (torch.float64, 1e-6), (torch.bfloat16, 8e-3)])
+def test_angles_far_from_the_start_are_those_of_exact_arithmetic(position, dtype, within):
+    # sine and cosine of position · 10000^(−2i/D), the angle to 50 digits and brought below 2π before it is rounded
+    getcontext().prec = 50
+    turn = 2 * Decimal("3.14159265358979323846264338327950288419716939937510582097494459")
+    exact = [float(position * Decimal(10000) ** (Decimal(-2 * i) / 16) % turn) for i in range(8)]
+    expected = torch.tensor([[math.cos(a) for a in exact] + [math.sin(a) for a in exact]], dtype=torch.float64)
+    x = torch.cat([torch.ones(1, 8), torch.zeros(1, 8)], dim=1).to(dtype)
+    torch.testing.assert_close(rope(x, torch.tensor([position])).double(), expected, atol=within, rtol=0)
+    moved = shift_matrix(position, 16).double()[:, 1::2].sum(1)  # what becomes of sin 0 = 0 and cos 0 = 1
+    torch.testing.assert_close(moved[0::2], expected[0, 8:], atol=1e-6, rtol=0)
+    torch.testing.assert_close(moved[1::2], expected[0, :8], atol=1e-6, rtol=0)
+
+
+def test_sinusoids_of_a_long_text_are_exact_to_its_end():
+    last = sinusoidal(10**6, 4)[-1].double()
+    angles = torch.tensor([999_999.0, 9_999.99], dtype=torch.float64)
+    expected = torch.stack([angles.sin(), angles.cos()], dim=1).flatten()
+    torch.testing.assert_close(last, expected, atol=1e-6, rtol=0)

@@ -203,6 +203,24 @@ def test_settings_that_make_no_sense_are_refused(settings, message):
         Trainer(network(), draw, squared, **settings)
 
 
+def test_a_run_is_not_resumed_under_another_schedule(tmp_path):
+    first = Trainer(network(), draw, squared, steps=20, schedule=inverse_sqrt(5))
+    next(iter(first))
+    first.save(tmp_path / "run.pt")
+    again = Trainer(network(), draw, squared, steps=20, schedule=lambda step: inverse_sqrt(5)(step))
+    again.resume(tmp_path / "run.pt")  # another function, the same factors
+    assert again.number == 1
+    for schedule in (None, lambda step: 1.0, lambda step: inverse_sqrt(5)(step) * (1 if step < 19 else 2)):
+        with pytest.raises(ValueError, match=r"schedule must be [\d.]+ at step \d+ as in .*run.pt, got [\d.]+"):
+            Trainer(network(), draw, squared, steps=20, schedule=schedule).resume(tmp_path / "run.pt")
+
+
+@pytest.mark.parametrize("clip", [None, math.inf])
+def test_without_a_limit_the_gradient_stays_as_long_as_it_is(clip):
+    runs = [[s.loss for s in Trainer(network(), draw, squared, steps=5, clip=c)] for c in (clip, 1e30)]
+    assert runs[0] == runs[1]
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("options", [{}, {"precision": "bfloat16"}, {"precision": "float16"}, {"compile": True}])
 def test_on_cuda_the_loss_falls_as_it_does_on_the_cpu(options):

@@ -312,7 +312,7 @@ def test_translation_stops_when_every_row_has_ended_and_pads_the_shorter_ones():
 
 def test_the_training_mode_comes_back_even_after_an_error():
     model = small().train()
-    with pytest.raises(IndexError):
+    with pytest.raises(ValueError, match="source must be"):
         translate(model, torch.tensor([[99]]), max_len=3)
     assert model.training
 

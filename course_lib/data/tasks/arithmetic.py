@@ -3,6 +3,7 @@
 import random
 import string
 
+from course_lib.arguments import require_counts
 from course_lib.data.tasks.task import Task
 
 
@@ -36,8 +37,7 @@ class Addition(Task):
     """
 
     def __init__(self, digits: int = 3, reverse: bool = False) -> None:
-        if digits < 1:
-            raise ValueError(f"digits must be at least 1, got {digits}")
+        require_counts(digits=digits)
         super().__init__(string.digits + "+")
         self.digits, self.reverse = digits, reverse
 

@@ -2,6 +2,7 @@
 
 import random
 
+from course_lib.arguments import require_counts, require_from
 from course_lib.data.tasks.task import Task
 
 KINDS = "()[]{}<>"
@@ -23,10 +24,8 @@ class Brackets(Task):
     """
 
     def __init__(self, kinds: int = 2, longest: int = 16, depth: int = 6) -> None:
-        if not 1 <= kinds <= 4:
-            raise ValueError(f"kinds must be from 1 to 4, got {kinds}")
-        if longest < 1 or depth < 1:
-            raise ValueError(f"longest and depth must be at least 1, got {longest} and {depth}")
+        require_from(1, 4, kinds=kinds)
+        require_counts(longest=longest, depth=depth)
         super().__init__(KINDS[: 2 * kinds])
         self.longest, self.depth = longest, depth
         self._closing = dict(zip(KINDS[: 2 * kinds : 2], KINDS[1 : 2 * kinds : 2]))

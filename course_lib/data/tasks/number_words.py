@@ -3,6 +3,7 @@
 import random
 import string
 
+from course_lib.arguments import require_from
 from course_lib.data.tasks.task import Task
 
 ONES = """
@@ -49,8 +50,7 @@ class NumberWords(Task):
     """
 
     def __init__(self, digits: int = 6, to_words: bool = False) -> None:
-        if not 1 <= digits <= 6:
-            raise ValueError(f"digits must be from 1 to 6, got {digits}")
+        require_from(1, 6, digits=digits)
         super().__init__(string.digits + " -" + "".join(ONES + TENS) + "hundredthousand")
         self.digits, self.to_words = digits, to_words
 

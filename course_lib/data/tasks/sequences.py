@@ -3,6 +3,7 @@
 import random
 import string
 
+from course_lib.arguments import require_counts, require_from, require_one_of
 from course_lib.data.tasks.task import Task
 
 _ORDERS = {"copy": lambda text: text, "reverse": lambda text: text[::-1], "sort": lambda text: "".join(sorted(text))}
@@ -23,12 +24,11 @@ class Rearranged(Task):
     """
 
     def __init__(self, order: str, shortest: int = 1, longest: int = 12, n_letters: int = 8) -> None:
-        if order not in _ORDERS:
-            raise ValueError(f"order must be one of {', '.join(_ORDERS)}, got {order!r}")
-        if not 1 <= shortest <= longest:
+        require_one_of(tuple(_ORDERS), order=order)
+        require_counts(shortest=shortest, longest=longest)
+        require_from(1, 26, n_letters=n_letters)
+        if shortest > longest:
             raise ValueError(f"lengths must satisfy 1 ≤ shortest ≤ longest, got {shortest} and {longest}")
-        if not 1 <= n_letters <= 26:
-            raise ValueError(f"n_letters must be from 1 to 26, got {n_letters}")
         super().__init__(string.ascii_lowercase[:n_letters])
         self.order, self.shortest, self.longest = order, shortest, longest
 

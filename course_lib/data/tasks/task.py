@@ -11,6 +11,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_counts
+
 PAD, BOS, EOS = 0, 1, 2  #: ids of the filling, of the begin and of the end of a target
 _HELD_OUT = 10  # one meaning in this many
 
@@ -49,8 +51,7 @@ class Task:
 
         Raises ValueError for a negative n, and for a task with so few meanings that none is of the kind asked for.
         """
-        if n < 0:
-            raise ValueError(f"n must be at least 0, got {n}")
+        require_counts(0, n=n)
         rng = random.Random(int(torch.randint(2**62, (1,), generator=generator)))
         return [self._pair(rng, held_out) for _ in range(n)]
 

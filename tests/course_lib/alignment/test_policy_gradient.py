@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from course_lib.alignment import (
     gae,
+    group_advantages,
     kl_estimate,
     kl_penalised_reward,
     leave_one_out,
@@ -136,6 +137,31 @@ def test_every_token_pays_for_its_divergence_and_the_last_gets_the_reward():
     torch.testing.assert_close(rewards, torch.tensor([[0.0, 0.5, 10.0], [-0.5, 19.0, 0.0]]))
 
 
+@given(st.integers(0, 1000), st.booleans(), st.integers(1, 4), st.integers(2, 6))
+def test_group_advantages_are_those_of_trl_written_out_plainly(seed, scale_rewards, n_prompts, num_generations):
+    rewards = normal64(seed, n_prompts * num_generations)
+    # GRPOTrainer of TRL: one row of rewards, the replies to a prompt side by side
+    mean_grouped = rewards.view(-1, num_generations).mean(dim=1).repeat_interleave(num_generations, dim=0)
+    std_grouped = rewards.view(-1, num_generations).std(dim=1).repeat_interleave(num_generations, dim=0)
+    expected = rewards - mean_grouped
+    if scale_rewards:
+        expected = expected / (std_grouped + 1e-4)
+    got = group_advantages(rewards.view(-1, num_generations).requires_grad_(), normalise=scale_rewards)
+    torch.testing.assert_close(got.flatten(), expected)
+    assert not got.requires_grad
+    torch.testing.assert_close(got.sum(-1), torch.zeros(n_prompts, dtype=torch.float64), atol=1e-9, rtol=0)
+
+
+def test_a_group_of_equal_rewards_teaches_nothing():
+    assert group_advantages(torch.ones(2, 8)).eq(0).all()
+    assert group_advantages(torch.full((2, 8), 0.7)).abs().max() < 0.001  # the mean of eight times 0.7 is rounded
+
+
+def test_without_division_the_group_mean_is_leave_one_out_but_for_a_factor():
+    rewards = normal64(0, 5, 4)
+    torch.testing.assert_close(group_advantages(rewards, normalise=False), 3 / 4 * (rewards - leave_one_out(rewards)))
+
+
 @pytest.mark.parametrize("estimator", ["k1", "k2", "k3"])
 def test_the_penalties_of_a_reply_add_up(estimator):
     log_probs, reference, reward = normal64(0, 4, 6), normal64(1, 4, 6), normal64(2, 4)
@@ -233,9 +259,12 @@ def test_arguments_that_do_not_fit_are_named():
         reinforce_loss(two, two, three)
     with pytest.raises(ValueError, match="at least 2 samples of each prompt, got 1"):
         leave_one_out(torch.zeros(4, 1))
+    with pytest.raises(ValueError, match="at least 2 samples of each prompt, got 1"):
+        group_advantages(torch.zeros(4, 1))
+    with pytest.raises(ValueError, match="eps must not be negative, got -1"):
+        group_advantages(grid := torch.zeros(2, 3), eps=-1)
     with pytest.raises(ValueError, match="estimator must be one of k1, k2, k3, got 'k4'"):
         kl_estimate(two, two, "k4")
-    grid = torch.zeros(2, 3)
     with pytest.raises(ValueError, match=r"reward must have the shape \(2,\), got \(3,\)"):
         kl_penalised_reward(three, grid, grid, grid > 0)
     with pytest.raises(ValueError, match="beta must not be negative, got -1"):

@@ -105,6 +105,41 @@ def test_the_file_of_a_pretrained_model_serves_both_heads_in_old_and_new_spellin
     torch.testing.assert_close(first(IDS), second(IDS))
 
 
+@pytest.mark.parametrize("settings", [{}, {"layer_norm_eps": 0.5}, {"pad_token_id": 8}])
+def test_what_no_tensor_tells_is_read_from_the_settings(settings):
+    model = theirs("BertForMaskedLM", **settings)
+    ours = masked_lm_from_bert(model.state_dict(), config=model.config.to_dict())
+    real = IDS != settings.get("pad_token_id", 0)
+    expected = model(IDS, attention_mask=real.long()).logits
+    torch.testing.assert_close(ours(IDS)[real], expected[real], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"tie_word_embeddings": False}, r"decoder.weight' must be .* 'bert.tokens.weight', got another"),
+        ({"hidden_act": "relu"}, "hidden_act.* must be 'gelu'.* got 'relu'"),
+        ({"is_decoder": True}, "is_decoder.* must be False"),
+        ({"pad_token_id": None}, "pad_token_id.* must be an id"),
+    ],
+)
+def test_what_this_bert_does_not_have_is_refused(settings, message):
+    model = theirs("BertForMaskedLM", **settings)
+    with pytest.raises(ValueError, match=message):
+        masked_lm_from_bert(model.state_dict(), config=model.config.to_dict())
+
+
+def test_a_decoder_that_is_not_tied_is_refused_without_settings_and_does_not_matter_to_a_classifier():
+    model = theirs("BertForPreTraining", tie_word_embeddings=False)
+    with pytest.raises(ValueError, match=r"decoder.weight' must be"):
+        masked_lm_from_bert(model.state_dict(), 3)
+    assert classifier_from_bert(model.state_dict(), None, 2, config=model.config.to_dict())(IDS).shape == (3, 2)
+    with pytest.raises(ValueError, match=r"n_heads must be 3 as in config\['num_attention_heads'\], got 2"):
+        classifier_from_bert(model.state_dict(), 2, 2, config=model.config.to_dict())
+    with pytest.raises(ValueError, match=r"config\['num_hidden_layers'\] must be 3 as in state_dict, got 4"):
+        masked_lm_from_bert(model.state_dict(), config=model.config.to_dict() | {"num_hidden_layers": 4})
+
+
 def test_the_loss_of_replaced_tokens_is_electras():
     config = transformers.ElectraConfig(**SIZES, embedding_size=12)
     electra = transformers.ElectraForPreTraining(config).eval()

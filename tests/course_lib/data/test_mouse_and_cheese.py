@@ -151,3 +151,16 @@ def test_text_survives_encoding_and_decoding(language):
         text = language.decode(sentence)
         assert language.encode(text) == sentence
         assert re.fullmatch(r"([A-Za-z]+ )+<eos>", text)
+
+
+def test_a_sentence_is_one_whole_sentence_whose_probability_is_not_zero(language):
+    for ids in language.sample(300, generator(7)):
+        assert language.is_sentence(ids) and parses(language, language.decode(ids[:-1]).split())[0] == 1
+        assert not language.is_sentence(ids[:-1]) and not language.is_sentence([*ids, 0])
+        assert not language.is_sentence(ids + ids) and not language.is_sentence([0, *ids])
+        broken = [*ids[:1], ids[0], *ids[1:]]
+        readings = parses(language, language.decode(broken[:-1]).split())[0]
+        assert language.is_sentence(broken) == (readings > 0)
+    assert not language.is_sentence([]) and not language.is_sentence([0])
+    assert not language.is_sentence([-1, 0]) and not language.is_sentence([10**6, 0])
+    assert language.is_sentence(torch.tensor(language.encode("the cheese ate the mouse <eos>")))

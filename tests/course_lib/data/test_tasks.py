@@ -247,7 +247,7 @@ def test_accuracy_counts_rows_that_are_right_to_the_end():
         (lambda: Rearranged("copy", n_letters=27), "got 27"),
         (lambda: Addition(digits=0), "got 0"),
         (lambda: Brackets(kinds=5), "got 5"),
-        (lambda: Brackets(depth=0), "got 16 and 0"),
+        (lambda: Brackets(depth=0), "depth must be at least 1, got 0"),
         (lambda: carries(-1, 2), "got -1 and 2"),
         (lambda: Dates().sample(-1, generator()), "got -1"),
         (lambda: Rearranged("copy", 1, 1, n_letters=1).sample(1, generator(), held_out=True), "too few"),

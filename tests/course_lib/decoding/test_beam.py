@@ -110,8 +110,8 @@ def test_no_new_tokens_is_an_empty_hypothesis():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"beams": 0}, "beams = 0"),
-        ({"beams": 2, "n_best": 3}, "n_best = 3"),
+        ({"beams": 0}, "beams must be at least 1, got 0"),
+        ({"beams": 2, "n_best": 3}, "n_best must be from 1 to 2, got 3"),
         ({"length_penalty": -1.0}, "length_penalty must be at least 0, got -1.0"),
         ({"prompt": torch.tensor([1])}, r"prompt must have the shape \(B, T\)"),
     ],

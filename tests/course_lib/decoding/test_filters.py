@@ -169,15 +169,15 @@ def test_the_repetition_penalty_counts_presence_and_lowers_negative_logits_too()
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda x: apply_temperature(x, -1), "temperature must be at least 0 and finite, got -1"),
+        (lambda x: apply_temperature(x, -1), "temperature must be at least 0, got -1"),
         (lambda x: apply_temperature(x, math.inf), "got inf"),
         (lambda x: apply_temperature(x, math.nan), "got nan"),
         (lambda x: top_k_filter(x, -1), "k must be at least 0, got -1"),
         (lambda x: top_p_filter(x, 0), "p must be more than 0 and at most 1, got 0"),
         (lambda x: top_p_filter(x, 1.1), "got 1.1"),
-        (lambda x: min_p_filter(x, 1.5), "min_p must be between 0 and 1, got 1.5"),
+        (lambda x: min_p_filter(x, 1.5), "min_p must be a probability between 0 and 1, got 1.5"),
         (lambda x: typical_filter(x, 0.0), "got 0.0"),
-        (lambda x: repetition_penalty(x, torch.tensor([0]), 0), "penalty must be more than 0, got 0"),
+        (lambda x: repetition_penalty(x, torch.tensor([0]), 0), "penalty must be positive, got 0"),
     ],
 )
 def test_errors_name_the_argument_the_value_and_what_was_expected(call, message):

@@ -116,12 +116,12 @@ def test_logits_that_are_no_distribution_are_refused(row, choice):
 @pytest.mark.parametrize(
     "values, message",
     [
-        ({"temperature": -0.5}, "temperature must be at least 0 and finite, got -0.5"),
+        ({"temperature": -0.5}, "temperature must be at least 0, got -0.5"),
         ({"top_k": -1}, "top_k must be at least 0, got -1"),
         ({"top_p": 0.0}, "top_p must be more than 0 and at most 1, got 0.0"),
-        ({"min_p": 2.0}, "min_p must be between 0 and 1, got 2.0"),
+        ({"min_p": 2.0}, "min_p must be a probability between 0 and 1, got 2.0"),
         ({"typical_p": 1.5}, "typical_p must be more than 0 and at most 1, got 1.5"),
-        ({"repetition_penalty": 0.0}, "repetition_penalty must be more than 0, got 0.0"),
+        ({"repetition_penalty": 0.0}, "repetition_penalty must be positive, got 0.0"),
     ],
 )
 def test_settings_out_of_range_are_refused_when_they_are_made(values, message):

@@ -132,7 +132,7 @@ def test_the_text_ends_with_the_end_token():
             "window of draft, 5 tokens, got 9",
         ),
         (lambda m, t: speculative_accept(t(1, 3), t(1, 3), torch.tensor([1])), r"target_probs must be \(2, V\)"),
-        (lambda m, t: tokens_per_call(1.2, 3), "rate must be between 0 and 1, got 1.2"),
+        (lambda m, t: tokens_per_call(1.2, 3), "rate must be a probability between 0 and 1, got 1.2"),
     ],
 )
 def test_errors_name_the_argument_the_value_and_what_was_expected(call, message):

@@ -140,7 +140,7 @@ def test_glove_explains_counts_that_were_made_by_vectors():
         (lambda: cooccurrences(Text(torch.tensor([0]), torch.tensor([0])), 1, 0), "window must be at least 1, got 0"),
         (lambda: ppmi(torch.ones(2, 2)), "counts must be a sparse tensor"),
         (lambda: ppmi(torch.ones(2, 2).to_sparse(), 0), "n_negatives must be positive, got 0"),
-        (lambda: svd_vectors(torch.ones(2, 3).to_sparse(), 3, generator()), "d_model must be between 1 and 2, got 3"),
+        (lambda: svd_vectors(torch.ones(2, 3).to_sparse(), 3, generator()), "d_model must be from 1 to 2, got 3"),
         (lambda: GloVe(torch.zeros(2, 2).to_sparse(), 3, generator()), "counts must be a sparse tensor with entries"),
         (lambda: GloVe(torch.ones(2, 2).to_sparse(), 0, generator()), "d_model must be at least 1, got 0"),
         (

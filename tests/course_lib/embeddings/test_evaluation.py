@@ -18,5 +18,5 @@ def test_neighbour_purity_is_that_of_scikit_learns_neighbours():
 def test_neighbour_purity_leaves_out_words_without_a_vector():
     wv = WordVectors(["a", "b", "c"], torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]))
     assert neighbour_purity(wv, {"a": "x", "b": "x", "z": "y"}, k=1) == 1.0
-    with pytest.raises(ValueError, match="between 1 and 1"):
+    with pytest.raises(ValueError, match="k must be from 1 to 1, got 2"):
         neighbour_purity(wv, {"a": "x", "b": "x", "z": "y"}, k=2)

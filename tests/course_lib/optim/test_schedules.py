@@ -62,9 +62,9 @@ def test_a_warm_up_and_a_cosine_are_what_the_trainer_uses_by_default():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: cosine_schedule(0), "steps must be at least 1 step, got 0"),
-        (lambda: step_schedule(0), "every must be at least 1 step, got 0"),
-        (lambda: linear_warmup(0), "warmup must be at least 1 step, got 0"),
+        (lambda: cosine_schedule(0), "steps must be at least 1, got 0"),
+        (lambda: step_schedule(0), "every must be at least 1, got 0"),
+        (lambda: linear_warmup(0), "warmup must be at least 1, got 0"),
     ],
 )
 def test_schedules_of_no_steps_are_refused(make, message):

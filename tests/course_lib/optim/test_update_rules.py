@@ -135,5 +135,5 @@ def test_adagrads_steps_shrink_with_the_root_of_their_number():
 
 def test_adams_steps_are_counted_from_one():
     for step in (adam_step, adamw_step):
-        with pytest.raises(ValueError, match=r"step must be at least 1, .* got 0"):
+        with pytest.raises(ValueError, match=r"step must be at least 1, got 0"):
             step(*[torch.zeros(1)] * 4, step=0)

@@ -131,7 +131,7 @@ def test_truncation_leaves_the_states_alone_and_stops_the_gradient_at_the_window
 def test_errors_name_the_argument_and_the_value():
     x, h0, w_ih, w_hh, b = problem(0)
     states = rnn_forward(x, h0, w_ih, w_hh, b)
-    with pytest.raises(ValueError, match=r"window must be at least 1 step, got 0"):
+    with pytest.raises(ValueError, match=r"window must be at least 1, got 0"):
         truncated_bptt(x, h0, w_ih, w_hh, b, 0)
     with pytest.raises(ValueError, match=r"own must have the shape of states, \(2, 5, 4\), got \(2, 4, 4\)"):
         carry_back(states, w_hh, states[:, :4])

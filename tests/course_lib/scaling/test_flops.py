@@ -65,5 +65,5 @@ def test_checkpointing_computes_all_layers_again_but_for_the_last_product_of_eac
 
 
 def test_a_negative_size_is_refused_by_name():
-    with pytest.raises(ValueError, match="n_keys must not be negative, got -1"):
+    with pytest.raises(ValueError, match="n_keys must be at least 0, got -1"):
         flops_per_token(10, 1, 1, -1)

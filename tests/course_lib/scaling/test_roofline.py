@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_lib.scaling import attainable_flops, matmul_intensity
+from course_lib.scaling import attainable_flops, decoding_ceiling, matmul_intensity
 
 sizes = st.integers(1, 5000)
 
@@ -27,3 +27,20 @@ def test_bad_sizes_are_refused_by_name():
         matmul_intensity(1, 0, 1)
     with pytest.raises(ValueError, match=r"bandwidth must be positive, got 0\.0"):
         attainable_flops(1.0, 1.0, 0.0)
+
+
+def test_a_ceiling_is_the_roofline_of_a_step():
+    n, width, batch, device = 5000, 2, 7, {"bandwidth": 10.0}
+    for peak in (1.0, 50.0, 1e9):  # below the ridge and above it
+        intensity = 2 * n * batch / (n * width + batch * 300)
+        steps = attainable_flops(intensity, peak, 10.0) / (2 * n * batch)
+        assert decoding_ceiling(n, width, 300, batch, peak, **device) == pytest.approx(batch * steps)
+
+
+def test_a_batch_reads_the_weights_once_and_each_cache_for_itself():
+    assert decoding_ceiling(10, 2, 0, 8, 1e9, 100.0) == pytest.approx(8 * decoding_ceiling(10, 2, 0, 1, 1e9, 100.0))
+    assert decoding_ceiling(10, 0.5, 95, 2, 1e9, 100.0) == pytest.approx(2 / 1.95)
+    with pytest.raises(ValueError, match="bandwidth must be positive"):
+        decoding_ceiling(10, 2, 0, 1, 1e9, 0.0)
+    with pytest.raises(ValueError, match="something to read and to write"):
+        decoding_ceiling(10, 2, 0, 0, 1e9, 1.0)

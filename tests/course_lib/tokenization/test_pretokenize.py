@@ -7,7 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import pre_tokenizers
 
-from course_lib.tokenization import bert_words, gpt2_words, pretokenize
+from course_lib.tokenization import (
+    Bytes,
+    bert_words,
+    gpt2_words,
+    pretokenize,
+    steps,
+    train_bpe,
+    train_characters,
+    train_unigram,
+)
 from course_lib.tokenization.pretokenize import (
     BYTE_CHARACTERS,
     GPT2_PATTERN,
@@ -79,3 +88,20 @@ def test_a_character_that_stands_for_no_byte_is_named():
 def test_words_are_counted_per_document_so_none_crosses_a_border():
     assert count_words("ab ab", gpt2_words) == {"ab": 1, " ab": 1}
     assert count_words(iter(["a", "b a"]), gpt2_words) == {"a": 1, "b": 1, " a": 1}
+
+
+@pytest.mark.parametrize("text", ["a\ud800b", "\udfff", "é\ud83d"])
+def test_half_of_a_surrogate_pair_is_named_by_everything_that_needs_bytes(text):
+    half = next(character for character in text if "\ud800" <= character <= "\udfff")
+    tokenizer = train_bpe("abé", 256)
+    named = re.escape(f"text must have no half of a character in it, got the surrogate {half!r}")
+    for call in (Bytes().encode, tokenizer.encode, steps.Tokenizer([]).encode, lambda text: train_bpe(text, 300)):
+        with pytest.raises(ValueError, match=named):
+            call(text)
+
+
+def test_a_vocabulary_with_half_a_character_in_it_is_saved_and_loaded(tmp_path):
+    for made in (train_characters("a\ud800"), train_unigram("a\ud800", 9), train_bpe("a\ud800", 9, byte_level=False)):
+        made.save(tmp_path / "saved.json")
+        loaded = type(made).load(tmp_path / "saved.json")
+        assert loaded.tokens == made.tokens and loaded.encode("a\ud800") == made.encode("a\ud800")
