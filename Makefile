@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SHELL := /bin/sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test lint notebooks slides bench bench-grading api gallery scoreboard verify arena full clean
+.PHONY: help demo lab test lint notebooks slides bench bench-grading api gallery concepts scoreboard verify arena full clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -63,6 +63,9 @@ api: $(VENV)/ready  ## a page for each module of course_lib, from its docstrings
 
 gallery: $(VENV)/ready  ## wrong answers and what the check says about them; writes docs/gallery.md
 	$(BIN)/python docs/build_gallery.py
+
+concepts: $(VENV)/ready  ## where each concept is taught; writes docs/concepts.md from docs/concepts.toml
+	$(BIN)/python docs/build_concepts.py
 
 scoreboard: $(VENV)/ready  ## every model on the same text, measured; writes docs/scoreboard.md
 	$(BIN)/python -m course_lib.scoreboard --to docs/scoreboard.md
