@@ -1391,7 +1391,7 @@ def words_each(texts):
     return sum(map(len, texts)) / len(texts)
 
 
-each_log_p = {key: sum((log_p[*key, seed] for seed in seeds), []) for key in settings}
+each_log_p = {key: [x for seed in seeds for x in log_p[*key, seed]] for key in settings}
 found_log_p = {key: sum(values) / len(values) for key, values in each_log_p.items()}
 n_words = {key: sum(over_seeds(words_each, key)) / 3 for key in settings}
 hits = {key: over_seeds(share_exact, key) for key in settings}
