@@ -24,14 +24,21 @@ class Question:
     id       the exercise, "attention.too_good"; lesson: its lesson's file name, "12_attention"
     text     the question, Markdown with formulas between dollar signs
     answer   the model answer, Markdown; "" where this copy of the course has no answers
-    rubric   what earns points: (points, for what); empty where there are no answers
+    points   that it is worth
+    rubric   what earns them: (points, for what), 0 points for a remark; empty where there are no answers
     """
 
     id: str
     lesson: str
     text: str
+    points: float
     answer: str = ""
     rubric: tuple[tuple[float, str], ...] = ()
+
+    @property
+    def is_ticked_off(self) -> bool:
+        """Whether the points of the rubric's lines add up to those of the question, so that they can be ticked."""
+        return sum(points for points, _ in self.rubric) == self.points
 
 
 @dataclass(frozen=True)
@@ -96,12 +103,11 @@ def _run(hunt: PublicExercise) -> Broken:
 
 
 def _of_lesson(lesson: PublicLesson) -> list[Question]:
-    asked = [id for id, one in lesson.exercises.items() if one.exercise.kind == "text"]
-    texts = _texts(lesson.name) if asked else {}
-    answers = public.answers(lesson.name[3:]) if asked else {}
+    asked = {id: one.exercise for id, one in lesson.exercises.items() if one.exercise.kind == "text"}
+    texts, answers = _texts(lesson.name) if asked else {}, public.answers(lesson.name[3:]) if asked else {}
     return [
-        Question(id, lesson.name, texts[id], answers.get(id, {}).get("answer", ""), _rubric(answers.get(id, {})))
-        for id in asked
+        Question(id, lesson.name, texts[id], exercise.points, *_answer_and_rubric(answers.get(id, {})))
+        for id, exercise in asked.items()
         if texts.get(id)
     ]
 
@@ -129,6 +135,6 @@ def _read_texts(path: Path) -> dict[str, str]:
     return found
 
 
-def _rubric(entry: dict[str, Any]) -> tuple[tuple[float, str], ...]:
-    lines = re.findall(r"(?m)^- ([\d.]+) points?: *(.*)$", entry.get("rubric", ""))
-    return tuple((float(points), what.strip()) for points, what in lines)
+def _answer_and_rubric(entry: dict[str, Any]) -> tuple[str, tuple[tuple[float, str], ...]]:
+    lines = re.findall(r"(?m)^- (?:([\d.]+) points?\b:? *)?(.*)$", entry.get("rubric", ""))
+    return entry.get("answer", ""), tuple((float(points or 0), what.strip()) for points, what in lines)

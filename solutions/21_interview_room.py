@@ -4060,7 +4060,7 @@ show(
 
 # %% [markdown]
 r"""
-The code that the hunts hand out ran on all their public cases, {{275 = sum(one.cases for one in broken)}} in all. Only {{1 = loud}} of {{52 = len(broken)}} functions ever raises an error. And {{29 = lucky}} are right in one case or more: whoever tries such a function on that input alone sees nothing wrong. (We chose faults that are plausible and quiet, so these numbers describe this collection, not the world's code.)
+The code that the hunts hand out ran on all their public cases, {{274 = sum(one.cases for one in broken)}} in all. Only {{1 = loud}} of {{52 = len(broken)}} functions ever raises an error. And {{29 = lucky}} are right in one case or more: whoever tries such a function on that input alone sees nothing wrong. (We chose faults that are plausible and quiet, so these numbers describe this collection, not the world's code.)
 
 What the right cases have in common is worth noting before an interview: one row instead of several, no padding, equal shares, a square matrix, a probability of exactly ½, one step instead of three. An input that shows a fault has **two rows of different scale, different lengths, T ≠ S, and odd numbers**.
 """

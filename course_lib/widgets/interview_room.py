@@ -59,19 +59,16 @@ def oral_exam(seed: int | None = None) -> Live:
 
     def show(_: object) -> None:
         answer.value = _answer_box(now[0])
-        layout = ipywidgets.Layout(width="auto")
-        points.children = tuple(
-            ipywidgets.Checkbox(description=f"{worth:g}: {_plain(what)}", indent=False, layout=layout)
-            for worth, what in now[0].rubric
-        )
-        turn.disabled, note.disabled = True, not now[0].rubric
+        points.children = _point_givers(now[0])
+        turn.disabled, note.disabled = True, not points.children
 
     def keep(_: object) -> None:
-        given = sum(worth for box, (worth, _) in zip(points.children, now[0].rubric) if box.value)
-        of = sum(worth for worth, _ in now[0].rubric)
+        worth = [each for each, _ in now[0].rubric if each] if now[0].is_ticked_off else [1.0]
+        given = sum(float(giver.value) * each for giver, each in zip(points.children, worth))
         when = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-        store.save("oral", {**store.load("oral"), now[0].id: {"points": given, "of": of, "when": when}})
-        said.value = f"<small>{given:g} of {of:g} points noted for {now[0].id}.</small>"
+        kept = {"points": given, "of": now[0].points, "when": when}
+        store.save("oral", {**store.load("oral"), now[0].id: kept})
+        said.value = f"<small>{given:g} of {now[0].points:g} points noted for {now[0].id}.</small>"
         note.disabled = True
 
     following.on_click(ask)
@@ -81,6 +78,20 @@ def oral_exam(seed: int | None = None) -> Live:
     box = ipywidgets.VBox([ipywidgets.HBox([choose, following, turn, note]), page, points, answer, said])
     rest = f"<details><summary>for whoever asks: rubric and model answer</summary>{_answer_box(now[0])}</details>"
     return still(box, _question_box(now[0]) + rest, f"An oral question: {now[0].id}.")
+
+
+def _point_givers(question: Question) -> tuple[ipywidgets.Widget, ...]:
+    """Return a box to tick for each line of the rubric, or a slider where its lines say more than that."""
+    wide = ipywidgets.Layout(width="auto")
+    if not question.rubric:
+        return ()
+    if not question.is_ticked_off:
+        return (ipywidgets.FloatSlider(0, min=0, max=question.points, step=0.5, description="points"),)
+    return tuple(
+        ipywidgets.Checkbox(description=f"{worth:g}: {_plain(what)}", indent=False, layout=wide)
+        for worth, what in question.rubric
+        if worth
+    )
 
 
 def _order(asked: Sequence[Question], seed: int) -> list[Question]:
@@ -106,7 +117,7 @@ def _question_box(question: Question) -> str:
 def _answer_box(question: Question) -> str:
     if not question.answer:
         return f'<div style="{_BOX}">This copy of the course has no model answers; your teacher has them.</div>'
-    rows = "".join(f"<li>{worth:g}: {_inline(what)}</li>" for worth, what in question.rubric)
+    rows = "".join(f"<li>{f'{worth:g}: ' if worth else ''}{_inline(what)}</li>" for worth, what in question.rubric)
     return f'<div style="{_BOX}"><b>Rubric</b><ul>{rows}</ul><b>Model answer</b>{_page(question.answer)}</div>'
 
 
