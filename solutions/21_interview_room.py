@@ -44,21 +44,21 @@ themes = {  # theme → its lessons, its hunts
     "Tokens": ("02_tokenization", "restored known_words with_bytes"),
     "Counts": ("03_ngrams", "pairs_of_sentences backed_off word_at"),
     "Linear models, optimizers": ("04_linear_models 05_optimizers",
-        "column_of_errors one_epoch heat_then_cool to_be_decayed ranking smoothed"),
+        "fit_error one_epoch heat_then_cool to_be_decayed ranking smoothed"),
     "Regularization": ("06_regularization",
-        "penalty_step at_test_time free_intercept kept_features"),
+        "penalty_step at_test_time ridge_with_intercept kept_features"),
     "Word vectors": ("07_embeddings 08_neural_ngrams", "associations looked_up"),
     "Recurrent networks": ("09_rnn 10_lstm 11_seq2seq",
         "growth_bound last_states turned_around lengths_until_end"),
     "Attention and masks": ("12_attention",
-        "may_look_at heads_weights weights_to_show for_torch real_spread seen_too_early"),
+        "may_look_at heads_weights weights_to_show for_torch mean_spread seen_too_early"),
     "Positions": ("13_positions", "nearer_is_better wavelengths turned_pairs places_of_tokens"),
     "Transformer, GPT, BERT": ("14_transformer 15_gpt 16_bert_t5",
         "words_and_places through_the_block loss_of_all_batches guessed_right"),
     "Mixture of experts": ("17_moe", "sent_back gate_of_the_best load_of_each"),
     "Sampling": ("18_sampling", "tokens_of_the_nucleus warmer after_the_end"),
     "Scaling and alignment": ("19_scaling 20_alignment",
-        "slope_of_the_excess rounded_rows joined_gradients still_to_come how_far_from_before"),
+        "slope_of_the_excess few_bits joined_gradients still_to_come how_far_from_before"),
 }  # fmt: skip
 n_hunts = sum(len(hunts.split()) for _, hunts in themes.values())
 theme_scores("interview_room", themes)
@@ -82,7 +82,7 @@ The table is your map. A theme has so many hunts here, and so many exercises in 
 r"""
 Nobody does the whole room in one sitting. In class: one drill for all at the same time, then hunts in pairs (one reads the specification aloud and chooses an input, the other reads the code), then the oral mode in pairs. Errata of the notes by hunt:
 
-`perplexity_from` K2; `loss_of_the_data` 115; `wasted_share` 114; `restored` 062; `pairs_of_sentences` 074; `backed_off` 084; `one_epoch` 121; `ranking` 122, 123; `smoothed` (Q7); `penalty_step` 112; `at_test_time` 113; `kept_features` 119; `growth_bound` 099; `lengths_until_end` 021, 033; `may_look_at` 008, 011; `heads_weights` 117; `weights_to_show` 009; `for_torch` 001, 013; `real_spread` 005; `seen_too_early` 002; `nearer_is_better` 064; `wavelengths` 069; `places_of_tokens` 030; `words_and_places` 018; `through_the_block` 026; `loss_of_all_batches` 029; `sent_back` 047; `gate_of_the_best` 046; `load_of_each` 049; `tokens_of_the_nucleus` 052, 053, 054; `warmer` 076; `after_the_end` 021, 057; `slope_of_the_excess` 088.
+`perplexity_from` K2; `loss_of_the_data` 115; `wasted_share` 114; `restored` 062; `pairs_of_sentences` 074; `backed_off` 084; `one_epoch` 121; `ranking` 122, 123; `smoothed` (Q7); `penalty_step` 112; `at_test_time` 113; `kept_features` 119; `growth_bound` 099; `lengths_until_end` 021, 033; `may_look_at` 008, 011; `heads_weights` 117; `weights_to_show` 009; `for_torch` 001, 013; `mean_spread` 005; `seen_too_early` 002; `nearer_is_better` 064; `wavelengths` 069; `places_of_tokens` 030; `words_and_places` 018; `through_the_block` 026; `loss_of_all_batches` 029; `sent_back` 047; `gate_of_the_best` 046; `load_of_each` 049; `tokens_of_the_nucleus` 052, 053, 054; `warmer` 076; `after_the_end` 021, 057; `slope_of_the_excess` 088.
 """
 
 # %% [markdown]
@@ -1195,14 +1195,14 @@ Here the loss usually falls all the same. To read again: [04](04_linear_models.i
 
 # %% [markdown]
 r"""
-### Find the bug · column_of_errors
+### Find the bug · fit_error
 
 A linear model with one output is trained on this loss. It ends up predicting the mean, whatever the input.
 """
 
 
-# %% exercise="column_of_errors" points=1 withheld="torch.distributions"
-def column_of_errors(outputs: Tensor, targets: Tensor) -> Tensor:
+# %% exercise="fit_error" points=1 withheld="torch.distributions"
+def fit_error(outputs: Tensor, targets: Tensor) -> Tensor:
     """Return the mean squared error.
 
     outputs  (N, 1) what the model says
@@ -1221,7 +1221,7 @@ def column_of_errors(outputs: Tensor, targets: Tensor) -> Tensor:
     ### END STARTER
 
 
-# %% [markdown] hints="column_of_errors"
+# %% [markdown] hints="fit_error"
 r"""
 1. How many numbers does `errors` hold for N = 2?
 2. (N, 1) − (N,) is (N, N): every output is compared with every target. Give both the same shape first.
@@ -1229,7 +1229,7 @@ r"""
 """
 
 
-# %% cases="column_of_errors" active="py"
+# %% cases="fit_error" active="py"
 def cases(seed):
     yield Case({"outputs": torch.tensor([[1.0], [2.0]]), "targets": torch.tensor([1.0, 4.0])}, note="the example")
     yield Case({"outputs": torch.tensor([[3.0]]), "targets": torch.tensor([1.0])}, note="a single row")
@@ -1238,22 +1238,22 @@ def cases(seed):
         yield Case({"outputs": x, "targets": random_tensor(seed + 9 + i, 4 + i)}, note="random")
 
 
-# %% equivalents="column_of_errors" active="py"
+# %% equivalents="fit_error" active="py"
 equivalents = {"outputs.squeeze(1) - targets → targets - outputs.squeeze(1)": "the difference is squared"}
 
 
-# %% mistake="column_of_errors" name="mean_first" hint="The targets' mean has the right shape, but then each output is compared with the mean." active="py"
-def column_of_errors(outputs, targets):
+# %% mistake="fit_error" name="mean_first" hint="The targets' mean has the right shape, but then each output is compared with the mean." active="py"
+def fit_error(outputs, targets):
     return (outputs.squeeze(1) - targets.mean()).square().mean()
 
 
-# %% mistake="column_of_errors" name="summed" hint="The pairs are right; the result is a mean, so that it does not depend on N." active="py"
-def column_of_errors(outputs, targets):
+# %% mistake="fit_error" name="summed" hint="The pairs are right; the result is a mean, so that it does not depend on N." active="py"
+def fit_error(outputs, targets):
     return (outputs.squeeze(1) - targets).square().sum()
 
 
-# %% mistake="column_of_errors" name="sorted" hint="You sorted before comparing. Each output belongs to the target of its own row." active="py"
-def column_of_errors(outputs, targets):
+# %% mistake="fit_error" name="sorted" hint="You sorted before comparing. Each output belongs to the target of its own row." active="py"
+def fit_error(outputs, targets):
     return (outputs.squeeze(1).sort().values - targets.sort().values).square().mean()
 
 
@@ -1468,18 +1468,18 @@ def to_be_decayed(shapes):
 r"""
 ### Find the bug · ranking
 
-Which optimiser is best? Each was tried at several learning rates, each rate with several seeds. The ranking changes whenever one more seed is tried.
+Which optimizer is best? Each was tried at several learning rates, each rate with several seeds. The ranking changes whenever one more seed is tried.
 """
 
 
 # %% exercise="ranking" points=1 withheld="torch.distributions"
 def ranking(results: dict) -> list:
-    """Return the names of the optimisers, the best first: each at the rate that suits it on average.
+    """Return the optimizers, the best first, each at the rate that suits it on average.
 
     results  name → for each learning rate a list of final losses, one a seed
     returns  list of str; no two are equally good
 
-    Example: {"a": [[1.0, 5.0], [9.0, 9.0]], "b": [[2.0, 2.0], [8.0, 8.0]]} gives ["b", "a"].
+    Example: {"a": [[1., 5.], [9., 9.]], "b": [[2., 2.], [8., 8.]]} gives ["b", "a"].
     """
     ### BEGIN SOLUTION
     best = {}
@@ -1523,7 +1523,7 @@ def ranking(results):
     return sorted(results, key=lambda n: sum(results[n][0]) / len(results[n][0]))
 
 
-# %% mistake="ranking" name="all_rates" hint="You averaged over the rates as well: an optimiser should not suffer for a rate that nobody would use." active="py"
+# %% mistake="ranking" name="all_rates" hint="You averaged over the rates as well: an optimizer should not suffer for a rate that nobody would use." active="py"
 def ranking(results):
     return sorted(results, key=lambda n: sum(sum(r) / len(r) for r in results[n]) / len(results[n]))
 
@@ -1744,14 +1744,14 @@ def at_test_time(hidden, weight, p):
 
 # %% [markdown]
 r"""
-### Find the bug · free_intercept · optional
+### Find the bug · ridge_with_intercept · optional
 
 Ridge regression with an intercept. The stronger the penalty, the more all predictions move towards 0, even those of the mean input.
 """
 
 
-# %% exercise="free_intercept" points=1 optional=true withheld="torch.distributions"
-def free_intercept(x: Tensor, y: Tensor, alpha: float) -> Tensor:
+# %% exercise="ridge_with_intercept" points=1 optional=true withheld="torch.distributions"
+def ridge_with_intercept(x: Tensor, y: Tensor, alpha: float) -> Tensor:
     """Return the coefficients of ridge regression; the intercept is not penalised.
 
     x        (N, D), y (N,) in float64
@@ -1773,7 +1773,7 @@ def free_intercept(x: Tensor, y: Tensor, alpha: float) -> Tensor:
     ### END STARTER
 
 
-# %% [markdown] hints="free_intercept"
+# %% [markdown] hints="ridge_with_intercept"
 r"""
 1. Which entry of `penalty` belongs to the column of ones?
 2. The last entry of the diagonal must not pull b towards 0.
@@ -1781,7 +1781,7 @@ r"""
 """
 
 
-# %% cases="free_intercept" active="py"
+# %% cases="ridge_with_intercept" active="py"
 def cases(seed):
     x, y = torch.tensor([[-1.0], [1.0]]).double(), torch.tensor([9.0, 11.0]).double()
     yield Case({"x": x, "y": y, "alpha": 2.0}, note="the example")
@@ -1790,20 +1790,20 @@ def cases(seed):
         yield Case({"x": x, "y": y, "alpha": 0.5 + 3 * i}, note="random")
 
 
-# %% mistake="free_intercept" name="no_intercept" hint="Without the column of ones the line must go through 0." active="py"
-def free_intercept(x, y, alpha):
+# %% mistake="ridge_with_intercept" name="no_intercept" hint="Without the column of ones the line must go through 0." active="py"
+def ridge_with_intercept(x, y, alpha):
     w = torch.linalg.solve(x.T @ x + alpha * torch.eye(x.size(1), dtype=x.dtype), x.T @ y)
     return torch.cat([w, w.new_zeros(1)])
 
 
-# %% mistake="free_intercept" name="mean_of_y" hint="The mean of y is the intercept only where the columns of x have mean 0." active="py"
-def free_intercept(x, y, alpha):
+# %% mistake="ridge_with_intercept" name="mean_of_y" hint="The mean of y is the intercept only where the columns of x have mean 0." active="py"
+def ridge_with_intercept(x, y, alpha):
     w = torch.linalg.solve(x.T @ x + alpha * torch.eye(x.size(1), dtype=x.dtype), x.T @ (y - y.mean()))
     return torch.cat([w, y.mean()[None]])
 
 
-# %% mistake="free_intercept" name="first_free" hint="You freed the first coefficient; the column of ones is the last." active="py"
-def free_intercept(x, y, alpha):
+# %% mistake="ridge_with_intercept" name="first_free" hint="You freed the first coefficient; the column of ones is the last." active="py"
+def ridge_with_intercept(x, y, alpha):
     wide = torch.cat([x, x.new_ones(len(x), 1)], dim=1)
     penalty = alpha * torch.eye(wide.size(1), dtype=x.dtype)
     penalty[0, 0] = 0
@@ -2071,7 +2071,7 @@ def cases(seed):
 equivalents = {"return factor ** steps → return detached(factor ** steps)": "no gradient is asked for"}
 
 
-# %% mistake="growth_bound" name="frobenius" hint="The square root of the sum of all squares is a bound, but not the tightest: it lengthens no vector by that much." active="py"
+# %% mistake="growth_bound" name="frobenius" hint="The square root of the sum of all squares is a bound, too, but a looser one: seldom does one step lengthen a vector by that much." active="py"
 def growth_bound(recurrent, steps):
     return recurrent.norm() ** steps
 
@@ -2377,8 +2377,8 @@ def heads_weights(q: Tensor, k: Tensor, n_heads: int) -> Tensor:
     q        (B, T, n_heads · D), k (B, S, n_heads · D); a head's D numbers are side by side
     returns  (B, n_heads, T, S)
 
-    Example: q = [[[2., 0., 0., 2.]]], k = [[[2., 0., 0., 2.], [0., 0., 0., 0.]]] and 2 heads give in
-    both heads [0.9442, 0.0558]: the scores are 4/√2 and 0.
+    Example: q = [[[2., 0., 0., 2.]]], k = [[[2., 0., 0., 2.], [0., 0., 0., 0.]]] and 2 heads
+    give [0.9442, 0.0558] in both heads: the scores are 4/√2 and 0.
     """
     ### BEGIN SOLUTION
     q = q.unflatten(-1, (n_heads, -1)).transpose(1, 2)
@@ -2570,14 +2570,14 @@ def for_torch(layer, x, ids, pad_id, right=for_torch):
 
 # %% [markdown]
 r"""
-### Find the bug · real_spread
+### Find the bug · mean_spread
 
 How spread out is the attention of each layer? The more padding a batch has, the larger the number, although padding is hidden from everyone.
 """
 
 
-# %% exercise="real_spread" points=1 withheld="torch.distributions"
-def real_spread(weights: Tensor, lengths: Tensor) -> Tensor:
+# %% exercise="mean_spread" points=1 withheld="torch.distributions"
+def mean_spread(weights: Tensor, lengths: Tensor) -> Tensor:
     """Return the mean entropy of the attention of all real queries, in nats.
 
     weights  (B, T, T) rows sum to 1; the keys that are padding have weight 0
@@ -2597,7 +2597,7 @@ def real_spread(weights: Tensor, lengths: Tensor) -> Tensor:
     ### END STARTER
 
 
-# %% [markdown] hints="real_spread"
+# %% [markdown] hints="mean_spread"
 r"""
 1. Padding is hidden as a key. Does it have a row as a query?
 2. Rows of padding are meaningless: leave them out of the mean.
@@ -2605,7 +2605,7 @@ r"""
 """
 
 
-# %% cases="real_spread" active="py"
+# %% cases="mean_spread" active="py"
 def cases(seed):
     weights = torch.tensor([[[1.0, 0.0], [0.5, 0.5]]])
     yield Case({"weights": weights, "lengths": torch.tensor([1])}, note="the example")
@@ -2616,20 +2616,20 @@ def cases(seed):
         yield Case({"weights": weights / weights.sum(-1, keepdim=True), "lengths": lengths}, note="random")
 
 
-# %% mistake="real_spread" name="zeros_in_the_mean" hint="The rows of padding count 0 now, and they still count in the number that you divide by." active="py"
-def real_spread(weights, lengths):
+# %% mistake="mean_spread" name="zeros_in_the_mean" hint="The rows of padding count 0 now, and they still count in the number that you divide by." active="py"
+def mean_spread(weights, lengths):
     real = torch.arange(weights.size(1)) < lengths[:, None]
     return (torch.special.entr(weights).sum(-1) * real).mean()
 
 
-# %% mistake="real_spread" name="text_by_text" hint="A query of a short text counts more than one of a long text. Take one mean over all." active="py"
-def real_spread(weights, lengths):
+# %% mistake="mean_spread" name="text_by_text" hint="A query of a short text counts more than one of a long text. Take one mean over all." active="py"
+def mean_spread(weights, lengths):
     rows = torch.special.entr(weights).sum(-1)
     return torch.stack([row[:n].mean() for row, n in zip(rows, lengths)]).mean()
 
 
-# %% mistake="real_spread" name="real_keys" hint="You left out the keys that are padding, which add nothing anyway. It is about the queries." active="py"
-def real_spread(weights, lengths):
+# %% mistake="mean_spread" name="real_keys" hint="You left out the keys that are padding, which add nothing anyway. It is about the queries." active="py"
+def mean_spread(weights, lengths):
     rows = [torch.special.entr(w[:, :n]).sum(-1) for w, n in zip(weights, lengths)]
     return torch.stack(rows).mean()
 
@@ -3259,6 +3259,10 @@ def cases(seed):
         yield Case({"logits": logits, "ids": ids, "hidden": hidden}, note="random")
 
 
+# %% equivalents="guessed_right" active="py"
+equivalents = {"logits.argmax(-1) → last_argmax(logits, -1)": "no two logits are equal"}
+
+
 # %% mistake="guessed_right" name="everywhere" hint="Words that were not hidden can be read off; they do not belong to the count." active="py"
 def guessed_right(logits, ids, hidden):
     return (logits.argmax(-1) == ids).float().mean()
@@ -3658,8 +3662,8 @@ def cases(seed):
     yield Case({"ids": torch.tensor([[5, 6]]), "eos": 2, "pad": 0}, note="no end")
     for i in range(3):
         ids = random_integers(seed + i, 1, 6, 4, 6)
-        ids[0, 2] = ids[0, 4] = 2
-        yield Case({"ids": ids, "eos": 2, "pad": 9}, note="random")
+        ids[0, 2] = ids[0, 4] = 2 + i
+        yield Case({"ids": ids, "eos": 2 + i, "pad": 7 + i}, note="random")
 
 
 # %% mistake="after_the_end" name="second_end" hint="The padding begins only at the second end; a text has one." active="py"
@@ -3756,14 +3760,14 @@ def slope_of_the_excess(sizes, losses, floor):
 
 # %% [markdown]
 r"""
-### Find the bug · rounded_rows
+### Find the bug · few_bits
 
 A weight matrix is stored in few bits, each row with a scale of its own. One row with large numbers ruins all others.
 """
 
 
-# %% exercise="rounded_rows" points=1 withheld="torch.distributions"
-def rounded_rows(weight: Tensor, bits: int) -> Tensor:
+# %% exercise="few_bits" points=1 withheld="torch.distributions"
+def few_bits(weight: Tensor, bits: int) -> Tensor:
     """Return the matrix after rounding each row to 2^bits − 1 levels, symmetric about 0.
 
     weight   (O, I), no row is all 0; not changed
@@ -3784,7 +3788,7 @@ def rounded_rows(weight: Tensor, bits: int) -> Tensor:
     ### END STARTER
 
 
-# %% [markdown] hints="rounded_rows"
+# %% [markdown] hints="few_bits"
 r"""
 1. How many scales does the matrix have?
 2. One for each row, with a shape that lines up with the rows.
@@ -3792,7 +3796,7 @@ r"""
 """
 
 
-# %% cases="rounded_rows" active="py"
+# %% cases="few_bits" active="py"
 def cases(seed):
     yield Case({"weight": torch.tensor([[1.0, 0.4]]), "bits": 2}, note="the example")
     yield Case({"weight": torch.tensor([[0.3, -0.1], [40.0, 9.0]]), "bits": 3}, note="rows of different size")
@@ -3801,29 +3805,29 @@ def cases(seed):
         yield Case({"weight": sizes * random_tensor(seed + i, 3, 3 + i), "bits": 2 + i}, note="random")
 
 
-# %% equivalents="rounded_rows" active="py"
+# %% equivalents="few_bits" active="py"
 equivalents = {"2 ** (bits - 1) - 1 → 1 - 2 ** (bits - 1)": "the sign of the scale cancels"}
 
 
-# %% mistake="rounded_rows" name="columns" hint="You took the largest of each column." active="py"
-def rounded_rows(weight, bits, right=rounded_rows):
+# %% mistake="few_bits" name="columns" hint="You took the largest of each column." active="py"
+def few_bits(weight, bits, right=few_bits):
     return right(weight.T, bits).T
 
 
-# %% mistake="rounded_rows" name="signed" hint="Without the absolute value a row whose largest number is negative leaves its levels." active="py"
-def rounded_rows(weight, bits):
+# %% mistake="few_bits" name="signed" hint="Without the absolute value a row whose largest number is negative leaves its levels." active="py"
+def few_bits(weight, bits):
     scale = weight.amax(-1, keepdim=True) / (2 ** (bits - 1) - 1)
     return (weight / scale).round() * scale
 
 
-# %% mistake="rounded_rows" name="one_level_more" hint="The largest value should be level 2^(bits − 1) − 1; yours is one higher." active="py"
-def rounded_rows(weight, bits):
+# %% mistake="few_bits" name="one_level_more" hint="The largest value should be level 2^(bits − 1) − 1; yours is one higher." active="py"
+def few_bits(weight, bits):
     scale = weight.abs().amax(-1, keepdim=True) / 2 ** (bits - 1)
     return (weight / scale).round() * scale
 
 
-# %% mistake="rounded_rows" name="scaled_only" hint="The levels themselves were returned, without the scale." active="py"
-def rounded_rows(weight, bits, right=rounded_rows):
+# %% mistake="few_bits" name="scaled_only" hint="The levels themselves were returned, without the scale." active="py"
+def few_bits(weight, bits, right=few_bits):
     return right(weight, bits) / (weight.abs().amax(-1, keepdim=True) / (2 ** (bits - 1) - 1))
 
 
@@ -4036,9 +4040,8 @@ Before you count: of the {{52 = n_hunts}}, how many raise an error on any of the
 """
 
 # %%
-guess = predict_number(
-    "21_interview_room.errors", f"Of {n_hunts} faults, how many raise an error?", low=0, high=n_hunts
-)
+question = f"Of {n_hunts} faults, how many raise an error?"
+guess = predict_number("21_interview_room.errors", question, low=0, high=n_hunts)
 guess
 
 # %%
@@ -4135,9 +4138,9 @@ Interview question. “Implement scaled dot-product attention.” You have writt
 ### END RUBRIC
 """
 
-# %% [markdown] exercise="a_picture_of_temperature" points=3
+# %% [markdown] exercise="a_picture_of_temperature" points=3 optional=true
 r"""
-### In your own words · a_picture_of_temperature
+### In your own words · a_picture_of_temperature · optional
 
 Interview question. “Plot the effect of the temperature on a softmax over ten words.” Which function do you write, which checks does it make, which kind of plot do you choose and why not a line? What does the picture show at T = 0.1, 1 and 10, and which two things about temperature does it *not* show?
 
@@ -4153,9 +4156,9 @@ Not shown: T below 1 is sharper, not deterministic, and T → 0 shares the proba
 ### END RUBRIC
 """
 
-# %% [markdown] exercise="a_picture_of_penalties" points=3
+# %% [markdown] exercise="a_picture_of_penalties" points=3 optional=true
 r"""
-### In your own words · a_picture_of_penalties
+### In your own words · a_picture_of_penalties · optional
 
 Interview question. “Fit 200 examples with 50 features, of which 10 matter, by least squares, lasso and ridge with α = 10, and plot the coefficients.” What do you plot, and what do you print beside it? A candidate concludes: “lasso finds the important features, ridge keeps them all, and least squares is noisy.” Which part holds, and what is wrong with the comparison?
 
@@ -4230,6 +4233,12 @@ Study notes love one-liners. Say which condition each leaves out, before you rea
 | *perplexity* is $e^{H}$ | to the base of the logarithm that the loss used; for a model it is the cross-entropy, not the entropy |
 | *causal mask*: −∞, so $e^{-\infty} = 0$ | unless all keys of a row are masked: then it is 0/0 |
 | *RoPE*: similarity decays with distance | scores depend on the relative position; a decay holds on average, for like vectors |
+"""
+
+# %% [markdown]
+r"""
+| the card says | what it leaves out |
+|---|---|
 | *checkpointing*: memory for 33 % more compute | about one more forward pass; how much memory depends on the places |
 | *BPE* merges the most frequent pair | within words or pieces; ties need a rule |
 | *teacher forcing*: the true token as next input | in training only; in use the model reads its own |
@@ -4250,7 +4259,7 @@ flash_cards()
 r"""
 ## 19 · Where this came from, and where it goes
 
-- **Roediger and Karpicke (2006)**, *Test-Enhanced Learning*: after a week, students who had recalled a text remembered more of it than those who had read it again. **Dunlosky et al. (2013)** review ten techniques of study; practice testing and distributed practice come out best.
+- **Roediger and Karpicke (2006)**, *Test-Enhanced Learning*: a week later, students who had recalled a text remembered more of it than those who had read it again; after five minutes it was the other way round. **Dunlosky et al. (2013)** review ten techniques of study; practice testing and distributed practice come out best.
 - **Butler and Roediger (2008)**: a test helps more with feedback, and feedback undoes what a wrong choice may teach. That is why each hunt says what is wrong with a half repair.
 - **DeMillo, Lipton and Sayward (1978)**: mutation testing. The cases behind every check of this course were chosen so that small faults fail them.
 - The schedule of the cards is FSRS (as of November 2026, the package `fsrs`).
