@@ -28,11 +28,14 @@ from course_lib.checks import check, show_answer
 torch.set_printoptions(precision=4, sci_mode=False)
 
 # %%
+from ipywidgets import IntSlider
+
 from course_lib.figures import ngrams as figures
 from course_lib.figures.style import show
 from course_lib.interview import broken_versions, questions
 from course_lib.widgets.cards import flash_cards
 from course_lib.widgets.interview_room import drill_clock, oral_exam, theme_scores
+from course_lib.widgets.live import live
 from course_lib.widgets.predict import predict_number
 
 torch.set_num_threads(1)
@@ -4065,6 +4068,31 @@ show(
 r"""
 The code that the hunts hand out ran on all their public cases, {{274 = sum(one.cases for one in broken)}} in all. Only {{1 = loud}} of {{52 = len(broken)}} functions ever raises an error. And {{29 = lucky}} are right in one case or more: whoever tries such a function on that input alone sees nothing wrong. (We chose faults that are plausible and quiet, so these numbers describe this collection, not the world's code.)
 
+How many inputs does it take? Draw some of each hunt's cases at random, without looking. Of the {{52 = len(broken)}} faults one case misses {{6.9 = missed(1)}} on average, two miss {{0.8 = missed(2)}}, three {{0.3 = missed(3)}}. Few inputs suffice, if each was chosen to tell something; a thousand inputs of the easy kind would still miss what the first one missed.
+"""
+
+
+# %%
+def missed(tried):
+    """How many faults are expected to stay hidden when so many of each hunt's cases are tried."""
+    return sum(math.comb(one.right, tried) / math.comb(one.cases, tried) for one in broken)
+
+
+def found_and_missed(tried):
+    counts = [len(broken) - missed(tried), missed(tried)]
+    title = f"{tried} case{'s' * (tried > 1)} of each hunt, drawn at random"
+    labels = [f"{count:.1f}" for count in counts]
+    return figures.bars(["found", "missed"], counts, title, "faults, on average", labels)
+
+
+live(
+    found_and_missed,
+    alt="Two bars: the faults that are found, and those that are missed, with so many cases.",
+    tried=IntSlider(1, min=1, max=3),
+)
+
+# %% [markdown]
+r"""
 What the right cases have in common is worth noting before an interview: one row instead of several, no padding, equal shares, a square matrix, a probability of exactly ½, one step instead of three. An input that shows a fault has **two rows of different scale, different lengths, T ≠ S, and odd numbers**.
 """
 
