@@ -52,7 +52,7 @@ themes = {  # theme → its lessons, its hunts
         "penalty_step at_test_time ridge_with_intercept kept_features"),
     "Word vectors": ("07_embeddings 08_neural_ngrams", "associations looked_up"),
     "Recurrent networks": ("09_rnn 10_lstm 11_seq2seq",
-        "growth_bound last_states turned_around lengths_until_end"),
+        "may_grow last_states turned_around lengths_until_end"),
     "Attention and masks": ("12_attention",
         "may_look_at heads_weights weights_to_show for_torch mean_spread seen_too_early"),
     "Positions": ("13_positions", "nearer_is_better wavelengths turned_pairs places_of_tokens"),
@@ -85,7 +85,7 @@ The table is your map. A theme has so many hunts here, and so many exercises in 
 r"""
 Nobody does the whole room in one sitting. In class: one drill for all at the same time, then hunts in pairs (one reads the specification aloud and chooses an input, the other reads the code), then the oral mode in pairs. Errata of the notes by hunt:
 
-`perplexity_from` K2; `loss_of_the_data` 115; `wasted_share` 114; `restored` 062; `pairs_of_sentences` 074; `backed_off` 084; `one_epoch` 121; `ranking` 122, 123; `smoothed` (Q7); `penalty_step` 112; `at_test_time` 113; `kept_features` 119; `growth_bound` 099; `lengths_until_end` 021, 033; `may_look_at` 008, 011; `heads_weights` 117; `weights_to_show` 009; `for_torch` 001, 013; `mean_spread` 005; `seen_too_early` 002; `nearer_is_better` 064; `wavelengths` 069; `places_of_tokens` 030; `words_and_places` 018; `through_the_block` 026; `loss_of_all_batches` 029; `sent_back` 047; `gate_of_the_best` 046; `load_of_each` 049; `tokens_of_the_nucleus` 052, 053, 054; `warmer` 076; `after_the_end` 021, 057; `slope_of_the_excess` 088.
+`perplexity_from` K2; `loss_of_the_data` 115; `wasted_share` 114; `restored` 062; `pairs_of_sentences` 074; `backed_off` 084; `one_epoch` 121; `ranking` 122, 123; `smoothed` (Q7); `penalty_step` 112; `at_test_time` 113; `kept_features` 119; `may_grow` 099; `lengths_until_end` 021, 033; `may_look_at` 008, 011; `heads_weights` 117; `weights_to_show` 009; `for_torch` 001, 013; `mean_spread` 005; `seen_too_early` 002; `nearer_is_better` 064; `wavelengths` 069; `places_of_tokens` 030; `words_and_places` 018; `through_the_block` 026; `loss_of_all_batches` 029; `sent_back` 047; `gate_of_the_best` 046; `load_of_each` 049; `tokens_of_the_nucleus` 052, 053, 054; `warmer` 076; `after_the_end` 021, 057; `slope_of_the_excess` 088.
 """
 
 # %% [markdown]
@@ -671,7 +671,7 @@ How many nats does one variable tell about the other? For a table without zeros,
 """
 
 
-# %% exercise="shared_nats" points=1 optional=true withheld="torch.distributions"
+# %% exercise="shared_nats" points=1 optional=true withheld="course_lib.estimators.plug_in_mutual_information"
 def shared_nats(joint: Tensor) -> Tensor:
     """Return the mutual information of two variables in nats.
 
@@ -2028,33 +2028,32 @@ A batch of texts of different length is where these go wrong. To read again: [09
 
 # %% [markdown]
 r"""
-### Find the bug · growth_bound
+### Find the bug · may_grow
 
-By how much can the gradient of a linear recurrence grow in `steps` steps? For some matrices the gradient is found to be larger than this bound.
+In which of these linear recurrences can a gradient grow? For some that are said to be safe, one is found that does.
 """
 
 
-# %% exercise="growth_bound" points=1 withheld="torch.distributions"
-def growth_bound(recurrent: Tensor, steps: int) -> Tensor:
-    """Return a number that ‖(Wᵀ)ᵏ g‖ / ‖g‖ never exceeds, for any g: what one step can do, k times.
+# %% exercise="may_grow" points=1 withheld="torch.distributions"
+def may_grow(recurrent: Tensor) -> Tensor:
+    """Return for each matrix whether one step can make some gradient longer.
 
-    recurrent  (H, H) the matrix W
-    steps      k ≥ 1
-    returns    (), the largest factor by which one step can lengthen a vector, to the power k
+    recurrent  (M, H, H) M recurrent matrices W; a step back turns a gradient g into Wᵀ g
+    returns    (M,) bool: there is a g with ‖Wᵀ g‖ > ‖g‖
 
-    Example: [[0., 2.], [0., 0.]] and 1 step give 2.0: the gradient (1, 0) becomes (0, 2).
+    Example: [[[0., 2.], [0., 0.]]] gives [True]: the gradient (1, 0) becomes (0, 2).
     """
     ### BEGIN SOLUTION
-    factor = torch.linalg.svdvals(recurrent).max()
-    return factor**steps
+    factor = torch.linalg.svdvals(recurrent).amax(-1)
+    return factor > 1
     ### END SOLUTION
     ### BEGIN STARTER
-    # factor = torch.linalg.eigvals(recurrent).abs().max()
-    # return factor**steps
+    # factor = torch.linalg.eigvals(recurrent).abs().amax(-1)
+    # return factor > 1
     ### END STARTER
 
 
-# %% [markdown] hints="growth_bound"
+# %% [markdown] hints="may_grow"
 r"""
 1. Which eigenvalues has the matrix of the example?
 2. Eigenvalues say what becomes of eigenvectors. The largest stretch of any vector is the largest singular value.
@@ -2062,31 +2061,31 @@ r"""
 """
 
 
-# %% cases="growth_bound" active="py"
+# %% cases="may_grow" active="py"
 def cases(seed):
-    yield Case({"recurrent": torch.tensor([[0.0, 2.0], [0.0, 0.0]]), "steps": 1}, note="the example")
-    yield Case({"recurrent": torch.diag(torch.tensor([0.5, -3.0])), "steps": 2}, note="a diagonal matrix")
+    yield Case({"recurrent": torch.tensor([[[0.0, 2.0], [0.0, 0.0]]])}, note="the example")
+    yield Case({"recurrent": torch.diag(torch.tensor([0.9, -0.8]))[None]}, note="a diagonal matrix")
+    yield Case({"recurrent": torch.eye(3)[None] * torch.tensor([0.6, 1.25])[:, None, None]}, note="all alike")
     for i in range(3):
-        yield Case({"recurrent": random_tensor(seed + i, 3 + i, 3 + i), "steps": 1 + i}, note="random")
+        noise = random_tensor(seed + i, 12, 3, 3)
+        wanted = torch.rand(12, 1, 1, generator=generator(seed + i)) * 1.6 + 0.1
+        wanted = torch.where((wanted - 1).abs() < 0.02, 1.1, wanted)
+        yield Case({"recurrent": noise / torch.linalg.svdvals(noise).amax(-1)[:, None, None] * wanted}, note="random")
 
 
-# %% equivalents="growth_bound" active="py"
-equivalents = {"return factor ** steps → return detached(factor ** steps)": "no gradient is asked for"}
+# %% mistake="may_grow" name="frobenius" hint="The square root of the sum of all squares is above 1 for many matrices that lengthen nothing." active="py"
+def may_grow(recurrent):
+    return recurrent.square().sum((-2, -1)).sqrt() > 1
 
 
-# %% mistake="growth_bound" name="frobenius" hint="The square root of the sum of all squares is a bound, too, but a looser one: seldom does one step lengthen a vector by that much." active="py"
-def growth_bound(recurrent, steps):
-    return recurrent.norm() ** steps
+# %% mistake="may_grow" name="largest_entry" hint="The largest entry says little: many small entries can add up." active="py"
+def may_grow(recurrent):
+    return recurrent.abs().amax((-2, -1)) > 1
 
 
-# %% mistake="growth_bound" name="of_the_power" hint="That is the stretch of all k steps together. The bound takes the worst of one step, k times." active="py"
-def growth_bound(recurrent, steps):
-    return torch.linalg.svdvals(torch.linalg.matrix_power(recurrent, steps)).max()
-
-
-# %% mistake="growth_bound" name="largest_entry" hint="The largest entry says little: many small entries can add up." active="py"
-def growth_bound(recurrent, steps):
-    return recurrent.abs().max() ** steps
+# %% mistake="may_grow" name="every_gradient" hint="You ask whether every gradient grows; it is enough that one does." active="py"
+def may_grow(recurrent):
+    return torch.linalg.svdvals(recurrent).amin(-1) > 1
 
 
 # %% [markdown]
