@@ -2065,12 +2065,17 @@ r"""
 def cases(seed):
     yield Case({"recurrent": torch.tensor([[[0.0, 2.0], [0.0, 0.0]]])}, note="the example")
     yield Case({"recurrent": torch.diag(torch.tensor([0.9, -0.8]))[None]}, note="a diagonal matrix")
+    yield Case({"recurrent": torch.eye(2)[None]}, note="nothing changes")
     yield Case({"recurrent": torch.eye(3)[None] * torch.tensor([0.6, 1.25])[:, None, None]}, note="all alike")
     for i in range(3):
         noise = random_tensor(seed + i, 12, 3, 3)
         wanted = torch.rand(12, 1, 1, generator=generator(seed + i)) * 1.6 + 0.1
         wanted = torch.where((wanted - 1).abs() < 0.02, 1.1, wanted)
         yield Case({"recurrent": noise / torch.linalg.svdvals(noise).amax(-1)[:, None, None] * wanted}, note="random")
+
+
+# %% equivalents="may_grow" active="py"
+equivalents = {"return factor > 1 → return detached(factor > 1)": "a bool has no gradient"}
 
 
 # %% mistake="may_grow" name="frobenius" hint="The square root of the sum of all squares is above 1 for many matrices that lengthen nothing." active="py"
@@ -4065,9 +4070,9 @@ show(
 
 # %% [markdown]
 r"""
-The code that the hunts hand out ran on all their public cases, {{274 = sum(one.cases for one in broken)}} in all. Only {{1 = loud}} of {{52 = len(broken)}} functions ever raises an error. And {{29 = lucky}} are right in one case or more: whoever tries such a function on that input alone sees nothing wrong. (We chose faults that are plausible and quiet, so these numbers describe this collection, not the world's code.)
+The code that the hunts hand out ran on all their public cases, {{276 = sum(one.cases for one in broken)}} in all. Only {{1 = loud}} of {{52 = len(broken)}} functions ever raises an error. And {{29 = lucky}} are right in one case or more: whoever tries such a function on that input alone sees nothing wrong. (We chose faults that are plausible and quiet, so these numbers describe this collection, not the world's code.)
 
-How many inputs does it take? Draw some of each hunt's cases at random, without looking. Of the {{52 = len(broken)}} faults one case misses {{6.9 = missed(1)}} on average, two miss {{0.8 = missed(2)}}, three {{0.3 = missed(3)}}. Few inputs suffice, if each was chosen to tell something; a thousand inputs of the easy kind would still miss what the first one missed.
+How many inputs does it take? Draw some of each hunt's cases at random, without looking. Of the {{52 = len(broken)}} faults one case misses {{7.2 = missed(1)}} on average, two miss {{1.0 = missed(2)}}, three {{0.3 = missed(3)}}. Few inputs suffice, if each was chosen to tell something; a thousand inputs of the easy kind would still miss what the first one missed.
 """
 
 
