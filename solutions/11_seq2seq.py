@@ -558,7 +558,8 @@ def words_of(row):
 
 # %%
 some = numbers.sample(600, torch.Generator().manual_seed(5), held_out=True)
-exam = [pair for pair in some if len(pair[0]) > 2][:300]  # few shorter numbers are held out
+exam = [pair for pair in some if len(pair[0]) > 2]  # few shorter numbers are held out
+exam = exam[: budget(full=300, short=20)]
 exam_source, exam_target = number_tensors(exam)
 truth = [words_of(row) for row in exam_target.tolist()]
 padded = (exam_target[:, 1:] == 0).float().mean().item()
@@ -635,7 +636,8 @@ lengths, seeds = (2, 4, 6, 8, 10, 12, 14), range(3)
 tests = {}
 for n in lengths:
     task = Rearranged("copy", shortest=n, longest=n, n_letters=8)
-    tests[n] = task.batch(200, torch.Generator().manual_seed(n), held_out=True)
+    rows, draw = budget(full=200, short=20), torch.Generator().manual_seed(n)
+    tests[n] = task.batch(rows, draw, held_out=True)
 
 
 def training_loss(model, batch):
@@ -1389,7 +1391,8 @@ def words_each(texts):
     return sum(map(len, texts)) / len(texts)
 
 
-found_log_p = {key: sum(sum(log_p[*key, seed]) for seed in seeds) / 900 for key in settings}
+each_log_p = {key: [x for seed in seeds for x in log_p[*key, seed]] for key in settings}
+found_log_p = {key: sum(values) / len(values) for key, values in each_log_p.items()}
 n_words = {key: sum(over_seeds(words_each, key)) / 3 for key in settings}
 hits = {key: over_seeds(share_exact, key) for key in settings}
 print(f"the references have {words_each(truth):.2f} words")

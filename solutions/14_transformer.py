@@ -2308,7 +2308,7 @@ r"""
 - **Vaswani et al. (2017)**, *Attention Is All You Need*: the architecture of this lesson, for translation; 6 + 6 layers of 512 features, 8 heads, $d_{ff} = 2048$, warm-up of 4,000 updates, label smoothing 0.1.
 - **He et al. (2016)**: residual sums. **Ba, Kiros and Hinton (2016)**: layer norm. **Szegedy et al. (2016)**: label smoothing.
 - **Xiong et al. (2020)**, *On Layer Normalization in the Transformer Architecture*: at the start the gradients near the output of a post-norm stack are large, those of a pre-norm stack are not, and it trains without a warm-up.
-- **Raffel et al. (2020)**, T5: one encoder–decoder for every task, as text to text (lesson 16). **Radford et al. (2018)**: the decoder alone, without the look across, becomes GPT (lesson 15). **Devlin et al. (2018)**: the encoder alone becomes BERT (lesson 16).
+- **Raffel et al. (2020)**, T5: one encoder–decoder for every task, as text to text (lesson [16](16_bert_t5.ipynb)). **Radford et al. (2018)**: the decoder alone, without the look across, becomes GPT (lesson 15). **Devlin et al. (2018)**: the encoder alone becomes BERT (lesson 16).
 """
 
 # %% [markdown]

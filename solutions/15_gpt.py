@@ -2365,5 +2365,5 @@ r"""
 r"""
 **What we do not know.** Why gates help. How much of what a large model can do comes from the architecture, and how much from data and size: the drawing at the top of this page has hardly changed since 2019. What lies between our two blocks and a model that answers questions is mostly size (lesson [19](19_scaling.ipynb)), data, and further training (lesson [20](20_alignment.ipynb)).
 
-From the next lesson on, `course_lib.gpt` holds the tested version of what you wrote. Next: **16 BERT and T5**, *what if the model may look both ways?*
+From the next lesson on, `course_lib.gpt` holds the tested version of what you wrote. Next: [16 BERT and T5](16_bert_t5.ipynb), *what if the model may look both ways?*
 """

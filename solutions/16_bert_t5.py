@@ -396,6 +396,7 @@ parameters = count_parameters(MaskedLM(config))
 share_short = len(data) / len(cloze.sentences(scoreboard.training()))
 
 
+# %%
 class OneWay(BERT):
     """A BERT under a causal mask: the same layers, looking back only."""
 
@@ -465,6 +466,7 @@ holes = [(row, place) for row in rows for place in range(len(row) - 1)]  # the e
 FIRST = cloze.FIRST_WORD
 
 
+# %%
 @torch.no_grad()
 def believes_both(model, row, place):
     """Log-probabilities (V,) of the language's words in a hole, by a masked model."""
@@ -1081,6 +1083,7 @@ def labelled(n, seed, half):
     return cloze.encode(rows), labels
 
 
+# %%
 def fine_tune(way, seed):
     """Return accuracy on nouns that no label was seen for, trained parameters and seconds."""
     ids, labels = labelled(100, 100 + seed, half=0)

@@ -40,6 +40,12 @@ def blocks_of_vectors():
     return dict(centres=x, contexts=x, negatives=x, pairs=x > 0, n_negatives=2.0)
 
 
+def language():
+    from course_lib.data.mouse_and_cheese import MouseAndCheese
+
+    return MouseAndCheese()
+
+
 def gpt():
     from course_lib.gpt import GPT, GPTConfig
 
@@ -171,6 +177,11 @@ def calls():
         "ngrams.estimates.interpolation_weights": lambda: dict(counts=counts, held_out=[0, 1]),
         "ngrams.estimates.stupid_backoff": lambda: dict(counts=counts),
         "metrics.pass_at_k.pass_at_k": lambda: dict(n=4, correct=1, k=2),
+        "data.cloze.sentences": lambda: dict(stream=[1, 0], longest=3),
+        "data.cloze.subject_kinds": lambda: dict(n=2, language=language(), generator=rng(), half=0),
+        "data.cloze.hole_probs": lambda: dict(
+            language=language(), sentence=language().encode("the mice eat cheese <eos>"), place=1
+        ),
         "data.conversations.split_questions": lambda: dict(),
         "ngrams.noisy_channel.typing_log_prob": lambda: dict(typed="a", meant="a", error_rate=0.5),
         "ngrams.noisy_channel.NoisyChannel": lambda: dict(

@@ -34,14 +34,26 @@ def check(id: str) -> None:
     if _is_graded():
         return
     entry, names = _find(id), sys._getframe(1).f_globals
-    result = _judge_in(entry, names)
-    if result.verdict not in (VerdictKind.NOT_STARTED, VerdictKind.MISSING):
-        progress.record_try(id, result.verdict == VerdictKind.PASSED, result.points)
+    _, result = judge_names(id, names)
     put(CheckView(entry.exercise, result, shown_answers=bool(public.answers(entry.exercise.lesson))))
     if result.verdict == VerdictKind.PASSED and (remark := remark_on_borrowed(entry.exercise, names)):
         put(Remark(remark))
     if os.environ.get("NBGRADER_EXECUTION") and result.verdict != VerdictKind.PASSED:
         raise CheckFailed(f"{id}: {result.message}")
+
+
+def judge_names(id: str, names: dict[str, Any]) -> tuple[Exercise, Verdict]:
+    """Judge what a notebook's names hold for an exercise, as `check` does, note the try, and show nothing.
+
+    id     the exercise, e.g. "information.entropy"; names: `globals()` of the notebook
+
+    Raises ValueError when there is no such exercise.
+    """
+    entry = _find(id)
+    result = _judge_in(entry, names)
+    if result.verdict not in (VerdictKind.NOT_STARTED, VerdictKind.MISSING):
+        progress.record_try(id, result.verdict == VerdictKind.PASSED, result.points)
+    return entry.exercise, result
 
 
 def show_answer(id: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from course_lib.arguments import require_counts, require_from
 from course_lib.data.grammar import Grammar
 from course_lib.data.mouse_and_cheese import ANIMALS, TRADES
 
@@ -35,9 +36,12 @@ def sentences(stream: Iterable[int], longest: int | None = None) -> list[list[in
     longest  words that a sentence may have, “<eos>” not counted; None: any
     returns  lists of ids of the language, in their order
 
+    Raises ValueError for longest below 1.
+
     >>> sentences([5, 6, 0, 7, 0, 8])
     [[5, 6, 0], [7, 0]]
     """
+    require_counts(longest=longest)
     rows: list[list[int]] = []
     row: list[int] = []
     for token in map(int, stream):
@@ -75,8 +79,10 @@ def subject_kinds(
     returns  n lists of ids of the language, each with its “<eos>”, which begin with “the”, perhaps an adjective, and
              the subject; labels (n,) int64, 0 for an animal, 1 for a person
 
-    Raises ValueError when n is odd.
+    Raises ValueError when n is odd, half is neither 0 nor 1, or longest is less than 1.
     """
+    require_counts(n=n, longest=longest)
+    require_from(0, 1, half=half)
     if n % 2:
         raise ValueError(f"n must be even, got {n}")
     kind = {
@@ -102,8 +108,9 @@ def hole_probs(language: Grammar, sentence: Sequence[int], place: int) -> Tensor
     place     from 0; not that of “<eos>”
     returns   (V,) float64, over the language's words, in the order of its vocabulary; sums to 1
 
-    p(w | both sides) ∝ p(before, w, after). Raises ValueError when no word fits there.
+    p(w | both sides) ∝ p(before, w, after). Raises ValueError when no word fits there, and for other places.
     """
+    require_from(0, len(sentence) - 2, place=place)
     before, after = list(sentence[:place]), list(sentence[place + 1 :])
     fitting = language.next_token_probs(before).nonzero()[:, 0].tolist()
     log_p = [language.log_prob([*before, word, *after]) for word in fitting]

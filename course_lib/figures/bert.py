@@ -41,7 +41,7 @@ def hole_losses(losses: Mapping[str, Sequence[float]], floors: Mapping[str, floa
     floors  what is known → nats
     """
     figure, (axes,) = panels(height=1.6 + 0.6 * len(losses))
-    for row, (name, values) in enumerate(losses.items()):
+    for row, values in enumerate(losses.values()):
         color, marker = PALETTE[row % 7], _MARKERS[row % 5]
         axes.plot(values, [row] * len(values), marker, color=color, markersize=9, alpha=0.8)
         mean = sum(values) / len(values)

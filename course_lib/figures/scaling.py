@@ -3,6 +3,7 @@
 Each function returns a matplotlib figure of the numbers that it is given; losses are in nats a token.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -59,7 +60,7 @@ def roofline(
     place_axes(axes, 1.0, 0.75, 7.7, 3.0)
     ridge = peak / bandwidth
     left, right = (min([ridge / 60, *(i / 2 for i, _ in points.values())]), 30 * ridge)
-    intensities = torch.logspace(*torch.tensor([left, right]).log10().tolist(), 200).tolist()
+    intensities = torch.logspace(math.log10(left), math.log10(right), 200).tolist()
     roof = [attainable_flops(i, peak, bandwidth) for i in intensities]
     axes.plot(intensities, roof, color=INK)
     axes.fill_between(intensities, roof, min(roof) / 20, color=PALE, zorder=0)
@@ -136,8 +137,8 @@ def power_law(
     entropy  of the text: no model gets below
     """
     figure, (axes,) = panels(height=4.6)
-    every = torch.tensor([x for sizes, _ in points.values() for x in sizes], dtype=torch.float64)
-    x = torch.logspace(*(torch.stack([every.min() * 0.8, every.max() * 1.4]).log10().tolist()), 100)
+    every = [x for sizes, _ in points.values() for x in sizes]
+    x = torch.logspace(math.log10(0.8 * min(every)), math.log10(1.4 * max(every)), 100)
     low, high = band(draws, x)
     axes.fill_between(x, low, high, color=SKY, alpha=0.35, label="95 % of the bootstrap")
     axes.plot(x, law.loss(x), color=BLUE, label="fitted law")
@@ -152,7 +153,8 @@ def power_law(
 
 def band(draws: PowerLaw, x: Tensor) -> tuple[Tensor, Tensor]:
     """Return the 2.5 % and the 97.5 % quantile of what R laws expect at x (n,): two tensors (n,)."""
-    curves = draws.floor[:, None] + draws.scale[:, None] * x.double() ** -draws.exponent[:, None]
+    floor, scale, exponent = (torch.as_tensor(part)[:, None] for part in (draws.floor, draws.scale, draws.exponent))
+    curves = floor + scale * x.double() ** -exponent
     return torch.quantile(curves, 0.025, dim=0), torch.quantile(curves, 0.975, dim=0)
 
 
@@ -185,7 +187,7 @@ def split(laws: Mapping[str, ScalingLaw], log_budget: float, log_ratio: float) -
 def _loss_at(law: ScalingLaw, budget: float, ratio: Tensor) -> Tensor:
     """Return the loss of N = √(C / 6r) parameters after D = rN tokens."""
     n = (budget / 6 / ratio).sqrt()
-    return law.loss(n, ratio * n)
+    return torch.as_tensor(law.loss(n, ratio * n))
 
 
 def tiles(length: int, block: int, title: str) -> Figure:

@@ -42,7 +42,8 @@ WRONG = {
     "evaluate_every": COUNT, "patience": COUNT, "max_sweeps": COUNT, "n_resamples": COUNT, "beam": COUNT,
     "beams": COUNT, "n_best": COUNT, "n_draft": COUNT, "m": COUNT, "n_words": COUNT, "n_chars": COUNT,
     "bits": (1, 9, 2.5, nan), "n_rows": COUNT, "n_columns": COUNT, "peak": POSITIVE, "cache_bytes": AT_LEAST_0,
-    "correct": (-1, 5, 2.5, nan), "unasked": (-1, 1000, 2.5, nan),
+    "half": (-1, 2, 0.5, nan), "place": (-1, 4, 0.5, nan), "correct": (-1, 5, 2.5, nan),
+    "unasked": (-1, 1000, 2.5, nan),
     "n_queries": NATURAL, "n_keys": NATURAL, "n_positions": NATURAL, "n_tokens": NATURAL, "rounds": NATURAL,
     "n_merges": NATURAL, "capacity": NATURAL, "max_new_tokens": NATURAL, "max_tokens": NATURAL, "n_parameters": NATURAL,
     "hypothesis_length": NATURAL, "reference_length": NATURAL,
@@ -63,7 +64,8 @@ WRONG = {
 # where a name means something else than elsewhere
 NO_ZERO = (0, 1.5, nan)
 HERE = {
-    "pass_at_k n": COUNT, "pass_at_k k": (0, 5, 2.5, nan), "decoding_ceiling n_parameters": COUNT,
+    "pass_at_k n": COUNT, "subject_kinds n": COUNT, "pass_at_k k": (0, 5, 2.5, nan),
+    "decoding_ceiling n_parameters": COUNT,
     "bleu k": AT_LEAST_0, "sentence_bleu k": AT_LEAST_0, "add_k k": POSITIVE, "top_k_filter k": NATURAL,
     "Sampling top_k": NATURAL, "top_p_filter p": NO_ZERO, "typical_filter p": NO_ZERO, "stupid_backoff alpha": NO_ZERO,
     "lora_linear alpha": FINITE, "merge_lora alpha": FINITE, "LoRALinear alpha": FINITE, "add_lora alpha": FINITE,

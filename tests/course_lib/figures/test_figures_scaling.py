@@ -50,7 +50,8 @@ def test_a_law_is_drawn_with_its_band_and_all_points():
     assert y == pytest.approx(1 + 4 * x**-0.5)
     assert axes.lines[2].get_xydata().tolist() == [[64.0, 1.5]]
     low, high = figures.band(draws, torch.tensor([16.0]))
-    assert low < high and low == pytest.approx(torch.quantile(draws.floor + draws.scale * 16**-draws.exponent, 0.025))
+    expected = torch.quantile(draws.floor + draws.scale * 16**-draws.exponent, 0.025)
+    assert low < high and low.item() == pytest.approx(expected.item())
 
 
 def test_the_stars_of_a_split_are_the_best_ones_and_the_dots_the_chosen():
