@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets as widgets
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from course_lib.figures import bert as figures
@@ -20,7 +21,7 @@ def hole_explorer(
                (V,) probabilities. A place beyond the end is taken as the last word
     """
 
-    def draw(sentence: str, hole: int) -> object:
+    def draw(sentence: str, hole: int) -> Figure:
         text = sentence.split()
         place = min(hole, len(text)) - 1
         shown = " ".join("▢" if i == place else word for i, word in enumerate(text))
