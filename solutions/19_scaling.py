@@ -310,6 +310,12 @@ def cases(seed):
         yield Case(example | {name: 0}, note=f"{name} is 0", part="errors")
 
 
+# %% equivalents="kv_cache_bytes" active="py"
+equivalents = {
+    "return 2 * math.prod(numbers) → return in_float32(2 * math.prod(numbers))": "a whole number has no precision",
+}
+
+
 # %% mistake="kv_cache_bytes" name="keys_only" hint="That is the keys alone; the values take as much again." active="py"
 def kv_cache_bytes(n_layers, n_kv_heads, d_head, seq_len, batch_size=1, bytes_per_number=2, right=kv_cache_bytes):
     return right(n_layers, n_kv_heads, d_head, seq_len, batch_size, bytes_per_number) // 2
@@ -775,17 +781,34 @@ def cases(seed):
         yield Case({"x": x, "losses": exact * noise}, note="noisy losses that fall far", part="noise")
         bent = 9 * scale - x.log() + 0.01 * random_tensor(seed + 70 + i, 7).double()
         yield Case({"x": x, "losses": bent}, note="the best floor would be negative", part="floor")
+    x = torch.tensor([1.0, 4, 16, 64], dtype=torch.float64)
+    bent = torch.tensor([5.0, 4, 2.8, 1], dtype=torch.float64)
+    yield Case({"x": x, "losses": bent}, note="four losses whose best floor would be negative", part="floor")
 
 
 # %% probe="fit_power_law" active="py"
 def probe(student, case):
     law = student(x=case["x"].clone(), losses=case["losses"].clone())
-    return {name: plain(getattr(law, name)) for name in ("floor", "scale", "exponent")}
+    numbers = {name: plain(getattr(law, name)) for name in ("floor", "scale", "exponent")}
+    return numbers | {"floats": all(isinstance(number, int | float) for number in numbers.values())}
 
 
 # %% judge="fit_power_law" active="py"
 def judge(case, expected, got):
     return compare(expected, got, rtol=2e-3, atol=2e-3)
+
+
+# %% equivalents="fit_power_law" active="py"
+equivalents = {
+    "range(1, 201) → range(0, 201)": "with the exponent 0 the determinant is 0 and the error nan, which is never less",
+    "floor < 0 → floor <= 0": "with a floor of exactly 0 both formulas give the same scale",
+    "0 * floor → 0 / floor": "both are 0",
+    "(floor * u + scale * v - 1).square().sum() → (floor * u + scale * v - 1).square().mean()": "n is the same for all",
+    "floor * u + scale * v - 1 → 1 - (floor * u + scale * v)": "it is squared",
+    "floor * u + scale * v - 1 → floor * u + scale * v - 2": "for least squares this is n + 3 times the error: "
+    "the residuals are orthogonal to the fit, so they sum to minus the error",
+    "error < best_error → error <= best_error": "two exponents with exactly the same error do not occur",
+}
 
 
 # %% mistake="fit_power_law" name="absolute" hint="You minimise absolute errors, so the large losses of small models rule the fit. Divide each error by its loss." active="py"
@@ -1107,6 +1130,9 @@ def cases(seed):
     scores = random_tensor(seed + 5, 2, 60, scale=3.0)
     yield Case({"scores": scores, "block": 8, "count": True}, note="reads 8 at once", part="blocks")
     yield Case({"scores": scores[:, :31], "block": 3, "count": True}, note="reads 3 at once", part="blocks")
+    apart = torch.tensor([[0.0, 1.0], [2000.0, 2001.0]])
+    yield Case({"scores": apart, "block": 2}, note="rows far apart", part="values")
+    yield Case({"scores": torch.tensor([-3e9, -3e9]), "block": 1}, note="far below 0", part="values")
     hidden = random_tensor(seed + 6, 3, 6)
     hidden[0, :4], hidden[1] = -math.inf, -math.inf
     yield Case({"scores": hidden, "block": 2}, note="forbidden scores, and a row of nothing else", part="edges")
@@ -1122,6 +1148,15 @@ def probe(student, case):
     if "count" not in case:
         return {"weights": out, "scores changed": not torch.equal(scores, case["scores"])}
     return {"weights": out, "more than a block at once": watch.longest > case["block"]}
+
+
+# %% equivalents="online_softmax" active="py"
+equivalents = {
+    "scores: Tensor, block: int=128 → scores: Tensor, block: int=129": "another default reads more at once, and gives the same",
+    "scores: Tensor, block: int=128 → scores: Tensor, block: int=127": "another default reads less at once, and gives the same",
+    "torch.zeros_like(largest) → torch.ones_like(largest)": "it is multiplied by e to the power of −∞ first",
+    "total.masked_fill(total == 0, 1.0) → total.masked_fill(total == 0, 2.0)": "0 divided by 2 is 0 as well",
+}
 
 
 # %% mistake="online_softmax" name="not_rescaled" hint="When a larger score appears, the sum so far was made with the smaller maximum: multiply it by e^(old − new)." active="py"
@@ -1268,6 +1303,12 @@ def cases(seed):
     yield Case(case((2, 5, 4), 5, 3, 27, block=2, causal=True), note="short last blocks", part="causal")
     yield Case(case((3, 4), 8, 3, 33, block=3, causal=True), note="more keys than queries", part="causal")
     yield Case(case((2, 1, 4), 7, 3, 39, block=2, causal=True), note="one query", part="causal")
+    ones = torch.ones(2, 1)
+    low = {"q": ones, "k": -3e9 * ones, "v": torch.tensor([[1.0], [3.0]]), "block": 1}
+    yield Case(low, note="scores far below 0", part="values")
+    yield Case(low | {"causal": True, "block": 2}, note="scores far below 0", part="causal")
+    apart = {"q": torch.tensor([[0.0], [2000.0]]), "k": ones, "v": low["v"], "block": 2}
+    yield Case(apart, note="queries whose scores are far apart", part="values")
     more = case((1, 64, 4), 64, 4, 45, block=16, count=True)
     yield Case(more, note="no matrix of all scores", part="memory")
     yield Case(more | {"causal": True}, note="no matrix, and nothing above the diagonal", part="memory")
@@ -1296,6 +1337,15 @@ def probe(student, case):
         return {"output": out, "inputs changed": not all(torch.equal(inputs[x], case[x]) for x in "qkv")}
     skipped = not case.get("causal") or products.numbers < 0.8 * (64 * 64 + 64 * 4 * 4)
     return {"output": out, "too large": watch.largest > 256, "tiles above the diagonal skipped": skipped}
+
+
+# %% equivalents="tiled_attention" active="py"
+equivalents = {
+    "q: Tensor, k: Tensor, v: Tensor, causal: bool=False, block: int=128 → q: Tensor, k: Tensor, v: Tensor, causal: bool=False, block: int=129": "another default reads more at once, and gives the same",
+    "q: Tensor, k: Tensor, v: Tensor, causal: bool=False, block: int=128 → q: Tensor, k: Tensor, v: Tensor, causal: bool=False, block: int=127": "another default reads less at once, and gives the same",
+    "torch.zeros_like(largest) → torch.ones_like(largest)": "it is multiplied by e to the power of −∞ first",
+    "return torch.cat(outputs, dim=-2) → return detached(torch.cat(outputs, dim=-2))": "no gradient is asked for",
+}
 
 
 # %% mistake="tiled_attention" name="sum_not_rescaled" hint="When the maximum grows, the values gathered so far must be multiplied by the factor, too." active="py"
@@ -1473,7 +1523,10 @@ def cases(seed):
         case = {"weights": random_tensor(seed + 40 + i, n, 3, 3), "x": random_tensor(seed + 60 + i, 2, 3)}
         yield Case(case | {"every": every, "count": True}, note="bytes and calls", part="kept")
         yield Case(case | {"every": 1}, note="1 is no error", part="errors")
-    yield Case(case | {"every": 0}, note="every is 0", part="errors")
+    left_out = {"weights": case["weights"], "x": case["x"], "count": True}
+    yield Case(left_out, note="every left out", part="errors")
+    for every in (0, -1):
+        yield Case(case | {"every": every}, note=f"every is {every}", part="errors")
 
 
 # %% probe="checkpointed" active="py"
@@ -1493,13 +1546,22 @@ def probe(student, case):
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        out = student(layers=[layer(i) for i in range(len(weights))], x=x, every=case["every"])
+        every = {"every": case["every"]} if "every" in case else {}
+        out = student(layers=[layer(i) for i in range(len(weights))], x=x, **every)
     tensors_kept = len(set(kept))
     (out * torch.arange(1.0, 7.0).view(2, 3)).sum().backward()
     result = {"output": out.detach(), "gradient of x": x.grad, "gradient of the layers": weights.grad}
     if "count" in case:
         result |= {"tensors kept": tensors_kept, "computed": [calls.count(i) for i in range(len(weights))]}
     return result
+
+
+# %% equivalents="checkpointed" active="py"
+equivalents = {
+    "every < 1 → every < 0": "range() itself raises ValueError for steps of 0",
+    "checkpoint(in_turn, layers[start:start + every], x, use_reentrant=False) → "
+    "checkpoint(in_turn, layers[start:start + every], x)": "both of torch's ways do this; it recommends to say which",
+}
 
 
 # %% mistake="checkpointed" name="not_checkpointed" hint="Output and gradients are right, but everything is kept, and nothing is computed again." active="py"
@@ -1627,6 +1689,12 @@ def judge(case, expected, got):
     exact = (case["weight"].float() / expected["scale"]).abs()
     half = ((exact - exact.floor()) - 0.5).abs() < 1e-4
     return compare(expected, got | {"codes": torch.where(half & ((codes - right).abs() <= 1), right, codes)})
+
+
+# %% equivalents="quantize" active="py"
+equivalents = {
+    "weight.detach() → weight": "codes are whole numbers, and no gradient is asked of the scale",
+}
 
 
 # %% mistake="quantize" name="one_scale" hint="You took one scale for the whole matrix; each row has its own." active="py"
