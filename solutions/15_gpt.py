@@ -1169,6 +1169,11 @@ r"""
 The arithmetic, for one block with biases and $d_{ff} = 4d$: attention $4d^2 + 4d$, feed-forward $8d^2 + 5d$, two norms $4d$: about $12 d^2$. All blocks: $12\,L\,d^2$. For GPT-2 small, $L = {{12 = small.n_layers}}$, $d = 768$: {{85 = 12 * small.n_layers * small.d_model**2 / 1e6}} million. Its token embedding, $50{,}257 \times 768$, is {{39 = 50_257 * small.d_model / 1e6}} million: not tied, the model would be {{nearly a third larger : 0.3 < 50_257 * small.d_model / small.n_parameters() < 1 / 3}}. The smaller the model, the more the table weighs: with 6 blocks of 512 features and two separate tables of tokens, {{73 % = 2 * 50_257 * 512 / notes.n_parameters()}} of {{71 = notes.n_parameters() / 1e6}} million are in those.
 
 The first number to look at in every training is the loss before it. The logits of a fresh model are small, so it is near $\ln V$: {{6.0 = untrained ± 0.2}} against {{5.85 = math.log(vocab_size)}}, and never far below. A loss far above it says that the start is too wild.
+"""
+
+# %% [markdown]
+r"""
+**The decoder of 2017 without its look across** differs from yours in four places, all of them known: post-norm blocks ([14](14_transformer.ipynb)), sinusoids added to $\sqrt{d_{model}}$ times the embedding ([13](13_positions.ipynb)), an output matrix that is not tied, and *no* norm after the last block. Popular copies add GPT-2's last norm to it, which then normalises what is normalised already.
 
 ### Question · gpt3_billions · optional
 

@@ -156,7 +156,7 @@ The wide network has room for {{nearly all the facts : dense[wide][-1] > 0.9}}, 
 r"""
 ## 2 · The router
 
-Keep $E$ feed-forward networks, the ***experts*** $f_1, \dots, f_E$, and one matrix $W_r$ of shape $(E, d_{model})$, the ***router***. For a token $x$ of $d_{model}$ features:
+Keep $E$ feed-forward networks, the ***experts*** $f_1, \dots, f_E$ with $f_e(x) = W_{down}\, \mathrm{GELU}(W_{up}\, x)$, and one matrix $W_r$ of shape $(E, d_{model})$, the ***router***. For a token $x$ of $d_{model}$ features:
 
 1. **Score** every expert: $r = W_r\, x$, $E$ numbers.
 2. **Softmax** over the experts: $p_e = e^{r_e} / \sum_j e^{r_j}$.

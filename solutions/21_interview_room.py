@@ -4098,6 +4098,8 @@ live(
 # %% [markdown]
 r"""
 What the right cases have in common is worth noting before an interview: one row instead of several, no padding, equal shares, a square matrix, a probability of exactly ½, one step instead of three. An input that shows a fault has **two rows of different scale, different lengths, T ≠ S, and odd numbers**.
+
+Before all that, three minutes for what a machine finds. Does it load at all (indentation, names that are defined nowhere)? Which names are set and never read (a test set that nobody evaluates on)? Which comment says more than its line does? Which function returns a pair where its caller wants logits? Which references lead nowhere? None of these needs an idea; keep your ideas for the faults that run.
 """
 
 # %% [markdown]
@@ -4233,7 +4235,7 @@ r"""
 
 Eight rows, to be covered with a hand and said aloud.
 
-| topic | ideas | models | how it is trained and judged | mathematics |
+| topic | ideas | models | how it is trained, used and judged | mathematics |
 |---|---|---|---|---|
 | Tokens (02) | text to ids and back; words outside the vocabulary; subwords, bytes | BPE, WordPiece, unigram; a module of its own | merges by frequency; bits per byte | frequencies, likelihood |
 | Linear and softmax models (04, 05) | scores to probabilities; classes of texts | linear, logistic, softmax classifier | SGD, mini-batches, maximum likelihood | dot product, softmax, cross-entropy |
@@ -4243,14 +4245,16 @@ Eight rows, to be covered with a hand and said aloud.
 
 # %% [markdown]
 r"""
-| topic | ideas | models | how it is trained and judged | mathematics |
+| topic | ideas | models | how it is trained, used and judged | mathematics |
 |---|---|---|---|---|
 | Recurrent networks (09, 10) | any length; a state that summarises; vanishing and exploding gradients | RNN, bidirectional, stacked, LSTM, GRU | backpropagation through time, clipping, perplexity | gates, products of Jacobians |
 | Sequence to sequence (11) | conditional language model; the bottleneck | encoder and decoder | teacher forcing, beam search, BLEU | $\prod_t p(y_t \mid y_{<t}, x)$ |
-| Transformer (12–15) | query, key, value; everything in parallel in training; order added | encoder, decoder, GPT | masks, warm-up, residuals and layer norm, sampling | scaled dot-product attention, positions |
+| Transformer (12–15) | query, key, value; everything in parallel in training; order added | encoder, decoder, GPT; residuals, layer norm | masks, warm-up; sampling | scaled dot-product attention, positions |
 | Pretrained models (15, 16, 20) | transfer; both directions or one | ELMo, BERT, RoBERTa, ELECTRA, DeBERTa, T5, GPT | pretraining, fine-tuning, LoRA, preferences | masked and causal objectives, cross-entropy |
 
 Sampling (18), mixtures of experts (17) and scaling (19) belong to every row from the Transformer on.
+
+Popular notes put beam search and layer norm under *training*, and an L2 penalty under word2vec. Ask of every entry of such a table whether it is what its column says.
 """
 
 # %% [markdown]
