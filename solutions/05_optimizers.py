@@ -1077,6 +1077,13 @@ def cases(seed):
     yield Case({"grads": [torch.ones(2)], "max_norm": -1.0}, note="a negative limit")
 
 
+# %% probe="clip_grad_norm" active="py"
+def probe(student, case):
+    clipped, norm = student(grads=case["grads"], max_norm=case["max_norm"])
+    the_same = sum(any(one is grad for grad in case["grads"]) for one in clipped)
+    return {"gradients": [plain(one) for one in clipped], "norm": plain(norm), "not new": the_same}
+
+
 # %% judge="clip_grad_norm" active="py"
 def judge(case, expected, got):
     return compare(expected, got, rtol=1e-4, atol=1e-12)

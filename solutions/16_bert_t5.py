@@ -146,7 +146,7 @@ def mask_tokens(
 
     ids          (B, T) token ids; not changed
     vocab_size   V
-    mask_id      the id of [MASK], which may also be among the special ids
+    mask_id      the id of [MASK]; never chosen either, whether or not it is among the special ids
     special_ids  never chosen, and never put anywhere
     p            probability of each other token to be chosen, independently of the others
     generator    of all that is random
@@ -314,6 +314,8 @@ def cases(seed):
         logits = random_tensor(seed + i, 2, 3, 4)
         nothing = torch.full((2, 3), IGNORED)
         yield Case({"logits": logits, "labels": nothing}, note="nothing is asked", part="nothing")
+        graded = {"logits": logits, "labels": nothing, "times": 2.0}
+        yield Case(graded, note="gradient where nothing is asked", part="nothing")
         one = torch.where(torch.arange(6).view(2, 3) == 4, 2, IGNORED)
         yield Case({"logits": logits, "labels": one}, note="one place of six", part="nothing")
 
@@ -323,7 +325,8 @@ def probe(student, case):
     logits = case["logits"].clone().requires_grad_()
     loss = student(logits=logits, labels=case["labels"])
     if "times" in case:
-        (case["times"] * loss).backward()
+        if loss.requires_grad:  # a constant has no gradient, and says so by None
+            (case["times"] * loss).backward()
         return logits.grad
     return loss.detach()
 
