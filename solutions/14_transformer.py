@@ -762,7 +762,7 @@ A ***decoder layer*** has three sublayers. It **looks back** (masked self-attent
 
 # %% [markdown]
 r"""
-The mask belongs to the *keys*. Across, the keys are the source, so it is the source's padding that must be hidden. Tutorials call the third one “target padding mask”; if you believe the name and pass the target's, you get a shape error, or, when both lengths are equal, a wrong mask and no error.
+The mask belongs to the *keys*. Across, the keys are the source, so it is the source's padding that must be hidden. Tutorials call the third one “target padding mask”; if you believe the name and pass the target's, you get a shape error, or, when both lengths are equal, a wrong mask and no error. Worse is the opposite convention in one of two functions: a batch *without* padding then hides every key, all weights are equal, the queries get no gradient, and nothing complains.
 
 Shorten the two sequences:
 """
