@@ -906,9 +906,10 @@ def spread_by_depth(scaled, n_layers=24):
     """Standard deviation of the residual stream after 0, 1, … sublayers of an untrained model."""
     torch.manual_seed(0)
     model, spreads = gpt.GPT(GPTConfig(vocab_size, 64, 64, 4, n_layers)), []
-    initialise(
-        model, n_layers if scaled else 0.5, model.config.init_std, torch.Generator().manual_seed(0)
-    )  # √(2 · 0.5) = 1
+    initialise(model, n_layers, model.config.init_std, torch.Generator().manual_seed(0))
+    for name, weight in model.named_parameters():
+        if not scaled and name.endswith(("out.weight", "down.weight")):
+            weight.mul_(math.sqrt(2 * n_layers))
     x = model.tokens(held_out[None, :64]) + model.positions(64)
     spreads.append(x.std().item())
     for block in model.blocks:

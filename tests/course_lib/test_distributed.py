@@ -175,7 +175,7 @@ def test_the_shares_of_all_processes_are_the_batch():
 def test_shares_that_would_not_be_equal_are_refused():
     with pytest.raises(ValueError, match="the 4 processes must get equal shares, got a batch of 6"):
         share_of(lambda generator: torch.zeros(6), 0, 4)(torch.Generator())
-    with pytest.raises(ValueError, match="rank must be between 0 and 1, got 2"):
+    with pytest.raises(ValueError, match="rank must be from 0 to 1, got 2"):
         share_of(lambda generator: torch.zeros(6), 2, 2)
 
 

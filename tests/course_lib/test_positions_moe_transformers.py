@@ -24,8 +24,9 @@ def test_rope_rotates_as_llama_does(theta, start):
     q, k, at = normal(0, 2, 4, 9, 16), normal(1, 2, 2, 9, 16), torch.arange(start, start + 9)
     cos, sin = LlamaRotaryEmbedding(config)(q, at[None])
     expected_q, expected_k = apply_rotary_pos_emb(q, k, cos, sin)
-    torch.testing.assert_close(rope(q, at, theta), expected_q, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(rope(k, at, theta), expected_k, atol=1e-5, rtol=1e-5)
+    atol = 1e-5 if start == 0 else 3e-4  # transformers computes angles in float32: 1,234 radians are off by 1e-4
+    torch.testing.assert_close(rope(q, at, theta), expected_q, atol=atol, rtol=1e-5)
+    torch.testing.assert_close(rope(k, at, theta), expected_k, atol=atol, rtol=1e-5)
 
 
 @pytest.mark.parametrize("n_heads", [1, 4, 12, 16, 25])
