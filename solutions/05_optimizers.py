@@ -1620,9 +1620,9 @@ def cases(seed):
         some = random_tensor(seed + 10 * i, m, n, scale=10.0**i)
         yield Case({"matrix": some}, note="the usual five rounds", part="wide")
         yield Case({"matrix": some, "steps": 2, "coefficients": (2.0, -1.5, 0.5)}, note="other settings", part="wide")
-        yield Case(
-            {"matrix": some.T.contiguous() if m < n else random_tensor(seed + 77, 6, 4)}, note="tall", part="tall"
-        )
+        tall = some.T.contiguous() if m < n else random_tensor(seed + 77, 6, 4)
+        # two rounds: after five, what a mistake lets explode differs from processor to processor
+        yield Case({"matrix": tall, "steps": 2}, note="tall", part="tall")
     yield Case({"matrix": 1e-9 * random_tensor(seed, 2, 3)}, note="all but zeros", part="wide")
 
 
