@@ -61,6 +61,16 @@ def calls():
     table = torch.eye(3).to_sparse()
     loss = lambda model, batch: model(batch).sum()  # noqa: E731
     return {
+        "alignment.policy_gradient.group_advantages": lambda: dict(rewards=x),
+        "alignment.policy_gradient.kl_penalised_reward": lambda: dict(
+            reward=x[0], log_probs=-x, ref_log_probs=-x, reply=x > 0
+        ),
+        "alignment.policy_gradient.gae": lambda: dict(rewards=x, values=x),
+        "alignment.policy_gradient.ppo_clip_loss": lambda: dict(log_probs=-x, old_log_probs=-x, advantages=x),
+        "alignment.preferences.kl_optimal_policy": lambda: dict(ref_log_probs=-x, rewards=x),
+        "alignment.preferences.implicit_reward": lambda: dict(log_probs=-x, ref_log_probs=-x),
+        "alignment.preferences.dpo_loss": lambda: dict(chosen=-x, rejected=-x, ref_chosen=-x, ref_rejected=-x),
+        "alignment.rollouts.sample_replies": lambda: dict(model=gpt(), prompt=[0], n=1, max_new_tokens=1, eos_id=0),
         "attention.causal_mask": lambda: dict(n_queries=2, n_keys=3),
         "attention.scaled_dot_product_attention": lambda: dict(q=x, k=x, v=x),
         "attention.fused_attention": lambda: dict(q=x, k=x, v=x),

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from course_lib.alignment.supervised import masked_mean, require_mask, require_same_shape
+from course_lib.arguments import require_at_least, require_probability
 
 KL_ESTIMATORS = ("k1", "k2", "k3")
 
@@ -76,8 +77,7 @@ def group_advantages(rewards: Tensor, normalise: bool = True, eps: float = 1e-4)
     """
     if rewards.size(-1) < 2:
         raise ValueError(f"rewards must hold at least 2 samples of each prompt, got {rewards.size(-1)}")
-    if eps < 0:
-        raise ValueError(f"eps must not be negative, got {eps}")
+    require_at_least(0, eps=eps)
     rewards = rewards.detach()
     advantages = rewards - rewards.mean(-1, keepdim=True)
     return advantages / (rewards.std(-1, keepdim=True) + eps) if normalise else advantages
@@ -136,8 +136,7 @@ def kl_penalised_reward(
     if reward.shape != log_probs.shape[:1]:
         raise ValueError(f"reward must have the shape ({log_probs.size(0)},), got {tuple(reward.shape)}")
     require_mask(reply, log_probs.shape)
-    if beta < 0:
-        raise ValueError(f"beta must not be negative, got {beta}")
+    require_at_least(0, beta=beta)
     penalty = beta * kl_estimate(log_probs, ref_log_probs, estimator)
     is_last = reply & (reply.flip(-1).cumsum(-1).flip(-1) == 1)  # one token of the reply from here on: itself
     rewards = torch.where(is_last, reward[:, None], 0.0) - penalty.masked_fill(~reply, 0.0)
@@ -161,9 +160,7 @@ def gae(rewards: Tensor, values: Tensor, reply: Tensor | None = None, gamma: flo
     tensor([[0.1250, 0.7500]])
     """
     require_same_shape(rewards=rewards, values=values)
-    for name, share in (("gamma", gamma), ("lam", lam)):
-        if not 0.0 <= share <= 1.0:
-            raise ValueError(f"{name} must be between 0 and 1, got {share}")
+    require_probability(gamma=gamma, lam=lam)
     if reply is not None:
         require_mask(reply, rewards.shape)
         rewards, values = rewards.masked_fill(~reply, 0.0), values.masked_fill(~reply, 0.0)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from course_lib.alignment.reward import bradley_terry_loss
 from course_lib.alignment.supervised import require_same_shape
+from course_lib.arguments import require_positive
 
 
 def kl_optimal_policy(ref_log_probs: Tensor, rewards: Tensor, beta: float = 0.1) -> Tensor:
@@ -26,7 +27,7 @@ def kl_optimal_policy(ref_log_probs: Tensor, rewards: Tensor, beta: float = 0.1)
     tensor([0.7500, 0.2500])
     """
     require_same_shape(ref_log_probs=ref_log_probs, rewards=rewards)
-    _require_positive(beta)
+    require_positive(beta=beta)
     return (ref_log_probs + rewards / beta).log_softmax(-1)
 
 
@@ -41,7 +42,7 @@ def implicit_reward(log_probs: Tensor, ref_log_probs: Tensor, beta: float = 0.1)
     Raises ValueError for shapes that differ and a β that is not positive.  Eq. 5 of Rafailov et al. 2023.
     """
     require_same_shape(log_probs=log_probs, ref_log_probs=ref_log_probs)
-    _require_positive(beta)
+    require_positive(beta=beta)
     return beta * (log_probs - ref_log_probs)
 
 
@@ -67,8 +68,3 @@ def dpo_loss(chosen: Tensor, rejected: Tensor, ref_chosen: Tensor, ref_rejected:
     """
     chosen_reward = implicit_reward(chosen, ref_chosen.detach(), beta)
     return bradley_terry_loss(chosen_reward, implicit_reward(rejected, ref_rejected.detach(), beta))
-
-
-def _require_positive(beta: float) -> None:
-    if not beta > 0:
-        raise ValueError(f"beta must be positive, got {beta}")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from course_lib.arguments import require_counts
 from course_lib.decoding import generate
 
 
@@ -28,7 +29,10 @@ def sample_replies(
     returns         ids (n, T) int64, the prompt and the reply, and reply (n, T) boolean, True = a token of the reply:
                     as the losses of `course_lib.alignment` want them. `token_log_probs(logits, ids)` goes with
                     reply[:, 1:]
+
+    Raises ValueError for n below 1, and for what `generate` refuses.
     """
+    require_counts(n=n)
     device = next(model.parameters()).device
     start = torch.tensor([list(prompt)], device=device).expand(n, -1)
     ids = generate(model, start, max_new_tokens, eos_id=eos_id, generator=generator)

@@ -261,15 +261,15 @@ def test_arguments_that_do_not_fit_are_named():
         leave_one_out(torch.zeros(4, 1))
     with pytest.raises(ValueError, match="at least 2 samples of each prompt, got 1"):
         group_advantages(torch.zeros(4, 1))
-    with pytest.raises(ValueError, match="eps must not be negative, got -1"):
+    with pytest.raises(ValueError, match="eps must be at least 0, got -1"):
         group_advantages(grid := torch.zeros(2, 3), eps=-1)
     with pytest.raises(ValueError, match="estimator must be one of k1, k2, k3, got 'k4'"):
         kl_estimate(two, two, "k4")
     with pytest.raises(ValueError, match=r"reward must have the shape \(2,\), got \(3,\)"):
         kl_penalised_reward(three, grid, grid, grid > 0)
-    with pytest.raises(ValueError, match="beta must not be negative, got -1"):
+    with pytest.raises(ValueError, match="beta must be at least 0, got -1"):
         kl_penalised_reward(two, grid, grid, grid > 0, beta=-1)
-    with pytest.raises(ValueError, match=r"lam must be between 0 and 1, got 1\.5"):
+    with pytest.raises(ValueError, match=r"lam must be a probability between 0 and 1, got 1\.5"):
         gae(grid, grid, lam=1.5)
     with pytest.raises(TypeError, match="reply must be a boolean tensor"):
         gae(grid, grid, grid)
