@@ -20,6 +20,8 @@ from course_lib.judging.showing import prose_html
 from course_lib.widgets.live import Live, still
 
 _BOX = f"font-size:16px;line-height:1.45;border:1px solid {GREY};border-radius:6px;padding:12px 18px;max-width:720px"
+
+_COLUMN = "text-align:left;padding:4px 18px 4px 0"
 ENOUGH = 2 / 3
 """Which share of a theme's hunts must be passed for it to hold."""
 
@@ -210,7 +212,7 @@ def _bar(seconds: float, number: int) -> str:
 
 def _task_html(stub: str) -> str:
     """Return the specification of an exercise, as its cell has it."""
-    return f'<pre style="{_BOX};font-size:13px;white-space:pre-wrap">{html.escape(stub)}</pre>'
+    return f'<pre style="{_BOX};max-width:960px;font-size:13px;white-space:pre-wrap">{html.escape(stub)}</pre>'
 
 
 def _clock(seconds: float) -> str:
@@ -252,7 +254,8 @@ def theme_scores(lesson: str, themes: Mapping[str, tuple[str, str]]) -> Live:
 
 def _scores_html(lesson: str, themes: Mapping[str, tuple[str, str]]) -> str:
     entries, aloud, lessons = progress.load(), _oral(), public.lessons()
-    head = "<tr><th></th><th>theme</th><th>hunts</th><th>exercises</th><th>aloud</th><th>return to</th></tr>"
+    names = ("", "theme", "hunts", "exercises", "aloud", "return to")
+    head = "<tr>" + "".join(f'<th style="{_COLUMN}">{name}</th>' for name in names) + "</tr>"
     rows = []
     for theme, (lesson_names, hunt_names) in themes.items():
         files, hunts = lesson_names.split(), hunt_names.split()
@@ -274,7 +277,7 @@ def _scores_html(lesson: str, themes: Mapping[str, tuple[str, str]]) -> str:
             f"{sum(spoken) / len(spoken):.0%}" if spoken else "–",
             back or ("" if holds else "not tried yet"),
         ]
-        rows.append("<tr>" + "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells) + "</tr>")
+        rows.append("<tr>" + "".join(f'<td style="{_COLUMN}">{cell}</td>' for cell in cells) + "</tr>")
     legend = "✓ two thirds of the hunts passed &nbsp; → tried, not there yet &nbsp; ○ not tried"
     return f"<table>{head}{''.join(rows)}</table><small>{legend}</small>"
 
