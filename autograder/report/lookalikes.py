@@ -23,7 +23,7 @@ import re
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -286,8 +286,9 @@ class LookAlikes:
         copied = []
         for (exercise, number), students in found.items():
             one = Copied(exercise, self.sources[number], students, len(self.prints[exercise]))
-            if self.shared_with_source(one, next(iter(students))).tokens >= MIN_TOKENS:
-                copied.append(one)
+            enough = {s: share for s, share in students.items() if self.shared_with_source(one, s).tokens >= MIN_TOKENS}
+            if enough:
+                copied.append(replace(one, students=enough))
         return sorted(copied, key=lambda one: (len(one.students) / one.of, one.exercise))
 
     def shared_with_source(self, copied: Copied, student: str) -> Shared:
