@@ -83,6 +83,7 @@ def calls():
         "bert.model.pooled_classifier": lambda: dict(states=x[None], w_pool=x, b_pool=x[0], w_out=x, b_out=x[0]),
         "bert.objectives.mask_tokens": lambda: dict(ids=ids, vocab_size=5, mask_id=4),
         "bert.objectives.random_spans": lambda: dict(length=9),
+        "cross_entropy.chunked_cross_entropy": lambda: dict(hidden=x, weight=x, targets=ids[:2]),
         "data.corpora.english": lambda: dict(n_chars=5),
         "data.corpora.python_sources": lambda: dict(n_chars=5),
         "data.corpora.beginning": lambda: dict(text="abc", n_chars=2),

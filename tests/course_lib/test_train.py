@@ -230,3 +230,29 @@ def test_on_cuda_the_loss_falls_as_it_does_on_the_cpu(options):
     cpu = [s.loss for s in Trainer(network(), draw, squared, steps=50)]
     cuda = [s.loss for s in Trainer(network().cuda(), draw, on_device, steps=50, **options)]
     assert cuda == pytest.approx(cpu, rel=0.1, abs=0.02)
+
+
+def test_a_compiled_run_compiles_model_and_loss_together_and_learns_the_same():
+    graphs = []
+
+    def backend(graph, _):
+        graphs.append(graph)
+        return graph.forward
+
+    torch._dynamo.reset()
+    torch._dynamo.register_backend(backend, name="watched")
+    losses = [
+        [step.loss for step in Trainer(network(), draw, squared, steps=3, compile=compile)]
+        for compile in (False, "watched")
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert len(graphs) == 1
+    called = " ".join(node.name for node in graphs[0].graph.nodes)
+    assert "modules_4_parameters_weight" in called and "square" in called  # the last layer, and the loss
+
+
+def test_without_a_compiler_the_error_says_what_is_missing(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(RuntimeError, match=r"compile=True needs a C\+\+ compiler on the CPU, and there is no g\+\+"):
+        Trainer(network(), draw, squared, steps=1, compile=True)
