@@ -27,6 +27,7 @@ SUBJECTS = {
     "recurrent": "Recurrent networks",
     "attention": "Attention",
     "gpt": "Training a GPT",
+    "cross_entropy": "The loss of a large vocabulary",
     "generation": "Generation",
     "moe": "Mixture of experts",
     "sampling": "Sampling",
