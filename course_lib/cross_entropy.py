@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from course_lib.arguments import require_counts
+from course_lib.gpt import GPT
 
 
 def chunked_cross_entropy(
@@ -47,10 +48,10 @@ def chunked_cross_entropy(
     return _ChunkedCrossEntropy.apply(hidden, weight, targets, ignore_index, rows)
 
 
-def chunked_next_token_loss(model: nn.Module, windows: Tensor) -> Tensor:
+def chunked_next_token_loss(model: GPT, windows: Tensor) -> Tensor:
     """Return `course_lib.language_model.next_token_loss` of a GPT, a scalar, in less memory.
 
-    model    a `course_lib.gpt.GPT`, or what else has `features` and, without a bias, `head`
+    model    whose logits are head(features), without a bias
     windows  (B, T + 1) token ids; they are moved to the model's device
     """
     weight = model.head.weight

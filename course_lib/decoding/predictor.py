@@ -85,9 +85,8 @@ class Predictor:
             with _evaluating(self.model):
                 return self.model(ids, **padding)[:, -last:]
         new = ids[:, self.cache.length :]
-        if self.cache.length and new.size(1) == 1 and self._may_step():
-            self._step = self._step or StaticStep(self.model, self.cache)
-            return self._step(new[:, 0])[:, None]
+        if self.cache.length and new.size(1) == 1 and (step := self._static_step()) is not None:
+            return step(new[:, 0])[:, None]
         with _evaluating(self.model):
             if self.cache.length:
                 padding = {}  # the cache remembers it
@@ -97,9 +96,14 @@ class Predictor:
                     new = new[:, _AT_ONCE:]
             return self.model(new, self.cache, **padding)[:, -last:]
 
-    def _may_step(self) -> bool:
-        """Say whether one token can be read by a static step: autocast would make keys of another dtype."""
-        return self._plain and not torch.is_autocast_enabled(self.cache.keys.device.type)
+    def _static_step(self) -> StaticStep | None:
+        """Return the step that reads one token, or None where the model has none, or autocast would change its keys."""
+        if not isinstance(self.cache, KVCache) or not self._plain:
+            return None
+        if torch.is_autocast_enabled(self.cache.keys.device.type):
+            return None
+        self._step = self._step or StaticStep(self.model, self.cache)
+        return self._step
 
     def reorder(self, rows: Tensor) -> None:
         """Row i of the next call continues what was row rows[i]; rows (B',) int64."""

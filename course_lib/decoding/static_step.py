@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_lib.decoding.bare_functions import bare_block, bare_function, is_plain_gpt
 from course_lib.gpt import GPT
@@ -34,10 +34,10 @@ class StaticStep:
     end before the cache does.
     """
 
-    def __init__(self, model: GPT, cache: KVCache) -> None:
-        if not is_plain_gpt(model):
+    def __init__(self, model: nn.Module, cache: KVCache) -> None:
+        if not isinstance(model, GPT) or not is_plain_gpt(model):
             raise ValueError(f"model must be a GPT of the parts of course_lib.gpt, without hooks, got {model}")
-        config, like = model.config, {"dtype": torch.int64, "device": cache.keys.device}
+        config, device = model.config, cache.keys.device
         if model.positions is not None and cache.max_len > config.seq_len:
             raise ValueError(f"the cache must hold at most the {config.seq_len} positions, got {cache.max_len}")
         self.model, self.cache, self.config, self.n_rows = model, cache, config, cache.keys.size(1)
@@ -45,12 +45,12 @@ class StaticStep:
             kept[..., cache.length :, :] = 0  # these will be hidden, but 0 · nan is nan
         self.blocks = [bare_block(block) for block in model.blocks]
         self.norm, self.head = bare_function(model.norm), bare_function(model.head)
-        self.token, self.position = torch.zeros(self.n_rows, **like), torch.zeros(1, **like)
-        self.padding = torch.zeros(1 if cache.left_padding is None else self.n_rows, 1, **like)
-        self.slots = torch.arange(cache.max_len, **like)  # (S,)
-        self.slopes = torch.zeros(1, 1, 1, device=like["device"])
+        self.slots = torch.arange(cache.max_len, device=device)  # (S,)
+        self.token, self.position = self.slots.new_zeros(self.n_rows), self.slots.new_zeros(1)
+        self.padding = self.slots.new_zeros(1 if cache.left_padding is None else self.n_rows, 1)
+        self.slopes = torch.zeros(1, 1, 1, device=device)
         if config.positions == "alibi":
-            self.slopes = alibi_slopes(config.n_heads, like["device"]).view(config.n_kv_heads, -1, 1)
+            self.slopes = alibi_slopes(config.n_heads, device).view(config.n_kv_heads, -1, 1)
         self.turns = _turns(config.d_head, config.rope_theta, self.slots) if config.positions == "rope" else None
         self.graph: Any = None
 
@@ -86,11 +86,11 @@ class StaticStep:
             x = x + self.model.positions.weight.index_select(0, (self.position - self.padding).flatten())
         bias = self._bias(n_slots, x.dtype)
         caches = (kept[:, :, :, :n_slots] for kept in (self.cache.keys, self.cache.values))
-        cos, sin = (None, None) if self.turns is None else self.turns.index_select(1, self.position)  # (1, D) each
+        cos, sin = (x, x) if self.turns is None else self.turns.index_select(1, self.position)  # (1, D) each
         for (before, after), keys, values in zip(self.blocks, *caches):
             heads = before(x).view(self.n_rows, -1, 1, d_head)  # one token: no transposes
             q, k, v = heads.split((h, h_kv, h_kv), dim=1)
-            if cos is not None:
+            if self.turns is not None:
                 turned = torch.addcmul(heads * cos, heads.roll(d_head // 2, -1), sin).to(x.dtype)
                 q, k, _ = turned.split((h, h_kv, h_kv), dim=1)
             keys.index_copy_(2, self.position, k)

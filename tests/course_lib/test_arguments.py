@@ -42,7 +42,7 @@ WRONG = {
     "evaluate_every": COUNT, "patience": COUNT, "max_sweeps": COUNT, "n_resamples": COUNT, "beam": COUNT,
     "beams": COUNT, "n_best": COUNT, "n_draft": COUNT, "m": COUNT, "n_words": COUNT, "n_chars": COUNT,
     "bits": (1, 9, 2.5, nan), "n_rows": COUNT, "n_columns": COUNT, "peak": POSITIVE, "cache_bytes": AT_LEAST_0,
-    "beta": POSITIVE, "gamma": PROBABILITY, "lam": PROBABILITY,
+    "rows": COUNT, "beta": POSITIVE, "gamma": PROBABILITY, "lam": PROBABILITY,
     "half": (-1, 2, 0.5, nan), "place": (-1, 4, 0.5, nan), "correct": (-1, 5, 2.5, nan),
     "unasked": (-1, 1000, 2.5, nan),
     "n_queries": NATURAL, "n_keys": NATURAL, "n_positions": NATURAL, "n_tokens": NATURAL, "rounds": NATURAL,
@@ -85,7 +85,22 @@ HERE = {
 }  # fmt: skip
 
 #: what is no setting: an id, a place, a seed, or a number that may be anything
-FREE = {"pad_id", "unk_id", "mask_id", "eos_id", "eos", "seed", "fill", "history", "a", "b", "c", "unknown", "start"}
+FREE = {
+    "ignore_index",
+    "pad_id",
+    "unk_id",
+    "mask_id",
+    "eos_id",
+    "eos",
+    "seed",
+    "fill",
+    "history",
+    "a",
+    "b",
+    "c",
+    "unknown",
+    "start",
+}
 
 
 def function(name):
