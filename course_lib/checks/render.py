@@ -59,8 +59,12 @@ class CheckView:
             return f"○ {id} – not started yet"
         if verdict.verdict == VerdictKind.RECORDED:
             return f"● {id} – recorded; it is graded with your submission"
+        if verdict.verdict == VerdictKind.MISSING:
+            return f"✗ {id} – {verdict.message}"
         if self.exercise.kind in ("choice", "number"):
             return f"✗ {id} – {'not this one' if self.exercise.kind == 'choice' else 'not this number'}"
+        if verdict.verdict == VerdictKind.TIMEOUT:
+            return f"✗ {id} – it did not come to an end"
         if verdict.judged:
             right = len(verdict.judged) - len(verdict.failed)
             return f"✗ {id} – {right} of {len(verdict.judged)} cases are right"
@@ -79,7 +83,7 @@ class CheckView:
             return verdict.symptom.sentence
         refused = verdict.verdict == VerdictKind.FORBIDDEN and verdict.judged
         unreadable = verdict.verdict == VerdictKind.WRONG and not verdict.judged  # an answer of another kind
-        if verdict.verdict == VerdictKind.MISTAKE or refused or unreadable:
+        if verdict.verdict in (VerdictKind.MISTAKE, VerdictKind.TIMEOUT) or refused or unreadable:
             return verdict.message.removesuffix(with_help("", verdict.helped))
         return ""
 
