@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from course_lib.checks import progress, public
 from course_lib.checks.borrowed import remark_on_borrowed, source_of
 from course_lib.checks.edits import failed_edit, watch
+from course_lib.checks.own_notebook import remark_on_version
 from course_lib.checks.render import AnswerView, CheckView, Remark, put
 from course_lib.checks.running import DidNotFinish, from_library, outcomes
 from course_lib.judging.exercise import Exercise, ExerciseId, PublicExercise, read_cases
@@ -38,6 +39,8 @@ def check(id: str) -> None:
     if _is_graded():
         return
     entry, names = _find(id), sys._getframe(1).f_globals
+    if remark := remark_on_version(public.find(entry.exercise.lesson), names):
+        put(Remark(remark))
     _, result = judge_names(id, names)
     put(CheckView(entry.exercise, result, shown_answers=bool(public.answers(entry.exercise.lesson))))
     if result.verdict == VerdictKind.PASSED and (remark := remark_on_borrowed(entry.exercise, names)):

@@ -371,7 +371,7 @@ def test_a_missing_case_file_is_answered_with_where_it_was_looked_for_and_what_t
     with pytest.raises(FileNotFoundError) as problem:
         notebook.run('check("marzipan.entropy")')
     assert str(built / "cases") in str(problem.value)
-    assert "Open the notebook from the folder `work`" in str(problem.value) and "COURSE" in str(problem.value)
+    assert "from the folder `work`" in str(problem.value) and "COURSE" in str(problem.value)
 
 
 def test_cases_and_answers_are_found_from_a_learners_own_folder(notebook, built, tmp_path, monkeypatch):
