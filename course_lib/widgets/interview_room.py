@@ -69,7 +69,8 @@ def oral_exam(seed: int | None = None) -> Live:
         given = sum(float(giver.value) * each for giver, each in zip(points.children, worth))
         when = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
         kept = {"points": given, "of": now[0].points, "when": when}
-        store.save("oral", {**store.load("oral"), now[0].id: kept})
+        with store.changing("oral") as all_kept:
+            all_kept[now[0].id] = kept
         said.value = f"<small>{given:g} of {now[0].points:g} points noted for {now[0].id}.</small>"
         note.disabled = True
 
@@ -220,10 +221,10 @@ def _clock(seconds: float) -> str:
 
 
 def _keep_time(id: str, seconds: float) -> None:
-    kept = store.load("drills")
-    before = kept.get(id)
-    if not isinstance(before, int | float) or seconds < before:
-        store.save("drills", {**kept, id: round(seconds, 1)})
+    with store.changing("drills") as kept:
+        before = kept.get(id)
+        if not isinstance(before, int | float) or seconds < before:
+            kept[id] = round(seconds, 1)
 
 
 def _best(id: str) -> str:
