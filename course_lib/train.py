@@ -81,19 +81,19 @@ def inverse_sqrt(warmup: int) -> Schedule:
 _interrupted: "weakref.WeakSet[Trainer]" = weakref.WeakSet()
 
 
-def interrupted(parameters: int) -> str:
+def interrupted(n_parameters: int) -> str:
     """Return how far a training of a model with so many parameters had come when it was interrupted; "" for none.
 
-    parameters  how many numbers the model learns, at least 0
+    n_parameters  how many numbers the model learns, at least 0
 
     A training that went on since, or that nothing refers to any more, is not told. Raises ValueError for fewer than 0.
 
-    >>> interrupted(parameters=1000)
+    >>> interrupted(n_parameters=1000)
     ''
     """
-    require_counts(least=0, parameters=parameters)
+    require_counts(least=0, n_parameters=n_parameters)
     for trainer in _interrupted:
-        if sum(parameter.numel() for parameter in trainer.model.parameters()) == parameters:
+        if sum(parameter.numel() for parameter in trainer.model.parameters()) == n_parameters:
             return f"after {trainer.number:,} of {trainer.steps:,} updates"
     return ""
 

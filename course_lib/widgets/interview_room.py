@@ -14,7 +14,7 @@ from course_lib import store
 from course_lib.checks import progress, public
 from course_lib.checks.check import judge_names
 from course_lib.checks.render import CheckView
-from course_lib.figures.style import BLUE, GREEN, GREY, ORANGE, PALE
+from course_lib.figures.style import BLUE, GREEN_INK, GREY, ORANGE, PALE, RUST_INK
 from course_lib.interview import Question, questions
 from course_lib.judging.showing import prose_html
 from course_lib.widgets.live import Live, still
@@ -268,7 +268,7 @@ def _scores_html(lesson: str, themes: Mapping[str, tuple[str, str]]) -> str:
         coded = sum(exercise.kind != "text" for exercise in exercises.values())
         spoken = [aloud[id] for id in exercises if id in aloud]
         holds = passed >= ENOUGH * len(hunts)
-        mark, colour = ("✓", GREEN) if holds else ("→", ORANGE) if tried else ("○", "#767676")
+        mark, colour = ("✓", GREEN_INK) if holds else ("→", RUST_INK) if tried else ("○", "#767676")
         back = "" if holds or not tried else ", ".join(_link(file, lessons) for file in files)
         cells = [
             f'<span style="color:{colour}">{mark}</span>',
