@@ -1,5 +1,6 @@
 """What is prepared for a card runs on the CPU, at sizes that say nothing about speed."""
 
+import pytest
 import torch
 
 from benchmarks import cross_entropy, gpu
@@ -7,6 +8,7 @@ from benchmarks import generation as generation_rows
 from course_lib.gpt import GPTConfig
 
 
+@pytest.mark.slow
 def test_all_rows_of_a_gpu_can_be_made_without_one(monkeypatch):
     monkeypatch.setattr(generation_rows, "_NEW", 4)
     for module in ("gpt", "generation", "cross_entropy"):
