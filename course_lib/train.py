@@ -16,6 +16,7 @@ Everything random is seeded: batches come from a generator of their own, dropout
 import math
 import os
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,26 @@ def inverse_sqrt(warmup: int) -> Schedule:
     """
     require_counts(warmup=warmup)
     return lambda step: min((step + 1) / warmup, math.sqrt(warmup / (step + 1)))
+
+
+_interrupted: "weakref.WeakSet[Trainer]" = weakref.WeakSet()
+
+
+def interrupted(n_parameters: int) -> str:
+    """Return how far a training of a model with so many parameters had come when it was interrupted; "" for none.
+
+    n_parameters  how many numbers the model learns, at least 0
+
+    A training that went on since, or that nothing refers to any more, is not told. Raises ValueError for fewer than 0.
+
+    >>> interrupted(n_parameters=1000)
+    ''
+    """
+    require_counts(least=0, n_parameters=n_parameters)
+    for trainer in _interrupted:
+        if sum(parameter.numel() for parameter in trainer.model.parameters()) == n_parameters:
+            return f"after {trainer.number:,} of {trainer.steps:,} updates"
+    return ""
 
 
 class Trainer:
@@ -145,8 +166,13 @@ class Trainer:
         self._best_weights: dict[str, Tensor] | None = None
 
     def __iter__(self) -> Iterator[Step]:
-        while self.number < self.steps and not self.stopped:
-            yield self._step()
+        _interrupted.discard(self)
+        try:
+            while self.number < self.steps and not self.stopped:
+                yield self._step()
+        except KeyboardInterrupt:
+            _interrupted.add(self)
+            raise
 
     def _step(self) -> Step:
         start = time.perf_counter()

@@ -260,6 +260,7 @@ def judge(case, expected, got):
 r"""
 1. A tensor of shape $(2, 3)$ has two rows of three numbers. How many numbers is that?
 2. Each side multiplies the number: one sequence has $H \cdot T \cdot D$ of them, and there are $B$ sequences.
+3. `numbers_in_tensor = 2 * 4 * …`
 """
 
 # %% mistake="numbers_in_tensor" name="added" hint="You added the sides. Two rows of three numbers are six, not five: multiply them." active="py"
@@ -304,8 +305,9 @@ mask_says = "b"
 
 # %% [markdown] hints="mask_says"
 r"""
-1. The first index is the row: who looks. Count from 0: word 2 is “ate”.
-2. Run the cell above and read its third line.
+1. `mask[2, 0]` has two indices. Which of them is the word that looks?
+2. The first index is the row: who looks. Count from 0.
+3. Row 2 is the third line that the cell above prints. Read who looks there, and whether column 0, “the”, is among those seen.
 """
 
 # %% mistake="mask_says" name="inverted" hint="That is the convention of some libraries. Here True always means: may attend." active="py"

@@ -269,6 +269,7 @@ def calls():
         "train.Trainer": lambda: dict(model=nn.Linear(2, 1), draw=lambda generator: x, loss=loss, steps=1),
         "train.warmup_cosine": lambda: dict(steps=3),
         "train.inverse_sqrt": lambda: dict(warmup=3),
+        "train.interrupted": lambda: dict(n_parameters=16),
         "transformer.TransformerConfig": lambda: dict(source_vocab_size=5, target_vocab_size=5),
         "transformer.add_and_norm": lambda: dict(x=x, sublayer=nn.Identity(), norm=nn.Identity()),
         "transformer.feed_forward": lambda: dict(d_model=2, d_ff=2),

@@ -230,3 +230,27 @@ def test_on_cuda_the_loss_falls_as_it_does_on_the_cpu(options):
     cpu = [s.loss for s in Trainer(network(), draw, squared, steps=50)]
     cuda = [s.loss for s in Trainer(network().cuda(), draw, on_device, steps=50, **options)]
     assert cuda == pytest.approx(cpu, rel=0.1, abs=0.02)
+
+
+def test_an_interrupted_training_is_not_put_on_the_scoreboard_until_it_went_on():
+    from course_lib import scoreboard
+
+    broken = [True]
+
+    def draw(generator):
+        if trainer.number == 3 and broken:
+            broken.pop()
+            raise KeyboardInterrupt
+        return torch.randn(2, 3, generator=generator)
+
+    model = nn.Linear(3, 4)
+    trainer = Trainer(model, draw, lambda model, x: model(x).square().mean(), steps=5)
+    with pytest.raises(KeyboardInterrupt):
+        list(trainer)
+    with pytest.warns(UserWarning, match="interrupted after 3 of 5 updates"):
+        scoreboard.record("GPT", 2.0, 16, trainer.seconds, "15_gpt")
+    scoreboard.record("RNN", 2.0, 17, trainer.seconds, "09_rnn")  # another model
+    assert [entry["model"] for entry in scoreboard.rows()] == ["RNN"]
+    list(trainer)
+    scoreboard.record("GPT", 2.0, 16, trainer.seconds, "15_gpt")
+    assert len(scoreboard.rows()) == 2
