@@ -94,16 +94,20 @@ def facts(n_questions):
 
 # %%
 from course_lib.budget import budget
+from course_lib.device import best_device
 from course_lib.train import Trainer
 
+device = best_device()
 
+
+# %%
 def teacher(model, n_questions, steps):
     """A trainer that asks the model random questions and tells it the answers."""
-    truth = facts(n_questions)
+    truth = facts(n_questions).to(device)
 
     def draw(generator):
         pick = lambda size: torch.randint(size, (8, 64), generator=generator)
-        return torch.stack([pick(64), pick(n_questions)], dim=-1)  # (B, T, 2)
+        return torch.stack([pick(64), pick(n_questions)], dim=-1).to(device)  # (B, T, 2)
 
     def loss(model, pairs):
         answers = truth[pairs[..., 0], pairs[..., 1]]
@@ -117,7 +121,7 @@ def teacher(model, n_questions, steps):
 def recalled(model, n_questions):
     """The share of all facts that the model answers correctly."""
     pairs = torch.cartesian_prod(torch.arange(64), torch.arange(n_questions)).view(64, n_questions, 2)
-    return (model.eval()(pairs).argmax(-1) == facts(n_questions)).float().mean().item()
+    return (model.eval()(pairs.to(device)).argmax(-1).cpu() == facts(n_questions)).float().mean().item()
 
 
 # %%
@@ -126,7 +130,7 @@ def recall_curve(name, make_layer):
     shares = []
     for n_questions in (16, 32, 64):
         torch.manual_seed(0)
-        model = Memory(n_questions, make_layer())
+        model = Memory(n_questions, make_layer()).to(device)
         trainer = teacher(model, n_questions, steps=budget(full=500, short=10))
         list(watch(trainer, f"{name}, {64 * n_questions} facts", unit="nats", curve=False))
         shares.append(recalled(model, n_questions))
@@ -951,6 +955,7 @@ def popularity_contest(balance, label):
     model = Memory(64, moe.MoE(32, 32, n_experts=8, top_k=1, balance=balance))
     nn.init.uniform_(model.layer.router.weight, -0.18, 0.18)
     nn.init.ones_(model.norm.bias)  # the common part
+    model.to(device)
     for _ in watch_loads(teacher(model, 64, steps=budget(full=500, short=12)), model, label):
         pass
     share = recalled(model, 64)
@@ -1784,7 +1789,7 @@ def language_trainer(model, loss):
 
 floor = {"exact entropy rate": language.entropy_rate}
 torch.manual_seed(0)
-plain = GPT(config)
+plain = GPT(config).to(device)
 plain_trainer = language_trainer(plain, next_token_loss)
 plain_steps = list(watch(plain_trainer, "dense", floor))
 
@@ -1794,6 +1799,7 @@ torch.manual_seed(0)
 mixture = GPT(config, lambda config: Layer(config.d_model, 64, n_experts=8, top_k=2))
 for block in mixture.blocks:
     nn.init.normal_(block.feed_forward.router.weight, std=0.02)  # a router that begins undecided
+mixture.to(device)  # only now, so that the seed gives the same weights everywhere
 with_experts = lambda model, windows: next_token_loss(model, windows) + moe.auxiliary_loss(model)
 mixture_trainer = language_trainer(mixture, with_experts)
 mixture_steps = [step for step, _ in watch_loads(watch(mixture_trainer, "mixture", curve=False), mixture, "mixture")]
@@ -1868,8 +1874,8 @@ kinds = {
 @torch.no_grad()
 def first_choices(ids):
     """The expert that each token of ids (B, T) asks first, in every layer: (L, B, T)."""
-    mixture.eval()(ids)
-    return torch.stack([routing.experts[..., 0] for routing in moe.routings(mixture)])
+    mixture.eval()(ids.to(device))
+    return torch.stack([routing.experts[..., 0] for routing in moe.routings(mixture)]).cpu()
 
 
 windows = test_tokens[: 32 * 500].view(-1, 32)
