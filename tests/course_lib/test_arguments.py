@@ -43,7 +43,7 @@ WRONG = {
     "beams": COUNT, "n_best": COUNT, "n_draft": COUNT, "m": COUNT, "n_words": COUNT, "n_chars": COUNT,
     "bits": (1, 9, 2.5, nan), "n_rows": COUNT, "n_columns": COUNT, "peak": POSITIVE, "cache_bytes": AT_LEAST_0,
     "beta": POSITIVE, "gamma": PROBABILITY, "lam": PROBABILITY,
-    "half": (-1, 2, 0.5, nan), "place": (-1, 4, 0.5, nan), "correct": (-1, 5, 2.5, nan),
+    "half": (-1, 2, 0.5, nan), "period": COUNT, "place": (-1, 4, 0.5, nan), "correct": (-1, 5, 2.5, nan),
     "unasked": (-1, 1000, 2.5, nan),
     "n_queries": NATURAL, "n_keys": NATURAL, "n_positions": NATURAL, "n_tokens": NATURAL, "rounds": NATURAL,
     "n_merges": NATURAL, "capacity": NATURAL, "max_new_tokens": NATURAL, "max_tokens": NATURAL, "n_parameters": NATURAL,
