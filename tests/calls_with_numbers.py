@@ -222,6 +222,7 @@ def calls():
         "positions.sinusoidal": lambda: dict(n_positions=2, d_model=2),
         "positions.shift_matrix": lambda: dict(offset=1, d_model=2),
         "positions.rope": lambda: dict(x=x, positions=ids[:2]),
+        "positions.yarn_frequencies": lambda: dict(d_head=4, factor=2.0, trained=8),
         "positions.alibi_slopes": lambda: dict(n_heads=2),
         "positions.alibi_bias": lambda: dict(n_heads=2, n_queries=2, n_keys=3),
         "positions.relative_buckets": lambda: dict(relative=ids),

@@ -44,7 +44,7 @@ WRONG = {
     "bits": (1, 9, 2.5, nan), "n_rows": COUNT, "n_columns": COUNT, "peak": POSITIVE, "cache_bytes": AT_LEAST_0,
     "beta": POSITIVE, "gamma": PROBABILITY, "lam": PROBABILITY,
     "half": (-1, 2, 0.5, nan), "period": COUNT, "place": (-1, 4, 0.5, nan), "correct": (-1, 5, 2.5, nan),
-    "unasked": (-1, 1000, 2.5, nan),
+    "unasked": (-1, 1000, 2.5, nan), "trained": COUNT, "fast": POSITIVE, "slow": POSITIVE,
     "n_queries": NATURAL, "n_keys": NATURAL, "n_positions": NATURAL, "n_tokens": NATURAL, "rounds": NATURAL,
     "n_merges": NATURAL, "capacity": NATURAL, "max_new_tokens": NATURAL, "max_tokens": NATURAL, "n_parameters": NATURAL,
     "hypothesis_length": NATURAL, "reference_length": NATURAL,
@@ -67,7 +67,7 @@ NO_ZERO = (0, 1.5, nan)
 HERE = {
     "ppo_clip_loss clip": (0, 1, -0.2, nan), "kl_penalised_reward beta": AT_LEAST_0, "sample_replies n": COUNT,
     "pass_at_k n": COUNT, "subject_kinds n": COUNT, "pass_at_k k": (0, 5, 2.5, nan),
-    "decoding_ceiling n_parameters": COUNT,
+    "decoding_ceiling n_parameters": COUNT, "yarn_frequencies factor": (0.5, -1, nan, inf),
     "bleu k": AT_LEAST_0, "sentence_bleu k": AT_LEAST_0, "add_k k": POSITIVE, "top_k_filter k": NATURAL,
     "Sampling top_k": NATURAL, "top_p_filter p": NO_ZERO, "typical_filter p": NO_ZERO, "stupid_backoff alpha": NO_ZERO,
     "lora_linear alpha": FINITE, "merge_lora alpha": FINITE, "LoRALinear alpha": FINITE, "add_lora alpha": FINITE,
