@@ -1,21 +1,30 @@
 # Every target sets up .venv first, from the pins in constraints.txt; there is nothing else to do.
+# `lab` installs the learner's part alone, everything else the grader's and the developer's, too.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SHELL := /bin/sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test lint notebooks slides bench bench-grading api gallery concepts scoreboard verify arena full clean
+.PHONY: help install demo lab test lint notebooks slides bench bench-grading api gallery concepts scoreboard verify arena full clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
+# a learner needs JupyterLab and what lessons import; who has everything has that, too
+$(VENV)/learner: pyproject.toml constraints.txt
+	@$(MAKE) --no-print-directory EXTRAS=learner install
+	@touch $@
+
 $(VENV)/ready: pyproject.toml constraints.txt
+	@$(MAKE) --no-print-directory EXTRAS=learner,grader,dev install
+	@touch $@ $(VENV)/learner
+
+install:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || \
 	  { echo "Python 3.11 to 3.14 is needed; this is $$($(PYTHON) -V). Try: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[learner,grader,dev]'
-	@touch $@
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 
 demo: $(VENV)/ready  ## grade a small simulated class and show the marks
 	@rm -rf demo
@@ -24,7 +33,7 @@ demo: $(VENV)/ready  ## grade a small simulated class and show the marks
 	$(BIN)/autograder report --out demo
 
 # A notebook that could not be renewed (exit code 1) is named, and was left as it is: the lab opens all the same.
-lab: $(VENV)/ready  ## open your own copy of the lessons, work/, in JupyterLab
+lab: $(VENV)/learner  ## open your own copy of the lessons, work/, in JupyterLab
 	$(BIN)/python -m course_lib.work || [ $$? -eq 1 ]
 	$(BIN)/jupyter lab work/00_start_here.ipynb
 

@@ -5,9 +5,8 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.timing import alternate, row
+from benchmarks.timing import alternate, peak_mebibytes, row
 from course_lib.attention import causal_mask, fused_attention, scaled_dot_product_attention
 from course_lib.scaling import tiled_attention
 
@@ -83,7 +82,7 @@ def _tiled() -> dict:
     peaks = []
     for seq_len in (short, long):
         q, k, v = (x[:, :1] for x in _qkv(seq_len))
-        peaks.append(_peak_mebibytes(lambda: tiled_attention(q, k, v, causal=True)))  # noqa: B023
+        peaks.append(peak_mebibytes(lambda: tiled_attention(q, k, v, causal=True)))  # noqa: B023
     return row(
         f"tiled attention, most memory at once, T {long:,}, 1 head",
         f"{long // short} × its own at T {short:,}: linear growth",
@@ -92,15 +91,3 @@ def _tiled() -> dict:
         note=f"one matrix of weights alone would take {long * long * 4 / 2**20:.0f} MiB",
         unit="MiB",
     )
-
-
-def _peak_mebibytes(work) -> float:
-    """Return the most memory that tensors took at once during work(), beyond what was there before."""
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        work()
-    events = [e for e in profiler.profiler.kineto_results.events() if e.name() == "[memory]"]
-    now = peak = 0
-    for event in sorted(events, key=lambda e: e.start_ns()):
-        now += event.nbytes()
-        peak = max(peak, now)
-    return peak / 2**20

@@ -46,17 +46,42 @@ def _beside_plain(n_layers: int, d_model: int, n_heads: int, batch_size: int, se
 
 
 def _beside_hugging_face(n_layers: int, d_model: int, n_heads: int, batch_size: int, seq_len: int) -> dict:
+    return beside_hugging_face(n_layers, d_model, n_heads, batch_size, seq_len)
+
+
+def beside_hugging_face(
+    n_layers: int,
+    d_model: int,
+    n_heads: int,
+    batch_size: int,
+    seq_len: int,
+    vocab_size: int = _VOCAB,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    our_loss: Callable[[nn.Module, Tensor], Tensor] = next_token_loss,
+    note: str = "",
+) -> dict:
+    """Return the row of a step beside transformers' GPT-2, on any device; below float32 by autocast, on both sides."""
     torch.manual_seed(0)
-    peer = new_gpt2(n_layers, d_model, n_heads, _VOCAB, seq_len).train()
-    ours = gpt_from_gpt2(peer.state_dict(), n_heads).train()
-    windows = torch.randint(_VOCAB, (batch_size, seq_len + 1))
+    peer = new_gpt2(n_layers, d_model, n_heads, vocab_size, seq_len).train()
+    ours = gpt_from_gpt2(peer.state_dict(), n_heads).train().to(device)
+    peer = peer.to(device)
+    windows = torch.randint(vocab_size, (batch_size, seq_len + 1), device=device)
     # its own loss shifts the labels: it reads all T + 1 tokens, where our model reads T; so the loss is taken outside
     ids, targets = windows[:, :-1].contiguous(), windows[:, 1:].flatten()
+
+    def in_precision(loss: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        def work() -> Tensor:
+            with torch.autocast(device, dtype, enabled=dtype != torch.float32):
+                return loss()
+
+        return work
+
     return _row(
-        f"GPT training step, {n_layers} × {d_model}, B {batch_size}, T {seq_len}, GELU by tanh",
+        f"GPT training step, {n_layers} × {d_model}, B {batch_size}, T {seq_len}, GELU by tanh{note}",
         "transformers' GPT-2, eager",
-        _step(ours, lambda: next_token_loss(ours, windows), fused=True),
-        _step(peer, lambda: F.cross_entropy(peer(ids).logits.flatten(0, 1), targets), fused=False),
+        _step(ours, in_precision(lambda: our_loss(ours, windows)), fused=True),
+        _step(peer, in_precision(lambda: F.cross_entropy(peer(ids).logits.flatten(0, 1), targets)), fused=False),
         goal=0.87,
         why="Products of matrices, which are the same on both sides, are most of the step.",
     )

@@ -1,7 +1,11 @@
 """The large parts on a GPU, in bfloat16, beside what the device can do at best, which is measured first.
 
 Two ceilings: operations a second of one large product of matrices, bytes a second of a copy. `peer_s` is the time that
-the work would take at the ceiling that binds it; its share of the ceiling is in the note.
+the work would take at the ceiling that binds it; its share of the ceiling is in the note. After them, the same training
+and generation beside transformers' GPT-2, with equal weights.
+
+All of it runs on a CPU, too, at small sizes (`tests/benchmarks/test_gpu.py`): what it says there about speed means
+nothing, but the prepared run on a card will not fail for another reason.
 """
 
 import statistics
@@ -10,8 +14,11 @@ from collections.abc import Callable
 
 import torch
 
+from benchmarks.generation import measure as generation
+from benchmarks.gpt import beside_hugging_face
 from benchmarks.timing import row
 from course_lib.attention import fused_attention
+from course_lib.cross_entropy import chunked_next_token_loss
 from course_lib.decoding import Sampling, generate
 from course_lib.gpt import GPT, GPTConfig
 from course_lib.language_model import count_parameters, next_token_loss
@@ -23,7 +30,9 @@ def compare() -> list[dict]:
     """Return the rows, none where there is no GPU."""
     if not torch.cuda.is_available():
         return []
-    return measure(torch.device("cuda"), torch.bfloat16, GPTConfig(50_304, 1024, 768, 12, 12), batch_size=16, edge=8192)
+    config = GPTConfig(50_304, 1024, 768, 12, 12)
+    ceilings = measure(torch.device("cuda"), torch.bfloat16, config, batch_size=16, edge=8192)
+    return ceilings + beside_peers("cuda", torch.bfloat16, config, batch_size=16)
 
 
 def measure(device: torch.device, dtype: torch.dtype, config: GPTConfig, batch_size: int, edge: int) -> list[dict]:
@@ -44,6 +53,26 @@ def measure(device: torch.device, dtype: torch.dtype, config: GPTConfig, batch_s
     for work, run, amount, ceiling, per_second in cases:
         seconds, best = _seconds(run, device), amount / per_second
         rows.append(row(work, ceiling, (seconds, best), note=f"{best / seconds:.0%} of the ceiling, {dtype}"))
+    return rows
+
+
+def beside_peers(
+    device: str, dtype: torch.dtype, config: GPTConfig, batch_size: int, backend: str = "inductor"
+) -> list[dict]:
+    """Return the rows of training and generation beside transformers' GPT-2; the backend compiles our loss."""
+    size = (config.n_layers, config.d_model, config.n_heads)
+    losses = {
+        "": next_token_loss,
+        ", loss in chunks": chunked_next_token_loss,
+        ", model and loss compiled": torch.compile(next_token_loss, backend=backend),
+    }
+    rows = [
+        beside_hugging_face(*size, batch_size, config.seq_len, config.vocab_size, device, dtype, loss, note)
+        for note, loss in losses.items()
+    ]
+    for n_layers, d_model, n_heads, vocab_size, goal in ((*size, config.vocab_size, 1 / 6), (4, 128, 4, 512, 0.1)):
+        for n_texts in (1, 8):
+            rows.append(generation(n_texts, n_layers, d_model, n_heads, vocab_size, goal, device, dtype))
     return rows
 
 

@@ -27,6 +27,7 @@ SUBJECTS = {
     "recurrent": "Recurrent networks",
     "attention": "Attention",
     "gpt": "Training a GPT",
+    "cross_entropy": "The loss of a large vocabulary",
     "generation": "Generation",
     "moe": "Mixture of experts",
     "sampling": "Sampling",
@@ -35,6 +36,11 @@ SUBJECTS = {
     "imports": "Imports",
     "gpu": "On a GPU",
 }
+AWAITED = (
+    "These rows await a card: attention, a training step, a mixture of experts and generation of a GPT of 124 M "
+    "parameters in bfloat16, beside what the device can do at best; its training (as it is, with the loss in chunks, "
+    "compiled) and its generation, and that of 4 × 128, beside transformers."
+)
 PEERS = ("torch", "numpy", "tokenizers", "tiktoken", "transformers", "nltk", "kenlm", "gensim", "sacrebleu")
 
 
@@ -125,7 +131,9 @@ def page(results: dict[str, list[dict]], machine: dict[str, str]) -> str:
     for subject, some in results.items():
         parts.append(f"## {SUBJECTS[subject]}")
         if subject == "gpu":
-            parts.append(f"On {machine['gpu']}." if machine["gpu"] else f"No GPU was at hand on {machine['date']}.")
+            parts.append(
+                f"On {machine['gpu']}." if machine["gpu"] else f"No GPU was at hand on {machine['date']}. {AWAITED}"
+            )
         if some:
             parts.append(table(some))
     parts.append("## Goals missed")

@@ -4,6 +4,9 @@ import statistics
 import time
 from collections.abc import Callable
 
+import torch
+from torch.profiler import ProfilerActivity, profile
+
 Work = Callable[[], object]
 
 
@@ -25,8 +28,27 @@ def alternate(
         for work, measured in zip((ours, peer), times):
             start = time.perf_counter()
             work()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()  # a GPU works on after the call
             measured.append(time.perf_counter() - start)
     return statistics.median(times[0]), statistics.median(times[1])
+
+
+def peak_mebibytes(work: Work, device: str = "cpu") -> float:
+    """Return the most memory that tensors took at once on the device during work(), beyond what was there before."""
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        work()
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        work()
+    events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
+    now = peak = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        now += event.nbytes()
+        peak = max(peak, now)
+    return peak / 2**20
 
 
 def row(

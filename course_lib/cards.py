@@ -44,7 +44,8 @@ def answer(card: Card, grade: str, now: datetime | None = None) -> datetime:
     now = (now or datetime.now(UTC)).astimezone(UTC)
     before = _kept().get(card.id) or fsrs.Card(card_id=0, due=now)
     after, _ = _SCHEDULER.review_card(before, GRADES[grade], now)
-    store.save("cards", {**store.load("cards"), card.id: after.to_dict()})
+    with store.changing("cards") as kept:
+        kept[card.id] = after.to_dict()
     return after.due
 
 

@@ -50,10 +50,11 @@ class CourseFolder:
         return any(self.solutions.glob(LESSON_FILES)) or any((self.notebooks / "cases").glob(CASE_FILES))
 
 
-def find_course(named: Path | str | None = None) -> CourseFolder:
+def find_course(named: Path | str | None = None, here: Path | None = None) -> CourseFolder:
     """Return the course folder.
 
     named  the folder that was asked for, or None to look for it
+    here   where to begin to look, or None for the current folder
 
     Raises NoCourse when there is none.
     """
@@ -63,7 +64,7 @@ def find_course(named: Path | str | None = None) -> CourseFolder:
             by = "" if named else " (named by the environment variable COURSE)"
             raise NoCourse(f"There is no course in {course.root}{by}: {_EXPECTED}.")
         return course
-    here = Path.cwd()
+    here = here or Path.cwd()
     for folder in (here, *here.parents):
         if CourseFolder(folder).is_course:
             return CourseFolder(folder)

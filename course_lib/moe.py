@@ -11,6 +11,8 @@ GShard, Lepikhin et al. 2021; Switch Transformer, Fedus et al. 2022; ST-MoE, Zop
 - A dropped token gets zeros here; the residual connection around the layer carries it on.
 - The router computes its scores in float32 at least, whatever the precision of the rest.
 - Every expert gets a gradient, a zero one where no token came (DistributedDataParallel asks for that).
+- Experts can be kept busy by a loss, or by a bias that enters the choice alone (Wang et al. 2024); some can be shared,
+  which every token meets (DeepSeekMoE, Dai et al. 2024).
 
 `MoE` takes the place of any feed-forward network (B, T, d_model) → (B, T, d_model). Lesson 17 builds each part.
 """
@@ -49,6 +51,48 @@ def route_top_k(logits: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
     if top_k > 1:
         gates = gates / gates.sum(-1, keepdim=True)
     return experts, gates
+
+
+def route_with_bias(scores: Tensor, bias: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
+    """Choose by score plus bias, and weigh by the scores alone: the bias decides who is asked, not how much it counts.
+
+    scores   (..., E) positive, for instance the router's probabilities, or sigmoids of its logits as in DeepSeek-V3
+    bias     (E,) added to the scores for the choice; no gradient reaches it
+    top_k    k, experts per token
+    returns  experts (..., k) int64, the highest sum first, and gates (..., k): their scores, divided by their sum
+             where k > 1
+
+    Raises ValueError when top_k is not in 1 … E.  Eq. 3 of Wang et al. 2024; eq. 16 of DeepSeek-V3 (2024).
+
+    >>> route_with_bias(torch.tensor([0.5, 0.3, 0.2]), torch.tensor([-0.4, 0.0, 0.0]), 2)
+    (tensor([1, 2]), tensor([0.6000, 0.4000]))
+    """
+    require_counts(top_k=top_k)
+    if top_k > scores.size(-1):
+        raise ValueError(f"top_k must be between 1 and the number of experts, {scores.size(-1)}, got {top_k}")
+    experts = (scores + bias).topk(top_k, dim=-1).indices
+    gates = scores.gather(-1, experts)
+    if top_k > 1:
+        gates = gates / gates.sum(-1, keepdim=True)
+    return experts, gates
+
+
+def updated_bias(bias: Tensor, experts: Tensor, rate: float) -> Tensor:
+    """Return the bias after a batch: a step up for each expert that got less than the mean, a step down for more.
+
+    bias     (E,) what `route_with_bias` added for this batch
+    experts  (..., k) int64, the choices that it made
+    rate     size of the step, in units of the scores: b_e + rate · sign(mean count − count of e)
+    returns  (E,), a new tensor
+
+    Raises ValueError for a negative rate.  Algorithm 1 of Wang et al. 2024, where the rate is 0.001.
+
+    >>> updated_bias(torch.zeros(3), torch.tensor([[0], [0], [1]]), 0.25)  # counts 2, 1, 0; their mean is 1
+    tensor([-0.2500,  0.0000,  0.2500])
+    """
+    require_at_least(0, rate=rate)
+    counts = torch.bincount(experts.flatten(), minlength=len(bias))
+    return bias + rate * torch.sign(counts.sum() - counts * len(bias))  # whole numbers: equal is equal
 
 
 def expert_capacity(n_tokens: int, n_experts: int, top_k: int, capacity_factor: float) -> int:
@@ -198,10 +242,14 @@ class MoE(nn.Module):
     capacity_factor  room of an expert in training, see `expert_capacity`; None: no limit. In evaluation mode nothing
                      is ever dropped
     balance, z       weights of the two auxiliary losses, `load_balancing_loss` and `router_z_loss`
+    n_shared         further experts that every token meets, beside its top_k (DeepSeekMoE)
+    biased           True: a buffer `bias` (E,), zeros at first, enters the choice as in `route_with_bias`. Whoever
+                     trains sets it after each update to `updated_bias(layer.bias, layer.routing.experts, rate)`, and
+                     keeps it in float32: half precision would round small steps away
     expert           makes one expert from d_model and d_ff
     generator        of the initial weights (standard deviation 0.02); None: torch's global one
 
-    Parts: `router`, an nn.Linear without bias, and `experts`.
+    Parts: `router`, an nn.Linear without bias, `experts` and `shared`.
     After a call, `aux_loss` holds the weighted auxiliary losses, a scalar to add to the training loss (see
     `auxiliary_loss`), and `routing` says who went where.
 
@@ -218,11 +266,14 @@ class MoE(nn.Module):
         *,
         balance: float = 0.01,
         z: float = 0.001,
+        n_shared: int = 0,
+        biased: bool = False,
         expert: Callable[[int, int], nn.Module] = Expert,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         require_counts(d_model=d_model, d_ff=d_ff, n_experts=n_experts, top_k=top_k)
+        require_counts(0, n_shared=n_shared)
         require_positive(capacity_factor=capacity_factor)
         require_at_least(0, balance=balance, z=z)
         if top_k > n_experts:
@@ -231,28 +282,37 @@ class MoE(nn.Module):
         self.balance, self.z = balance, z
         self.router = nn.Linear(d_model, n_experts, bias=False)
         self.experts = nn.ModuleList(expert(d_model, d_ff) for _ in range(n_experts))
+        self.shared = nn.ModuleList(expert(d_model, d_ff) for _ in range(n_shared))
+        self.register_buffer("bias", torch.zeros(n_experts) if biased else None)
         for weight in self.parameters():
             if weight.dim() > 1:
                 nn.init.normal_(weight, std=0.02, generator=generator)
+        self.bias: Tensor | None
         self.aux_loss: Tensor | None = None
         self.routing: Routing | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what the experts made of the tokens, (B, T, d_model) → (B, T, d_model); zeros where all dropped it."""
+        """Return what the experts made of the tokens, (B, T, d_model) → (B, T, d_model); zeros where all dropped it.
+
+        Shared experts drop nothing.
+        """
         if x.dim() != 3 or x.size(-1) != self.d_model:
             raise ValueError(f"x must have the shape (batch, tokens, {self.d_model}), got {tuple(x.shape)}")
         wide = torch.promote_types(x.dtype, torch.float32)
         with torch.autocast(x.device.type, enabled=False):  # rounded scores could not be told apart any more
             logits = F.linear(x.to(wide), self.router.weight.to(wide))  # (B, T, E)
-        experts, gates = route_top_k(logits, self.top_k)  # (B, T, k) each
+        probs = logits.softmax(-1)
+        if self.bias is None:
+            experts, gates = route_top_k(logits, self.top_k)  # (B, T, k) each
+        else:
+            experts, gates = route_with_bias(probs, self.bias.to(wide), self.top_k)
         kept = None
         if self.training and self.capacity_factor is not None:
             capacity = expert_capacity(x.size(1), self.n_experts, self.top_k, self.capacity_factor)
             kept = within_capacity(experts, self.n_experts, capacity)
-        probs = logits.softmax(-1)
         self.aux_loss = self.balance * load_balancing_loss(probs, experts) + self.z * router_z_loss(logits)
         self.routing = Routing(probs.detach(), experts, gates.detach(), kept)
-        return self._combine(x, experts, gates, kept)
+        return sum((expert(x) for expert in self.shared), self._combine(x, experts, gates, kept))
 
     def _combine(self, x: Tensor, experts: Tensor, gates: Tensor, kept: Tensor | None) -> Tensor:
         """Send the tokens to their experts and add up, weighted by the gates, what comes back."""

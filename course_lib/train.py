@@ -6,16 +6,20 @@
 - AdamW (Loshchilov and Hutter 2019), β = 0.9 and 0.98; only matrices are decayed, not biases and norms.
 - Gradients are clipped by their global norm (Pascanu et al. 2013) and may be accumulated over several batches.
 - The learning rate follows a schedule: warm-up and cosine by default.
-- bfloat16 or float16 arithmetic by autocast (Micikevicius et al. 2018), torch.compile where it pays.
+- bfloat16 or float16 arithmetic by autocast (Micikevicius et al. 2018), torch.compile of model and loss
+  together where it pays.
 - `save` and `resume` continue exactly: on the CPU, bit for bit, as if there had been no interruption.
 - With `evaluate` and `patience` it stops when held-out loss no longer falls, and goes back to the best weights.
 
 Everything random is seeded: batches come from a generator of their own, dropout from torch's global one.
 """
 
+import importlib.util
 import math
 import os
+import shutil
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +81,26 @@ def inverse_sqrt(warmup: int) -> Schedule:
     return lambda step: min((step + 1) / warmup, math.sqrt(warmup / (step + 1)))
 
 
+_interrupted: "weakref.WeakSet[Trainer]" = weakref.WeakSet()
+
+
+def interrupted(n_parameters: int) -> str:
+    """Return how far a training of a model with so many parameters had come when it was interrupted; "" for none.
+
+    n_parameters  how many numbers the model learns, at least 0
+
+    A training that went on since, or that nothing refers to any more, is not told. Raises ValueError for fewer than 0.
+
+    >>> interrupted(n_parameters=1000)
+    ''
+    """
+    require_counts(least=0, n_parameters=n_parameters)
+    for trainer in _interrupted:
+        if sum(parameter.numel() for parameter in trainer.model.parameters()) == n_parameters:
+            return f"after {trainer.number:,} of {trainer.steps:,} updates"
+    return ""
+
+
 class Trainer:
     """Train a model; iterate over it to do so. It can be left and entered again, and goes on where it was.
 
@@ -90,13 +114,15 @@ class Trainer:
     clip            largest global norm of the gradient; None: no limit
     accumulate      batches per update
     precision       "float32", or "bfloat16" or "float16" for autocast (weights stay float32)
-    compile         whether to run the model through torch.compile (CUDA; it takes a minute to start)
+    compile         whether model and loss go through torch.compile, as one program (it takes a minute to start, and
+                    needs a compiler: Triton for CUDA, one of C++ for the CPU); or the name of a backend of it
     seed            of the batches and, through torch's global generator, of dropout
     evaluate        evaluate(model) → held-out loss, called every `evaluate_every` steps and after the last
     evaluate_every  steps between evaluations
     patience        stop after so many evaluations without a new best, and restore the best weights; None: never
 
-    Raises ValueError for settings that make no sense, and FloatingPointError when the loss is no longer finite.
+    Raises ValueError for settings that make no sense, RuntimeError when there is no compiler but one is asked for, and
+    FloatingPointError when the loss is no longer finite.
     """
 
     def __init__(
@@ -112,7 +138,7 @@ class Trainer:
         clip: float | None = 1.0,
         accumulate: int = 1,
         precision: str = "float32",
-        compile: bool = False,
+        compile: bool | str = False,
         seed: int = 0,
         evaluate: Callable[[nn.Module], float] | None = None,
         evaluate_every: int = 100,
@@ -134,7 +160,7 @@ class Trainer:
         self.schedule = schedule or warmup_cosine(steps)
         self.device = next(model.parameters()).device
         self.dtype = _PRECISIONS[precision]
-        self._forward = torch.compile(model) if compile else model
+        self._loss = _compiled(loss, compile, self.device) if compile else loss
         self.optimizer = torch.optim.AdamW(_decay_groups(model, weight_decay), lr=lr, betas=(0.9, 0.98), fused=True)
         # float16 gradients underflow: the loss is scaled up, and the gradients down again before the update
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
@@ -145,8 +171,13 @@ class Trainer:
         self._best_weights: dict[str, Tensor] | None = None
 
     def __iter__(self) -> Iterator[Step]:
-        while self.number < self.steps and not self.stopped:
-            yield self._step()
+        _interrupted.discard(self)
+        try:
+            while self.number < self.steps and not self.stopped:
+                yield self._step()
+        except KeyboardInterrupt:
+            _interrupted.add(self)
+            raise
 
     def _step(self) -> Step:
         start = time.perf_counter()
@@ -170,7 +201,7 @@ class Trainer:
         """Add the gradient of one batch; return its loss."""
         batch = self.draw(self.generator)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
-            loss = self.loss(self._forward, batch)
+            loss = self._loss(self.model, batch)
         self._scaler.scale(loss / self.accumulate).backward()
         value = loss.item()
         if not math.isfinite(value):
@@ -249,3 +280,15 @@ def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
         {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
     ]
+
+
+def _compiled(loss: Callable[[Any, Any], Tensor], compile: bool | str, device: torch.device) -> Callable:
+    """Return the loss, and with it the model that it calls, as one compiled program."""
+    if isinstance(compile, str):
+        return torch.compile(loss, backend=compile)
+    if device.type == "cuda" and importlib.util.find_spec("triton") is None:
+        raise RuntimeError("compile=True needs Triton on a CUDA device: pip install triton, or leave compile out")
+    compiler = os.environ.get("CXX") or "g++"
+    if device.type == "cpu" and not any(map(shutil.which, (compiler, "clang++", "cl"))):
+        raise RuntimeError(f"compile=True needs a C++ compiler on the CPU, and there is no {compiler}: leave it out")
+    return torch.compile(loss)

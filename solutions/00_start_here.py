@@ -78,18 +78,18 @@ r"""
 
 A ***device*** is the part of a computer that calculates. A graphics card (CUDA from NVIDIA, MPS in Apple's computers) is faster on large models. **You do not need one**: each lesson
 is planned for two cores of an ordinary processor (CPU).
+
+One function chooses for all lessons, `best_device()`. If you know better, set the environment variable `COURSE_DEVICE` (to `cpu`, say) before you start JupyterLab. A model or a tensor moves with `.to(device)` and comes
+back with `.cpu()`; whatever meets in one operation must be on the same device. Tiny models stay on the CPU, where they are as fast; lesson [09](09_rnn.ipynb) measures why.
 """
 
 # %%
-if torch.cuda.is_available():
-    device, remark = "cuda", f"{torch.cuda.get_device_name()}: the long experiments will be quick"
-elif torch.backends.mps.is_available():
-    device, remark = "mps", "Apple's graphics processor: the long experiments will be quick"
-else:
-    device, remark = "cpu", "an ordinary processor, which is what the lessons are planned for"
+from course_lib.device import best_device, describe
+
+device = best_device()
 print(f"Python {platform.python_version()} on {platform.system()}")
 print(f"PyTorch {torch.__version__.split('+')[0]}")
-print(f"device: {device} ({remark}), threads: {torch.get_num_threads()}")
+print(f"device: {device} ({describe(device)}), threads: {torch.get_num_threads()}")
 
 # %% [markdown]
 r"""
@@ -260,6 +260,7 @@ def judge(case, expected, got):
 r"""
 1. A tensor of shape $(2, 3)$ has two rows of three numbers. How many numbers is that?
 2. Each side multiplies the number: one sequence has $H \cdot T \cdot D$ of them, and there are $B$ sequences.
+3. `numbers_in_tensor = 2 * 4 * …`
 """
 
 # %% mistake="numbers_in_tensor" name="added" hint="You added the sides. Two rows of three numbers are six, not five: multiply them." active="py"
@@ -304,8 +305,9 @@ mask_says = "b"
 
 # %% [markdown] hints="mask_says"
 r"""
-1. The first index is the row: who looks. Count from 0: word 2 is “ate”.
-2. Run the cell above and read its third line.
+1. `mask[2, 0]` has two indices. Which of them is the word that looks?
+2. The first index is the row: who looks. Count from 0.
+3. Row 2 is the third line that the cell above prints. Read who looks there, and whether column 0, “the”, is among those seen.
 """
 
 # %% mistake="mask_says" name="inverted" hint="That is the convention of some libraries. Here True always means: may attend." active="py"

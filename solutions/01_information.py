@@ -1387,6 +1387,7 @@ def corrected_logit(logit: float, label: float, steps: int, learning_rate: float
 r"""
 1. Start at the logit 60 with label 0. What is `p` after the clamp, and what is the derivative of `clamp` where it holds?
 2. Compute the loss from `z` without a sigmoid: you wrote a function for that above.
+3. In the loop, two lines become one: `loss = binary_cross_entropy_with_logits(z, …)`.
 """
 
 

@@ -70,9 +70,10 @@ r"""
 - find the most probable cut of a word with dynamic programming, as the Unigram tokenizer does;
 - tell algorithms (BPE, WordPiece, Unigram) from libraries (SentencePiece, tokenizers, tiktoken);
 - compare language models whose tokens differ, in nats per byte, and not fall for nats per token;
-- put a tokenizer of your own together that gives every text back, and whose ids are the library's.
+- put a tokenizer of your own together that gives every text back, and whose ids are the library's;
+- find near-duplicates in a text without comparing everything with everything, and say what a quality filter gets wrong.
 
-**Time** about 90 minutes, best in two sittings (sections 1 to 4, and the rest); another 80 for what is marked optional. **Builds on** [00 Start here](00_start_here.ipynb) and [01 Information](01_information.ipynb) (surprise, cross-entropy).
+**Time** about 90 minutes, best in two sittings (sections 1 to 4, and the rest); another 120 for what is marked optional. **Builds on** [00 Start here](00_start_here.ipynb) and [01 Information](01_information.ipynb) (surprise, cross-entropy).
 **Sizes** $V$ tokens in the vocabulary, $T$ tokens in a text.
 """
 
@@ -2008,7 +2009,41 @@ Per token the byte model looks {{better : loss[256] < loss[1024]}}; per byte, wh
 {{nearly three times as much text : 2.6 < len(measure_on.encode()) / len(held_out_tokens[1024]) < 3}}, and it has spent its updates on learning to spell. To be fair to it: an update of the
 larger vocabulary takes longer (its last layer has {{four times : models[1024].to_logits.out_features == 4 * models[256].to_logits.out_features}} as many outputs), and how much of the gap
 would remain after long training this experiment does not say. Models that read bytes are being built, with other architectures.
+"""
 
+# %% [markdown]
+r"""
+### The same text for both · optional
+
+Equal tokens are not equal text: a token of the larger vocabulary is nearly three bytes long, so that model has *read* nearly three times as much. Is that the whole reason? Give both the same budget of **bytes**: for each update of the BPE model the byte model makes as many as a token has bytes. Three seeds. (Now the byte model has nearly three times the updates, and more of the arithmetic.)
+"""
+
+# %%
+bytes_each = len(learn_from.encode()) / len(prose.with_vocab_size(1024).encode(learn_from))
+short_text = measure_on[:20_000]
+bits_per_byte = {256: [], 1024: []}
+for size, updates in ((1024, budget(100, 4)), (256, round(budget(100, 4) * bytes_each))):
+    encode = prose.with_vocab_size(size).encode
+    tokens, unseen = (torch.tensor(encode(text)) for text in (learn_from, short_text))
+    for seed in range(3):
+        torch.manual_seed(seed)
+        model, windows = AttentionLM(size, seq_len=64), draw_windows(tokens, 8, 64)
+        trainer = Trainer(model, windows, next_token_loss, steps=updates, lr=5e-3, seed=seed)
+        list(watch(trainer, f"{size:,} tokens, seed {seed}", curve=False))
+        nats = nats_per_token(model, unseen) * len(unseen)
+        bits_per_byte[size].append(nats / math.log(2) / len(short_text.encode()))
+    print(f"{size:5,} tokens, {updates} updates:", *(f"{bits:.2f}" for bits in bits_per_byte[size]), "bits per byte")
+
+# %% [markdown]
+r"""
+It is not. On the same text the byte model needs {{3.78 = sum(bits_per_byte[256]) / 3 ± 0.12}} bits per byte, the BPE model {{2.95 = sum(bits_per_byte[1024]) / 3 ± 0.12}} (means of three), and {{each seed agrees : min(bits_per_byte[256]) > max(bits_per_byte[1024]) + 0.4}}. What remains unequal favours BPE: 64 tokens of context are {{nearly three times : 2.6 < bytes_each < 3}} as many bytes, and its tables hold {{more weights : models[1024].to_logits.weight.numel() > models[256].to_logits.weight.numel()}}. Part of the answer was in the tokenizer: that *t* and *h* are followed by *e* it found by counting, before the first update.
+
+Both runs are short. With enough text and a model made for bytes the gap may close; the Byte Latent Transformer (Pagnoni et al., December 2024) reports as much for models of 8 billion parameters, by cutting bytes into patches of varying length.
+"""
+
+
+# %% [markdown]
+r"""
 ### The model belongs to its tokenizer
 
 A tokenizer is a module apart: trained by itself, before the model. But the model is bound to it. Row 500 of its tables is about token 500, whatever that was. Give the same model the ids of *another* tokenizer of the same size:
@@ -2236,9 +2271,393 @@ Nothing is lost ({{the page comes back : mine.decode(my_ids) == page}}), though 
 {{150 = len(my_merges)}} merges it needs {{1.9 = len(page.encode()) / len(my_ids) ± 0.15}} bytes a token; what separates it from GPT-2's tokenizer is 50,000 merges and the time to find them.
 """
 
+# %% [markdown]
+r"""
+## 9. The text before the tokens · optional
+
+Before a tokenizer or a model is trained, somebody chooses the text. Two steps are in every published recipe for text from the web: copies are removed, and so is what does not look like prose. Copies cost twice: updates are spent on learning them by heart, and a copy of a held-out text in the training text makes a model look better than it is.
+
+Equal texts are easily found. A ***near-duplicate*** is not: a page with another date, a licence with another name. Cut each text into ***shingles***, runs of a few words, and compare the *sets*. Their ***Jaccard index*** is
+
+$$J(A, B) = \frac{|A \cap B|}{|A \cup B|},$$
+
+1 for equal sets, 0 for sets with nothing in common. But a million documents are half a million million pairs, and each set may have thousands of members.
+"""
+
+# %% [markdown]
+r"""
+### A signature for each set · optional
+
+***Min-hash*** (Broder 1997) needs a few numbers per document. A hash function gives every shingle in the world a random number; keep the **smallest** of a set. Which member of $A \cup B$ has the smallest of all? Each is as likely as any other. If it lies in $A \cap B$, both sets keep the same number, else not. So
+
+$$P(\text{the smallest are equal}) = \frac{|A \cap B|}{|A \cup B|} = J .$$
+
+Do it with $H$ functions $h_i(x) = (a_i x + b_i) \bmod (2^{31} - 1)$: the signature is $H$ numbers, and the share of places in which two signatures agree estimates $J$, with a standard error of $\sqrt{J (1 - J) / H}$: at most {{0.044 = math.sqrt(0.25 / 128)}} for $H = 128$.
+
+*By hand*: $h_1(x) = x$ and $h_2(x) = 5 - x$ (that is $a = 2^{31} - 2$, $b = 5$). The set {1, 2, 3} has the signature ({{1 = minhash_signature(torch.tensor([1, 2, 3]), torch.tensor([1, 2**31 - 2]), torch.tensor([0, 5]))[0]}}, {{2 = minhash_signature(torch.tensor([1, 2, 3]), torch.tensor([1, 2**31 - 2]), torch.tensor([0, 5]))[1]}}).
+
+### Exercise · minhash_signature · optional
+"""
+
+
+# %% exercise="minhash_signature" points=2 optional=true withheld="course_lib.data.near_duplicates.minhash_signature"
+def minhash_signature(numbers: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """Return, for each hash function, the smallest hash of the set's members.
+
+    numbers  (n,) int64 in 0 … 2³² − 1, a number for each shingle; repeats and their order do not count
+    a, b     (H,) int64 in 0 … 2³¹ − 2, the functions x → (a · x + b) mod (2³¹ − 1); nothing overflows
+    returns  (H,) int64
+
+    Raises ValueError for a set without members.
+
+    Example: numbers [1, 2, 3], a = [1, 2³¹ − 2] and b = [0, 5] give [1, 2].
+    """
+    ### BEGIN SOLUTION
+    if len(numbers) == 0:
+        raise ValueError("the set must have a member, got none")
+    hashes = (a[:, None] * numbers + b[:, None]) % (2**31 - 1)  # (H, n)
+    return hashes.amin(-1)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="minhash_signature"
+r"""
+1. How many numbers does each function make of the set, and how many of them are kept?
+2. Make a table with a row for each function and a column for each member; then take the smallest of each row. The modulus comes before the minimum.
+3. `(a[:, None] * numbers + …) % (2**31 - 1)`, then `.amin(…)`.
+"""
+
+
+# %% cases="minhash_signature" active="py"
+def cases(seed):
+    a, b = torch.tensor([1, 2**31 - 2]), torch.tensor([0, 5])
+    yield Case({"numbers": torch.tensor([1, 2, 3]), "a": a, "b": b}, note="by hand")
+    yield Case({"numbers": torch.tensor([7]), "a": a, "b": b}, note="one member")
+    yield Case({"numbers": torch.tensor([3, 1, 3, 2, 1]), "a": a, "b": b}, note="repeats, in another order")
+    large = torch.tensor([2**32 - 1, 2**31 - 1, 2**31, 2**32 - 2])
+    yield Case(
+        {"numbers": large, "a": torch.tensor([2**31 - 2, 12345]), "b": torch.tensor([2**31 - 2, 1])}, note="large"
+    )
+    for i in range(3):
+        numbers = random_integers(seed + 10 * i, 0, 2**32 - 1, 20 + i)
+        a, b = (random_integers(seed + 10 * i + j, 1, 2**31 - 2, 6 + i) for j in (1, 2))
+        yield Case({"numbers": numbers, "a": a, "b": b}, note="a random set")
+    yield Case({"numbers": large[:0], "a": a, "b": b}, note="an empty set")
+
+
+# %% mistake="minhash_signature" name="largest" hint="You keep the largest. That works as well, but the docstring asks for the smallest." active="py"
+def minhash_signature(numbers, a, b):
+    if len(numbers) == 0:
+        raise ValueError
+    return ((a[:, None] * numbers + b[:, None]) % (2**31 - 1)).amax(-1)
+
+
+# %% mistake="minhash_signature" name="member_not_hash" hint="You return the members with the smallest hashes. The signature is the hashes themselves." active="py"
+def minhash_signature(numbers, a, b):
+    if len(numbers) == 0:
+        raise ValueError
+    return numbers[((a[:, None] * numbers + b[:, None]) % (2**31 - 1)).argmin(-1)]
+
+
+# %% mistake="minhash_signature" name="wrong_modulus" hint="Your modulus is 2³¹. It is a prime, 2³¹ − 1: with a power of two the last bits of the hashes would hardly be mixed." active="py"
+def minhash_signature(numbers, a, b):
+    if len(numbers) == 0:
+        raise ValueError
+    return ((a[:, None] * numbers + b[:, None]) % 2**31).amin(-1)
+
+
+# %% mistake="minhash_signature" name="minimum_first" hint="You hash the smallest member. Take the smallest hash: the order after hashing is another for each function." active="py"
+def minhash_signature(numbers, a, b):
+    if len(numbers) == 0:
+        raise ValueError
+    return (a * numbers.min() + b) % (2**31 - 1)
+
+
+# %% mistake="minhash_signature" name="in_float" hint="Your products go through floating point, which cannot hold 60 bits. Stay in int64." active="py"
+def minhash_signature(numbers, a, b):
+    if len(numbers) == 0:
+        raise ValueError
+    return ((a[:, None].double() * numbers + b[:, None]) % (2**31 - 1)).amin(-1).long()
+
+
+# %% [markdown]
+r"""
+### Exercise · estimated_jaccard · optional
+
+Two signatures, [7, 2, 9, 4] and [7, 3, 9, 4], agree in three places of four: the estimate is {{0.75 = estimated_jaccard(torch.tensor([7, 2, 9, 4]), torch.tensor([7, 3, 9, 4]))}}.
+"""
+
+
+# %% exercise="estimated_jaccard" points=1 optional=true withheld="course_lib.data.near_duplicates.estimated_jaccard"
+def estimated_jaccard(first: Tensor, second: Tensor) -> float:
+    """Return the Jaccard index of two sets as their signatures tell it.
+
+    first, second  (H,) int64, signatures by the same H hash functions
+    returns        the share of places in which they agree
+
+    Example: [7, 2, 9, 4] and [7, 3, 9, 4] give 0.75.
+    """
+    ### BEGIN SOLUTION
+    return (first == second).float().mean().item()
+    ### END SOLUTION
+
+
+# %% [markdown] hints="estimated_jaccard"
+r"""
+1. What is the probability that two signatures agree in one place? And how do you estimate a probability from H trials?
+2. Compare place by place. The same number in two different places says nothing: it comes from two different functions.
+3. `(first == second).….mean().item()`
+"""
+
+
+# %% cases="estimated_jaccard" active="py"
+def cases(seed):
+    yield Case({"first": torch.tensor([7, 2, 9, 4]), "second": torch.tensor([7, 3, 9, 4])}, note="by hand")
+    yield Case({"first": torch.tensor([1, 2, 3]), "second": torch.tensor([1, 2, 3])}, note="equal")
+    yield Case({"first": torch.tensor([1, 2, 3]), "second": torch.tensor([2, 3, 1])}, note="equal numbers elsewhere")
+    yield Case({"first": torch.tensor([5]), "second": torch.tensor([6])}, note="one place")
+    for i in range(3):
+        first, second = (random_integers(seed + 10 * i + j, 0, 3, 11 + i) for j in (0, 1))
+        yield Case({"first": first, "second": second}, note="random signatures")
+
+
+# %% probe="estimated_jaccard" active="py"
+def probe(student, case):
+    return float(student(**case))
+
+
+# %% equivalents="estimated_jaccard" active="py"
+equivalents = {
+    "(first == second).float().mean().item() → (first == second).float().mean()": "a number and a tensor without dimensions are the same answer everywhere in the course",
+}
+
+
+# %% mistake="estimated_jaccard" name="sets_of_numbers" hint="You compare the signatures as sets. Place i of one belongs with place i of the other, and with nothing else." active="py"
+def estimated_jaccard(first, second):
+    a, b = set(first.tolist()), set(second.tolist())
+    return len(a & b) / len(a | b)
+
+
+# %% mistake="estimated_jaccard" name="count" hint="That is the number of places in which they agree. Divide it by H." active="py"
+def estimated_jaccard(first, second):
+    return (first == second).sum().item()
+
+
+# %% mistake="estimated_jaccard" name="distance" hint="That is the share of places in which they differ, the Jaccard distance 1 − J." active="py"
+def estimated_jaccard(first, second):
+    return (first != second).float().mean().item()
+
+
+# %% mistake="estimated_jaccard" name="over_the_union" hint="You divide by 2H minus the matches, as for sets. Every place is one trial: divide by H." active="py"
+def estimated_jaccard(first, second):
+    same = (first == second).sum().item()
+    return same / (2 * len(first) - same)
+
+
+# %% [markdown]
+r"""
+### Planted copies, and others · optional
+
+400 paragraphs of the course's English, and copies of 40 of them, in which 1, 2, 4 or 8 words were replaced by *cheese*. Shingles of five words, signatures of 128 numbers. Every pair is also compared exactly.
+"""
+
+# %%
+from course_lib.data import near_duplicates
+
+paragraphs = [line for line in english().splitlines() if len(line.split()) >= 30][:400]
+planted = {(10 * n, 400 + n): (1, 2, 4, 8)[n % 4] for n in range(40)}
+
+
+def with_cheese(text, k, seed):
+    words = text.split()
+    order = torch.randperm(len(words), generator=torch.Generator().manual_seed(seed)).tolist()
+    return " ".join("cheese" if i in order[:k] else word for i, word in enumerate(words))
+
+
+texts = paragraphs + [with_cheese(paragraphs[i], k, i) for (i, _), k in planted.items()]
+sets = [near_duplicates.shingle_numbers(text, size=5) for text in texts]
+a, b = near_duplicates.hash_functions(128)
+sign = yours("tokenization.minhash_signature", near_duplicates.minhash_signature)
+signatures = torch.stack([sign(numbers, a, b) for numbers in sets])
+
+# %%
+alike = yours("tokenization.estimated_jaccard", near_duplicates.estimated_jaccard)
+for k in (1, 2, 4, 8):
+    some = [pair for pair, words in planted.items() if words == k]
+    estimate = [alike(*signatures[list(pair)]) for pair in some]
+    true = [near_duplicates.jaccard(sets[i], sets[j]) for i, j in some]
+    off = max(abs(x - y) for x, y in zip(estimate, true))
+    print(f"{k} words replaced: J {sum(true) / 10:.2f}, estimated {sum(estimate) / 10:.2f}, at most {off:.2f} off")
+
+plain = [set(numbers.tolist()) for numbers in sets]
+exact = torch.tensor([[len(x & y) / len(x | y) for y in plain] for x in plain]).triu(1)
+guessed = (signatures[:, None] == signatures).float().mean(-1).triu(1)
+copies, found = exact >= 0.5, guessed >= 0.5
+unplanted = [pair for pair in copies.nonzero().tolist() if tuple(pair) not in planted]
+print(
+    f"{copies.sum()} pairs with J ≥ 0.5; {found.sum()} by their signatures, {(copies & found).sum()} of these rightly"
+)
+print(f"{len(unplanted)} of the {copies.sum()} were not planted. One of them:")
+for i in unplanted[0]:
+    print("-", texts[i][:110], "…")
+
+# %% [markdown]
+r"""
+128 numbers find {{nearly all : (copies & found).sum() >= 0.88 * copies.sum()}} pairs above 0.5, with {{few false alarms : (found & ~copies).sum() <= 6}}, all of them close to the border. A single word changes five shingles: one *cheese* in a paragraph brings $J$ down to about {{0.8 = sum(exact[pair].item() for pair, k in planted.items() if k == 1) / 10 ± 0.08}}. And {{more than a dozen : len(unplanted) > 12}} of the pairs **were there before**: documentation is written by copying. The course keeps equal paragraphs apart, not these; some are certainly in the training text and in the held-out text. Measured on near-duplicates, a model is a little too good.
+
+To find pairs without comparing all, cut each signature into bands of $r$ numbers and compare only documents that agree in a whole band. With 16 bands of 8 a pair with $J = 0.8$ is found with probability $1 - (1 - J^8)^{16} = {{0.947 = 1 - (1 - 0.8**8) ** 16}}$, one with $J = 0.4$ with {{0.010 = 1 - (1 - 0.4**8) ** 16}}. This is ***locality-sensitive hashing***; RefinedWeb (2023) used 20 bands of 450.
+"""
+
+# %% [markdown]
+r"""
+### What looks like prose · optional
+
+Then the rules. Gopher's (Rae et al. 2021) are short enough to write down, and others that followed begin with them. Five of them, those for lines left out:
+
+| rule | kept |
+|---|---|
+| `length` | at least 50 words |
+| `word length` | 3 to 10 characters a word, on average |
+| `symbols` | at most one # for ten words, and at most one ellipsis (`...` or …) for ten words |
+| `letters` | at least 80 % of the words have a letter |
+| `stop words` | at least two different ones of *the, be, to, of, and, that, have, with* |
+
+### Exercise · failed_rules · optional
+"""
+
+
+# %% exercise="failed_rules" points=2 optional=true withheld="course_lib.data.quality.failed_rules"
+def failed_rules(text: str) -> list[str]:
+    """Return the names of the rules in the table that a text breaks, in the order of the table.
+
+    text     has at least one word; words are what stands between spaces or line ends (`split`), with whatever
+             punctuation is on them. A stop word may have capitals, but nothing else on it; a letter is what
+             `isalpha` says. "..." is counted as `count` does, together with "…", anywhere in the text
+
+    Example: failed_rules("1 2 3 4 5") is ["length", "word length", "letters", "stop words"].
+    """
+    ### BEGIN SOLUTION
+    words = text.split()
+    symbols = max(text.count("#"), text.count("...") + text.count("…"))
+    stop_words = set("the be to of and that have with".split())
+    holds = {
+        "length": len(words) >= 50,
+        "word length": 3 <= sum(map(len, words)) / len(words) <= 10,
+        "symbols": symbols / len(words) <= 0.1,
+        "letters": sum(any(map(str.isalpha, word)) for word in words) / len(words) >= 0.8,
+        "stop words": len(stop_words & {word.lower() for word in words}) >= 2,
+    }
+    return [rule for rule, kept in holds.items() if not kept]
+    ### END SOLUTION
+
+
+# %% [markdown] hints="failed_rules"
+r"""
+1. Each rule compares one number with a border. Which of the numbers are counts, which are shares of the words?
+2. Compute a truth value for each rule, in order, and return the names of those that are false. What lies exactly on a border is kept. Stop words are counted once each.
+3. `{"length": len(words) >= 50, "word length": 3 <= … <= 10, …}`, then a comprehension over `.items()`.
+"""
+
+
+# %% cases="failed_rules" active="py"
+def cases(seed):
+    good = "the mouse and the cat " * 10
+    yield Case({"text": "1 2 3 4 5"}, note="five digits")
+    yield Case({"text": good}, note="50 words")
+    yield Case({"text": good[:-5]}, note="49 words")
+    yield Case({"text": "and the " * 25}, note="3 characters a word")
+    yield Case({"text": "and the " * 24 + "and to"}, note="short words")
+    yield Case({"text": "and the " + "lengthened " * 47 + "abcdefghijabcdefghijabcd"}, note="10 characters a word")
+    yield Case({"text": "and the " + "lengthened " * 47 + "abcdefghijabcdefghijabcde"}, note="long words")
+    yield Case({"text": "#the mouse and the cat\n" * 5 + good[:-5] + "and"}, note="few number signs")
+    yield Case({"text": "#the mouse and the cat\n" * 6 + "the mouse and the cat " * 4}, note="many number signs")
+    yield Case({"text": "the mouse... and the cat… " * 5 + good[: len(good) // 2]}, note="many ellipses of two kinds")
+    yield Case({"text": "the mouse... and the #cat " * 5 + good[: len(good) // 2]}, note="few of each")
+    yield Case({"text": "the mouse and cat 1986 " * 10}, note="80 % with letters")
+    yield Case({"text": "the mouse and cat 1986 " * 10 + "1987"}, note="too many years")
+    yield Case({"text": "The mouse, THE house, the cheese, " * 9}, note="one stop word, often")
+    yield Case({"text": "WITH the mouse’s cheese " * 13}, note="two stop words, one in capitals")
+    yield Case({"text": "“The mouse,” said the cat, “and, that; house” " * 8}, note="punctuation on the stop words")
+    yield Case({"text": "x²=y² that 7mice of " * 13}, note="words with letters and digits")
+    parts = ["the", "of", "cheese", "1986", "#1", "yes...", "a", "and", "Have", "extraordinarily"]
+    for i in range(4):
+        draw = random_integers(seed + i, 0, len(parts) - 3 * (i % 2), 48 + 4 * i).tolist()
+        yield Case({"text": " ".join(parts[k] for k in draw)}, note="words drawn at random")
+
+
+# %% mistake="failed_rules" name="stop_words_in_total" hint="You count every stop word. Two different ones are asked for: “the” a hundred times is one." active="py"
+def failed_rules(text, right=failed_rules):
+    stop_words, failed = set("the be to of and that have with".split()), right(text)
+    total = sum(word.lower() in stop_words for word in text.split())
+    failed = [rule for rule in failed if rule != "stop words"]
+    return failed + ["stop words"] * (total < 2)
+
+
+# %% mistake="failed_rules" name="capitals" hint="“The” and “WITH” are stop words too: compare in small letters." active="py"
+def failed_rules(text, right=failed_rules):
+    stop_words, failed = set("the be to of and that have with".split()), right(text)
+    failed = [rule for rule in failed if rule != "stop words"]
+    return failed + ["stop words"] * (len(stop_words & set(text.split())) < 2)
+
+
+# %% mistake="failed_rules" name="symbols_together" hint="You add number signs and ellipses. Each has its own limit of one for ten words." active="py"
+def failed_rules(text, right=failed_rules):
+    return right(text.replace("...", "…").replace("…", "#") if "#" in text else text)
+
+
+# %% mistake="failed_rules" name="only_letters" hint="You ask for words of letters alone. One letter is enough: “cat,” and “7mice” count." active="py"
+def failed_rules(text, right=failed_rules):
+    words, order = text.split(), ["length", "word length", "symbols", "letters", "stop words"]
+    failed = set(right(text)) - {"letters"}
+    failed |= {"letters"} if sum(map(str.isalpha, words)) < 0.8 * len(words) else set()
+    return [rule for rule in order if rule in failed]
+
+
+# %% mistake="failed_rules" name="borders_dropped" hint="What lies exactly on a border is kept: at least 50, at most 10, at least 80 %." active="py"
+def failed_rules(text):
+    words, stop_words = text.split(), set("the be to of and that have with".split())
+    symbols, n = max(text.count("#"), text.count("...") + text.count("…")), len(text.split())
+    with_letters = sum(any(map(str.isalpha, word)) for word in words)
+    holds = [n > 50, 3 < sum(map(len, words)) / n < 10, symbols / n < 0.1, with_letters / n > 0.8]
+    holds.append(len(stop_words & {word.lower() for word in words}) >= 2)
+    names = ["length", "word length", "symbols", "letters", "stop words"]
+    return [rule for rule, kept in zip(names, holds) if not kept]
+
+
+# %% [markdown]
+r"""
+What do they drop, and what should they have dropped?
+"""
+
+# %%
+from course_lib.data import quality
+
+breaks = yours("tokenization.failed_rules", quality.failed_rules)
+documents = english().split("\n\n")[:300]
+functions = [text for text in python_sources(1_000_000).split("\n\n\n") if len(text.split()) >= 50]
+kept_of = {name: sum(not breaks(text) for text in texts) / len(texts)
+           for name, texts in (("English", documents), ("Python", functions))}  # fmt: skip
+for name, share in kept_of.items():
+    print(f"{name:8} {share:.0%} kept")
+too_short = sum("length" in breaks(text) for text in documents) / len(documents)
+print(f"dropped for their length alone or with others: {too_short:.0%} of the English documents")
+
+order = torch.randperm(200, generator=torch.Generator().manual_seed(0)).tolist()
+shuffled = " ".join(english(5_000).split()[i] for i in order)
+german = "Die Maus liebt alten Käse, und die Katze liebt die Maus. " * 10
+advert = "Buy the best cheese and the best bread, cheapest of the town! " * 10
+for name, text in {"shuffled": shuffled, "German": german, "advert": advert}.items():
+    print(f"{name:8} {breaks(text) or 'kept'}   {text[:60]} …")
+
+# %% [markdown]
+r"""
+They drop {{nearly a fifth : 0.1 < 1 - kept_of["English"] < 0.25}} of the English documents, all proofread prose, and {{every one of these : abs(1 - kept_of["English"] - too_short) < 0.01}} because it is short. They drop all German: a stop word list is a choice of language. And they keep {{most : kept_of["Python"] > 0.6}} of the Python code, an advertisement ten times in a row, and {{200 words in random order : breaks(shuffled) == []}}. The rules see *form*; Gopher has more of them, against repetition above all. What they cost is seldom measured: Dodge et al. (2021) found that C4's list of bad words removed texts by and about minorities more often than others.
+"""
+
+
 # %% [markdown] exercise="why_not_words" points=3
 r"""
-## 9. Say it in your own words
+## 10. Say it in your own words
 
 ### In your own words · why_not_words
 
@@ -2289,12 +2708,13 @@ flash_cards("02_tokenization")
 
 # %% [markdown]
 r"""
-## 10. Where this came from, and where it goes
+## 11. Where this came from, and where it goes
 
 - **Gage (1994)**: byte-pair encoding as compression. **Sennrich, Haddow and Birch (2016)**, *Neural Machine Translation of Rare Words with Subword Units*: as a tokenizer.
 - **Schuster and Nakajima (2012)**: WordPiece, for Japanese and Korean voice search; **Devlin et al. (2018)**: BERT.
 - **Kudo (2018)**, *Subword Regularization*: the Unigram algorithm; since it has a probability for every cut, it can also *sample* cuts, so that a model sees a word in several spellings during training. **Kudo and Richardson (2018)**: the SentencePiece library.
 - **Radford et al. (2019)**: GPT-2, BPE on bytes with 50,257 tokens.
+- **Broder (1997)**, *On the Resemblance and Containment of Documents*: min-hash; **Rae et al. (2021)**: Gopher, whose rules you wrote.
 """
 
 # %% [markdown]

@@ -1440,8 +1440,43 @@ r"""
 ## 8 · A recurrent language model
 
 Embedding, your `rnn_forward`, one matrix from the state to the logits of the next word: that is a language model (Mikolov et al. 2010). It reads with the state carried along, so in principle each prediction rests on everything before it; in practice on what {{128 = model.layers.weight_hh_l0.size(1)}} numbers hold and what the gradient taught them to hold.
+"""
 
-How much does the window of the gradient matter? Three networks see the same number of tokens, in windows of {{1, 4 and 32 : list(by_window) == [1, 4, 32]}}, once each.
+# %% [markdown]
+r"""
+### Where to calculate
+
+This is the first training of the course that takes longer than a glance. Where should it run? The habit has three parts.
+
+- A model is built on the CPU, from its seed, and then moved: `model.to(device)`. So the same seed gives the same weights on every device; a graphics card draws other numbers. Generators stay on the CPU, too.
+- Data moves once, where it is born: `tokens.to(device)`, not the same text in every step.
+- What becomes a figure or a NumPy array comes back with `.cpu()`. That waits until the device has done all that it was asked.
+
+A graphics card is asked for each operation, with a *launch*, and being asked takes some microseconds, however small the operation. Your loop asks for a few operations at each word, each of which needs the one before. One step of it, {{half a million : 32 * 128**2 // 100_000 == 5}} multiplications, on what you have:
+"""
+
+# %%
+import time
+
+from course_lib.device import best_device
+
+for where in dict.fromkeys(("cpu", str(best_device()))):
+    h, w = torch.zeros(32, 128).to(where), torch.zeros(128, 128).to(where)
+    for n_steps in (10, 1000):  # the first ones warm up
+        start = time.perf_counter()
+        for _ in range(n_steps):
+            h = torch.tanh(h @ w)
+        h.cpu()  # waits for the last
+    print(f"{where:4} {1e6 * (time.perf_counter() - start) / n_steps:5.1f} µs a step")
+device = "cpu"  # on purpose: read step by step, networks of this size gain nothing on a graphics card
+
+# %% [markdown]
+r"""
+If you have a graphics card, both numbers are there: the second is nearly all launches. The networks of this section stay on the CPU. The larger ones, from lesson 10 on, go where `best_device()` says.
+
+### The window of the gradient
+
+How much does it matter? Three networks see the same number of tokens, in windows of {{1, 4 and 32 : list(by_window) == [1, 4, 32]}}, once each.
 """
 
 # %%
@@ -1462,7 +1497,7 @@ train_tokens, test_tokens = scoreboard.training(300_000), scoreboard.held_out()
 by_window = {}  # nats a token on held-out text
 for window in (1, 4, 32):
     torch.manual_seed(0)
-    model = recurrent.RecurrentLM(vocab_size, "rnn", d_model=64, d_hidden=128)
+    model = recurrent.RecurrentLM(vocab_size, "rnn", d_model=64, d_hidden=128).to(device)
     stream = recurrent.ConsecutiveWindows(train_tokens, batch_size=1024 // window, length=window)
     trainer = Trainer(model, stream.draw, stream.loss, steps=budget(full=250, short=3), lr=5e-3)
     for _ in watch(trainer, f"window {window}", curve=False):

@@ -691,9 +691,12 @@ The task of the first paragraph: one of {{eight symbols : Recall(4).chance == 1 
 # %%
 from course_lib.budget import budget
 from course_lib.data.recall import Recall
+from course_lib.device import best_device
 from course_lib.recurrent import RecurrentLM
 from course_lib.train import Trainer
 from course_lib.widgets.training import watch
+
+device = best_device()
 
 # %%
 distances = [4, 8, 16]
@@ -883,7 +886,7 @@ r"""
 
 The RNN of lesson 09 again, and an LSTM in its place: an embedding, {{128 = lstm_model.layers.weight_hh_l0.size(1)}} numbers of state, one matrix to the vocabulary; the same {{700 = steps}} updates on the same windows, each with three seeds.
 
-So that this takes a minute, PyTorch's own layers do the reading, with the weights of ours. Section 2 showed that they are the same network.
+So that this takes a minute, PyTorch's own layers do the reading, with the weights of ours. Section 2 showed that they are the same network. They read a window in one call, so on a graphics card, if there is one, they may go: `.to(device)`. (The recall above stays on the CPU. Its networks have 32 numbers of state and are read by a loop in Python, a handful of tiny products a step.)
 """
 
 # %%
@@ -903,6 +906,7 @@ def train(kind, seed):
     layers = {"rnn": nn.RNN, "lstm": nn.LSTM}[kind](64, 128, batch_first=True)
     layers.load_state_dict(model.layers.state_dict())
     model.layers = layers
+    model.to(device)
     stream = ConsecutiveWindows(train_tokens, batch_size=32, length=32)
     trainer = Trainer(model, stream.draw, stream.loss, steps=steps, lr=1e-2, seed=seed)
     for _ in watch(trainer, f"{kind.upper()}, seed {seed}", curve=False):
@@ -957,8 +961,8 @@ def agreement(model):
     """Of the probability on verbs of the present, the share with the subject's number; the mean."""
     shares = []
     for text, right, wrong in beginnings:
-        ids = torch.tensor([[eos_id, *language.encode(text)]])
-        probs = model(ids)[0, -1].softmax(-1)
+        ids = torch.tensor([[eos_id, *language.encode(text)]], device=device)
+        probs = model(ids)[0, -1].softmax(-1).cpu()
         shares.append(probs[right].sum() / (probs[right].sum() + probs[wrong].sum()))
     return torch.stack(shares).mean().item()
 
@@ -1000,6 +1004,7 @@ Choose a gate. At which words does it close? The subject *mouse* must survive un
 # %%
 from course_lib.widgets.recurrent import gate_explorer
 
+lstm_model.cpu()  # for one sentence, and to be looked at
 words = "<eos> the mouse that the cats near the old house chase eats the cheese".split()
 ids = torch.tensor([[language.encode(word)[0] for word in words]])
 weights = lstm_model.layers.state_dict()

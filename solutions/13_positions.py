@@ -1231,20 +1231,23 @@ guess
 # %%
 from course_lib import scoreboard
 from course_lib.budget import budget
+from course_lib.device import best_device
 from course_lib.extrapolation import ENCODINGS, PositionalLM, loss_by_position
 from course_lib.language_model import draw_windows, next_token_loss
 from course_lib.train import Trainer
 from course_lib.widgets.training import watch
 
+device = best_device()
 torch.set_num_threads(1)  # matrices this small are faster on one core
 language, train_tokens = scoreboard.language(), scoreboard.training()
 test_tokens, trained, long = scoreboard.held_out(), 32, 128
 
 
+# %%
 def learn(encoding, seed):
     """A decoder that has read windows of 32 tokens."""
     torch.manual_seed(seed)
-    model = PositionalLM(len(language.vocabulary), encoding, seq_len=trained)
+    model = PositionalLM(len(language.vocabulary), encoding, seq_len=trained).to(device)
     draw, steps = draw_windows(train_tokens, 16, trained), budget(full=200, short=3)
     trainer = Trainer(model, draw, next_token_loss, steps=steps, lr=0.005, seed=seed)
     for _ in watch(trainer, f"{encoding}, seed {seed}", curve=False):

@@ -37,9 +37,11 @@ from course_lib.transformer import Stack, TransformerConfig
 torch.set_printoptions(precision=3, sci_mode=False)
 
 # %%
+from course_lib.device import best_device
 from course_lib.figures import transformer as figures
 from course_lib.figures.style import show
 
+device = best_device()
 torch.set_num_threads(1)  # matrices this small are faster on one core
 show(
     figures.architecture("March 5th, 2025", "▸ 2025-0", "3"),
@@ -1667,7 +1669,7 @@ def learn_to_reverse(name, seed, pre_norm, warmup, lr):
     """The training loss of every update."""
     torch.manual_seed(seed)
     rising = lambda step: min(1.0, (step + 1) / warmup)  # then it stays
-    model, draw = Model(deep(pre_norm=pre_norm)), partial(reverse.batch, 32)
+    model, draw = Model(deep(pre_norm=pre_norm)).to(device), partial(reverse.batch, 32)
     trainer = Trainer(model, draw, plain_loss, steps=steps, lr=lr, schedule=rising, clip=None, seed=seed)
     label = f"{name}, seed {seed}"
     return torch.tensor([step.loss for step in watch(trainer, label, unit=unit, curve=False)])
@@ -1975,7 +1977,7 @@ from course_lib.widgets.training import watch
 write = yours("transformer.translate", transformer.translate)
 test_sources, test_targets = dates.batch(300, torch.Generator().manual_seed(1), held_out=True)
 torch.manual_seed(0)
-model = Model(config)
+model, test_sources = Model(config).to(device), test_sources.to(device)
 steps = budget(full=400, short=8)
 trainer = Trainer(model, partial(dates.batch, 64), translation_loss, steps=steps, lr=3e-3)
 unit = "nats per character"
@@ -2072,7 +2074,7 @@ unknown = [
     "5 March 5 2025",
 ]
 ids, _ = dates.tensors([(text, "") for text in unknown])
-guesses = [dates.decode(output) for output in write(model, ids, max_len=11)]
+guesses = [dates.decode(output) for output in write(model, ids.to(device), max_len=11)]
 for text, guess in zip(unknown, guesses):
     print(f"{text:22} → {guess}")
 are_dates = [bool(re.fullmatch(r"\d{4}-\d\d-\d\d", guess)) for guess in guesses]
@@ -2093,7 +2095,7 @@ but has never seen in such a row.
 # %%
 numbers, all_numbers = NumberWords(digits=4), NumberWords(digits=6)
 torch.manual_seed(0)
-reader = Model(TransformerConfig(numbers.vocab_size, numbers.vocab_size, dropout=0.0, pre_norm=True))
+reader = Model(TransformerConfig(numbers.vocab_size, numbers.vocab_size, dropout=0.0, pre_norm=True)).to(device)
 trainer = Trainer(reader, partial(numbers.batch, 64), translation_loss, steps=budget(full=220, short=4), lr=5e-3)
 for _ in watch(trainer, "number words", unit=unit):
     pass
@@ -2104,7 +2106,7 @@ by_digits = {n: [pair for pair in pairs if len(pair[1]) == n] for n in range(1, 
 shares = []
 for n, some in by_digits.items():
     ids, truth = numbers.tensors(some)
-    output = write(reader, ids, max_len=8)
+    output = write(reader, ids.to(device), max_len=8)
     shares.append(numbers.accuracy(output, truth))
     print(f"{n} digits, {shares[-1]:4.0%} right   {some[0][0]} → {numbers.decode(output[0])}")
 show(

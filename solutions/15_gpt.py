@@ -174,21 +174,23 @@ Some study notes call `model(ids, targets=ids)` on a model that does not shift. 
 
 # %%
 from course_lib.budget import budget
+from course_lib.device import best_device
 from course_lib.language_model import draw_windows, nats_per_token, next_token_loss
 from course_lib.train import Trainer
 from course_lib.widgets.training import watch
 
+device = best_device()
 language = scoreboard.language()
 train_tokens, held_out = scoreboard.training(300_000), scoreboard.held_out()
 vocab_size, floor = len(language.vocabulary), language.entropy_rate
 
 
 def unshifted_loss(model, windows):
-    inputs = windows[:, :-1]
+    inputs = windows[:, :-1].to(device)
     return F.cross_entropy(model(inputs).flatten(0, 1), inputs.flatten())
 
 
-copier = gpt.GPT(GPTConfig(vocab_size, 64, 32, 2, 1), generator=torch.Generator().manual_seed(0))
+copier = gpt.GPT(GPTConfig(vocab_size, 64, 32, 2, 1), generator=torch.Generator().manual_seed(0)).to(device)
 trainer = Trainer(copier, draw_windows(train_tokens, 16, 64), unshifted_loss, steps=budget(150, 20), lr=1e-2)
 for step in watch(trainer, "targets = inputs", curve=False):
     reported = step.loss
@@ -356,7 +358,7 @@ curves, ends = {}, {}
 for name, pre_norm in (("pre-norm", True), ("post-norm", False)):
     config, runs = GPTConfig(vocab_size, 32, 32, 2, n_layers=12, pre_norm=pre_norm), []
     for seed in range(3):
-        model = gpt.GPT(config, generator=torch.Generator().manual_seed(seed))
+        model = gpt.GPT(config, generator=torch.Generator().manual_seed(seed)).to(device)
         trainer = Trainer(
             model, draw_windows(train_tokens, 16, 32), next_token_loss, seed=seed,
             steps=budget(60, 4), lr=5e-3, schedule=lambda step: 1.0,
@@ -1431,7 +1433,7 @@ guess
 from course_lib.decoding import Sampling
 from course_lib.decoding import generate as tested_generate
 
-start = torch.tensor([language.encode("<eos>")])  # what stands before every sentence
+start = torch.tensor([language.encode("<eos>")], device=device)  # what stands before every sentence
 
 
 def sample(model, n_tokens=24, seed=3):
@@ -1441,7 +1443,7 @@ def sample(model, n_tokens=24, seed=3):
 
 
 torch.manual_seed(0)
-model = Model(config)
+model = Model(config).to(device)
 n_steps = budget(1200, 30)
 stages = {round(n_steps * share) for share in (0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)}
 entries = [(0, nats_per_token(model, held_out[:4000]), sample(model))]
@@ -1733,7 +1735,7 @@ scoreboard.show_scoreboard("english")
 
 # %%
 tokenizer = scoreboard.tokenizer()
-prompt = torch.tensor([tokenizer.encode("The function returns")])
+prompt = torch.tensor([tokenizer.encode("The function returns")], device=device)
 for seed in range(3):
     ids = tested_generate(reader, prompt, 40, Sampling(temperature=0.8), generator=torch.Generator().manual_seed(seed))
     print("•", tokenizer.decode(ids[0].tolist()).replace("\n", " "))
@@ -2169,6 +2171,7 @@ def tested(model, prompt, max_new_tokens, temperature=1.0, eos_id=None, generato
 
 
 write = yours("gpt.generate", tested)
+model, start = model.cpu(), start.cpu()  # short texts are written where the generator is
 eos = start.item()
 written = write(model, start.repeat(200, 1), 40, 1.0, eos, torch.Generator().manual_seed(1))
 
@@ -2541,6 +2544,7 @@ kinds = {"GPT-2": {}, "Llama": llama, "Llama, 1 key–value head": llama | {"n_k
 curves, counts = {}, []
 for name, choices in kinds.items():
     other = gpt.GPT(GPTConfig(vocab_size, 32, 64, 4, 2, **choices), generator=torch.Generator().manual_seed(0))
+    other.to(device)
     evaluate = lambda model: nats_per_token(model, held_out[:4000])
     trainer = Trainer(
         other, draw_windows(train_tokens, 32, 32), next_token_loss, steps=budget(250, 10), lr=1e-2,

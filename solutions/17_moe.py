@@ -55,11 +55,11 @@ r"""
 - write a router that learns, also with one expert per token;
 - send tokens to their experts without a loop over tokens and without large buffers, and add up what comes back;
 - say what capacity is, which tokens are dropped, what becomes of them, and how dropping can leak the future;
-- keep experts equally busy with a balancing loss, and say where its gradient flows;
+- keep experts equally busy with a balancing loss, and say where its gradient flows; or with a bias, without any loss;
 - count stored and active parameters, for your layer and for a published model;
 - train a mixture beside a dense network of the same cost, and say when it pays.
 
-**Time** about 90 minutes, best in two sittings (sections 1 to 4, and the rest); another 55 for what is marked optional. **Builds on** [01 Information](01_information.ipynb) (softmax, cross-entropy), [14 Transformer](14_transformer.ipynb) (the feed-forward network, the residual sum) and [15 GPT](15_gpt.ipynb).
+**Time** about 90 minutes, best in two sittings (sections 1 to 4, and the rest); another 85 for what is marked optional. **Builds on** [01 Information](01_information.ipynb) (softmax, cross-entropy), [14 Transformer](14_transformer.ipynb) (the feed-forward network, the residual sum) and [15 GPT](15_gpt.ipynb).
 **Sizes** B sequences, T tokens of each, N tokens in all, E experts, k experts per token, `d_model` features of a token, `d_ff` hidden features of one expert.
 """
 
@@ -94,16 +94,20 @@ def facts(n_questions):
 
 # %%
 from course_lib.budget import budget
+from course_lib.device import best_device
 from course_lib.train import Trainer
 
+device = best_device()
 
+
+# %%
 def teacher(model, n_questions, steps):
     """A trainer that asks the model random questions and tells it the answers."""
-    truth = facts(n_questions)
+    truth = facts(n_questions).to(device)
 
     def draw(generator):
         pick = lambda size: torch.randint(size, (8, 64), generator=generator)
-        return torch.stack([pick(64), pick(n_questions)], dim=-1)  # (B, T, 2)
+        return torch.stack([pick(64), pick(n_questions)], dim=-1).to(device)  # (B, T, 2)
 
     def loss(model, pairs):
         answers = truth[pairs[..., 0], pairs[..., 1]]
@@ -117,7 +121,7 @@ def teacher(model, n_questions, steps):
 def recalled(model, n_questions):
     """The share of all facts that the model answers correctly."""
     pairs = torch.cartesian_prod(torch.arange(64), torch.arange(n_questions)).view(64, n_questions, 2)
-    return (model.eval()(pairs).argmax(-1) == facts(n_questions)).float().mean().item()
+    return (model.eval()(pairs.to(device)).argmax(-1).cpu() == facts(n_questions)).float().mean().item()
 
 
 # %%
@@ -126,7 +130,7 @@ def recall_curve(name, make_layer):
     shares = []
     for n_questions in (16, 32, 64):
         torch.manual_seed(0)
-        model = Memory(n_questions, make_layer())
+        model = Memory(n_questions, make_layer()).to(device)
         trainer = teacher(model, n_questions, steps=budget(full=500, short=10))
         list(watch(trainer, f"{name}, {64 * n_questions} facts", unit="nats", curve=False))
         shares.append(recalled(model, n_questions))
@@ -951,6 +955,7 @@ def popularity_contest(balance, label):
     model = Memory(64, moe.MoE(32, 32, n_experts=8, top_k=1, balance=balance))
     nn.init.uniform_(model.layer.router.weight, -0.18, 0.18)
     nn.init.ones_(model.norm.bias)  # the common part
+    model.to(device)
     for _ in watch_loads(teacher(model, 64, steps=budget(full=500, short=12)), model, label):
         pass
     share = recalled(model, 64)
@@ -968,8 +973,230 @@ balanced, balanced_busiest = popularity_contest(0.01, "with balance 0.01")
 r"""
 The same layer, the same start, the same facts. Without the loss the busiest expert gets {{half : 0.4 < alone_busiest < 0.65}} of the tokens, with it {{a sixth : balanced_busiest < 0.22}} (an eighth would be even). Experts that nobody asks store nothing, and the layer {{remembers less : alone < balanced - 0.15}}: {{44 % = alone ± 8 %}} of the facts in place of {{74 % = balanced ± 8 %}}. (One seed.)
 
-There is a price. The balancing loss pulls towards *even*, and the best split of the world need not be even; with too large a weight the router obeys the balance and ignores the token. DeepSeek-V3 (December 2024) balances mainly without it: a bias is added to each expert's score for the choice alone, lowered while the expert is overloaded and raised while it is idle; a very small loss remains, which evens out single sequences.
+There is a price. The balancing loss pulls towards *even*, and the best split of the world need not be even; with too large a weight the router obeys the balance and ignores the token.
 """
+
+# %% [markdown]
+r"""
+### Balance without a loss · optional
+
+The loss pays for balance with gradients that have nothing to do with the task; ***loss-free balancing*** (Wang et al. 2024; used by DeepSeek-V3, December 2024) leaves them alone. Each expert gets one more number, a bias $b_e$, 0 at first. It enters the **choice** and nothing else:
+
+$$\mathcal{T} = \text{the } k \text{ largest of } s_e + b_e, \qquad g_e = \frac{s_e}{\sum_{j \in \mathcal{T}} s_j} \;\; (k > 1), \qquad g_e = s_e \;\; (k = 1),$$
+
+where the score $s_e$ is the router's probability (in DeepSeek-V3 a sigmoid of its logit). A bias in the gate as well would teach the experts something about how busy they are.
+
+*By hand*: scores $(0.5, 0.3, 0.2)$, biases $(-0.4, 0, 0)$, $k = 2$. The sums are $(0.1, 0.3, 0.2)$, so experts {{1 and 2 : route_with_bias(torch.tensor([0.5, 0.3, 0.2]), torch.tensor([-0.4, 0, 0]), 2)[0].tolist() == [1, 2]}} answer, with gates $0.3 / 0.5 = {{0.6 = route_with_bias(torch.tensor([0.5, 0.3, 0.2]), torch.tensor([-0.4, 0, 0]), 2)[1][0]}}$ and {{0.4 = route_with_bias(torch.tensor([0.5, 0.3, 0.2]), torch.tensor([-0.4, 0, 0]), 2)[1][1]}}.
+
+### Exercise · route_with_bias · optional
+"""
+
+
+# %% exercise="route_with_bias" points=2 optional=true withheld="course_lib.moe.route_with_bias course_lib.moe.route_top_k"
+def route_with_bias(scores: Tensor, bias: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
+    """Choose by score plus bias, and weigh by the scores alone.
+
+    scores   (..., E) positive scores of every expert
+    bias     (E,) added to the scores for the choice; no gradient reaches it
+    top_k    k, experts per token, between 1 and E
+    returns  experts (..., k) int64, the highest sum first, and gates (..., k): the scores of the chosen,
+             divided by their sum if k > 1, as they are if k = 1. Gradients flow from the gates to the scores
+
+    Example: scores [0.5, 0.3, 0.2], bias [-0.4, 0, 0] and top_k 2 give experts [1, 2] and gates [0.6, 0.4].
+    """
+    ### BEGIN SOLUTION
+    experts = (scores + bias).topk(top_k, dim=-1).indices
+    gates = scores.gather(-1, experts)
+    if top_k > 1:
+        gates = gates / gates.sum(-1, keepdim=True)
+    return experts, gates
+    ### END SOLUTION
+
+
+# %% [markdown] hints="route_with_bias"
+r"""
+1. Which of the two results of `topk` may know about the bias, and which may not?
+2. Add the bias, take the places of the k largest sums, and then look up the scores without a bias at those places. The division is that of `route_top_k`.
+3. `experts = (scores + bias).topk(…).indices`, then `scores.gather(-1, …)`.
+"""
+
+
+# %% cases="route_with_bias" active="py"
+def cases(seed):
+    hand = {"scores": torch.tensor([0.5, 0.3, 0.2]), "bias": torch.tensor([-0.4, 0.0, 0.0])}
+    yield Case(hand | {"top_k": 2}, note="the example by hand")
+    yield Case(hand | {"top_k": 1}, note="one expert per token")
+    yield Case(hand | {"bias": torch.zeros(3), "top_k": 2}, note="no bias")
+    scores = random_distributions(seed, 6, 5)
+    large = torch.tensor([0.0, 0.75, -0.5, 0.25, -0.125])
+    yield Case({"scores": scores, "bias": large, "top_k": 2}, note="large biases")
+    sigmoids = random_tensor(seed + 1, 2, 4, 6).sigmoid()
+    bias = 0.2 * random_tensor(seed + 2, 6)
+    yield Case({"scores": sigmoids, "bias": bias, "top_k": 3}, note="sigmoids that do not sum to 1")
+    yield Case({"scores": sigmoids, "bias": bias, "top_k": 1}, note="sigmoids, one expert per token")
+
+
+# %% probe="route_with_bias" active="py"
+def probe(student, case):
+    scores, bias = (case[name].clone().requires_grad_() for name in ("scores", "bias"))
+    experts, gates = student(scores, bias, case["top_k"])
+    gates.square().sum().backward()
+    touched = bias.grad is not None and bool(bias.grad.any())
+    return {"experts": experts, "gates": gates.detach(), "gradient of the scores": scores.grad, "bias taught": touched}
+
+
+# %% equivalents="route_with_bias" active="py"
+equivalents = {
+    "(scores + bias).topk(top_k, dim=-1) → (scores + bias).topk(top_k)": "the last dimension is the default",
+    "gates = gates / gates.sum(-1, keepdim=True) → gates /= gates.sum(-1, keepdim=True)": "gates was made here",
+}
+
+
+# %% mistake="route_with_bias" name="bias_in_the_gates" hint="Your gates contain the bias. It decides who is asked; how much the answer counts is the scores' business." active="py"
+def route_with_bias(scores, bias, top_k):
+    gates, experts = (scores + bias).topk(top_k, dim=-1)
+    return experts, gates / gates.sum(-1, keepdim=True) if top_k > 1 else gates
+
+
+# %% mistake="route_with_bias" name="bias_ignored" hint="You choose by the scores alone, so the bias changes nothing. Add it before topk." active="py"
+def route_with_bias(scores, bias, top_k, right=route_with_bias):
+    return right(scores, torch.zeros_like(bias), top_k)
+
+
+# %% mistake="route_with_bias" name="bias_subtracted" hint="You subtract the bias: an expert with a high one would be asked less. Add it." active="py"
+def route_with_bias(scores, bias, top_k, right=route_with_bias):
+    return right(scores, -bias, top_k)
+
+
+# %% mistake="route_with_bias" name="not_renormalised" hint="For k > 1 your gates do not sum to 1. Divide the chosen scores by their sum." active="py"
+def route_with_bias(scores, bias, top_k, right=route_with_bias):
+    experts = right(scores, bias, top_k)[0]
+    return experts, scores.gather(-1, experts)
+
+
+# %% mistake="route_with_bias" name="constant_gate" hint="With k = 1 your gate is s/s = 1 for every token, and the router learns nothing. Keep the score." active="py"
+def route_with_bias(scores, bias, top_k, right=route_with_bias):
+    experts, gates = right(scores, bias, top_k)
+    return experts, gates / gates.sum(-1, keepdim=True)
+
+
+# %% [markdown]
+r"""
+The bias is not learned by a gradient; after each update it takes one step. Let $c_e$ count the assignments of expert $e$ in the batch, and $\bar c$ be their mean:
+
+$$b_e \leftarrow b_e + u \cdot \mathrm{sign}(\bar c - c_e).$$
+
+Who got less than the mean becomes a little more attractive for the next batch, who got more a little less. The rate $u$ is in units of the scores.
+
+*By hand*: three experts with counts 2, 1 and 0 have the mean 1. With $u = 0.25$ the biases $(0, 0, 0)$ become $({{−0.25 = updated_bias(torch.zeros(3), torch.tensor([[0], [0], [1]]), 0.25)[0]}}, {{0 = updated_bias(torch.zeros(3), torch.tensor([[0], [0], [1]]), 0.25)[1]}}, {{0.25 = updated_bias(torch.zeros(3), torch.tensor([[0], [0], [1]]), 0.25)[2]}})$.
+
+### Exercise · updated_bias · optional
+"""
+
+
+# %% exercise="updated_bias" points=1 optional=true withheld="course_lib.moe.updated_bias"
+def updated_bias(bias: Tensor, experts: Tensor, rate: float) -> Tensor:
+    """Return the bias for the next batch: b_e + rate · sign(mean count − count of e).
+
+    bias     (E,) what entered the choice in this batch; it stays as it is
+    experts  (..., k) int64, the choices of this batch
+    rate     size of the step, u
+    returns  (E,), a new tensor; an expert whose count is the mean keeps its bias
+
+    Example: updated_bias(torch.zeros(3), torch.tensor([[0], [0], [1]]), 0.25) is [-0.25, 0, 0.25].
+    """
+    ### BEGIN SOLUTION
+    counts = torch.bincount(experts.flatten(), minlength=len(bias)).float()
+    return bias + rate * torch.sign(counts.mean() - counts)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="updated_bias"
+r"""
+1. How often was each expert chosen, those with no tokens included? Who should be asked more from now on?
+2. Count the choices of all tokens, compare each count with the mean of the counts, and step by the rate in the direction of the difference. Its size does not matter.
+3. `counts = torch.bincount(experts.flatten(), minlength=…).float()`, then `torch.sign(counts.mean() - …)`.
+"""
+
+
+# %% cases="updated_bias" active="py"
+def cases(seed):
+    hand = {"bias": torch.zeros(3), "experts": torch.tensor([[0], [0], [1]]), "rate": 0.25}
+    yield Case(hand, note="the example by hand")
+    yield Case(hand | {"bias": torch.tensor([0.5, -0.25, 0.125])}, note="biases from before")
+    nobody = torch.tensor([[1, 0], [0, 1], [1, 2]])
+    yield Case({"bias": torch.zeros(5), "experts": nobody, "rate": 0.01}, note="the last experts got nothing")
+    yield Case({"bias": torch.ones(2), "experts": torch.tensor([[0, 1], [1, 0]]), "rate": 0.1}, note="even")
+    for i in range(3):
+        choices = random_tensor(seed + 7 * i, 2, 9 + i, 6).topk(2).indices
+        bias = 0.1 * random_tensor(seed + 7 * i + 1, 6)
+        yield Case({"bias": bias, "experts": choices, "rate": 0.03}, note="two sequences")
+
+
+# %% mistake="updated_bias" name="wrong_way" hint="Your busy experts become more attractive. Who got more than the mean must step down." active="py"
+def updated_bias(bias, experts, rate, right=updated_bias):
+    return right(bias, experts, -rate)
+
+
+# %% mistake="updated_bias" name="by_the_difference" hint="Your step is as large as the difference. Here its size is always the rate: take the sign." active="py"
+def updated_bias(bias, experts, rate):
+    counts = torch.bincount(experts.flatten(), minlength=len(bias)).float()
+    return bias + rate * (counts.mean() - counts)
+
+
+# %% mistake="updated_bias" name="no_rest" hint="An expert with exactly the mean steps too in your version. It keeps its bias." active="py"
+def updated_bias(bias, experts, rate):
+    counts = torch.bincount(experts.flatten(), minlength=len(bias)).float()
+    return bias + rate * torch.where(counts < counts.mean(), 1.0, -1.0)
+
+
+# %% mistake="updated_bias" name="first_choices_only" hint="You count first choices only. Every choice is work for an expert: count them all." active="py"
+def updated_bias(bias, experts, rate, right=updated_bias):
+    return right(bias, experts[..., :1].contiguous(), rate)
+
+
+# %% mistake="updated_bias" name="starts_again" hint="Your bias forgets what it was: the step is added to the old bias, not to 0." active="py"
+def updated_bias(bias, experts, rate, right=updated_bias):
+    return right(torch.zeros_like(bias), experts, rate)
+
+
+# %% [markdown]
+r"""
+The popularity contest again, without any weight on the balancing loss: three seeds, as many updates for everybody. Two rates: 0.01, and 0.001, the one of the paper.
+"""
+
+# %%
+update_bias = yours("moe.updated_bias", moe.updated_bias)
+
+
+def kept_busy(seed, balance, rate):
+    """Train one memory; return its nats per fact, and the busiest expert's load over the mean load."""
+    torch.manual_seed(seed)
+    model = Memory(64, moe.MoE(32, 32, n_experts=8, top_k=1, balance=balance, biased=rate > 0))
+    nn.init.uniform_(model.layer.router.weight, -0.18, 0.18)
+    nn.init.ones_(model.norm.bias)  # the common part
+    for _ in watch(teacher(model, 64, steps=budget(full=300, short=4)), f"seed {seed}", unit="nats", curve=False):
+        if rate > 0:
+            model.layer.bias = update_bias(model.layer.bias, model.layer.routing.experts, rate)
+    pairs = torch.cartesian_prod(torch.arange(64), torch.arange(64)).view(64, 64, 2)
+    with torch.no_grad():
+        nats = F.cross_entropy(model.eval()(pairs).flatten(0, 1), facts(64).flatten()).item()
+    return nats, model.layer.routing.loads.max().item() * 8
+
+
+remedies = {"loss, 0.01": (0.01, 0.0), "bias, 0.01": (0.0, 0.01), "bias, 0.001": (0.0, 0.001)}
+busy = {name: [kept_busy(seed, *way) for seed in (1, 2, 3)] for name, way in remedies.items()}
+for name, runs in busy.items():
+    print(f"{name:12}", "   ".join(f"{nats:.2f} nats, busiest {load:.2f} × mean" for nats, load in runs))
+
+# %% [markdown]
+r"""
+**Balance**: at a rate of 0.01 the bias is {{more even than the loss on every seed : max(load for _, load in busy["bias, 0.01"]) < min(load for _, load in busy["loss, 0.01"])}}. The busiest expert has {{1.04 = sum(load for _, load in busy["bias, 0.01"]) / 3 ± 0.06}} times the mean load, against {{1.25 = sum(load for _, load in busy["loss, 0.01"]) / 3 ± 0.15}} times.
+**Facts**: {{2.24 = sum(nats for nats, _ in busy["bias, 0.01"]) / 3 ± 0.1}} nats against {{2.20 = sum(nats for nats, _ in busy["loss, 0.01"]) / 3 ± 0.1}}, means of three: {{no gain : sum(nats for nats, _ in busy["bias, 0.01"]) > sum(nats for nats, _ in busy["loss, 0.01"]) - 0.15}}. The paper reports a lower loss as well as better balance, for models of one and three billion parameters; here the balancing loss does little harm that one could save.
+
+**The rate matters.** At 0.001 a bias moves by {{0.3 = 300 * 0.001}} at most in 300 updates. The busiest expert {{is still far above the mean : min(load for _, load in busy["bias, 0.001"]) > 1.5}}, and the facts suffer: {{2.43 = sum(nats for nats, _ in busy["bias, 0.001"]) / 3 ± 0.15}} nats. Real runs have thousands of times as many updates. No weight to choose, but a rate; and DeepSeek-V3 kept a very small loss, which evens out single sequences.
+"""
+
 
 # %% [markdown]
 r"""
@@ -1164,6 +1391,136 @@ expert = 3 * d * d_ff
 print(f"stored {(shared + n_layers * n_experts * expert) / 1e9:.1f} billion, not 8 · 7 = 56")
 print(f"active {(shared + n_layers * top_k * expert) / 1e9:.1f} billion for each token")
 print(f"experts hold {n_layers * n_experts * expert / (shared + n_layers * n_experts * expert):.0%} of what is stored")
+
+# %% [markdown]
+r"""
+### Smaller experts, and some for everybody · optional
+
+*The* and *a* concern every expert, so every expert learns about them. DeepSeekMoE (Dai et al. 2024) changes the layer in two ways, at the same cost:
+
+- **Cut**: each of $E$ experts becomes $m$ of $d_{ff} / m$ hidden features, and a token meets $m k$ of the $m E$. Just as many weights, far more ways to combine them.
+- **Share**: $S$ of the small ones are ***shared experts***. Every token meets them, no router asks, no gate weighs them: $y = \sum_{s} f_s(x) + \sum_{e \in \mathcal{T}} g_e f_e(x)$. The router scores the other $m E - S$ and chooses $m k - S$ of them. What all tokens need has a place of its own.
+
+DeepSeek-V3 (December 2024) has one shared expert, and chooses 8 of 256 routed ones.
+"""
+
+# %% [markdown]
+r"""
+*By hand*, the layer from above with $m = 4$ and $S = 1$: {{32 = 4 * 8}} experts of 32 hidden features, {{4,096 = 2 * 64 * 32}} weights each; a router for {{31 = 4 * 8 - 1}} of them, $31 \cdot 64 = {{1,984 = 31 * 64}}$. Stored {{133,056 = with_shared(64, 128, 8, 2, 4, 1)[0]}}, active {{34,752 = with_shared(64, 128, 8, 2, 4, 1)[1]}}. And 7 of 31 experts can be chosen in {{2,629,575 = with_shared(64, 128, 8, 2, 4, 1)[2]}} ways, 2 of 8 in {{28 = math.comb(8, 2)}}.
+
+### Exercise · with_shared · optional
+"""
+
+
+# %% exercise="with_shared" points=2 optional=true withheld="course_lib.moe.MoE course_lib.moe.active_parameters"
+def with_shared(d_model: int, d_ff: int, n_experts: int, top_k: int, split: int, n_shared: int) -> tuple[int, int, int]:
+    """Count a layer whose experts are cut into small ones, some of which are shared.
+
+    d_model, d_ff  features of a token, and hidden features of one expert before the cut
+    n_experts      E, before the cut
+    top_k          k experts per token, before the cut
+    split          m, small experts made of one; it divides d_ff
+    n_shared       S of the m · E small experts, met by every token; they count among its m · k
+    returns        (stored, active, ways): weights of router and experts, all without biases; those that one
+                   token meets; and how many different sets of routed experts a token can be sent to
+
+    Raises ValueError when n_shared is negative, or leaves the router nothing to choose (S ≥ m · k).
+
+    Example: with_shared(64, 128, 8, 2, 4, 1) is (133056, 34752, 2629575).
+    """
+    ### BEGIN SOLUTION
+    if not 0 <= n_shared < split * top_k:
+        raise ValueError(f"n_shared must be between 0 and {split * top_k - 1}, got {n_shared}")
+    routed, chosen = split * n_experts - n_shared, split * top_k - n_shared
+    router, expert = d_model * routed, 2 * d_model * (d_ff // split)
+    stored, active = (router + n * expert for n in (split * n_experts, split * top_k))
+    return stored, active, math.comb(routed, chosen)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="with_shared"
+r"""
+1. How many small experts are there, how many of them does a token meet, and how many of each kind does the router have a say in?
+2. Sharing changes neither the number of small experts nor how many a token meets. It takes the shared ones out of the router and out of the choice; the ways are a binomial coefficient.
+3. `routed, chosen = split * n_experts - n_shared, split * top_k - …`; `math.comb(routed, …)`.
+"""
+
+
+# %% cases="with_shared" active="py"
+def cases(seed):
+    sizes = {"d_model": 64, "d_ff": 128, "n_experts": 8, "top_k": 2, "split": 4, "n_shared": 1}
+    yield Case(sizes, note="the example by hand")
+    yield Case(sizes | {"split": 1, "n_shared": 0}, note="nothing cut, nothing shared")
+    yield Case(sizes | {"split": 1}, note="nothing cut, one shared")
+    yield Case(sizes | {"n_shared": 7}, note="one routed expert is left to choose")
+    for i in range(3):
+        d_model, part, split, top_k, more, n_shared = (int(n) for n in random_integers(seed + i, 2, 7, 6))
+        drawn = {"d_model": d_model, "d_ff": part * split, "n_experts": top_k + more, "top_k": top_k}
+        yield Case(drawn | {"split": split, "n_shared": min(n_shared, split * top_k - 1)}, note="other sizes")
+    yield Case(sizes | {"n_shared": 8}, note="nothing is left to choose")
+    yield Case(sizes | {"n_shared": -1}, note="a negative number of shared experts")
+
+
+# %% equivalents="with_shared" active="py"
+equivalents = {
+    "d_ff // split → d_ff / split": "split divides d_ff, and the count as a float is the same number",
+}
+
+
+# %% mistake="with_shared" name="shared_in_addition" hint="You add the shared experts to the m · E and the m · k. They are taken from both, so that nothing costs more." active="py"
+def with_shared(d_model, d_ff, n_experts, top_k, split, n_shared, right=with_shared):
+    stored, active, _ = right(d_model, d_ff, n_experts, top_k, split, n_shared)
+    more = n_shared * (d_model + 2 * d_model * (d_ff // split))
+    return stored + more, active + more, math.comb(split * n_experts, split * top_k)
+
+
+# %% mistake="with_shared" name="router_scores_all" hint="Your router scores the shared experts too. Nobody asks whether to use them: they have no row in it." active="py"
+def with_shared(d_model, d_ff, n_experts, top_k, split, n_shared, right=with_shared):
+    stored, active, ways = right(d_model, d_ff, n_experts, top_k, split, n_shared)
+    return stored + n_shared * d_model, active + n_shared * d_model, ways
+
+
+# %% mistake="with_shared" name="not_smaller" hint="Your small experts are as wide as before the cut. Each has d_ff / m hidden features." active="py"
+def with_shared(d_model, d_ff, n_experts, top_k, split, n_shared, right=with_shared):
+    return right(d_model, d_ff * split, n_experts, top_k, split, n_shared)
+
+
+# %% mistake="with_shared" name="ways_with_shared" hint="Your ways count the shared experts among those that are chosen. They are fixed: choose m · k − S of m · E − S." active="py"
+def with_shared(d_model, d_ff, n_experts, top_k, split, n_shared, right=with_shared):
+    ways = math.comb(split * n_experts, split * top_k)
+    return *right(d_model, d_ff, n_experts, top_k, split, n_shared)[:2], ways
+
+
+# %% mistake="with_shared" name="no_check" hint="Right for every number that makes sense. Where nothing is left to choose the docstring asks for a ValueError." active="py"
+def with_shared(d_model, d_ff, n_experts, top_k, split, n_shared, right=with_shared):
+    return right(d_model, d_ff, n_experts, top_k, split, min(max(n_shared, 0), split * top_k - 1))
+
+
+# %% [markdown]
+r"""
+Does sharing help here? 2,048 facts, eight experts of 16 hidden features, two per token: both routed, or one of them shared. Three seeds, as many updates and active weights for both (but for one row of the router).
+"""
+
+
+# %%
+def with_some_shared(seed, n_shared):
+    """The share of 2,048 facts that a mixture with so many shared experts recalls."""
+    torch.manual_seed(seed)
+    model = Memory(32, moe.MoE(32, 16, 8 - n_shared, 2 - n_shared, n_shared=n_shared))
+    trainer = teacher(model, 32, steps=budget(full=250, short=4))
+    list(watch(trainer, f"seed {seed}, {n_shared} shared", unit="nats", curve=False))
+    return recalled(model, 32)
+
+
+sharing = {n_shared: [with_some_shared(seed, n_shared) for seed in range(3)] for n_shared in (0, 1)}
+for n_shared, shares in sharing.items():
+    print(f"{n_shared} shared:", "  ".join(f"{share:.1%}" for share in shares), "of the facts recalled")
+
+# %% [markdown]
+r"""
+No: the means are {{63 % = sum(sharing[0]) / 3 ± 4 %}} and {{62 % = sum(sharing[1]) / 3 ± 4 %}}, {{closer together than the seeds of one kind : abs(sum(sharing[0]) - sum(sharing[1])) / 3 < max(sharing[1]) - min(sharing[1])}}. That is no surprise: facts drawn at random have nothing in common that a shared expert could know for all. Language has. The authors report a gain there, and that their model of 2 billion parameters gets much worse without its shared expert, even if one more routed expert takes its place.
+"""
+
 
 # %% [markdown]
 r"""
@@ -1432,7 +1789,7 @@ def language_trainer(model, loss):
 
 floor = {"exact entropy rate": language.entropy_rate}
 torch.manual_seed(0)
-plain = GPT(config)
+plain = GPT(config).to(device)
 plain_trainer = language_trainer(plain, next_token_loss)
 plain_steps = list(watch(plain_trainer, "dense", floor))
 
@@ -1442,6 +1799,7 @@ torch.manual_seed(0)
 mixture = GPT(config, lambda config: Layer(config.d_model, 64, n_experts=8, top_k=2))
 for block in mixture.blocks:
     nn.init.normal_(block.feed_forward.router.weight, std=0.02)  # a router that begins undecided
+mixture.to(device)  # only now, so that the seed gives the same weights everywhere
 with_experts = lambda model, windows: next_token_loss(model, windows) + moe.auxiliary_loss(model)
 mixture_trainer = language_trainer(mixture, with_experts)
 mixture_steps = [step for step, _ in watch_loads(watch(mixture_trainer, "mixture", curve=False), mixture, "mixture")]
@@ -1516,8 +1874,8 @@ kinds = {
 @torch.no_grad()
 def first_choices(ids):
     """The expert that each token of ids (B, T) asks first, in every layer: (L, B, T)."""
-    mixture.eval()(ids)
-    return torch.stack([routing.experts[..., 0] for routing in moe.routings(mixture)])
+    mixture.eval()(ids.to(device))
+    return torch.stack([routing.experts[..., 0] for routing in moe.routings(mixture)]).cpu()
 
 
 windows = test_tokens[: 32 * 500].view(-1, 32)
@@ -1752,7 +2110,7 @@ One user, one token at a time: reading the weights from memory limits the speed,
 r"""
 ## Flash cards
 
-Twelve questions about mixtures, for tomorrow and for the weeks after.
+Fourteen questions about mixtures, for tomorrow and for the weeks after.
 """
 
 # %%
@@ -1768,7 +2126,7 @@ r"""
 - **Shazeer et al. (2017)**, *Outrageously Large Neural Networks*: only the top k are computed, between layers of an LSTM, with noise on the scores.
 - **GShard** (Lepikhin et al. 2021) brought it to Transformers on many devices, with capacity; **Switch Transformer** (Fedus et al. 2022): $k = 1$ and the balancing loss used here; **ST-MoE** (Zoph et al. 2022): the z-loss.
 - **Expert choice** (Zhou et al. 2022): experts choose tokens. Balance is perfect, and a token's fate depends on later ones: not for causal models as it stands.
-- **MegaBlocks** (Gale et al. 2023): no capacity at all, one product over blocks of unequal size. **Mixtral** (Jiang et al. 2024): 8 experts, $k = 2$. **DeepSeekMoE** (Dai et al. 2024): many small experts and some that every token meets.
+- **MegaBlocks** (Gale et al. 2023): no capacity at all, one product over blocks of unequal size. **Mixtral** (Jiang et al. 2024): 8 experts, $k = 2$. **DeepSeekMoE** (Dai et al. 2024): many small experts and some that every token meets. **Loss-free balancing**: Wang et al. (2024).
 """
 
 # %% [markdown]

@@ -85,6 +85,7 @@ Ours is a GPT of {{two : config.n_layers == 2}} layers, trained here once, for h
 
 # %%
 from course_lib.budget import budget
+from course_lib.device import best_device
 from course_lib.gpt import GPT, GPTConfig
 from course_lib.language_model import (
     count_parameters,
@@ -95,15 +96,17 @@ from course_lib.language_model import (
 from course_lib.train import Trainer
 from course_lib.widgets.training import watch
 
+device = best_device()
 torch.set_num_threads(1)  # matrices this small are faster on one core
 config = GPTConfig(vocab_size=len(words), seq_len=32, d_model=64, n_heads=4, n_layers=2)
-model = GPT(config, generator=torch.Generator().manual_seed(0))
+model = GPT(config, generator=torch.Generator().manual_seed(0)).to(device)
 draw = draw_windows(scoreboard.training(), batch_size=32, length=32)
 trainer = Trainer(model, draw, next_token_loss, steps=budget(full=1300, short=60), lr=5e-3)
 steps = list(watch(trainer, "GPT", levels={"entropy of the language": language.entropy_rate}))
 
 # %%
 reached = nats_per_token(model, scoreboard.held_out())
+model.cpu()  # back from training: short texts are written where the generators are
 scoreboard.record("GPT of lesson 18", reached, count_parameters(model), steps[-1].seconds, "18_sampling")
 scoreboard.show_scoreboard()
 

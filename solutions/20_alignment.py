@@ -44,6 +44,7 @@ from functools import lru_cache
 from course_lib import alignment, decoding, scoreboard
 from course_lib.budget import budget
 from course_lib.data import conversations
+from course_lib.device import best_device
 from course_lib.figures import alignment as figures
 from course_lib.figures.style import show
 from course_lib.gpt import GPT, GPTConfig
@@ -57,6 +58,7 @@ from course_lib.widgets.cards import flash_cards
 from course_lib.widgets.chat import chat
 from course_lib.widgets.predict import predict_choice, predict_curve
 
+device = best_device()
 torch.set_num_threads(1)  # matrices this small are faster on one core
 
 # %%
@@ -114,7 +116,7 @@ print(tokenizer.decode(stream[:24].tolist()))
 # %%
 torch.manual_seed(0)
 config = GPTConfig(vocab_size=len(tokenizer.vocab), seq_len=64, d_model=64, n_heads=4, n_layers=2)
-predictor = Network(config)
+predictor = Network(config).to(device)
 windows = draw_windows(stream, 16, 64)
 list(Trainer(predictor, windows, next_token_loss, steps=budget(250, 4), lr=4e-3))
 
@@ -123,7 +125,7 @@ def say(model, question, temperature=0.0, seed=0, max_new_tokens=24):
     """What the model puts behind a question, until it ends its turn."""
     prompt = [USER, *encode(question), MOUSE]
     text = decoding.generate(
-        model, torch.tensor([prompt]), max_new_tokens, decoding.Sampling(temperature), eos_id=END,
+        model, torch.tensor([prompt], device=device), max_new_tokens, decoding.Sampling(temperature), eos_id=END,
         generator=seeded(seed),
     )[0, len(prompt) :]  # fmt: skip
     return tokenizer.decode([i for i in text.tolist() if i != END])
@@ -267,7 +269,8 @@ assistant = copy.deepcopy(predictor)
 
 
 def reply_loss(model, batch):
-    return my_sft_loss(model(batch[0]), *batch)
+    ids, reply = (part.to(device) for part in batch)
+    return my_sft_loss(model(ids), ids, reply)
 
 
 list(Trainer(assistant, draw_turns, reply_loss, steps=budget(300, 4), lr=4e-3))
@@ -974,7 +977,7 @@ V, base_steps, EOS = len(language.vocabulary), budget(600, 4), 0
 base = GPT(
     GPTConfig(vocab_size=V, seq_len=64, d_model=64, n_heads=4, n_layers=2),
     generator=seeded(0),
-)
+).to(device)
 windows = draw_windows(scoreboard.training(), 16, 64)
 list(Trainer(base, windows, next_token_loss, steps=base_steps, lr=4e-3))
 held_out = scoreboard.held_out()[: budget(8000, 1000)]
@@ -987,7 +990,7 @@ def write_sentences(model, n, seed):
 
 def is_grammatical(ids, reply):
     judged = [language.is_sentence(row[mask].tolist()) for row, mask in zip(ids, reply)]
-    return torch.tensor(judged).float()
+    return torch.tensor(judged, device=ids.device).float()
 
 
 def measure(model):
@@ -1244,7 +1247,7 @@ def words_before_error(ids, reply):
         words = row[mask].tolist()
         wrong = (t for t in range(len(words)) if language.log_prob(words[: t + 1]) == -math.inf)
         rewards.append(next(wrong, len(words)) / 32)
-    return torch.tensor(rewards)
+    return torch.tensor(rewards, device=ids.device)
 
 
 cheat, meters = base, []
@@ -1433,7 +1436,7 @@ def batches_of_replies(questions):
 
 for _ in range(budget(30, 3)):
     some = [asked[i] for i in torch.randint(len(asked), (16,), generator=luck).tolist()]
-    both = list(batches_of_replies(some))
+    both = [(ids.to(device), reply.to(device)) for ids, reply in batches_of_replies(some)]
     now = [alignment.sequence_log_probs(polite(ids), ids, reply) for ids, reply in both]
     with torch.no_grad():
         then = [alignment.sequence_log_probs(assistant(ids), ids, reply) for ids, reply in both]
@@ -1592,6 +1595,7 @@ def reply_to(text):
     return tokenizer.decode([i for i in ids[0, start:].tolist() if i != END])
 
 
+polite.cpu()  # one short text at a time, drawn where the generator is
 chance = seeded(0)
 begin = ["hello", "what do mice eat?", "where is the eiffel tower?", "why do birds sing?"]
 chat(reply_to, begin, placeholder="what does the baker bake?")

@@ -5,6 +5,7 @@ For each lesson three files, all generated, all committed: `notebooks/NN_name.ip
 """
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -119,9 +120,14 @@ def student_notebook(lesson: Lesson, notes: bool = False) -> NotebookNode:
 
 
 def _cell(cell: Cell) -> NotebookNode:
-    made = new_markdown_cell(cell.source) if cell.markdown else new_code_cell(cell.source)
+    made = new_markdown_cell(cell.source) if cell.markdown else new_code_cell(without_notes(cell.source))
     made.metadata["course"] = {"role": "prose" if cell.markdown else cell.kind}
     return made
+
+
+def without_notes(source: str) -> str:
+    """Return code without what authors write to their formatter, which says nothing to a learner."""
+    return re.sub(r"(?m)[ \t]*# fmt: (?:skip|on|off)[ \t]*$", "", source)
 
 
 def _exercise_cells(lesson: Lesson, exercise: AuthoredExercise) -> list[NotebookNode]:
@@ -132,7 +138,7 @@ def _exercise_cells(lesson: Lesson, exercise: AuthoredExercise) -> list[Notebook
         answer = new_markdown_cell(check.stub, metadata={"course": {"role": "answer", **role}})
         reveal = new_code_cell(f'show_answer("{check.id}")', metadata={"course": {"role": "demo"}})
         return [question, _graded(answer, id, points=check.points, solution=True), reveal]
-    stub = new_code_cell(check.stub, metadata={"course": {"role": "exercise", **role}})
+    stub = new_code_cell(without_notes(check.stub), metadata={"course": {"role": "exercise", **role}})
     test = new_code_cell(f'check("{check.id}")', metadata={"course": {"role": "check", **role}})
     return [_graded(stub, f"{id}-answer", solution=True), _graded(test, id, points=check.points, locked=True)]
 

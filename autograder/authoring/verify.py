@@ -28,7 +28,7 @@ from course_lib.judging.forbidden import forbidden_in
 from course_lib.judging.verdict import Verdict, VerdictKind, judge_exercise
 
 HIDDEN_SEEDS = (1, 2)
-MIN_MISTAKES, MIN_HINTS, MAX_HINTS = 2, 2, 3  # of a function or class
+MIN_MISTAKES, HINTS = 2, 3  # of a function or class
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,8 @@ def _verify_exercise(reference: Reference, exercise: AuthoredExercise) -> Iterat
         mistakes, hints = len(exercise.mistakes), len(check.hints)
         enough = mistakes >= MIN_MISTAKES
         yield Trial(id, "mistakes", "", enough, "" if enough else f"there are {mistakes}, not at least {MIN_MISTAKES}")
-        enough = MIN_HINTS <= hints <= MAX_HINTS
-        finding = "" if enough else f"there are {hints}, not {MIN_HINTS} or {MAX_HINTS}"
-        yield Trial(id, "hints", "", enough, finding)
+        enough = hints == HINTS
+        yield Trial(id, "hints", "", enough, "" if enough else f"there are {hints}, not {HINTS}")
         table = _lookup_outcomes(public, everything)
         yield _trial(id, "lookup table", "", judge_exercise(check, everything, table), None, 0.0)
         yield from _cheats(reference, exercise, public, everything)

@@ -29,7 +29,7 @@ def copy_without(names: frozenset[str]) -> Path:
     folder = own_folder("library")
     folder.chmod(0o755)  # the student's process is another user
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    shutil.copytree(LIBRARY, folder / "course_lib", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(LIBRARY, folder / "course_lib", ignore=shutil.ignore_patterns("__pycache__", "cases"))
     by_file: dict[Path, list[str]] = {}
     for name in sorted(name for name in names if name.startswith("course_lib.")):
         module, _, attribute = name.rpartition(".")

@@ -20,6 +20,7 @@ from autograder.sandbox.library import own_folder
 from autograder.sandbox.warm import parent_for
 from course_lib.judging import wire
 from course_lib.judging.case import Outcome
+from course_lib.judging.endless import computed_too_long, did_nothing
 
 START_SECONDS = 60.0
 CELL_SECONDS = 20.0  # of computing
@@ -252,11 +253,9 @@ class _Limit:
         self.looked = time.monotonic()
         used = self.clock.used()
         if used.computed > self.seconds:
-            raise _timeout(f"It computed for more than {self.seconds:.3g} seconds. Is there a loop that never ends?")
+            raise _timeout(computed_too_long(self.seconds))
         if used.idle > self.idle:
-            raise _timeout(
-                f"It did nothing for {self.idle:.3g} seconds. Does it sleep, or wait for something that never comes?"
-            )
+            raise _timeout(did_nothing(self.idle))
         crowd = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
         if self.looked - self.clock.began > PATIENCE * crowd * (self.seconds + self.idle):
             raise _timeout("It did not finish, although it had more than its share of the processors' time to do so.")

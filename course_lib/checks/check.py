@@ -1,6 +1,5 @@
 """What a learner calls in a notebook: `check` an exercise, `show_answer`, and `yours` to build on what passed."""
 
-import importlib
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -8,8 +7,10 @@ from typing import Any, TypeVar
 
 from course_lib.checks import progress, public
 from course_lib.checks.borrowed import remark_on_borrowed, source_of
+from course_lib.checks.edits import failed_edit, watch
+from course_lib.checks.own_notebook import remark_on_version
 from course_lib.checks.render import AnswerView, CheckView, Remark, put
-from course_lib.judging.absent import absent_names, refusing
+from course_lib.checks.running import DidNotFinish, from_library, outcomes
 from course_lib.judging.exercise import Exercise, ExerciseId, PublicExercise, read_cases
 from course_lib.judging.forbidden import forbidden_in, forbidden_sentence
 from course_lib.judging.needed import verdict_on_own_code
@@ -18,6 +19,8 @@ from course_lib.judging.program import without_definitions
 from course_lib.judging.verdict import Verdict, VerdictKind, judge_exercise, zero
 
 T = TypeVar("T")
+
+watch()
 
 
 class CheckFailed(Exception):
@@ -29,11 +32,15 @@ def check(id: str) -> None:
 
     id  the exercise, e.g. "information.entropy"
 
+    Where your last edit of it failed before it defined anything, that is said, and nothing is judged.
+
     Raises ValueError when there is no such exercise; under nbgrader, CheckFailed when it does not pass.
     """
     if _is_graded():
         return
     entry, names = _find(id), sys._getframe(1).f_globals
+    if remark := remark_on_version(public.find(entry.exercise.lesson), names):
+        put(Remark(remark))
     _, result = judge_names(id, names)
     put(CheckView(entry.exercise, result, shown_answers=bool(public.answers(entry.exercise.lesson))))
     if result.verdict == VerdictKind.PASSED and (remark := remark_on_borrowed(entry.exercise, names)):
@@ -81,7 +88,11 @@ def yours(id: str, tested: T) -> T:
     if result.verdict == VerdictKind.PASSED and not result.helped:
         put(Remark(f"Using your own {entry.exercise.name}."))
         return names[entry.exercise.name]
-    put(Remark(f"Using the course's {entry.exercise.name} until yours passes its check."))
+    name = entry.exercise.name
+    if edit := failed_edit(name, names):
+        put(Remark(f"Your last edit of {name} did not run: {edit}\nUsing the course's {name} until it does."))
+    else:
+        put(Remark(f"Using the course's {name} until yours passes its check."))
     return tested
 
 
@@ -118,7 +129,7 @@ def _judge_in(entry: PublicExercise, names: dict[str, Any]) -> Verdict:
 def _judge_with(tested: dict[str, str], entry: PublicExercise, names: dict[str, Any]) -> Verdict:
     """Return the verdict while names of the notebook hold tested versions, which the library's names here say."""
     own = {name: names[name] for name in tested if name in names}
-    names.update({name: _from_library(library) for name, library in tested.items()})
+    names.update({name: from_library(library) for name, library in tested.items()})
     try:
         return _judge(entry, names, tested.values())
     finally:
@@ -131,17 +142,14 @@ def _tested(exercise: Exercise) -> str:
     return next(name for name in exercise.withheld if name.startswith("course_lib."))
 
 
-def _from_library(name: str) -> Any:
-    module, _, attribute = name.rpartition(".")
-    return getattr(importlib.import_module(module), attribute)
-
-
 def _judge(entry: PublicExercise, names: dict[str, Any], tested: Iterable[str] = ()) -> Verdict:
     """Return the verdict on what a notebook's names hold, as the grader would find it.
 
     tested  the tested versions that are there in place of the learner's own
     """
     exercise = entry.exercise
+    if edit := failed_edit(exercise.name, names):
+        return zero(exercise, VerdictKind.MISSING, f"Your last edit did not run: {edit}")
     if exercise.name not in names:
         return zero(exercise, VerdictKind.MISSING, f"There is no `{exercise.name}` yet: run the cell above first.")
     others = {other.name for other in public.find(exercise.lesson).exercises} - {exercise.name}
@@ -154,8 +162,10 @@ def _judge(entry: PublicExercise, names: dict[str, Any], tested: Iterable[str] =
         return zero(exercise, VerdictKind.FORBIDDEN, forbidden_sentence(name))
     if entry.cases is None:
         raise ValueError(f"{exercise.id} has no public cases; the case file is damaged.")
-    with refusing(absent_names(exercise, tested)):  # as in the library's copy of a grader
-        got = [run_probe(student, exercise.probe, case.arguments, exercise.withheld) for case in entry.cases.cases]
+    try:
+        got = outcomes(entry, student, tested)
+    except DidNotFinish as end:
+        return zero(exercise, VerdictKind.TIMEOUT, str(end))
     if not source and all("NotImplementedError" in outcome.raised for outcome in got):
         return zero(exercise, VerdictKind.NOT_STARTED, "Not started yet.")
     return judge_exercise(exercise, entry.cases, got)

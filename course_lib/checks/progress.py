@@ -1,5 +1,7 @@
 """What this learner has done so far: which exercises passed, after how many tries, and whether the answer was shown."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TypedDict, cast
 
@@ -18,32 +20,35 @@ class Entry(TypedDict):
 
 def load() -> dict[str, Entry]:
     """Return the entries by exercise id. What is not a whole entry is left out."""
-    entries: dict[str, Entry] = {}
-    for id, entry in store.load("progress").items():
-        if isinstance(entry, dict) and entry.keys() >= Entry.__annotations__.keys():
-            entries[id] = cast(Entry, entry)
-    return entries
+    return _whole(store.load("progress"))
+
+
+def _whole(kept: dict) -> dict[str, Entry]:
+    fields = Entry.__annotations__.keys()
+    return {id: cast(Entry, e) for id, e in kept.items() if isinstance(e, dict) and e.keys() >= fields}
 
 
 def record_try(id: str, passed: bool, points: float) -> None:
     """Note one check of an exercise. What once passed stays passed."""
-    entry = _entry(id)
-    entry["tries"] += 1
-    entry["passed"] = entry["passed"] or passed
-    entry["points"] = max(entry["points"], points)
-    _save(id, entry)
+    with _changing(id) as entry:
+        entry["tries"] += 1
+        entry["passed"] = entry["passed"] or passed
+        entry["points"] = max(entry["points"], points)
 
 
 def record_answer_shown(id: str) -> None:
     """Note that the reference or the model answer was shown."""
-    _save(id, {**_entry(id), "answer_shown": True})
+    with _changing(id) as entry:
+        entry["answer_shown"] = True
 
 
-def _entry(id: str) -> Entry:
-    fresh: Entry = {"passed": False, "tries": 0, "answer_shown": False, "points": 0.0, "when": ""}
-    return load().get(id, fresh)
-
-
-def _save(id: str, entry: Entry) -> None:
-    entry["when"] = datetime.now().astimezone().isoformat(timespec="seconds")
-    store.save("progress", {**load(), id: entry})
+@contextmanager
+def _changing(id: str) -> Iterator[Entry]:
+    """Yield the entry of an exercise, a fresh one if there is none, to be changed and kept."""
+    with store.changing("progress") as kept:
+        whole = _whole(kept)
+        entry = whole.get(id, Entry(passed=False, tries=0, answer_shown=False, points=0.0, when=""))
+        yield entry
+        entry["when"] = datetime.now().astimezone().isoformat(timespec="seconds")
+        kept.clear()
+        kept.update({**whole, id: entry})

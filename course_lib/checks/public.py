@@ -1,25 +1,37 @@
 """Finding a lesson's public cases, and its answers where this copy of the course has them."""
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import course_lib
 from course_lib.course_folder import NoCourse, find_course
 from course_lib.judging.exercise import PublicLesson, read_public
 
+_STARTED = Path.cwd()  # a notebook may go to another folder later
+
 
 def folders(kind: str) -> list[Path]:
-    """Return where files may be: beside the notebook, as nbgrader gives lessons out, else in the course's folder.
+    """Return where files may be, the nearest first: beside the notebook, in the course's folder, in this library.
 
-    kind  "cases" or "answers"
+    kind  "cases" or "answers"; the library never has answers
     """
-    beside = Path.cwd() / kind
-    try:
-        course = find_course()
-    except NoCourse:
-        return [beside]
-    return [beside, course.answers if kind == "answers" else course.notebooks / kind]
+    return list(dict.fromkeys(_folders(kind)))
+
+
+def _folders(kind: str) -> Iterator[Path]:
+    for here in (Path.cwd(), _STARTED):
+        yield here / kind  # as nbgrader gives lessons out
+        with suppress(NoCourse):
+            course = find_course(here=here)
+            yield course.answers if kind == "answers" else course.notebooks / kind
+    if kind == "cases":
+        library = Path(course_lib.__file__).parent
+        yield library / "cases"  # where the library was installed
+        yield library.parent / "notebooks" / "cases"  # where it is the course's own folder (`pip install -e`)
 
 
 def _files(kind: str, pattern: str) -> list[Path]:
@@ -40,9 +52,10 @@ def find(lesson: str) -> PublicLesson:
     if not found:
         looked = " and ".join(map(str, folders("cases")))
         raise FileNotFoundError(
-            f"The public cases of lesson “{lesson}” are neither beside the notebook nor in a course's folder "
-            f"(looked in {looked}). Open the notebook from the folder `work` of the course, or let the environment "
-            "variable COURSE name the folder that holds the course's `notebooks`, and restart the kernel."
+            f"The public cases of lesson “{lesson}” are neither beside the notebook, nor in a course's folder, nor in "
+            f"the library (looked in {looked}). Is the library older than the notebook? Open the notebook from the "
+            "folder `work` of its own course, or let the environment variable COURSE name the folder that holds the "
+            "course's `notebooks`, and restart the kernel."
         )
     return _read(found[0], found[0].stat().st_mtime_ns)
 

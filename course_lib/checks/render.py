@@ -9,8 +9,9 @@ from course_lib.judging.needed import with_help
 from course_lib.judging.showing import case_label, difference, prose_html, whole_input
 from course_lib.judging.verdict import Judged, Verdict, VerdictKind, simplest_failure
 
-_COLOURS = {VerdictKind.PASSED: "#009e73", VerdictKind.NOT_STARTED: "#8c8c8c", VerdictKind.RECORDED: "#0072b2"}
-_RED = "#d55e00"  # vermilion: told from the green by every kind of colour vision; and ✓ and ✗ say it again
+# of the headline, so with a contrast of at least 4.5 : 1 on white, and nearly that on JupyterLab's dark ground
+_COLOURS = {VerdictKind.PASSED: "#008561", VerdictKind.NOT_STARTED: "#767676", VerdictKind.RECORDED: "#0072b2"}
+_RED = "#bf5400"  # vermilion: told from the green by every kind of colour vision; and ✓ and ✗ say it again
 
 
 def put(view: Any) -> None:
@@ -59,8 +60,12 @@ class CheckView:
             return f"○ {id} – not started yet"
         if verdict.verdict == VerdictKind.RECORDED:
             return f"● {id} – recorded; it is graded with your submission"
+        if verdict.verdict == VerdictKind.MISSING:
+            return f"✗ {id} – {verdict.message}"
         if self.exercise.kind in ("choice", "number"):
             return f"✗ {id} – {'not this one' if self.exercise.kind == 'choice' else 'not this number'}"
+        if verdict.verdict == VerdictKind.TIMEOUT:
+            return f"✗ {id} – it did not come to an end"
         if verdict.judged:
             right = len(verdict.judged) - len(verdict.failed)
             return f"✗ {id} – {right} of {len(verdict.judged)} cases are right"
@@ -79,7 +84,7 @@ class CheckView:
             return verdict.symptom.sentence
         refused = verdict.verdict == VerdictKind.FORBIDDEN and verdict.judged
         unreadable = verdict.verdict == VerdictKind.WRONG and not verdict.judged  # an answer of another kind
-        if verdict.verdict == VerdictKind.MISTAKE or refused or unreadable:
+        if verdict.verdict in (VerdictKind.MISTAKE, VerdictKind.TIMEOUT) or refused or unreadable:
             return verdict.message.removesuffix(with_help("", verdict.helped))
         return ""
 

@@ -13,7 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.arguments import require_counts
-from course_lib.kv_cache import require_left_padding
+from course_lib.decoding.bare_functions import is_plain_gpt
+from course_lib.decoding.static_step import StaticStep
+from course_lib.kv_cache import KVCache, require_left_padding
+
+_AT_ONCE = 512  #: tokens of a prompt that are read by one call
 
 
 class Cache(Protocol):
@@ -34,9 +38,12 @@ class Predictor:
     use_cache     False: compute everything again each time, which gives the same logits
     left_padding  (B,) how many tokens at the left of each row are padding; None: none
 
-    A text longer than `model.seq_len` is cropped to its last tokens. Their positions then move with every token, so
-    that nothing kept is of use any more, and a cache is left behind. Raises ValueError for sizes below 1, a
-    left_padding that is not (B,) or is negative, and a model that does not take it.
+    A long prompt is read in pieces, of which only the last keeps its logits, and single tokens of a GPT by a
+    `StaticStep`: the results are the same. A text longer than `model.seq_len` is cropped to its last tokens. Their
+    positions then move with every token, so that nothing kept is of use any more, and a cache is left behind.
+
+    Raises ValueError for sizes below 1, a left_padding that is not (B,) or is negative, and a model that does not take
+    it.
     """
 
     def __init__(
@@ -57,6 +64,8 @@ class Predictor:
         new_cache = getattr(model, "new_cache", None)
         if use_cache and new_cache is not None:
             self.cache = new_cache(batch_size, min(max_len, self.window or max_len))
+        self._plain = isinstance(self.cache, KVCache) and is_plain_gpt(model)
+        self._step: StaticStep | None = None
 
     @torch.no_grad()
     def __call__(self, ids: Tensor, last: int = 1) -> Tensor:
@@ -72,17 +81,35 @@ class Predictor:
             cropped = ids.size(1) - self.window
             ids, self.cache = ids[:, cropped:], None
             padding = {name: (at_left - cropped).clamp(min=0) for name, at_left in padding.items()}
-        with _evaluating(self.model):
-            if self.cache is None:
+        if self.cache is None:
+            with _evaluating(self.model):
                 return self.model(ids, **padding)[:, -last:]
+        new = ids[:, self.cache.length :]
+        if self.cache.length and new.size(1) == 1 and (step := self._static_step()) is not None:
+            return step(new[:, 0])[:, None]
+        with _evaluating(self.model):
             if self.cache.length:
                 padding = {}  # the cache remembers it
-            return self.model(ids[:, self.cache.length :], self.cache, **padding)[:, -last:]
+            elif not padding:
+                while new.size(1) > _AT_ONCE + last:
+                    self.model(new[:, :_AT_ONCE], self.cache)
+                    new = new[:, _AT_ONCE:]
+            return self.model(new, self.cache, **padding)[:, -last:]
+
+    def _static_step(self) -> StaticStep | None:
+        """Return the step that reads one token, or None where the model has none, or autocast would change its keys."""
+        if not isinstance(self.cache, KVCache) or not self._plain:
+            return None
+        if torch.is_autocast_enabled(self.cache.keys.device.type):
+            return None
+        self._step = self._step or StaticStep(self.model, self.cache)
+        return self._step
 
     def reorder(self, rows: Tensor) -> None:
         """Row i of the next call continues what was row rows[i]; rows (B',) int64."""
         if self.cache is not None:
             self.cache.reorder(rows)
+            self._step = self._step if self._step is not None and len(rows) == self._step.n_rows else None
         if self.left_padding is not None:
             self.left_padding = self.left_padding[rows]
 

@@ -86,13 +86,14 @@ def neighbour_purity(vectors: WordVectors, kinds: Mapping[str, str], k: int = 5)
     known = [word for word in kinds if word in vectors]
     require_from(1, len(known) - 1, k=k)
     of_kind = {kind: n for n, kind in enumerate(dict.fromkeys(kinds.values()))}
-    labels = torch.tensor([of_kind[kinds[word]] for word in known])
     unit = torch.nn.functional.normalize(torch.stack([vectors[word] for word in known]).float(), dim=-1)
+    labels = torch.tensor([of_kind[kinds[word]] for word in known], device=unit.device)
     cosines = (unit @ unit.T).fill_diagonal_(-2.0)  # a word is no neighbour of itself
     return (labels[cosines.topk(k).indices] == labels[:, None]).float().mean().item()
 
 
 def _ranks(x: Tensor) -> Tensor:
-    _, places, repeats = x.unique(return_inverse=True, return_counts=True)
+    # on the CPU, since not every device has float64
+    _, places, repeats = x.cpu().unique(return_inverse=True, return_counts=True)
     last = repeats.cumsum(0).double()  # rank of the last of each group of equals
     return (last - (repeats - 1) / 2)[places]

@@ -132,9 +132,9 @@ def noise_distribution(counts: Tensor, power: float = 0.75) -> Tensor:
     """
     _require_counts(counts)
     require_at_least(0, power=power)
-    # 0 ** 0 is 1, but what never occurs is never drawn
-    weights = torch.where(counts > 0, counts.double() ** power, 0.0)
-    return (weights / weights.sum()).to(torch.get_default_dtype())
+    # on the CPU, since not every device has float64. 0 ** 0 is 1, but what never occurs is never drawn
+    weights = torch.where(counts.cpu() > 0, counts.cpu().double() ** power, 0.0)
+    return (weights / weights.sum()).to(counts.device, torch.get_default_dtype())
 
 
 def _words(sentence: Sequence[str]) -> Sequence[str]:

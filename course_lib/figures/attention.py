@@ -22,6 +22,7 @@ from course_lib.figures.style import (
     ORANGE,
     PALE,
     PALETTE,
+    QUIET,
     RUST,
     SEQUENTIAL,
     SKY,
@@ -236,12 +237,12 @@ def data_flow(d_model: int, n_heads: int) -> Figure:
         axes.text(x, -0.35, source + wide.format(length), ha="center", fontsize=12)
         draw_arrow(axes, (x, -0.1), (x, 0.55))
         draw_arrow(axes, (x, 1.25), (x, 1.85))
-        axes.text(x + 0.12, 2.78, split.format(length), fontsize=11, color=GREY)
+        axes.text(x + 0.12, 2.78, split.format(length), fontsize=11, color=QUIET)
     middle = (columns["q"] + columns["k"]) / 2
     draw_box(axes, middle, 3.8, "q kᵀ / √d_head,  mask,  softmax", YELLOW, width=4.6)
     for name in ("q", "k"):
         draw_arrow(axes, (columns[name], 2.55), (columns[name], 3.45))
-    axes.text(middle + 0.12, 4.3, f"weights (B, {n_heads}, T, S): every row sums to 1", fontsize=11, color=GREY)
+    axes.text(middle + 0.12, 4.3, f"weights (B, {n_heads}, T, S): every row sums to 1", fontsize=11, color=QUIET)
     draw_box(axes, middle, 5.1, "weights · v", ORANGE)
     draw_arrow(axes, (middle, 4.15), (middle, 4.75))
     draw_arrow(axes, (columns["v"], 2.55), (columns["v"], 5.1), (middle + 1.37, 5.1))
@@ -249,7 +250,7 @@ def data_flow(d_model: int, n_heads: int) -> Figure:
     draw_box(axes, middle, 7.2, "out_proj", SKY)
     for low, high, shape in ((5.45, 5.85, split.format("T")), (6.55, 6.85, wide.format("T"))):
         draw_arrow(axes, (middle, low), (middle, high))
-        axes.text(middle + 0.12, (low + high) / 2, shape, va="center", fontsize=11, color=GREY)
+        axes.text(middle + 0.12, (low + high) / 2, shape, va="center", fontsize=11, color=QUIET)
     draw_arrow(axes, (middle, 7.55), (middle, 7.95))
     axes.text(middle + 0.12, 7.8, "output " + wide.format("T"), va="center", fontsize=12)
     return figure

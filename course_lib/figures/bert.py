@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from course_lib.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PALETTE, figure_title, panel_title, panels
+from course_lib.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PALETTE, QUIET, figure_title, panel_title, panels
 
 _MARKERS = "osD^v"
 
@@ -78,7 +78,7 @@ def fine_tuning(results: Mapping[str, tuple[int, Sequence[float]]], chance: floa
         shown = [100 * accuracy for accuracy in accuracies]
         axes.plot([trained] * len(shown), shown, marker, color=color, markersize=9, alpha=0.8, label=name)
     axes.axhline(100 * chance, color=GREY, linestyle="--", linewidth=1.5)
-    axes.annotate("guessing", (0.02, 100 * chance + 1), xycoords=("axes fraction", "data"), color=GREY)
+    axes.annotate("guessing", (0.02, 100 * chance + 1), xycoords=("axes fraction", "data"), color=QUIET)
     axes.set(xscale="log", ylim=(100 * chance - 6, 102), xlabel="parameters that are trained", ylabel="accuracy (%)")
     axes.margins(x=0.15)
     axes.legend(frameon=False, fontsize=12, loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -11,7 +11,19 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from course_lib.decoding import Predictor, Sampling, beam_search
-from course_lib.figures.style import BLUE, GREY, INK, ORANGE, PALE, PALETTE, RUST, figure_title, panel_title, panels
+from course_lib.figures.style import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PALE,
+    PALETTE,
+    RUST,
+    RUST_INK,
+    figure_title,
+    panel_title,
+    panels,
+)
 
 
 def _entropy(probs: Tensor) -> float:
@@ -45,7 +57,7 @@ def survivors(words: Sequence[str], logits: Tensor, sampling: Sampling, bars: in
     for i, value in enumerate(columns[1]):
         gone = value == 0
         text = "cut" if gone else f"{value:.3f}"
-        axes.text(max(columns[0][i], value) + 0.006, i, text, va="center", fontsize=11, color=RUST if gone else INK)
+        axes.text(max(columns[0][i], value) + 0.006, i, text, va="center", fontsize=11, color=RUST_INK if gone else INK)
     axes.set_yticks(place, labels)
     axes.tick_params(axis="y", length=0)
     widest = max(0.45, *columns[0], *columns[1])

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from course_lib.figures.style import BLUE, GREY, INK, ORANGE, PALE, PALETTE, PINK, RUST, panel_title, panels
+from course_lib.figures.style import BLUE, GREY, INK, ORANGE, PALE, PALETTE, PINK, RUST_INK, panel_title, panels
 
 _MARKERS = "osD^vPX"
 
@@ -143,7 +143,7 @@ def next_words(
     axis.tick_params(axis="y", length=0)
     axis.set(xlim=(0, 1), ylim=(n_shown - 0.4, -0.6), xlabel="probability of being next")
     if undefined:
-        axis.text(0.5, n_shown / 2, "no prediction: 0 / 0", fontsize=20, color=RUST, va="center")
+        axis.text(0.5, n_shown / 2, "no prediction: 0 / 0", fontsize=20, color=RUST_INK, va="center")
     wrong = 0.5 * np.abs(exact - model).sum()
     axis.set_title("" if undefined else f"misplaced: {100 * wrong:.0f} %", loc="right", fontsize=13)
     panel_title(axis, f"“{beginning} …”")

@@ -17,6 +17,7 @@ from course_lib.figures.style import (
     ORANGE,
     PALETTE,
     RUST,
+    RUST_INK,
     SEQUENTIAL,
     figure_title,
     panel_title,
@@ -119,7 +120,7 @@ def unrolled(words: Sequence[str], states: Tensor, title: str) -> Figure:
         if t:
             arrow = {"arrowstyle": "-|>", "color": RUST, "linewidth": 2.5}
             axes.annotate("", (t - 0.24, 0.8), (t - 0.76, 0.8), arrowprops=arrow)
-            axes.text(t - 0.5, 0.9, "$W_{hh}$", ha="center", fontsize=11, color=RUST)
+            axes.text(t - 0.5, 0.9, "$W_{hh}$", ha="center", fontsize=11, color=RUST_INK)
     axes.set(xlim=(-0.6, steps - 0.4), ylim=(-0.75, 1.95))
     axes.axis("off")
     panel_title(axes, title)
@@ -295,7 +296,9 @@ def cliff(lr: float, clip: float | None, n_updates: int = 24, w0: float = 5.0) -
     right.plot(range(len(sizes)), np.maximum(sizes, 1e-6), "o-", color=BLUE)
     if clip is not None:
         right.axhline(clip, color=RUST, linestyle="--")
-        right.text(len(sizes) - 1, 0.8 * clip, f"clipped to {clip:g}", ha="right", va="top", color=RUST, fontsize=11)
+        right.text(
+            len(sizes) - 1, 0.8 * clip, f"clipped to {clip:g}", ha="right", va="top", color=RUST_INK, fontsize=11
+        )
     right.set_yscale("log")
     right.set(xlabel="update", ylabel="size of the gradient", ylim=(1e-4, 1e2))
     panel_title(right, "Before clipping")

@@ -4,9 +4,7 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from course_lib.figures.style import BLUE, INK, PALE, RUST, panel_title, panels
-
-QUIET = "#595959"  # grey that can still be read on PALE (contrast 5.6 : 1)
+from course_lib.figures.style import BLUE, INK, PALE, QUIET, RUST, panel_title, panels
 
 
 def scoreboard_bars(

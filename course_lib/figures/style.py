@@ -20,6 +20,8 @@ INK, GREY, PALE = "#222222", "#8c8c8c", "#e6e6e6"
 BLUE, ORANGE, GREEN, PINK, SKY, RUST, YELLOW = (
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442",
 )  # fmt: skip
+# the same for text, which needs more contrast than a line: at least 4.5 : 1 on white (WCAG 2.2, 1.4.3)
+QUIET, GREEN_INK, RUST_INK = "#595959", "#008561", "#b95200"
 PALETTE = (BLUE, ORANGE, GREEN, PINK, SKY, RUST, YELLOW)
 SEQUENTIAL = "cividis"  # for heat maps: even in lightness, the same to every kind of colour vision
 

@@ -18,7 +18,9 @@ from course_lib.figures.style import (
     INK,
     ORANGE,
     PALE,
+    QUIET,
     RUST,
+    RUST_INK,
     SEQUENTIAL,
     SKY,
     YELLOW,
@@ -50,7 +52,7 @@ def architecture(source: str, written: str, answer: str) -> Figure:
         )
         axes.add_patch(frame)
         side = -1 if x == left else 1
-        axes.text(x + side * 1.95, 2.9, name, ha="right" if side < 0 else "left", va="center", color=GREY)
+        axes.text(x + side * 1.95, 2.9, name, ha="right" if side < 0 else "left", va="center", color=QUIET)
     for x in (left, right):
         draw_box(axes, x, rows["embed"], "token + position", PALE)
         _sublayer(axes, x, rows["forward"], "feed-forward", SKY)
@@ -60,10 +62,10 @@ def architecture(source: str, written: str, answer: str) -> Figure:
     draw_box(axes, right, rows["out"], "to logits", PALE)
     axes.text(left, -0.35, source, ha="center", fontsize=13, family="monospace")
     axes.text(right, -0.35, written, ha="center", fontsize=13, family="monospace")
-    axes.text(right, 6.6, answer, ha="center", fontsize=13, family="monospace", fontweight="bold", color=RUST)
-    axes.text(left, -0.85, "source", ha="center", fontsize=11, color=GREY)
-    axes.text(right, -0.85, "target so far", ha="center", fontsize=11, color=GREY)
-    axes.text(right + 0.3, 6.6, "next character", fontsize=11, color=GREY)
+    axes.text(right, 6.6, answer, ha="center", fontsize=13, family="monospace", fontweight="bold", color=RUST_INK)
+    axes.text(left, -0.85, "source", ha="center", fontsize=11, color=QUIET)
+    axes.text(right, -0.85, "target so far", ha="center", fontsize=11, color=QUIET)
+    axes.text(right + 0.3, 6.6, "next character", fontsize=11, color=QUIET)
     for x, stops in ((left, ("embed", "self", "forward")), (right, tuple(rows))):
         draw_arrow(axes, (x, -0.05), (x, rows["embed"] - 0.35))
         for below, above in pairwise(stops):
@@ -97,7 +99,7 @@ def averaged_together(n_sequences: int = 3, length: int = 4, d_model: int = 6) -
                     place = (start + position, d_model - 1 - feature)
                     axes.add_patch(Rectangle(place, 1, 1, fc=colour, ec="white", lw=2))
                 if padding:
-                    axes.text(start + position + 0.5, -0.45, "pad", ha="center", va="center", fontsize=10, color=GREY)
+                    axes.text(start + position + 0.5, -0.45, "pad", ha="center", va="center", fontsize=10, color=QUIET)
             axes.text(start + length / 2, d_model + 0.25, f"text {sequence + 1}", ha="center", fontsize=11)
         axes.set(xlim=(-0.2, n_sequences * (length + 1) - 0.8), ylim=(-0.8, d_model + 0.9))
         axes.set_xticks([])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from course_lib.device import best_device
 from course_lib.gpt import GPT, GPTConfig
 from course_lib.language_model import count_parameters, draw_windows, nats_per_token, next_token_loss
 from course_lib.moe import MoE, active_parameters, auxiliary_loss
@@ -84,7 +85,7 @@ def train_network(
     seed: int = 0,
     watch: Callable[[Trainer, str], Iterator] | None = None,
 ) -> tuple[nn.Module, Result]:
-    """Train one network as the scoreboard does; return it with what it reached.
+    """Train one network as the scoreboard does, on the best device; return it with what it reached.
 
     name                 a key of NETWORKS
     corpus, seed, watch  as for `measure`
@@ -96,7 +97,7 @@ def train_network(
         raise ValueError(f"name must be one of {', '.join(NETWORKS)}, got {name!r}")
     make, lr = NETWORKS[name]
     torch.manual_seed(seed)
-    network = make(vocab_size(corpus))
+    network = make(vocab_size(corpus)).to(best_device())
     windows = draw_windows(training(None, corpus), BATCH, WINDOW)
     trainer = Trainer(network, windows, _loss, steps=updates, lr=lr, weight_decay=0.1, seed=seed)
     for _ in watch(trainer, name) if watch else trainer:

@@ -1,10 +1,12 @@
 """What the lessons measured on this computer, kept between sessions through `course_lib.store`."""
 
 import math
+import warnings
 from typing import TypedDict, cast
 
 from course_lib import store
 from course_lib.scoreboard.texts import entropy_rate, known
+from course_lib.train import interrupted
 
 #: what the course will put on the board, and the lesson that does it
 LADDER = {
@@ -49,6 +51,8 @@ def record(
     lesson          the file name of the lesson, as "12_attention"
     corpus          what it was measured on, "mouse" or "english"; each has a board of its own
 
+    A result of a training that was interrupted, and did not go on since, is not put there; a warning says so.
+
     Raises ValueError for a result that cannot be: not finite, not above 0, clearly below the language's entropy rate.
     """
     nats_per_token, floor = float(nats_per_token), entropy_rate(corpus)
@@ -59,14 +63,19 @@ def record(
             f"{nats_per_token:.3f} nats per token is below the entropy rate of the language, {floor:.3f}: the model "
             "must have seen the token it predicts, or the mean counts tokens that are not in the sample"
         )
-    board = store.load(_file(corpus))
-    board[model] = {
-        "nats_per_token": nats_per_token,
-        "parameters": int(parameters),
-        "seconds": float(seconds),
-        "lesson": lesson,
-    }
-    store.save(_file(corpus), board)
+    if far := interrupted(parameters):
+        warnings.warn(
+            f"{model} is not put on the board: its training was interrupted {far}. Run the cell that trains it again.",
+            stacklevel=2,
+        )
+        return
+    with store.changing(_file(corpus)) as board:
+        board[model] = {
+            "nats_per_token": nats_per_token,
+            "parameters": int(parameters),
+            "seconds": float(seconds),
+            "lesson": lesson,
+        }
 
 
 def rows(corpus: str = "mouse") -> list[Entry]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import ipywidgets
 
-from course_lib.figures.style import BLUE, GREY, INK
+from course_lib.figures.style import BLUE, INK, QUIET
 from course_lib.widgets.live import Live
 
 TURNS = 30  # that stay on the page; older ones scroll out of it
@@ -54,13 +54,13 @@ def chat(reply: Callable[[str], str], asked: Sequence[str], *, placeholder: str 
 
 def _transcript(said: Sequence[tuple[str, str, str]]) -> str:
     """Return the conversation as HTML; screen readers are told of new lines."""
-    rows = [_line("you", text, INK) + (_line("model", got, BLUE) if not wrong else _line("error", wrong, GREY))
+    rows = [_line("you", text, INK) + (_line("model", got, BLUE) if not wrong else _line("error", wrong, QUIET))
             for text, got, wrong in said]  # fmt: skip
     return f'<div role="log" aria-live="polite" style="font-size:16px;max-width:640px">{"".join(rows)}</div>'
 
 
 def _line(who: str, text: str, colour: str) -> str:
     return (
-        f'<div style="margin:3px 0"><span style="color:{GREY};display:inline-block;width:60px">{who}</span>'
+        f'<div style="margin:3px 0"><span style="color:{QUIET};display:inline-block;width:60px">{who}</span>'
         f'<span style="color:{colour}">{html.escape(text)}</span></div>'
     )

@@ -14,7 +14,7 @@ from course_lib import store
 from course_lib.checks import progress, public
 from course_lib.checks.check import judge_names
 from course_lib.checks.render import CheckView
-from course_lib.figures.style import BLUE, GREEN, GREY, ORANGE, PALE
+from course_lib.figures.style import BLUE, GREEN_INK, GREY, ORANGE, PALE, RUST_INK
 from course_lib.interview import Question, questions
 from course_lib.judging.showing import prose_html
 from course_lib.widgets.live import Live, still
@@ -69,7 +69,8 @@ def oral_exam(seed: int | None = None) -> Live:
         given = sum(float(giver.value) * each for giver, each in zip(points.children, worth))
         when = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
         kept = {"points": given, "of": now[0].points, "when": when}
-        store.save("oral", {**store.load("oral"), now[0].id: kept})
+        with store.changing("oral") as all_kept:
+            all_kept[now[0].id] = kept
         said.value = f"<small>{given:g} of {now[0].points:g} points noted for {now[0].id}.</small>"
         note.disabled = True
 
@@ -220,10 +221,10 @@ def _clock(seconds: float) -> str:
 
 
 def _keep_time(id: str, seconds: float) -> None:
-    kept = store.load("drills")
-    before = kept.get(id)
-    if not isinstance(before, int | float) or seconds < before:
-        store.save("drills", {**kept, id: round(seconds, 1)})
+    with store.changing("drills") as kept:
+        before = kept.get(id)
+        if not isinstance(before, int | float) or seconds < before:
+            kept[id] = round(seconds, 1)
 
 
 def _best(id: str) -> str:
@@ -267,7 +268,7 @@ def _scores_html(lesson: str, themes: Mapping[str, tuple[str, str]]) -> str:
         coded = sum(exercise.kind != "text" for exercise in exercises.values())
         spoken = [aloud[id] for id in exercises if id in aloud]
         holds = passed >= ENOUGH * len(hunts)
-        mark, colour = ("✓", GREEN) if holds else ("→", ORANGE) if tried else ("○", "#767676")
+        mark, colour = ("✓", GREEN_INK) if holds else ("→", RUST_INK) if tried else ("○", "#767676")
         back = "" if holds or not tried else ", ".join(_link(file, lessons) for file in files)
         cells = [
             f'<span style="color:{colour}">{mark}</span>',

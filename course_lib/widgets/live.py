@@ -1,8 +1,9 @@
 """A live picture: controls above, a figure below that is drawn again whenever a control moves.
 
-Where there is a kernel, the reader moves sliders. Everywhere else (an HTML export, GitHub, slides without a
-kernel) the same output shows the figure at its initial settings, because the displayed bundle carries the widget's
-view and an `<img>` with alternative text side by side, and each page takes the one that it can show.
+Where there is a kernel, the reader moves sliders. Everywhere else (a notebook that is opened again, GitHub, an HTML
+export, slides) the figure is there at its initial settings, with alternative text. For that every widget puts out two
+things: a still, and after it the view of the widget. A page that shows the view hides the still; one that has
+the view but no kernel hides the view, where JupyterLab would say "model not found"; others know only the still.
 """
 
 import base64
@@ -12,11 +13,22 @@ from collections.abc import Callable
 
 import ipywidgets
 import numpy as np
+from IPython.display import display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
 _HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)"  # for screen readers
+
+
+# Of the two outputs of a widget one is seen: the view where it lives, and the still where it does not.
+# `body` is for pages that are not JupyterLab's; there the still's own line is closed up, too.
+_ONE_OF_TWO = (
+    "<style>body:has(.{live}) .{still}{{display:none}}"
+    ".jp-OutputArea-child:has(.{still}):has(+ * .{live}){{display:none}}"
+    ".jp-OutputArea-child:has(.{still}) + .jp-OutputArea-child:not(:has(.{live})){{display:none}}</style>"
+)
+_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 class Live(ipywidgets.VBox):
@@ -25,7 +37,18 @@ class Live(ipywidgets.VBox):
     still = ""  # HTML shown where there is no widget
     alt = ""
 
+    def _ipython_display_(self, **_: object) -> None:
+        """Put out the still, then the view; see the module."""
+        names = {"live": f"course-live-{self.model_id}", "still": f"course-still-{self.model_id}"}
+        self.add_class(names["live"])
+        page = f'{_ONE_OF_TWO.format(**names)}<div class="{names["still"]}">{self.still}</div>'
+        display({"text/html": page, "text/plain": f"[widget: {self.alt}]"}, raw=True)
+        view = super()._repr_mimebundle_()
+        if view:  # {} where something listens that shows no widgets
+            display({_VIEW: view[_VIEW], "text/plain": ""}, raw=True)
+
     def _repr_mimebundle_(self, **_: object) -> dict:
+        """Return the view and the still as one, for whoever asks for a single output."""
         bundle = super()._repr_mimebundle_() or {}
         return bundle | {"text/html": self.still, "text/plain": f"[widget: {self.alt}]"}
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from course_lib.data.grammar import Grammar
 from course_lib.figures import ngrams as figures
 from course_lib.ngrams import Counts, NGramModel, add_k
-from course_lib.widgets.live import Live, live
+from course_lib.widgets.live import Live, live, still
 
 _WIDE = {"width": "460px"}
 
@@ -99,7 +99,7 @@ def babbler(models: Sequence[NGramModel], write: Callable[[list[int]], str], sta
 def growing(sizes: Sequence[int], measure: Callable[[int], float], unit: str = "tokens") -> list[float]:
     """Return measure(size) for each size, with a bar that shows how far it is and a line for each result."""
     bar = ipywidgets.IntProgress(max=len(sizes), description="counting", layout=_WIDE)
-    display(bar)
+    display(still(bar, " ", "a bar that shows how many sizes are done"))
     found = []
     for size in sizes:
         start = time.monotonic()

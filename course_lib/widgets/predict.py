@@ -150,7 +150,8 @@ def _prediction(
         if (said := read()) is None:
             note.value = "<small>Choose one first.</small>"
             return
-        store.save("predictions", {**store.load("predictions"), id: {"said": said}})
+        with store.changing("predictions") as kept:
+            kept[id] = {"said": said}
         close("Noted. Go on, and see.")
 
     commit.on_click(keep)

@@ -10,14 +10,14 @@ import ipywidgets
 
 from course_lib import store
 from course_lib.checks import progress, public
-from course_lib.figures.style import BLUE, GREEN, ORANGE, PALE
+from course_lib.figures.style import BLUE, GREEN, GREEN_INK, PALE, RUST_INK
 from course_lib.judging.exercise import Exercise, PublicLesson
 from course_lib.widgets.live import Live, still
 
 # state: (mark, colour of the mark, words)
 STATES = {
-    "passed": ("●", GREEN, "passed"),
-    "tried": ("◐", ORANGE, "tried, not passed yet"),
+    "passed": ("●", GREEN_INK, "passed"),
+    "tried": ("◐", RUST_INK, "tried, not passed yet"),
     "shown": ("◆", BLUE, "answer shown, not passed yet"),
     "new": ("○", "#767676", "not started"),
     "by hand": ("✎", "#767676", "your own words, read by a grader"),

@@ -62,8 +62,8 @@ def test_when_all_goals_are_met_the_page_says_so():
 
 
 def test_the_page_says_whether_there_was_a_gpu():
-    assert "No GPU was at hand on 2030-01-02." in written()
-    assert "On a large one." in written(gpu="a large one")
+    assert "No GPU was at hand on 2030-01-02. These rows await a card: " in written()
+    assert "On a large one." in written(gpu="a large one") and "await" not in written(gpu="a large one")
 
 
 def test_a_ratio_at_the_goal_meets_it_and_memory_has_its_own_unit():

@@ -1,5 +1,6 @@
 """Each lesson in JupyterLab, as a learner opens it: it runs, widgets move, a check fails and then passes."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,9 @@ def test_a_lesson_runs_from_top_to_bottom_shows_pictures_and_a_slider_redraws_on
     lab.open(page, f"{lesson}.ipynb")
     lab.run_all(page)
     assert lab.errors(page) == []
-    page.locator(".jp-Notebook img").first.scroll_into_view_if_needed()
+    page.locator(".jp-Notebook img:visible").first.scroll_into_view_if_needed()
     screenshot(page, f"{lesson}-first-screen")
-    assert page.locator(".jp-Notebook img").count() >= 2
+    assert page.locator(".jp-Notebook img:visible").count() >= 2
     pictures = page.locator(".jp-Notebook .jp-RenderedHTMLCommon img")
     assert all(pictures.evaluate_all("all => all.map(i => Boolean(i.alt))"))
     assert page.locator(".jp-Notebook .course-check").count() >= 3
@@ -44,6 +45,43 @@ def test_a_lesson_runs_from_top_to_bottom_shows_pictures_and_a_slider_redraws_on
         "([shown, before]) => (shown.src ?? shown.innerHTML) !== before", arg=[picture.element_handle(), before]
     )
     screenshot(page, f"{lesson}-slider-moved")
+
+
+def test_a_saved_lesson_that_is_opened_again_shows_a_still_of_each_widget(lab: Lab, page: Any):
+    lesson = "00_start_here"
+    stills, views = page.locator("[class^=course-still-]"), page.locator("[class*=course-live-]")
+    lab.open(page, f"{lesson}.ipynb")
+    lab.run_all(page)
+    assert lab.errors(page) == []
+    made = stills.count()
+    assert made >= 2 and views.count() == made
+    assert all(views.evaluate_all(_SEEN)) and not any(stills.evaluate_all(_SEEN)), "live, the view alone is seen"
+    page.evaluate(
+        """async () => {
+            const panel = window.jupyterapp.shell.currentWidget;
+            await panel.context.save();
+            await panel.sessionContext.shutdown();
+        }"""
+    )
+    for trusted in (True, False):
+        if not trusted:  # as for whoever is sent the file
+            saved = json.loads((lab.folder / f"{lesson}.ipynb").read_text(encoding="utf-8"))
+            saved["cells"][0]["metadata"]["sent"] = True
+            (lab.folder / "sent.ipynb").write_text(json.dumps(saved), encoding="utf-8")
+        page.goto("about:blank")
+        lab.open(page, f"{lesson}.ipynb" if trusted else "sent.ipynb")
+        stills.first.wait_for(state="attached")
+        page.wait_for_timeout(1500)  # the time in which a view would be looked for
+        assert views.count() == 0 and stills.count() == made
+        filled = stills.evaluate_all("all => all.filter(one => one.innerHTML.trim()).map(one => one.offsetHeight > 0)")
+        assert len(filled) >= 2 and all(filled), "without a kernel, the still is seen"
+        shown = page.locator(".jp-Notebook").inner_text()
+        assert "model not found" not in shown and "Loading widget" not in shown and "Error displaying" not in shown
+        stills.first.scroll_into_view_if_needed()
+        screenshot(page, f"{lesson}-opened-again-{'trusted' if trusted else 'sent'}")
+
+
+_SEEN = "all => all.map(one => one.offsetParent !== null)"
 
 
 def _verdict(lab: Lab, page: Any, check: str) -> str:

@@ -42,12 +42,12 @@ WRONG = {
     "evaluate_every": COUNT, "patience": COUNT, "max_sweeps": COUNT, "n_resamples": COUNT, "beam": COUNT,
     "beams": COUNT, "n_best": COUNT, "n_draft": COUNT, "m": COUNT, "n_words": COUNT, "n_chars": COUNT,
     "bits": (1, 9, 2.5, nan), "n_rows": COUNT, "n_columns": COUNT, "peak": POSITIVE, "cache_bytes": AT_LEAST_0,
-    "beta": POSITIVE, "gamma": PROBABILITY, "lam": PROBABILITY,
+    "rows": COUNT, "beta": POSITIVE, "gamma": PROBABILITY, "lam": PROBABILITY,
     "half": (-1, 2, 0.5, nan), "period": COUNT, "place": (-1, 4, 0.5, nan), "correct": (-1, 5, 2.5, nan),
     "unasked": (-1, 1000, 2.5, nan), "trained": COUNT, "fast": POSITIVE, "slow": POSITIVE,
     "n_queries": NATURAL, "n_keys": NATURAL, "n_positions": NATURAL, "n_tokens": NATURAL, "rounds": NATURAL,
     "n_merges": NATURAL, "capacity": NATURAL, "max_new_tokens": NATURAL, "max_tokens": NATURAL, "n_parameters": NATURAL,
-    "hypothesis_length": NATURAL, "reference_length": NATURAL,
+    "hypothesis_length": NATURAL, "reference_length": NATURAL, "n_shared": NATURAL, "n_hashes": COUNT,
     "rope_theta": POSITIVE, "theta": POSITIVE, "clip": (0, -1, nan), "capacity_factor": POSITIVE, "x_max": POSITIVE,
     "threshold": POSITIVE, "flops": POSITIVE, "intensity": POSITIVE, "peak_flops": POSITIVE, "bandwidth": POSITIVE,
     "bytes_per_number": POSITIVE, "penalty": POSITIVE, "repetition_penalty": POSITIVE,
@@ -79,13 +79,29 @@ HERE = {
     "DeepAveragingNetwork n_layers": NATURAL,
     "gradient_bound distance": NATURAL, "tokens_per_call n_draft": NATURAL, "GPTConfig dropout": SHARE,
     "skipgram_gradients n_negatives": POSITIVE, "cbow_gradients n_negatives": POSITIVE, "ppmi n_negatives": POSITIVE,
-    "expert_capacity n_tokens": COUNT, "flops_per_token n_layers": AT_LEAST_0, "flops_per_token d_model": AT_LEAST_0,
+    "updated_bias rate": AT_LEAST_0, "expert_capacity n_tokens": COUNT,
+    "flops_per_token n_layers": AT_LEAST_0, "flops_per_token d_model": AT_LEAST_0,
     "flops_per_token n_parameters": AT_LEAST_0, "flops_per_token n_keys": AT_LEAST_0,
     "TransformerConfig n_layers": NATURAL, "share_of rank": (-1, 2, nan), "local_window_mask n_keys": (1,),
 }  # fmt: skip
 
 #: what is no setting: an id, a place, a seed, or a number that may be anything
-FREE = {"pad_id", "unk_id", "mask_id", "eos_id", "eos", "seed", "fill", "history", "a", "b", "c", "unknown", "start"}
+FREE = {
+    "ignore_index",
+    "pad_id",
+    "unk_id",
+    "mask_id",
+    "eos_id",
+    "eos",
+    "seed",
+    "fill",
+    "history",
+    "a",
+    "b",
+    "c",
+    "unknown",
+    "start",
+}
 
 
 def function(name):

@@ -19,8 +19,10 @@ from course_lib.moe import (
     expert_capacity,
     load_balancing_loss,
     route_top_k,
+    route_with_bias,
     router_z_loss,
     routings,
+    updated_bias,
     within_capacity,
 )
 from tests.random_inputs import normal
@@ -229,6 +231,55 @@ def test_the_routing_tells_who_went_where():
     assert seen.loads.sum().item() == pytest.approx(1.0)
     assert seen.loads.tolist() == [(seen.experts == e).sum().item() / 32 for e in range(4)]
     assert seen.dropped == pytest.approx(1 - seen.kept.sum().item() / 32)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 999), st.integers(1, 9), st.integers(2, 6), st.data())
+def test_a_bias_decides_who_is_asked_and_not_how_much_it_counts(seed, n_tokens, n_experts, data):
+    top_k = data.draw(st.integers(1, n_experts))
+    scores, bias = normal(seed, n_tokens, n_experts).softmax(-1), 0.3 * normal(seed + 1, n_experts)
+    experts, gates = route_with_bias(scores, bias, top_k)
+    for n in range(n_tokens):
+        ranked = sorted(range(n_experts), key=lambda e: -(scores[n, e] + bias[e]).item())[:top_k]
+        total = sum(scores[n, e].item() for e in ranked) if top_k > 1 else 1.0
+        assert experts[n].tolist() == ranked
+        assert gates[n].tolist() == pytest.approx([scores[n, e].item() / total for e in ranked], rel=1e-5)
+
+
+def test_without_a_bias_the_choice_is_the_likeliest_and_no_gradient_reaches_the_bias():
+    logits, bias = normal(0, 7, 5), torch.zeros(5, requires_grad=True)
+    for mine, plain in zip(route_with_bias(logits.softmax(-1), bias, 2), route_top_k(logits, 2)):
+        torch.testing.assert_close(mine, plain)
+        assert not mine.requires_grad
+
+
+def test_the_bias_rises_for_the_idle_falls_for_the_busy_and_stays_for_who_is_at_the_mean():
+    bias, experts = torch.tensor([0.5, 0.0, -1.0, 2.0]), torch.tensor([[0, 1], [0, 2], [0, 1], [2, 0]])
+    torch.testing.assert_close(updated_bias(bias, experts, 0.125), torch.tensor([0.375, 0.0, -1.0, 2.125]))
+    thirds = torch.arange(3).repeat(7)[:, None]  # 7 each: exactly even, whatever rounding makes of 21 / 3
+    assert updated_bias(torch.zeros(3), thirds, 1.0).eq(0).all()
+
+
+def test_updating_the_bias_alone_spreads_the_tokens_while_the_gates_stay_those_of_the_scores():
+    moe, x = MoE(6, 4, 4, 1, balance=0.0, z=0.0, biased=True), normal(0, 4, 64, 6) + 1.0  # a common mean: one wins
+    moe.router.weight.data = 0.3 * normal(1, 4, 6)  # probabilities that a bias can overtake
+    moe(x)
+    before = moe.routing.loads.max()
+    for _ in range(150):
+        moe.bias = updated_bias(moe.bias, moe.routing.experts, 0.01)
+        moe(x)
+    assert before > 0.4 and moe.routing.loads.max() < 0.35 and moe.routing.loads.min() > 0.15
+    torch.testing.assert_close(moe.routing.gates, moe.routing.probs.gather(-1, moe.routing.experts))
+    assert "bias" in moe.state_dict() and "bias" not in layer().state_dict()
+
+
+def test_shared_experts_add_their_answer_for_every_token_and_are_always_active():
+    moe, x = layer(n_experts=4, top_k=1, capacity_factor=0.5, n_shared=2).train(), normal(0, 2, 8, 6)
+    alone = layer(n_experts=4, top_k=1, capacity_factor=0.5).train()
+    alone.load_state_dict({name: w for name, w in moe.state_dict().items() if "shared" not in name})
+    torch.testing.assert_close(moe(x), alone(x) + moe.shared[0](x) + moe.shared[1](x))
+    expert = sum(p.numel() for p in moe.shared[0].parameters())
+    assert moe.routing.dropped > 0 and active_parameters(moe) == active_parameters(alone) + 2 * expert
 
 
 def test_active_parameters_count_only_the_experts_that_a_token_meets():

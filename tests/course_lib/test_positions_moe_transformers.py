@@ -6,7 +6,7 @@ In a file of its own: importing these models takes seconds.
 import pytest
 import torch
 
-from course_lib.moe import MoE, load_balancing_loss, route_top_k
+from course_lib.moe import MoE, load_balancing_loss, route_top_k, route_with_bias
 from course_lib.positions import RelativePositionBias, alibi_bias, relative_buckets, rope, yarn_frequencies
 from tests.random_inputs import normal
 
@@ -138,3 +138,49 @@ def test_the_balance_loss_is_mixtrals_divided_by_the_experts_per_token(top_k):
     experts, _ = route_top_k(logits, top_k)
     expected = load_balancing_loss_func((logits,), 6, top_k)
     torch.testing.assert_close(top_k * load_balancing_loss(logits.softmax(-1), experts), expected)
+
+
+def deepseek_v3():
+    """A layer of DeepSeek-V3: 8 experts in one group, 3 a token, 2 shared, with a bias in the choice."""
+    from transformers.models.deepseek_v3.modeling_deepseek_v3 import DeepseekV3MoE
+
+    config = transformers.DeepseekV3Config(
+        hidden_size=12,
+        moe_intermediate_size=20,
+        n_routed_experts=8,
+        num_experts_per_tok=3,
+        n_shared_experts=2,
+        n_group=1,
+        topk_group=1,
+        routed_scaling_factor=1.0,
+    )
+    config._experts_implementation = "eager"
+    theirs = DeepseekV3MoE(config)
+    for seed, weight in enumerate(theirs.parameters()):
+        weight.data = 0.5 * normal(seed, *weight.shape)
+    theirs.gate.e_score_correction_bias.copy_(0.3 * normal(9, 8))
+    return theirs
+
+
+def test_choosing_with_a_bias_and_sharing_experts_are_deepseek_v3s():
+    theirs, x = deepseek_v3(), normal(1, 2, 9, 12)
+    scores = torch.nn.functional.linear(x, theirs.gate.weight).sigmoid()
+    experts, gates = route_with_bias(scores, theirs.gate.e_score_correction_bias, 3)
+    _, expected_gates, expected_experts = theirs.gate(x)
+    order = expected_experts.sort(-1)
+    assert experts.flatten(0, 1).sort(-1).values.equal(order.values)
+    mine = gates.flatten(0, 1).gather(-1, experts.flatten(0, 1).argsort(-1))
+    torch.testing.assert_close(mine, expected_gates.gather(-1, order.indices))
+    unbiased, _ = route_with_bias(scores, torch.zeros(8), 3)
+    assert not unbiased.sort(-1).values.equal(experts.sort(-1).values)  # the bias of this test changes who is asked
+
+    ours = MoE(12, 20, 8, 3, n_shared=2, biased=True, expert=SwiGLU)
+    for index, expert in enumerate(ours.experts):
+        expert.gate_up.weight.data = theirs.experts.gate_up_proj.data[index]
+        expert.down.weight.data = theirs.experts.down_proj.data[index]
+    shared = theirs.shared_experts  # one network twice as wide is two that are added up
+    gates_up = zip(shared.gate_proj.weight.data.chunk(2), shared.up_proj.weight.data.chunk(2))
+    for expert, halves, down in zip(ours.shared, gates_up, shared.down_proj.weight.data.chunk(2, dim=-1)):
+        expert.gate_up.weight.data, expert.down.weight.data = torch.cat(halves), down
+    routed = ours._combine(x, experts, gates, None)  # with sigmoids: the layer itself takes a softmax
+    torch.testing.assert_close(routed + sum(e(x) for e in ours.shared), theirs(x), atol=1e-4, rtol=1e-4)

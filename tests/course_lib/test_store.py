@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -74,3 +76,34 @@ def test_entries_of_the_progress_that_are_not_whole_are_left_out():
     assert progress.load() == {"a.b": whole}
     progress.record_try("a.d", True, 2.0)
     assert json.loads((store.folder() / "progress.json").read_text())["a.d"]["tries"] == 1
+
+
+TRIES = """
+import sys
+from course_lib import store
+for number in range(60):
+    with store.changing("progress") as kept:
+        kept[f"sample.{sys.argv[1]}{number}"] = {"passed": True}
+        kept["both"] = kept.get("both", 0) + 1
+"""
+
+
+def test_two_notebooks_that_check_at_once_lose_nothing_of_each_others():
+    processes = [subprocess.Popen([sys.executable, "-c", TRIES, name]) for name in ("one", "two")]
+    assert [process.wait(120) for process in processes] == [0, 0]
+    kept = store.load("progress")
+    assert len(kept) == 121 and kept["both"] == 120
+
+
+def test_who_cannot_have_the_lock_goes_on_after_a_while(monkeypatch):
+    monkeypatch.setattr(store, "PATIENCE", 0.1)
+    with store.changing("progress") as outer, store.changing("progress") as inner:
+        inner["a"], outer["a"] = 1, 2
+    assert store.load("progress") == {"a": 2}
+
+
+def test_an_error_while_changing_saves_nothing():
+    store.save("progress", {"a": 1})
+    with pytest.raises(ZeroDivisionError), store.changing("progress") as content:
+        content["a"] = 1 / 0
+    assert store.load("progress") == {"a": 1}

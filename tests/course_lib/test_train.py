@@ -230,3 +230,53 @@ def test_on_cuda_the_loss_falls_as_it_does_on_the_cpu(options):
     cpu = [s.loss for s in Trainer(network(), draw, squared, steps=50)]
     cuda = [s.loss for s in Trainer(network().cuda(), draw, on_device, steps=50, **options)]
     assert cuda == pytest.approx(cpu, rel=0.1, abs=0.02)
+
+
+def test_a_compiled_run_compiles_model_and_loss_together_and_learns_the_same():
+    graphs = []
+
+    def backend(graph, _):
+        graphs.append(graph)
+        return graph.forward
+
+    torch._dynamo.reset()
+    torch._dynamo.register_backend(backend, name="watched")
+    losses = [
+        [step.loss for step in Trainer(network(), draw, squared, steps=3, compile=compile)]
+        for compile in (False, "watched")
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert len(graphs) == 1
+    called = " ".join(node.name for node in graphs[0].graph.nodes)
+    assert "modules_4_parameters_weight" in called and "square" in called  # the last layer, and the loss
+
+
+def test_without_a_compiler_the_error_says_what_is_missing(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(RuntimeError, match=r"compile=True needs a C\+\+ compiler on the CPU, and there is no g\+\+"):
+        Trainer(network(), draw, squared, steps=1, compile=True)
+
+
+def test_an_interrupted_training_is_not_put_on_the_scoreboard_until_it_went_on():
+    from course_lib import scoreboard
+
+    broken = [True]
+
+    def draw(generator):
+        if trainer.number == 3 and broken:
+            broken.pop()
+            raise KeyboardInterrupt
+        return torch.randn(2, 3, generator=generator)
+
+    model = nn.Linear(3, 4)
+    trainer = Trainer(model, draw, lambda model, x: model(x).square().mean(), steps=5)
+    with pytest.raises(KeyboardInterrupt):
+        list(trainer)
+    with pytest.warns(UserWarning, match="interrupted after 3 of 5 updates"):
+        scoreboard.record("GPT", 2.0, 16, trainer.seconds, "15_gpt")
+    scoreboard.record("RNN", 2.0, 17, trainer.seconds, "09_rnn")  # another model
+    assert [entry["model"] for entry in scoreboard.rows()] == ["RNN"]
+    list(trainer)
+    scoreboard.record("GPT", 2.0, 16, trainer.seconds, "15_gpt")
+    assert len(scoreboard.rows()) == 2

@@ -9,7 +9,7 @@ import pytest
 from autograder.authoring.claims import read_claims, unmet
 from autograder.authoring.lesson import INERT, KINDS, OPTIONS, read_lesson
 from autograder.authoring.reference import Reference
-from autograder.authoring.verify import MAX_HINTS, MIN_HINTS, MIN_MISTAKES, verify
+from autograder.authoring.verify import HINTS, MIN_MISTAKES, verify
 from autograder.grading.prepare import Limits
 from course_lib.judging.exercise import Exercise
 
@@ -54,7 +54,7 @@ def test_the_time_limit_of_a_case_is_the_one_in_the_code():
 
 
 def test_how_many_hints_and_mistakes_are_demanded_is_said():
-    assert f"{WORDS[MIN_HINTS]} or {WORDS[MAX_HINTS]}:" in GUIDE
+    assert f"a numbered list of {WORDS[HINTS]}:" in GUIDE
     assert f"At least {WORDS[MIN_MISTAKES]} per exercise" in GUIDE
 
 

@@ -58,6 +58,7 @@ r"""
 1. What does `0 * log(0)` give, and what should it count as?
 2. Replace the product by 0 where `p` is 0,
    sum over the last dimension, change the sign.
+3. `-torch.where(p > 0, …, 0).sum(…)`
 """
 
 
@@ -95,6 +96,7 @@ def perplexity(p: Tensor) -> Tensor:
 r"""
 1. You have `entropy` already.
 2. Take its exponential.
+3. `entropy(…).exp()`
 """
 
 
@@ -144,6 +146,7 @@ class Affine(nn.Module):
 r"""
 1. Which shapes must `weight` and `bias` have?
 2. Multiply by the transposed weight and add the bias.
+3. `x @ self.weight.… + self.bias`
 """
 
 
@@ -203,6 +206,7 @@ def draw(probs: Tensor, n: int, generator: torch.Generator) -> Tensor:
 r"""
 1. Where does a uniform number fall among the cumulative sums?
 2. `cumsum`, then `searchsorted`.
+3. `torch.searchsorted(p.cumsum(-1), …)`
 """
 
 
@@ -252,6 +256,7 @@ def mean(x: Tensor) -> Tensor:
 r"""
 1. What is the sum of nothing?
 2. Look at `numel` first.
+3. `if x.numel() == …:`
 """
 
 
@@ -298,6 +303,7 @@ def count(ids: Tensor, vocab_size: int) -> Tensor:
 r"""
 1. What happens when a token occurs twice?
 2. Add 1 instead of setting 1.
+3. `counts[token] = counts.get(token, …) + 1`
 """
 
 
@@ -335,6 +341,7 @@ def clip_(x: Tensor, limit: float) -> Tensor:
 r"""
 1. Two sides.
 2. Assign where `x > limit`, and where `x < -limit`.
+3. `x[x > limit] = …`
 """
 
 

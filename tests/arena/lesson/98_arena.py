@@ -50,6 +50,7 @@ def total(x: Tensor) -> Tensor:
 r"""
 1. How often does the last amount count?
 2. Multiply by `torch.arange(1, N + 1)`, then sum.
+3. `(amounts * …).sum()`
 """
 
 

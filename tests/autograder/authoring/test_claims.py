@@ -50,6 +50,7 @@ def longest(words):
 r"""
 1. Of three words the longest has {{6 = longest(words)}} letters. Which Python function finds it?
 2. Use `max`.
+3. `max(words, …)`
 """
 
 # %% cases="longest" active="py"

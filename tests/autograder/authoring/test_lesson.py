@@ -278,6 +278,7 @@ def test_each_kind_of_exercise_is_read(sample):
     assert checks["entropy"].hints == (
         "What does `0 * log(0)` give, and what should it count as?",
         "Replace the product by 0 where `p` is 0, sum over the last dimension, change the sign.",
+        "`-torch.where(p > 0, …, 0).sum(…)`",
     )
 
 

@@ -1,5 +1,8 @@
 """The numbers and cuts on the cards of lesson 02."""
 
+import math
+
+from course_lib.data.quality import failed_rules
 from course_lib.deck import DECK
 from course_lib.tokenization import steps
 
@@ -18,3 +21,13 @@ def test_two_characters_that_occur_once_have_the_highest_score():
 
 def test_characters_have_as_many_bytes_as_the_card_says():
     assert CARDS["one_char_many_bytes"].answer.startswith(f"{len('é'.encode())} and {len('老'.encode())}.")
+
+
+def test_the_largest_standard_error_of_128_hashes():
+    largest = max(math.sqrt(j / 100 * (1 - j / 100) / 128) for j in range(101))
+    assert f"at most {largest:.3f}." in " ".join(CARDS["min_hash"].answer.split())
+
+
+def test_the_rules_see_form_only():
+    words = "the mouse and the cat of the house sleep here".split() * 5
+    assert failed_rules(" ".join(sorted(words))) == [] and failed_rules(" ".join(words[:49])) == ["length"]

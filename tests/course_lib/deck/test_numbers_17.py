@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from course_lib.deck import DECK
-from course_lib.moe import MoE, active_parameters, expert_capacity, load_balancing_loss, route_top_k, router_z_loss
+from course_lib.moe import (
+    MoE,
+    active_parameters,
+    expert_capacity,
+    load_balancing_loss,
+    route_top_k,
+    route_with_bias,
+    router_z_loss,
+)
 
 CARDS = {card.id: card for card in DECK if card.lesson == "17_moe"}
 
@@ -44,3 +52,16 @@ def test_mixtral_by_its_published_sizes():
     stored, active = ((shared + n_layers * n * 3 * d * d_ff) / 1e9 for n in (8, 2))
     answer = " ".join(CARDS["moe_mixtral"].answer.split())
     assert f"{stored:.1f} billion are stored, {active:.1f} billion active" in answer
+
+
+def test_a_bias_changes_the_choice_and_not_the_gates():
+    scores = torch.tensor([0.5, 0.3, 0.2])
+    experts, gates = route_with_bias(scores, torch.tensor([-0.4, 0.0, 0.0]), 2)
+    assert scores[experts].tolist() == pytest.approx([0.3, 0.2]) and gates.tolist() == pytest.approx([0.6, 0.4])
+
+
+def test_cutting_and_sharing_experts():
+    routed, chosen = 4 * 8 - 1, 4 * 2 - 1
+    answer = " ".join(CARDS["moe_shared"].answer.split())
+    assert answer.startswith(f"{routed} and {chosen}:")
+    assert f"{math.comb(8, 2)} ways to choose become {math.comb(routed, chosen):,}" in answer

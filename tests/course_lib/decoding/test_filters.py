@@ -26,7 +26,7 @@ FILTERS = {
     "top-p": lambda x: top_p_filter(x, 0.6),
     "min-p": lambda x: min_p_filter(x, 0.2),
     "typical": lambda x: typical_filter(x, 0.6),
-    "penalty": lambda x: repetition_penalty(x, torch.zeros(*x.shape[:-1], 2, dtype=torch.int64), 1.5),
+    "penalty": lambda x: repetition_penalty(x, torch.zeros_like(x[..., :2], dtype=torch.int64), 1.5),
 }
 
 

@@ -8,13 +8,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nltk.lm import MLE, KneserNeyInterpolated, Laplace, Lidstone
-from nltk.util import everygrams
 from scipy.stats import chisquare
 
 from course_lib import scoreboard
 from course_lib.ngrams import add_k, count_ngrams, interpolated, interpolation_weights, kneser_ney, mle, stupid_backoff
 from tests.course_lib.ngrams.test_counts import slices, streams
+
+REASON = "compared with here, and not installed: pip install -e '.[dev]'"
+nltk_lm = pytest.importorskip("nltk.lm", reason=REASON)
+MLE, KneserNeyInterpolated, Laplace, Lidstone = (
+    getattr(nltk_lm, name) for name in "MLE KneserNeyInterpolated Laplace Lidstone".split()
+)
+everygrams = pytest.importorskip("nltk.util", reason=REASON).everygrams
 
 SMOOTHED = {
     "add one": add_k,

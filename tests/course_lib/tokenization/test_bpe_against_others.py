@@ -1,14 +1,19 @@
 """Byte-level BPE against Hugging Face's tokenizers and OpenAI's tiktoken, on real text."""
 
 import pytest
-import tiktoken
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from course_lib.data.corpora import english, python_sources
 from course_lib.tokenization import BPE, train_bpe
 from course_lib.tokenization.pretokenize import GPT2_PATTERN
+
+REASON = "compared with here, and not installed: pip install -e '.[dev]'"
+tiktoken = pytest.importorskip("tiktoken", reason=REASON)
+tokenizers = pytest.importorskip("tokenizers", reason=REASON)
+Tokenizer, decoders, models, pre_tokenizers, trainers = (
+    getattr(tokenizers, name) for name in "Tokenizer decoders models pre_tokenizers trainers".split()
+)
 
 SIZE = 1200
 any_text = st.one_of(

@@ -6,11 +6,16 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from course_lib.data.corpora import english
 from course_lib.tokenization import Unigram, train_unigram
 from course_lib.tokenization.unigram import blank_words, expected_counts
+
+REASON = "compared with here, and not installed: pip install -e '.[dev]'"
+tokenizers = pytest.importorskip("tokenizers", reason=REASON)
+Regex, Tokenizer, models, normalizers, pre_tokenizers = (
+    getattr(tokenizers, name) for name in "Regex Tokenizer models normalizers pre_tokenizers".split()
+)
 
 texts = st.text(st.sampled_from("ab aab\nc▁"), max_size=14)
 pieces = st.dictionaries(st.text("abc▁", min_size=1, max_size=3), st.floats(-9, -0.5), min_size=1, max_size=12)

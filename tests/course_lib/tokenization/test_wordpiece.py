@@ -7,10 +7,13 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, pre_tokenizers
 
 from course_lib.data.corpora import english
 from course_lib.tokenization import WordPiece, bert_words, train_wordpiece
+
+REASON = "compared with here, and not installed: pip install -e '.[dev]'"
+tokenizers = pytest.importorskip("tokenizers", reason=REASON)
+Tokenizer, models, pre_tokenizers = (getattr(tokenizers, name) for name in "Tokenizer models pre_tokenizers".split())
 
 texts = st.text(st.sampled_from("ab aab tsrelm.-1é"), max_size=60)
 

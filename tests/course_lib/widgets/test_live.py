@@ -1,6 +1,7 @@
 """The live picture: follows its controls, survives errors, and carries a still for pages without widgets."""
 
 import io
+import sys
 
 import ipywidgets
 import nbformat
@@ -50,13 +51,41 @@ def test_the_bundle_carries_the_widget_and_a_still_of_the_initial_settings():
     assert before["text/plain"] == '[widget: a "bar" <1]'
 
 
-def test_an_html_page_without_widget_state_shows_the_still():
-    box = live(bar, "a bar", height=ipywidgets.FloatSlider(1.0))
-    output = nbformat.v4.new_output("display_data", data=box._repr_mimebundle_())
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", outputs=[output])])
+def test_what_is_put_out_is_the_still_and_then_the_view(monkeypatch):
+    still, view = put_out(live(bar, "a bar", height=ipywidgets.FloatSlider(1.0)), monkeypatch)
+    assert WIDGET_VIEW not in still and 'alt="a bar" src="data:image/png' in still["text/html"]
+    assert still["text/plain"] == "[widget: a bar]"
+    assert (
+        set(view) == {WIDGET_VIEW, "text/plain"} and view["text/plain"] == ""
+    )  # where scripts are not trusted: nothing
+
+
+def test_the_still_and_the_view_know_each_other_by_the_names_of_one_widget(monkeypatch):
+    boxes = [live(bar, "a bar", height=ipywidgets.FloatSlider(1.0)) for _ in range(2)]
+    pages = [put_out(box, monkeypatch)[0]["text/html"] for box in boxes]
+    for box, page, other in zip(boxes, pages, reversed(boxes)):
+        (name,) = (name for name in box._dom_classes if name.startswith("course-live-"))
+        assert page.count(f".{name})") == 3 and other.model_id not in page
+        assert f'<div class="course-still-{box.model_id}"><img' in page
+
+
+def test_an_html_page_without_widget_state_shows_the_still_once(monkeypatch):
+    outputs = [
+        nbformat.v4.new_output("display_data", data=data)
+        for data in put_out(live(bar, "a bar", height=ipywidgets.FloatSlider(1.0)), monkeypatch)
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", outputs=outputs)])
     page, _ = HTMLExporter().from_notebook_node(notebook)
-    assert 'alt="a bar" src="data:image/png' in page
-    assert box.model_id not in page
+    assert page.count('alt="a bar" src="data:image/png') == 1
+    assert "[widget:" not in page and "application/vnd.jupyter.widget" not in page
+
+
+def put_out(box, monkeypatch):
+    """Return what the widget puts out when it is displayed, in order."""
+    shown = []
+    monkeypatch.setattr(sys.modules["course_lib.widgets.live"], "display", lambda data, raw: shown.append(data))
+    box._ipython_display_()
+    return shown
 
 
 def test_an_error_while_moving_is_told_and_the_next_move_recovers():
