@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from course_lib.arguments import require_counts, require_one_of
 from course_lib.attention import causal_mask, fused_attention, merge_heads, split_heads
 from course_lib.ids import look_up
-from course_lib.positions import LearnedPositions, RelativePositionBias, alibi_bias, rope, sinusoidal
+from course_lib.positions import LearnedPositions, RelativePositionBias, alibi_bias, rope, sinusoidal, yarn_frequencies
 
 ENCODINGS = ("none", "learned", "sinusoidal", "rope", "alibi", "relative")
 
@@ -28,7 +28,7 @@ class PositionalLM(nn.Module):
     d_model, n_heads, n_layers  sizes
 
     `stretch`, 1 at first, divides the positions that "rope" turns by: 4 squeezes windows four times as long as those of
-    the training into the same angles (position interpolation, Chen et al. 2023).
+    the training into the same angles (position interpolation, Chen et al. 2023). `yarn(factor)` does so by frequency.
 
     Raises ValueError for an encoding that is not in ENCODINGS, and for sizes below 1 or that do not fit.
     """
@@ -48,7 +48,8 @@ class PositionalLM(nn.Module):
         if d_model % n_heads:
             raise ValueError(f"n_heads must divide d_model = {d_model}, got n_heads = {n_heads}")
         self.vocab_size, self.seq_len, self.positions, self.n_heads = vocab_size, seq_len, positions, n_heads
-        self.stretch = 1.0
+        self.stretch, self.attention_factor = 1.0, 1.0
+        self.frequencies: Tensor | None = None
         self.tokens = nn.Embedding(vocab_size, d_model)
         nn.init.normal_(self.tokens.weight, std=0.5)  # of the size of the sinusoids: larger tokens would drown them
         self.learned = LearnedPositions(seq_len, d_model) if positions == "learned" else None
@@ -74,6 +75,11 @@ class PositionalLM(nn.Module):
         self.norm = nn.LayerNorm(d_model)
         self.head = nn.Linear(d_model, vocab_size)
 
+    def yarn(self, factor: float) -> None:
+        """Turn "rope" by YaRN's frequencies from now on, for windows `factor` ≥ 1 times as long as seq_len."""
+        d_head = self.tokens.weight.size(1) // self.n_heads
+        self.frequencies, self.attention_factor = yarn_frequencies(d_head, factor, self.seq_len)
+
     def forward(self, ids: Tensor) -> Tensor:
         """Return the logits of each next token, ids (B, T) → (B, T, V). ValueError past a table of learned ones."""
         length, x = ids.size(1), look_up(self.tokens, ids)
@@ -90,7 +96,7 @@ class PositionalLM(nn.Module):
         for layer in cast(Iterable[nn.ModuleDict], self.layers):
             q, k, v = (split_heads(part, self.n_heads) for part in layer["qkv"](layer["norm"](x)).chunk(3, dim=-1))
             if self.positions == "rope":
-                q, k = rope(q, at), rope(k, at)
+                q, k = (self.attention_factor * rope(part, at, frequencies=self.frequencies) for part in (q, k))
             x = x + layer["out"](merge_heads(fused_attention(q, k, v, mask, bias=bias)))
             x = x + layer["feed_forward"](x)
         return self.head(self.norm(x))

@@ -17,7 +17,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from course_lib.arguments import require_counts, require_finite, require_positive
+from course_lib.arguments import require_at_least, require_counts, require_finite, require_positive
 
 
 class LearnedPositions(nn.Module):
@@ -88,13 +88,14 @@ def shift_matrix(offset: int, d_model: int, device: torch.device | str | None = 
     return torch.block_diag(*rotations)
 
 
-def rope(x: Tensor, positions: Tensor, theta: float = 10000.0) -> Tensor:
+def rope(x: Tensor, positions: Tensor, theta: float = 10000.0, frequencies: Tensor | None = None) -> Tensor:
     """Rotate queries or keys by angles proportional to their positions (rotary position embedding).
 
     x          (..., T, D) queries or keys, D even
     positions  (T,), or any shape that broadcasts to (..., T): where each vector is. With a cache they start
                at the number of tokens seen; fractions are allowed (position interpolation, Chen et al. 2023)
     theta      the base: pair i turns by position / theta^(2i/D) radians
+    frequencies  (D/2,) radians a position of each pair, in place of those of theta: see `yarn_frequencies`
     returns    the rotated x, same shape and dtype; lengths do not change, and the dot product of a rotated query
                and a rotated key depends on their positions through the difference only
 
@@ -103,7 +104,7 @@ def rope(x: Tensor, positions: Tensor, theta: float = 10000.0) -> Tensor:
     in float32 those of position 10⁷ are wrong by a third of a radian; the rotation in float32 at least: in bfloat16 the
     position 257 does not exist.
 
-    Raises ValueError when D is odd or theta is not positive.  Eq. 34 of Su et al. 2021.
+    Raises ValueError when D is odd, theta is not positive or there are not D/2 frequencies.  Eq. 34 of Su et al. 2021.
 
     >>> rope(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([0, 1]))
     tensor([[1.0000, 0.0000],
@@ -112,11 +113,54 @@ def rope(x: Tensor, positions: Tensor, theta: float = 10000.0) -> Tensor:
     d_head = x.size(-1)
     if d_head % 2:
         raise ValueError(f"the last dimension of x must be even, got {d_head} in x {tuple(x.shape)}")
-    angles = _angles(positions.to(x.device), d_head, theta)  # (..., T, D/2)
+    if frequencies is None:
+        angles = _angles(positions.to(x.device), d_head, theta)  # (..., T, D/2)
+    elif frequencies.shape != (d_head // 2,):
+        raise ValueError(f"frequencies must have the shape ({d_head // 2},), got {tuple(frequencies.shape)}")
+    else:
+        angles = positions.to(x.device)[..., None] * frequencies.to(x.device)
     wide = torch.promote_types(x.dtype, torch.float32)
     cos, sin = (table.to(x.device, wide) for table in (angles.cos(), angles.sin()))
     first, second = x.chunk(2, dim=-1)  # products with the wide tables are wide, whatever x is
     return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1).to(x.dtype)
+
+
+def yarn_frequencies(
+    d_head: int, factor: float, trained: int, theta: float = 10000.0, fast: float = 32.0, slow: float = 1.0
+) -> tuple[Tensor, float]:
+    """Return YaRN's frequencies of RoPE for texts `factor` times as long as in training, and its attention factor.
+
+    d_head   D, features of a head; even
+    factor   s, at least 1: how many times longer the texts are to be
+    trained  L, tokens of a training window
+    theta    the base of the angles
+    fast     pairs that turn more often than this within the training window keep their frequency
+    slow     pairs that turn less often than this are slowed down by s, as position interpolation slows down all
+    returns  (D/2,) float32 radians a position: ω_i = theta^(−2i/D) for the fast pairs, ω_i / s for the slow ones, and
+             a mixture of both in between, linear in i from the last fast pair to the first slow one; and
+             0.1 · ln s + 1, by which rotated queries and rotated keys are both multiplied
+
+    Raises ValueError for an odd d_head, a factor below 1 and slow not below fast.
+    "NTK-by-parts" and the attention temperature of Peng et al. 2023 (YaRN), §3.2 and §3.4; the mixture is that of their
+    code, where the paper's formula is linear in the number of turns.
+
+    >>> yarn_frequencies(8, 4.0, 256)[0] / yarn_frequencies(8, 1.0, 256)[0]
+    tensor([1.0000, 0.6250, 0.2500, 0.2500])
+    """
+    require_counts(d_head=d_head, trained=trained)
+    require_at_least(1, factor=factor)
+    require_positive(theta=theta, fast=fast, slow=slow)
+    if d_head % 2:
+        raise ValueError(f"d_head must be even, got {d_head}")
+    if slow >= fast:
+        raise ValueError(f"slow must be less than fast = {fast}, got {slow}")
+    pairs = torch.arange(d_head // 2, dtype=torch.float64)
+    # pair i makes L · theta^(−2i/D) / 2π turns in the training window; solved for i:
+    first, last = (d_head * math.log(trained / (turns * 2 * math.pi)) / (2 * math.log(theta)) for turns in (fast, slow))
+    low, high = max(math.floor(first), 0), min(math.ceil(last), d_head - 1)
+    slowed = ((pairs - low) / max(high - low, 0.001)).clamp(0, 1)  # 0: as it was, 1: divided by s
+    frequencies = theta ** (-2 * pairs / d_head) * (1 - slowed + slowed / factor)
+    return frequencies.float(), 0.1 * math.log(factor) + 1
 
 
 def alibi_slopes(n_heads: int, device: torch.device | str | None = None) -> Tensor:

@@ -65,7 +65,7 @@ Attention is a weighted mean over a **set**. Who chased whom is in the order, an
 - keep positions right when text is generated with a cache;
 - measure which encoding survives sequences longer than it was trained on, where popular tables are wrong, and what helps.
 
-**Time** about 90 minutes; another 35 for what is marked optional. **Builds on** [12 Attention](12_attention.ipynb), [07 Embeddings](07_embeddings.ipynb).
+**Time** about 90 minutes; another 60 for what is marked optional. **Builds on** [12 Attention](12_attention.ipynb), [07 Embeddings](07_embeddings.ipynb).
 **Sizes** B sequences, H heads, T queries, S keys, D features of a head, `d_model` features of a token. A *position* is a whole number, 0 for the first token.
 """
 
@@ -1077,6 +1077,114 @@ print("the last token notices:", notices)
 
 # %% [markdown]
 r"""
+### A few layers that see everything · optional
+
+With windows alone nothing far away is ever looked at directly. So large models mix: Gemma 3 (2025) repeats five layers with a window of 1,024 tokens and one ***global layer*** that sees all. What is saved is the cache: a local layer need not keep what it will never look at again.
+
+By hand: six layers, every third is global, $w = 2$, a text of 10 tokens. Four local layers keep 2 tokens each, two global ones 10: {{28 = mixed_windows(6, 3, 2, 10)[1]}} keys in place of 60. For 48 layers in Gemma's pattern and 131,072 tokens it is {{17 % = gemma_kept / (48 * 131_072)}}.
+
+### Exercise · mixed_windows · optional
+
+Layers count from 0. With `every` = 6 the layers 5, 11, 17, … are global.
+"""
+
+
+# %% exercise="mixed_windows" points=2 optional=true parts={"masks":1,"cache":1} needs="local_window_mask" withheld="course_lib.positions.local_window_mask"
+def mixed_windows(n_layers: int, every: int, window: int, n_tokens: int) -> tuple[Tensor, int]:
+    """The causal masks of a model that mixes local and global layers, and how much its cache holds.
+
+    n_layers  L
+    every     each layer whose number + 1 is a multiple of it is global; 1: all are
+    window    w, keys that a query of a local layer sees, itself included; at least 1
+    n_tokens  T, tokens of the text, at least 1
+    returns   masks (L, T, T) boolean, True = may attend; and the number of tokens whose keys and values are kept, added
+              up over all layers: those that the last token sees
+    """
+    ### BEGIN SOLUTION
+    back = torch.arange(n_tokens)[:, None] - torch.arange(n_tokens)
+    everything = back >= 0
+    local = everything & (back < window)
+    masks = torch.stack([local if (layer + 1) % every else everything for layer in range(n_layers)])
+    return masks, int(masks[:, -1].sum())
+    ### END SOLUTION
+
+
+# %% [markdown] hints="mixed_windows"
+r"""
+1. How many different masks are there, and which of the layers 0 … 5 are global with `every` = 3?
+2. Make the local and the global mask once, choose one for each layer, stack. A layer must keep the keys that its last query sees.
+3. `(layer + 1) % every == 0` says that a layer is global; `masks[:, -1]` holds what the last token sees.
+"""
+
+
+# %% cases="mixed_windows" active="py"
+def cases(seed):
+    for part in ("masks", "cache"):
+        example = {"n_layers": 3, "every": 3, "window": 2, "n_tokens": 3}
+        yield Case(example | {"ask": part}, note="three layers, the last one global", part=part)
+        yield Case(example | {"n_tokens": 1, "ask": part}, note="one token", part=part)
+        yield Case(example | {"every": 1, "n_tokens": 5, "ask": part}, note="all global", part=part)
+        yield Case(example | {"every": 4, "n_tokens": 5, "ask": part}, note="none global", part=part)
+        yield Case(
+            example | {"n_layers": 7, "every": 2, "window": 9, "n_tokens": 4, "ask": part},
+            note="a wide window",
+            part=part,
+        )
+        sizes = {"n_layers": 5 + seed % 7, "every": 2 + seed % 3, "window": 2 + seed % 4, "n_tokens": 8 + seed % 5}
+        yield Case(sizes | {"ask": part}, note="another size", part=part)
+
+
+# %% probe="mixed_windows" active="py"
+def probe(student, case):
+    masks, kept = student(case["n_layers"], case["every"], case["window"], case["n_tokens"])
+    return masks if case["ask"] == "masks" else kept
+
+
+# %% equivalents="mixed_windows" active="py"
+equivalents = {
+    "int(masks[:, -1].sum()) → masks[:, -1].sum()": "one whole number, as an int or in a tensor",
+}
+
+
+# %% mistake="mixed_windows" name="first_is_global" hint="Your layers 0, every, 2 · every … are global. With every = 6 the first global layer is layer 5, after five local ones." active="py"
+def mixed_windows(n_layers, every, window, n_tokens, right=mixed_windows):
+    masks = right(n_layers + every - 1, every, window, n_tokens)[0][every - 1 :]
+    return masks, int(masks[:, -1].sum())
+
+
+# %% mistake="mixed_windows" name="swapped" hint="Your local layers are those that should be global, and the other way round." active="py"
+def mixed_windows(n_layers, every, window, n_tokens, right=mixed_windows):
+    both = right(1, 2, window, n_tokens)[0][0], right(1, 1, window, n_tokens)[0][0]
+    masks = torch.stack([both[bool((layer + 1) % every)] for layer in range(n_layers)])
+    return masks, int(masks[:, -1].sum())
+
+
+# %% mistake="mixed_windows" name="not_causal" hint="Your global layers see the future. Global means all keys up to the query itself." active="py"
+def mixed_windows(n_layers, every, window, n_tokens, right=mixed_windows):
+    masks, kept = right(n_layers, every, window, n_tokens)
+    masks[every - 1 :: every] = True
+    return masks, kept
+
+
+# %% mistake="mixed_windows" name="all_kept" hint="The masks are right. A local layer keeps min(w, T) tokens, not all T: what its window has left behind is never looked at again." active="py"
+def mixed_windows(n_layers, every, window, n_tokens, right=mixed_windows):
+    return right(n_layers, every, window, n_tokens)[0], n_layers * n_tokens
+
+
+# %% mistake="mixed_windows" name="short_text" hint="Right for long texts. Where the text is shorter than the window, a local layer keeps T tokens, not w." active="py"
+def mixed_windows(n_layers, every, window, n_tokens, right=mixed_windows):
+    n_global = n_layers // every
+    return right(n_layers, every, window, n_tokens)[0], n_global * n_tokens + (n_layers - n_global) * window
+
+
+# %%
+gemma_kept = 8 * 131_072 + 40 * 1_024  # 48 layers: every sixth is global
+for n in (1_024, 8_192, 32_768, 131_072):
+    kept = 8 * n + 40 * min(n, 1_024)
+    print(f"{n:7,} tokens: the cache holds {kept / (48 * n):6.1%} of what 48 global layers would keep")
+
+# %% [markdown]
+r"""
 ## 7 · What they cost
 
 “No memory”, say the tables, for everything without parameters. But a bias that is *written down* costs what the scores cost:
@@ -1229,13 +1337,16 @@ more, taught = budget(full=50, short=2), {}
 
 
 def go_on(model, seed, stretch, train):
-    """Nats over the floor with positions divided by `stretch`, perhaps after training on long windows."""
+    """Nats over the floor with positions divided by `stretch`, or by YaRN, perhaps after training on long windows."""
     model = copy.deepcopy(model)
-    model.stretch = stretch
+    if stretch == "YaRN":
+        model.yarn(long / trained)
+    else:
+        model.stretch = stretch
     draw = draw_windows(train_tokens, 4, long)
     trainer = Trainer(model, draw, next_token_loss, steps=more, lr=0.002, seed=seed)
     if train:
-        for _ in watch(trainer, f"positions / {stretch:g}, seed {seed}", curve=False):
+        for _ in watch(trainer, f"positions / {stretch}, seed {seed}", curve=False):
             pass
     return over_the_floor(loss_by_position(model, test_tokens, long))
 
@@ -1253,6 +1364,142 @@ r"""
 Squeezing alone makes the loss {{nearly the same everywhere : abs(taught[4.0, False][:, 2] - taught[4.0, False][:, 0]).max() < 0.15}}, and {{high : taught[4.0, False].min() > 0.7}}: neighbours are now a quarter of a position apart, which the model never saw either. Trained further, it is at {{0.55 = taught[4.0, True][:, 2].mean() ± 0.07}} nats at the positions 64–127, {{better in every run : (taught[4.0, True][:, 2] < taught[1.0, False][:, 2]).all()}} than the {{0.78 = taught[1.0, False][:, 2].mean() ± 0.15}} before.
 
 But the training alone, without any squeezing, does {{better still in every run : (taught[1.0, True] < taught[4.0, True]).all()}}: {{0.44 = taught[1.0, True][:, 2].mean() ± 0.06}}. Chen et al. extended LLaMA models to 32,768 tokens by squeezing and at most 1,000 further steps; this small experiment cannot say which way is better there. Our windows are short, and a few dozen updates suffice to learn their angles. What the experiment shows is that the *angles never met* are the trouble: whichever way the model gets to know them, the loss at the far positions falls.
+"""
+
+# %% [markdown]
+r"""
+### Stretch the slow pairs only · optional
+
+Interpolation slows down *all* pairs by $s = \text{long}/\text{trained}$, the fast ones too, which tell neighbours apart and have been all the way round in training. ***YaRN*** (Peng et al. 2023) treats them by how often they turn. Pair $i$ with frequency $\omega_i = \theta^{-2i/D}$ makes $L\,\omega_i / 2\pi$ turns in a window of $L$ tokens:
+
+- more than $\beta = 32$ turns: it stays as it is;
+- fewer than $\alpha = 1$: it has never been all the way round, and larger angles would be new. It becomes $\omega_i / s$;
+- in between a mixture, $\omega_i\,(1 - m_i + m_i / s)$, with $m_i$ growing evenly with $i$ from 0 to 1.
+
+Which $i$ makes $n$ turns? Solve for it: $i(n) = D \ln\!\big(L / (2\pi n)\big) \,/\, (2 \ln \theta)$. The mixture goes from $\lfloor i(\beta) \rfloor$, at least 0, to $\lceil i(\alpha) \rceil$, at most $D - 1$.
+
+Longer texts also spread the softmax over more keys. So queries and keys are both multiplied by $0.1 \ln s + 1$, for $s = 4$ {{1.14 = 0.1 * math.log(4) + 1}}.
+"""
+
+# %% [markdown]
+r"""
+### Exercise · yarn_frequencies · optional
+
+By hand, $D = 8$, $L = 256$, $\theta = 10000$, $s = 4$: $i(32) = {{0.10 = 8 * math.log(256 / (2 * math.pi * 32)) / (2 * math.log(10000))}}$ and $i(1) = {{1.61 = 8 * math.log(256 / (2 * math.pi)) / (2 * math.log(10000))}}$, so $m = (0, \tfrac12, 1, 1)$, and the frequencies are multiplied by {{1, 0.625, 0.25, 0.25 : torch.allclose(yarn_frequencies(8, 4.0, 256)[0] / yarn_frequencies(8, 1.0, 256)[0], torch.tensor([1, 0.625, 0.25, 0.25]))}}.
+"""
+
+
+# %% exercise="yarn_frequencies" points=3 optional=true parts={"frequencies":2,"factor":1} withheld="course_lib.positions.yarn_frequencies"
+def yarn_frequencies(
+    d_head: int, factor: float, trained: int, theta: float = 10000.0, fast: float = 32.0, slow: float = 1.0
+) -> tuple[Tensor, float]:
+    """YaRN's frequencies of RoPE, and the number by which rotated queries and rotated keys are both multiplied.
+
+    d_head   D, features of a head, even
+    factor   s, at least 1: how many times longer than in training the texts are
+    trained  L, tokens of a training window
+    theta    the base: pair i turned by theta^(−2i/D) radians a position
+    fast     β, turns within the training window above which a pair stays as it is
+    slow     α, turns below which it is slowed down by s; less than fast
+    returns  frequencies (D/2,) float32, radians a position; and 0.1 · ln s + 1
+
+    The mixture goes from ⌊i(β)⌋, at least 0, to ⌈i(α)⌉, at most D − 1, with the i(n) above. In the cases these differ.
+    """
+    ### BEGIN SOLUTION
+    pair_of = lambda turns: d_head * math.log(trained / (2 * math.pi * turns)) / (2 * math.log(theta))
+    low, high = max(math.floor(pair_of(fast)), 0), min(math.ceil(pair_of(slow)), d_head - 1)
+    pairs = torch.arange(d_head // 2)
+    slowed = ((pairs - low) / (high - low)).clamp(0, 1)  # 0: as it was, 1: divided by s
+    frequencies = theta ** (-2 * pairs / d_head) * (1 - slowed + slowed / factor)
+    return frequencies, 0.1 * math.log(factor) + 1
+    ### END SOLUTION
+
+
+# %% [markdown] hints="yarn_frequencies"
+r"""
+1. Which pairs turn most often in the window, those with a small or a large i? At which i does the mixture begin, then?
+2. Two borders from i(n), rounded outwards and kept in range; a ramp over all i that is 0 before the first border and 1 after the second; a weighted mean of ω and ω / s.
+3. `slowed = ((pairs - low) / (high - low)).clamp(…)`; then `theta ** (…) * (1 - slowed + …)`
+"""
+
+
+# %% cases="yarn_frequencies" active="py"
+def cases(seed):
+    for part in ("frequencies", "factor"):
+        example = {"d_head": 8, "factor": 4.0, "trained": 256, "ask": part}
+        yield Case(example, note="the example by hand", part=part)
+        yield Case(example | {"factor": 1.0}, note="no longer than in training", part=part)
+        yield Case(example | {"d_head": 16, "trained": 32}, note="a short window, no pair turns 32 times", part=part)
+        yield Case(example | {"d_head": 128, "factor": 16.0, "trained": 4096}, note="the sizes of Llama 2", part=part)
+        yield Case(example | {"d_head": 64, "theta": 500000.0, "trained": 8192}, note="another base", part=part)
+        yield Case(example | {"d_head": 32, "fast": 8.0, "slow": 0.5}, note="other bounds", part=part)
+        yield Case(example | {"theta": 10.0, "trained": 400}, note="every pair turns more than once", part=part)
+        sizes = {"d_head": 2 * (8 + seed % 40), "factor": 1.5 + seed % 7, "trained": 200 + seed % 3000, "ask": part}
+        yield Case(sizes, note="another size", part=part)
+
+
+# %% probe="yarn_frequencies" active="py"
+def probe(student, case):
+    frequencies, by = student(**{name: value for name, value in case.items() if name != "ask"})
+    return frequencies if case["ask"] == "frequencies" else by
+
+
+# %% equivalents="yarn_frequencies" active="py"
+equivalents = {
+    "d_head // 2 → d_head / 2": "D is even, and numbers of pairs may be floats",
+}
+
+
+# %% mistake="yarn_frequencies" name="all_slowed" hint="You divide every frequency by s. That is position interpolation; YaRN leaves alone what turns often." active="py"
+def yarn_frequencies(d_head, factor, trained, theta=10000.0, fast=32.0, slow=1.0):
+    return theta ** (-torch.arange(0, d_head, 2) / d_head) / factor, 0.1 * math.log(factor) + 1
+
+
+# %% mistake="yarn_frequencies" name="wrong_end" hint="You slow down the fast pairs and leave the slow ones. Those that never turned once are the ones that would meet new angles." active="py"
+def yarn_frequencies(d_head, factor, trained, theta=10000.0, fast=32.0, slow=1.0, right=yarn_frequencies):
+    frequencies, by = right(d_head, factor, trained, theta, fast, slow)
+    plain = theta ** (-torch.arange(0, d_head, 2) / d_head)
+    return plain * (1 + 1 / factor) - frequencies, by
+
+
+# %% mistake="yarn_frequencies" name="no_ramp" hint="Between the two borders your pairs are all slowed down in full. The share that is slowed grows evenly with i." active="py"
+def yarn_frequencies(d_head, factor, trained, theta=10000.0, fast=32.0, slow=1.0, right=yarn_frequencies):
+    frequencies, by = right(d_head, factor, trained, theta, fast, slow)
+    plain = theta ** (-torch.arange(0, d_head, 2) / d_head)
+    return torch.where(frequencies < plain * (1 - 1e-6), plain / factor, plain), by
+
+
+# %% mistake="yarn_frequencies" name="no_two_pi" hint="You count radians for turns: a turn is 2π of them." active="py"
+def yarn_frequencies(d_head, factor, trained, theta=10000.0, fast=32.0, slow=1.0, right=yarn_frequencies):
+    return right(d_head, factor, 2 * math.pi * trained, theta, fast, slow)
+
+
+# %% mistake="yarn_frequencies" name="scores_factor" hint="The frequencies are right. You return the square, by which the scores grow; queries and keys each get 0.1 · ln s + 1." active="py"
+def yarn_frequencies(d_head, factor, trained, theta=10000.0, fast=32.0, slow=1.0, right=yarn_frequencies):
+    frequencies, by = right(d_head, factor, trained, theta, fast, slow)
+    return frequencies, by**2
+
+
+# %% [markdown]
+r"""
+YaRN beside the others, under the same conditions: at once, and after the same {{50 = more}} updates.
+"""
+
+# %%
+for train in (False, True):
+    runs = [go_on(model, seed, "YaRN", train) for seed, model in enumerate(models["rope"])]
+    taught["YaRN", train] = torch.tensor(runs)
+print("nats over the floor, mean of three runs   16–31   32–63  64–127")
+for (how, trained_on), values in sorted(taught.items(), key=lambda item: item[0][1]):
+    name = how if how == "YaRN" else {1.0: "plain", 4.0: "interpolated"}[how]
+    name += f", {more} updates on long windows" if trained_on else ""
+    print(f"{name:38}", *(f"{mean:7.2f}" for mean in values.mean(0).tolist()))
+
+# %% [markdown]
+r"""
+Without any training YaRN loses {{0.56 = taught["YaRN", False][:, 2].mean() ± 0.1}} nats at the positions 64–127, {{less in every run : (taught["YaRN", False][:, 2] < taught[1.0, False][:, 2]).all() and (taught["YaRN", False][:, 2] < taught[4.0, False][:, 2]).all()}} than the plain angles and the interpolated ones. It pays a little inside the window, {{0.08 = (taught["YaRN", False] - taught[1.0, False])[:, 0].mean() ± 0.06}} nats.
+
+After {{50 = more}} updates the advantage over plain angles with the same training is {{gone, to a few hundredths : abs((taught["YaRN", True] - taught[1.0, True])[:, 2].mean()) < 0.04}}: here long windows are learned as quickly without any trick. Interpolation is {{behind both in every run : (taught[4.0, True][:, 2] > torch.maximum(taught["YaRN", True], taught[1.0, True])[:, 2]).all()}}: it has to learn its neighbours again. In a window of {{32 = trained}} tokens no pair turns 32 times, so only the fastest one stays as it was; in a large model many do.
 """
 
 # %% [markdown]
@@ -1409,7 +1656,7 @@ Test retrieval itself: put the sentence at varied depths of texts of varied leng
 r"""
 ## Flash cards
 
-Twelve questions about order, for tomorrow and for the weeks after.
+Fourteen questions about order, for tomorrow and for the weeks after.
 """
 
 # %%
@@ -1424,7 +1671,7 @@ r"""
 - **Gehring et al. (2017)** and **GPT-2** (Radford et al. 2019): learned vectors. **Vaswani et al. (2017)**: sinusoids; they report nearly the same translation quality for both.
 - **Shaw et al. (2018)**: relative positions inside attention. **Raffel et al. (2020)**, T5: buckets.
 - **Su et al. (2021)**, *RoFormer*: rotations, used by GPT-J, Llama and most open models since. **Press et al. (2022)**, *Train Short, Test Long*: ALiBi, and the measurement that you repeated.
-- **Chen et al. (2023)**, *Extending Context Window of Large Language Models via Positional Interpolation*: section 8 tries it. **Beltagy et al. (2020)**, *Longformer*: windows.
+- **Chen et al. (2023)**, *Extending Context Window of Large Language Models via Positional Interpolation*: section 8 tries it. **Peng et al. (2023)**, *YaRN*. **Beltagy et al. (2020)**, *Longformer*: windows.
 - **Kazemnejad et al. (2023)**: decoders without any position encoding (NoPE) do better on some tasks of length generalisation than with one.
 """
 

@@ -54,7 +54,7 @@ r"""
 
 # %% [markdown]
 r"""
-**Time** about 90 minutes, best in two sittings (sections 1 to 5, and the rest); another 75 for what is marked optional. **Builds on** [05 Optimizers](05_optimizers.ipynb) (AdamW, warm-up and cosine), [08 Neural n-grams](08_neural_ngrams.ipynb) (tied weights), [12 Attention](12_attention.ipynb), [13 Positions](13_positions.ipynb) and [14 Transformer](14_transformer.ipynb).
+**Time** about 90 minutes, best in two sittings (sections 1 to 5, and the rest); another 105 for what is marked optional. **Builds on** [05 Optimizers](05_optimizers.ipynb) (AdamW, warm-up and cosine), [08 Neural n-grams](08_neural_ngrams.ipynb) (tied weights), [12 Attention](12_attention.ipynb), [13 Positions](13_positions.ipynb) and [14 Transformer](14_transformer.ipynb).
 **Sizes** B sequences, T tokens, H heads, D features of a head (`d_head`), L blocks (`n_layers`), V tokens in the vocabulary, `d_model`, `d_ff`.
 """
 
@@ -1501,6 +1501,217 @@ attention_explorer(text.split(), weights, layer, head)
 
 # %% [markdown]
 r"""
+### A head that looks things up · optional
+
+Give the model a text it can only know from the text itself: random words, and then the same words again. At the second *d* of `d a f c d …`, whoever finds the first *d* and reads on knows that *a* comes next. A head that does so is an ***induction head***: it looks at the token **after the earlier occurrence** of its own. Olsson et al. (2022) found such heads in language models of all sizes and think that they are much of what lets a model learn from its context.
+
+When tokens repeat after $P$ places, token $t$ occurred before at $t - P$, and what followed it is at $t - P + 1$. With weights $A$ of shape $(B, H, T, T)$, the score of head $h$ is the mean of that one weight,
+
+$$s_h = \operatorname{mean}_{b,\; t \ge P}\; A_{b,\,h,\,t,\,t - P + 1}.$$
+
+### Exercise · induction_score · optional
+
+By hand: $P = 2$, $T = 4$. Tokens 2 and 3 occurred before. If token 2 gives 1 to token 1, and token 3 gives 0.5 to token 2, the score is {{0.75 = induction_score(torch.tensor([[[[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0.5, 0.5]]]]), 2).item()}}.
+"""
+
+
+# %% exercise="induction_score" points=2 optional=true withheld="course_lib.interpretability.induction_score"
+def induction_score(weights: Tensor, period: int) -> Tensor:
+    """How much attention each head gives to the token after the earlier occurrence of the one it is at.
+
+    weights  (B, H, T, T) attention weights over sequences that repeat after `period` tokens; weights[b, h, t] is what
+             token t looks at
+    period   P; a token that occurred more than once before counts its latest occurrence, at t − P
+    returns  (H,) mean of weights[:, :, t, t − P + 1] over the batch and all t from P on
+
+    Raises ValueError when period is not from 2 to T − 1: with 1 the token after the earlier one is the token itself.
+    """
+    ### BEGIN SOLUTION
+    length = weights.size(-1)
+    if not 2 <= period < length:
+        raise ValueError(f"period must be from 2 to {length - 1}, got {period}")
+    queries = torch.arange(period, length, device=weights.device)
+    return weights[:, :, queries, queries - period + 1].mean((0, 2))
+    ### END SOLUTION
+
+
+# %% [markdown] hints="induction_score"
+r"""
+1. Which tokens have occurred before at all, and for the first of them: at which place is the token that followed?
+2. Pick one weight for each of those queries: two index tensors of equal length, one for the row and one for the column, pick pairs. Then a mean over the batch and the queries, not over the heads.
+3. `queries = torch.arange(period, weights.size(-1))`; then `weights[:, :, queries, …].mean(…)`
+"""
+
+
+# %% cases="induction_score" active="py"
+def cases(seed):
+    hand = torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0.5, 0.5]])
+    yield Case({"weights": hand[None, None], "period": 2}, note="the example by hand")
+    for i, (b, h, t, period) in enumerate([(1, 2, 5, 3), (2, 3, 8, 4), (3, 2, 9, 2), (2, 4, 7, 6)]):
+        weights = random_tensor(seed + i, b, h, t, t, scale=2.0)
+        weights = weights.masked_fill(~torch.ones(t, t, dtype=torch.bool).tril(), -math.inf).softmax(-1)
+        yield Case({"weights": weights, "period": period}, note=f"{t} tokens, period {period}")
+    yield Case({"weights": hand[None, None], "period": 1}, note="period 1")
+    yield Case({"weights": hand[None, None], "period": 4}, note="nothing repeats")
+    yield Case({"weights": hand[None, None], "period": 3}, note="a single token that occurred before")
+
+
+# %% equivalents="induction_score" active="py"
+equivalents = {
+    "weights.size(-1) → weights.size(-2)": "attention of a text to itself is square",
+}
+
+
+# %% mistake="induction_score" name="the_token_itself" hint="You read the weight on the earlier occurrence itself, t − P. A head that looks there finds what it has already; what comes next is one place later." active="py"
+def induction_score(weights, period, right=induction_score):
+    if not 2 <= period < weights.size(-1):
+        return right(weights, period)
+    queries = torch.arange(period, weights.size(-1))
+    return weights[:, :, queries, queries - period].mean((0, 2))
+
+
+# %% mistake="induction_score" name="the_token_before" hint="You read the weight on the token before the earlier occurrence. The one after it is at t − P + 1." active="py"
+def induction_score(weights, period, right=induction_score):
+    if not 2 <= period < weights.size(-1):
+        return right(weights, period)
+    queries = torch.arange(period, weights.size(-1))
+    return weights[:, :, queries, (queries - period - 1).clamp(min=0)].mean((0, 2))
+
+
+# %% mistake="induction_score" name="one_too_early" hint="Your mean begins at t = P − 1, the last token of the first copy, which has not occurred before. Begin at P." active="py"
+def induction_score(weights, period, right=induction_score):
+    if not 2 <= period < weights.size(-1):
+        return right(weights, period)
+    return weights.diagonal(1 - period, dim1=-2, dim2=-1).mean((0, -1))
+
+
+# %% mistake="induction_score" name="columns_for_rows" hint="You swapped row and column: the weight of an early token on a later one, which a causal mask makes 0. The row is who looks." active="py"
+def induction_score(weights, period, right=induction_score):
+    return right(weights.transpose(-2, -1), period)
+
+
+# %% mistake="induction_score" name="over_all_tokens" hint="You divide by all T tokens. Only the T − P that occurred before count." active="py"
+def induction_score(weights, period, right=induction_score):
+    length = weights.size(-1)
+    return right(weights, period) * (length - period) / length
+
+
+# %% mistake="induction_score" name="no_check" hint="Right where tokens repeat. With period 1, or one as long as the text, the docstring asks for a ValueError." active="py"
+def induction_score(weights, period):
+    queries = torch.arange(period, weights.size(-1))
+    return weights[:, :, queries, queries - period + 1].mean((0, 2))
+
+
+# %% [markdown]
+r"""
+First your model of the toy language, on random words that repeat after 12: a score for each of its heads. Looking at all earlier tokens alike would give about {{0.06 = alike ± 0.005}}.
+"""
+
+# %%
+from course_lib.interpretability import induction_score as tested_score
+
+score = yours("gpt.induction_score", tested_score)
+period = 12
+words = torch.rand(50, vocab_size, generator=torch.Generator().manual_seed(0)).argsort(-1)[:, :period]
+again = words.repeat(1, 2)  # (50, 24)
+alike = (1 / torch.arange(period + 1.0, 2 * period + 1)).mean().item()
+scores = torch.stack([score(weights, period) for weights in trained.attention_maps(again)])  # (L, H)
+with torch.no_grad():
+    by_place = F.cross_entropy(trained(again[:, :-1]).transpose(1, 2), again[:, 1:], reduction="none").mean(0)
+unseen, seen_before = by_place[: period - 1].mean().item(), by_place[period:].mean().item()
+print("scores by layer and head:", [[f"{x:.2f}" for x in row] for row in scores.tolist()])
+print(f"nats a token in the first copy {unseen:.1f}, in the second {seen_before:.1f}")
+
+# %% [markdown]
+r"""
+{{No head reaches 0.15 : scores.max() < 0.15}}, and the second copy is {{no easier than the first : seen_before > unseen - 0.3}}. That is no fault of the model: in its language nothing is worth looking up, since a word does not make its own successor likelier.
+
+So train where looking up is all there is. Sequences of {{20 = task.vocab_size}} symbols repeat after {{8 = task.shortest}} to {{16 = task.longest}}, another period in each row, so that no fixed distance is the answer. The models have attention only, {{2 = pairs[0].config.n_heads}} heads a layer, in one layer or in two, three seeds each.
+"""
+
+# %%
+from course_lib.data.repeats import Repeats
+
+task = Repeats()
+
+
+class Silent(nn.Module):  # in place of a feed-forward network: adds nothing
+    forward = staticmethod(torch.zeros_like)
+
+
+def train_on_repeats(n_layers, seed):
+    """A model of attention alone, trained on what it can look up."""
+    config = GPTConfig(
+        task.vocab_size, task.length, d_model=32, n_heads=2, n_layers=n_layers, positions="rope", tie=False
+    )
+    model = gpt.GPT(config, lambda config: Silent(), torch.Generator().manual_seed(seed))
+    trainer = Trainer(model, task.draw(32), task.loss, steps=budget(200, 5), lr=1e-2, seed=seed)
+    for _ in watch(trainer, f"{n_layers} layer(s), seed {seed}", curve=False):
+        pass
+    return model.eval()
+
+
+singles = [train_on_repeats(1, seed) for seed in range(3)]
+pairs = [train_on_repeats(2, seed) for seed in range(3)]
+
+# %%
+from course_lib.interpretability import without_heads
+
+trial = task.sample(200, torch.Generator().manual_seed(99), period=16)
+
+
+@torch.no_grad()
+def nats(model, *heads):
+    """Loss on the second copy, without the heads (layer, head)."""
+    with without_heads(model, heads) as ablated:
+        return task.loss(ablated, trial).item()
+
+
+one_layer, two_layers = [nats(model) for model in singles], [nats(model) for model in pairs]
+maps_of = [model.attention_maps(trial[0][:, :-1]) for model in pairs]
+found = torch.stack([torch.stack([score(weights, 16) for weights in maps]) for maps in maps_of])  # (seed, L, H)
+back = torch.stack([torch.stack([w.diagonal(-1, -2, -1).mean((0, 2)) for w in maps]) for maps in maps_of])
+best, previous = found[:, 1].argmax(-1).tolist(), back[:, 0].argmax(-1).tolist()
+print("one layer ", [f"{loss:.2f}" for loss in one_layer], "  two layers", [f"{loss:.2f}" for loss in two_layers])
+for name, values in {"induction score": found, "weight on the token before": back}.items():
+    print(name, "by layer and head, a line for each seed:")
+    for row in values.flatten(1).tolist():
+        print("  ", [f"{x:.2f}" for x in row])
+
+# %% [markdown]
+r"""
+Two layers end {{below 0.05 nats : max(two_layers) < 0.05}} in every run; one layer stays {{above 2 in every run : min(one_layer) > 2}}, not far from the $\ln 16 = {{2.77 = math.log(16)}}$ of who knows which sixteen symbols occur and not their order.
+
+Why two? How much a key at $s$ attracts depends on **its** token. That the token *before* it was a *d* is not in it, unless an earlier layer has written it there. So layer 1 needs a ***previous-token head*** that copies each token one place on; then layer 2 can look for the place whose *predecessor* was *d*. (One layer can do it only at a far larger size: Sanford et al. 2024.)
+
+In all three runs the heads of layer 2 score {{high : found[:, 1].max(-1).values.min() > 0.7}} and those of layer 1 {{nothing : found[:, 0].max() < 0.05}}. But a score says where a head looks, not whether anybody uses it. ***Ablation*** does: take what the head gathered away (here: set it to zero), and measure again.
+"""
+
+# %%
+from course_lib.figures import interpretability as inside
+
+taken = {
+    "nothing": [()] * 3,
+    "best head of layer 2": [((1, head),) for head in best],
+    "other head of layer 2": [((1, 1 - head),) for head in best],
+    "both heads of layer 2": [((1, 0), (1, 1))] * 3,
+    "previous-token head of layer 1": [((0, head),) for head in previous],
+    "other head of layer 1": [((0, 1 - head),) for head in previous],
+}
+ablated = {name: [nats(model, *heads) for model, heads in zip(pairs, per_seed)] for name, per_seed in taken.items()}
+figure = inside.without(ablated, "What is lost without a head: three models, three marks")
+ends = "; ".join(f"{name}: {', '.join(f'{loss:.2f}' for loss in losses)}" for name, losses in ablated.items())
+show(figure, alt=f"Loss on the second copy without some heads. {ends}.")
+
+# %% [markdown]
+r"""
+Without the best head the loss rises to {{0.4 = torch.tensor(ablated["best head of layer 2"]).mean() ± 0.2}} nats on average, {{more in every run : all(a > b for a, b in zip(ablated["best head of layer 2"], ablated["other head of layer 2"]))}} than without the other one of its layer. Yet that is little: without **both** it is {{4.2 = torch.tensor(ablated["both heads of layer 2"]).mean() ± 0.5}}. Both score high, and each covers for the other, so taking out one at a time understates what they do.
+
+And the single head that is missed most has an induction score of **zero**: the previous-token head of layer 1, {{in every run : all(a > b for a, b in zip(ablated["previous-token head of layer 1"], ablated["best head of layer 2"]))}}. Heads of two layers do the looking up together; a list of the highest scores shows half of it.
+"""
+
+# %% [markdown]
+r"""
 ### And on real English · optional
 
 The same 250 updates on the second text of the scoreboard as the recurrent networks had: English, in {{1,024 = reader.vocab_size}} byte-level BPE tokens. 250 updates are little: if you ran lesson 03, its Kneser–Ney model, which has counted every token of the text, may well be ahead on the board. Then let it write, at temperature 0.8 (section 6).
@@ -1528,6 +1739,184 @@ prompt = torch.tensor([tokenizer.encode("The function returns")], device=device)
 for seed in range(3):
     ids = tested_generate(reader, prompt, 40, Sampling(temperature=0.8), generator=torch.Generator().manual_seed(seed))
     print("•", tokenizer.decode(ids[0].tolist()).replace("\n", " "))
+
+# %% [markdown]
+r"""
+### What does each layer know already? · optional
+
+The residual stream has the same `d_model` features from the embedding to the end, and every block only adds to it. So it can be read at any depth as if the model ended there: through the final norm and the output matrix. That is the ***logit lens*** (nostalgebraist 2020).
+
+$$\text{logits}_\ell = \operatorname{head}(\operatorname{norm}(x_\ell)), \qquad \ell = 0, \dots, L$$
+
+with $x_0$ the sum of the embeddings and $x_\ell$ what block $\ell$ returns, each $(B, T, d_{model})$.
+
+### Exercise · logit_lens · optional
+
+The last reading is what the model says. The model is one like yours of section 4.
+"""
+
+
+# %% exercise="logit_lens" points=2 optional=true withheld="course_lib.interpretability.logit_lens"
+def logit_lens(model: nn.Module, ids: Tensor) -> Tensor:
+    """Logits read off the residual stream before the first block and after each.
+
+    model    a GPT like that of this lesson, in eval mode, with the parts tokens, positions, blocks, norm and head;
+             positions.weight is the table (seq_len, d_model), a block is called as block(x, positions (T,), None)
+    ids      (B, T) int64, T at most seq_len
+    returns  (n_layers + 1, B, T, V): head(norm(x)) of each x; whether it keeps gradients does not matter
+    """
+    ### BEGIN SOLUTION
+    positions = torch.arange(ids.size(1), device=ids.device)
+    x = model.tokens(ids) + model.positions.weight[positions]
+    readings = [model.head(model.norm(x))]
+    for block in model.blocks:
+        x = block(x, positions, None)
+        readings.append(model.head(model.norm(x)))
+    return torch.stack(readings)
+    ### END SOLUTION
+
+
+# %% [markdown] hints="logit_lens"
+r"""
+1. Your `GPT.forward` computes every x that is needed. Where does it forget them, and how many are there?
+2. Go through the blocks as `forward` does, and after each of them read a copy through norm and head. The stream itself goes on as it is.
+3. `readings = [model.head(model.norm(x))]` before the loop, the same line appended inside it, `torch.stack(…)` at the end.
+"""
+
+
+# %% cases="logit_lens" active="py"
+def cases(seed):
+    def case(i, b, t, n_layers, d_model=6, vocab_size=5):
+        shapes = {"tokens": (vocab_size, d_model), "positions": (t + 2, d_model), "head": (vocab_size, d_model)}
+        shapes |= {"gain": (d_model,), "bias": (d_model,), "blocks": (n_layers, d_model, d_model)}
+        state = {name: random_tensor(seed + 10 * i + j, *shape) for j, (name, shape) in enumerate(shapes.items())}
+        return state | {"ids": random_integers(seed + i, 0, vocab_size, b, t)}
+
+    yield Case(case(0, 1, 1, 1), note="one token, one block")
+    yield Case(case(1, 1, 3, 1), note="three tokens, one block")
+    yield Case(case(2, 2, 4, 2), note="two texts, two blocks")
+    yield Case(case(3, 3, 2, 3, d_model=4, vocab_size=7), note="three blocks")
+    yield Case(case(4, 2, 5, 4, d_model=8, vocab_size=9), note="four blocks")
+
+
+# %% probe="logit_lens" active="py"
+def probe(student, case):
+    class ToyBlock(nn.Module):
+        """Adds to the stream what it makes of the mean of the tokens so far, and of where they are."""
+
+        def __init__(self, weight):
+            super().__init__()
+            self.weight = nn.Parameter(weight.clone())
+
+        def forward(self, x, positions, mask=None):
+            if mask is not None:
+                raise ValueError("mask must be None")
+            seen = x.cumsum(1) / torch.arange(1, x.size(1) + 1)[:, None]
+            return x + torch.tanh(seen @ self.weight + 0.1 * positions[:, None])
+
+    model, (v, d) = nn.Module(), case["tokens"].shape
+    model.tokens, model.head = nn.Embedding(v, d), nn.Linear(d, v, bias=False)
+    model.positions, model.norm = nn.Embedding(len(case["positions"]), d), nn.LayerNorm(d)
+    model.blocks = nn.ModuleList(ToyBlock(weight) for weight in case["blocks"])
+    model.seq_len, model.vocab_size = len(case["positions"]), v
+    with torch.no_grad():
+        for part, name in ((model.tokens, "tokens"), (model.positions, "positions"), (model.head, "head")):
+            part.weight.copy_(case[name])
+        model.norm.weight.copy_(case["gain"])
+        model.norm.bias.copy_(case["bias"])
+    readings = student(model.eval(), case["ids"])
+    return readings.detach() if isinstance(readings, Tensor) else readings
+
+
+# %% equivalents="logit_lens" active="py"
+equivalents = {
+    "return torch.stack(readings) → return detached(torch.stack(readings))": "gradients are free, says the docstring",
+}
+
+
+# %% mistake="logit_lens" name="no_norm" hint="The output matrix reads the stream as it is. It learned to read what the final norm returns: head(norm(x)) at every depth." active="py"
+def logit_lens(model, ids, right=logit_lens):
+    norm, model.norm = model.norm, nn.Identity()
+    try:
+        return right(model, ids)
+    finally:
+        model.norm = norm
+
+
+# %% mistake="logit_lens" name="embedding_left_out" hint="You begin after the first block. What the embeddings alone say is a reading, too: n_layers + 1 in all." active="py"
+def logit_lens(model, ids, right=logit_lens):
+    return right(model, ids)[1:]
+
+
+# %% mistake="logit_lens" name="norm_in_the_stream" hint="You hand the normalised x to the next block. The norm is for reading only; the stream goes on as it was." active="py"
+def logit_lens(model, ids):
+    positions = torch.arange(ids.size(1))
+    x = model.norm(model.tokens(ids) + model.positions.weight[positions])
+    readings = [model.head(x)]
+    for block in model.blocks:
+        x = model.norm(block(x, positions, None))
+        readings.append(model.head(x))
+    return torch.stack(readings)
+
+
+# %% mistake="logit_lens" name="no_positions" hint="The stream begins with tokens plus positions; yours begins with the tokens alone." active="py"
+def logit_lens(model, ids, right=logit_lens):
+    kept = model.positions.weight.detach().clone()
+    with torch.no_grad():
+        model.positions.weight.zero_()
+    try:
+        return right(model, ids)
+    finally:
+        with torch.no_grad():
+            model.positions.weight.copy_(kept)
+
+
+# %% mistake="logit_lens" name="each_block_alone" hint="You hand x₀ to every block. Each reads what the block before it returned." active="py"
+def logit_lens(model, ids):
+    positions = torch.arange(ids.size(1))
+    x = model.tokens(ids) + model.positions.weight[positions]
+    stream = [x, *(block(x, positions, None) for block in model.blocks)]
+    return torch.stack([model.head(model.norm(x)) for x in stream])
+
+
+# %% mistake="logit_lens" name="probabilities" hint="These are probabilities. The lens reads logits; a softmax comes after, for whoever wants it." active="py"
+def logit_lens(model, ids, right=logit_lens):
+    return right(model, ids).softmax(-1)
+
+
+# %% [markdown]
+r"""
+The loss of each reading, for your model of the toy language and, on pairs of heads that look things up, for the first of those above.
+"""
+
+# %%
+from course_lib.interpretability import logit_lens as tested_lens
+
+
+def losses_by_layer(readings, targets, first=0):
+    """Nats a token of every reading, over the targets from `first` on."""
+    losses = [F.cross_entropy(logits.transpose(1, 2), targets, reduction="none") for logits in readings]
+    return [loss[:, first:].mean().item() for loss in losses]
+
+
+lens = yours("gpt.logit_lens", tested_lens)
+read_texts = held_out[: 33 * 60].view(60, 33)
+with torch.no_grad():
+    by_layer = losses_by_layer(lens(trained, read_texts[:, :-1]), read_texts[:, 1:])
+    looked_up = losses_by_layer(tested_lens(pairs[0], trial[0][:, :-1]), trial[0][:, 1:], first=16)
+depths = {"Toy language": by_layer, "Repeats, attention only": looked_up}
+levels = {"Toy language": {"uniform": math.log(vocab_size), "entropy rate": floor}}
+levels["Repeats, attention only"] = {"uniform": math.log(task.vocab_size)}
+figure = inside.nats_by_layer(depths, levels, "Read off at every depth: what is still missing")
+ends = "; ".join(f"{name}: {', '.join(f'{x:.2f}' for x in losses)}" for name, losses in depths.items())
+show(figure, alt=f"Nats a token after 0, 1 and 2 blocks. {ends}.")
+
+# %% [markdown]
+r"""
+On the toy language the first block does nearly all of the work: after it {{0.2 = by_layer[1] - by_layer[2] ± 0.1}} nats are missing, which the second adds. Looking up is different: after layer 1 the answer cannot be read at all, {{worse than uniform : looked_up[1] > math.log(task.vocab_size)}}, and after layer 2 it is there. Layer 1 has written which token stood before, and that is no word for the output matrix.
+
+So a reading says what can be *read off*, not what is known. The embedding alone is {{worse than uniform : by_layer[0] > math.log(vocab_size)}}, too: the output matrix is the same table, and the token most like a token is itself. (One trained model each. The tuned lens of Belrose et al. 2023 learns a translation into the output's terms for each layer.)
+"""
 
 # %% [markdown]
 r"""
@@ -1798,6 +2187,29 @@ print(f"sentences that the language allows: {grammatical} of {len(written)}")
 # %% [markdown]
 r"""
 A loss a few hundredths above the floor {{does not mean that every sentence is possible : grammatical < len(written)}}. The model gives each impossible word a tiny probability, and there are hundreds of them at every place: now and then one is drawn. Lesson 18 cuts them off.
+"""
+
+# %% [markdown]
+r"""
+### Only the best k · optional
+
+Top-k does it with one line between the division and the draw: all but the $k$ largest logits become $-\infty$. You write the filter in lesson [18](18_sampling.ipynb), with its edge cases; here the library's `generate` has it as an option. What it costs is seen beside what it brings:
+"""
+
+# %%
+kept_best, n_texts = {}, budget(400, 40)
+for k in (0, 100, 20, 5, 1):
+    texts_of = tested_generate(
+        model, start.repeat(n_texts, 1), 40, Sampling(top_k=k), eos_id=eos, generator=torch.Generator().manual_seed(2)
+    )[:, 1:].tolist()
+    sentences = [row[: row.index(eos) + 1] if eos in row else row for row in texts_of]
+    allowed = sum(language.log_prob(sentence) > -math.inf for sentence in sentences) / n_texts
+    kept_best[k] = allowed, len({tuple(sentence) for sentence in sentences})
+    print(f"k = {k or 'all':>3}   allowed {allowed:6.1%}   different sentences {kept_best[k][1]} of {n_texts}")
+
+# %% [markdown]
+r"""
+The language allows {{more of the sentences : kept_best[20][0] > kept_best[0][0]}} when the tail is cut off, and they are {{less varied : kept_best[5][1] < kept_best[0][1]}}; with $k = 1$ every text is {{the same : kept_best[1][1] == 1}}. (One seed of draws. What large models use in place of a fixed $k$ is in lesson 18.)
 """
 
 # %% [markdown]
@@ -2352,7 +2764,7 @@ The price: the pre-norm sum may grow with depth (hence the scaled initialisation
 r"""
 ## Flash cards
 
-Twelve questions about GPT, for tomorrow and for the weeks after.
+Fourteen questions about GPT, for tomorrow and for the weeks after.
 """
 
 # %%
@@ -2367,6 +2779,7 @@ r"""
 - **Radford et al. (2018)**, *Improving Language Understanding by Generative Pre-Training*: GPT, the decoder alone, trained on books and fine-tuned. **Radford et al. (2019)**: GPT-2, pre-norm, scaled initialisation, and the finding that prediction alone teaches many tasks. **Brown et al. (2020)**: GPT-3, the same at 175 billion.
 - **Xiong et al. (2020)** on pre- and post-norm; **Zhang & Sennrich (2019)**: RMSNorm; **Shazeer (2020)**: SwiGLU; **Press & Wolf (2017)** and **Inan et al. (2017)**: tied embeddings.
 - **Shazeer (2019)**: multi-query attention; **Ainslie et al. (2023)**: grouped queries. **Touvron et al. (2023)**: Llama, which put RMSNorm, SwiGLU and rotary positions together.
+- **Olsson et al. (2022)**, *In-context Learning and Induction Heads*; **Sanford et al. (2024)**: what one layer cannot do. **nostalgebraist (2020)**, *interpreting GPT: the logit lens*.
 - **Chen et al. (2016)**: checkpointing. **Micikevicius et al. (2018)**: mixed precision.
 - **Karpathy's nanoGPT (2022)**: a whole GPT-2 in one short file. `course_lib.gpt_weights` reads GPT-2's and Llama's published weights into the model of this lesson, if you have the files.
 """

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from course_lib.gpt_weights import gpt_from_gpt2, gpt_from_llama
+from course_lib.interpretability import logit_lens
 
 IDS = torch.randint(0, 50, (2, 11), generator=torch.Generator().manual_seed(0))
 
@@ -73,6 +74,15 @@ def test_gpt2s_attention_is_equal_in_every_layer_and_head(gpt2):
     gpt2.set_attn_implementation("sdpa")
     for ours, expected in zip(gpt_from_gpt2(gpt2.state_dict(), n_heads=4).attention_maps(IDS), theirs, strict=True):
         torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_the_logit_lens_reads_gpt2s_hidden_states(gpt2):
+    ids = torch.arange(5)[None]
+    with torch.no_grad():
+        hidden = gpt2(ids, output_hidden_states=True).hidden_states  # the last one is normalised already
+        read = [gpt2.lm_head(gpt2.transformer.ln_f(x)) for x in hidden[:-1]] + [gpt2.lm_head(hidden[-1])]
+    ours = gpt_from_gpt2(gpt2.state_dict(), gpt2.config.n_head).eval()
+    torch.testing.assert_close(logit_lens(ours, ids), torch.stack(read), atol=1e-4, rtol=1e-4)
 
 
 def test_gradients_of_gpt2s_loss_are_equal(gpt2):

@@ -19,6 +19,7 @@ from course_lib.positions import (
     rope,
     shift_matrix,
     sinusoidal,
+    yarn_frequencies,
 )
 from tests.random_inputs import normal
 
@@ -242,3 +243,30 @@ def test_sinusoids_of_a_long_text_are_exact_to_its_end():
     angles = torch.tensor([999_999.0, 9_999.99], dtype=torch.float64)
     expected = torch.stack([angles.sin(), angles.cos()], dim=1).flatten()
     torch.testing.assert_close(last, expected, atol=1e-6, rtol=0)
+
+
+def test_yarn_leaves_pairs_that_turn_often_and_slows_down_those_that_never_turned_once():
+    frequencies, factor = yarn_frequencies(64, 8.0, 4096)
+    plain = 10000.0 ** (-torch.arange(32) / 32.0)
+    turns = 4096 * plain / (2 * math.pi)
+    torch.testing.assert_close(frequencies[turns > 64], plain[turns > 64])
+    torch.testing.assert_close(frequencies[turns < 0.5], plain[turns < 0.5] / 8)
+    ratio = frequencies / plain
+    assert (ratio.diff() <= 1e-6).all() and ratio.min() >= 0.124
+    assert factor == pytest.approx(1 + 0.1 * math.log(8))
+    assert yarn_frequencies(8, 2.0, 10_000_000, theta=2.0)[0][0] == 1  # all of them fast: nothing is slowed down
+
+
+@pytest.mark.parametrize("arguments", [(7, 2.0, 32), (8, 2.0, 32, 10000.0, 1.0, 1.0)])
+def test_yarn_refuses_odd_features_and_bounds_in_the_wrong_order(arguments):
+    with pytest.raises(ValueError, match="must be"):
+        yarn_frequencies(*arguments)
+
+
+def test_rope_turns_by_given_frequencies():
+    x, at = normal(0, 3, 8), torch.tensor([0, 5, 9])
+    plain = 10000.0 ** (-torch.arange(4) / 4.0)
+    torch.testing.assert_close(rope(x, at, frequencies=plain), rope(x, at), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(rope(x, at, frequencies=plain / 4), rope(x, at / 4), atol=1e-5, rtol=1e-5)
+    with pytest.raises(ValueError, match="frequencies must have the shape"):
+        rope(x, at, frequencies=plain[:3])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from course_lib.moe import MoE, load_balancing_loss, route_top_k, route_with_bias
-from course_lib.positions import RelativePositionBias, alibi_bias, relative_buckets, rope
+from course_lib.positions import RelativePositionBias, alibi_bias, relative_buckets, rope, yarn_frequencies
 from tests.random_inputs import normal
 
 transformers = pytest.importorskip("transformers")
@@ -27,6 +27,34 @@ def test_rope_rotates_as_llama_does(theta, start):
     atol = 1e-5 if start == 0 else 3e-4  # transformers computes angles in float32: 1,234 radians are off by 1e-4
     torch.testing.assert_close(rope(q, at, theta), expected_q, atol=atol, rtol=1e-5)
     torch.testing.assert_close(rope(k, at, theta), expected_k, atol=atol, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "d_head, factor, trained, theta, fast, slow",
+    [
+        (128, 4.0, 4096, 10000.0, 32.0, 1.0),
+        (64, 16.0, 2048, 500000.0, 32.0, 1.0),
+        (16, 4.0, 32, 10000.0, 32.0, 1.0),
+        (16, 4.0, 256, 10000.0, 16.0, 2.0),
+        (8, 2.5, 100, 1000.0, 8.0, 0.5),
+        (8, 4.0, 5, 10000.0, 32.0, 1.0),
+        (8, 1.0, 64, 10000.0, 32.0, 1.0),
+    ],
+)
+def test_yarns_frequencies_and_attention_factor(d_head, factor, trained, theta, fast, slow):
+    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+    settings = {"rope_type": "yarn", "rope_theta": theta, "factor": factor, "beta_fast": fast, "beta_slow": slow}
+    config = transformers.LlamaConfig(
+        hidden_size=2 * d_head,
+        num_attention_heads=2,
+        max_position_embeddings=int(trained * factor),
+        rope_parameters=settings | {"original_max_position_embeddings": trained},
+    )
+    expected, attention_factor = ROPE_INIT_FUNCTIONS["yarn"](config, "cpu")
+    frequencies, ours = yarn_frequencies(d_head, factor, trained, theta, fast, slow)
+    torch.testing.assert_close(frequencies, expected, rtol=1e-6, atol=0)
+    assert ours == pytest.approx(attention_factor)
 
 
 @pytest.mark.parametrize("n_heads", [1, 4, 12, 16, 25])

@@ -1,11 +1,21 @@
 """The numbers and statements on the cards of lesson 13."""
 
+import math
+
 import pytest
 import torch
 
 from course_lib.attention import MultiHeadAttention, causal_mask
 from course_lib.deck import DECK
-from course_lib.positions import LearnedPositions, alibi_bias, alibi_slopes, rope, shift_matrix, sinusoidal
+from course_lib.positions import (
+    LearnedPositions,
+    alibi_bias,
+    alibi_slopes,
+    rope,
+    shift_matrix,
+    sinusoidal,
+    yarn_frequencies,
+)
 
 CARDS = {card.id: card for card in DECK if card.lesson == "13_positions"}
 
@@ -55,3 +65,17 @@ def test_the_only_query_is_at_the_last_position():
 
 def test_128_tokens_are_four_windows_of_32():
     assert f"divides all positions by {128 // 32}" in CARDS["interpolation"].answer
+
+
+def test_the_cache_of_local_and_global_layers():
+    share = (8 * 131_072 + 40 * 1_024) / (48 * 131_072)
+    assert CARDS["mixed_cache"].answer.startswith(f"{share:.0%}".replace("%", " %"))
+
+
+def test_yarn_for_texts_four_times_as_long():
+    frequencies, factor = yarn_frequencies(64, 4.0, 4096)
+    plain = yarn_frequencies(64, 1.0, 4096)[0]
+    turns = 4096 * plain / (2 * math.pi)
+    assert torch.allclose(frequencies[turns > 64], plain[turns > 64])
+    assert torch.allclose(frequencies[turns < 0.5], plain[turns < 0.5] / 4)
+    assert f"= {factor:.2f}$" in CARDS["yarn_bands"].answer

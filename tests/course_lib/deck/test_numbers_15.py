@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from course_lib.deck import DECK
+from course_lib.gpt import GPT, GPTConfig
+from course_lib.interpretability import induction_score, logit_lens
 from course_lib.widgets.gpt import SIZES
 
 CARDS = {card.id: card for card in DECK if card.lesson == "15_gpt"}
@@ -45,3 +47,13 @@ def test_neighbours_share_a_head():
 def test_tokens_that_pass_through_the_model():
     assert CARDS["token_passes"].answer.startswith(f"{200 * 100 + 200 * 199 // 2:,}, ")
     assert f"with a cache {100 + 200 - 1}, " in CARDS["token_passes"].answer
+
+
+def test_where_an_induction_head_looks_and_how_often_the_lens_reads():
+    looks_at_19 = torch.zeros(1, 1, 31, 31)
+    looks_at_19[0, 0, 30, 19] = 19.0
+    assert induction_score(looks_at_19, 12).item() == 1  # the only weight, over the 19 tokens from 12 to 30
+    assert CARDS["induction_place"].answer.strip().startswith("At token 19, ")
+    for n_layers in (1, 3):
+        model = GPT(GPTConfig(vocab_size=5, seq_len=4, d_model=8, n_heads=2, n_layers=n_layers))
+        assert len(logit_lens(model, torch.tensor([[0, 1]]))) == n_layers + 1
