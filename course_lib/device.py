@@ -11,6 +11,7 @@ the CPU is an error. What the library draws from a generator, it draws where the
 """
 
 import os
+from collections.abc import Callable
 
 import torch
 
@@ -43,7 +44,11 @@ def best_device() -> torch.device:
 
 def available() -> list[str]:
     """Return the kinds of devices that this machine has and torch was built for, the fastest first and "cpu" last."""
-    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available, "cpu": lambda: True}
+    there: dict[str, Callable[[], bool]] = {
+        "cuda": torch.cuda.is_available,
+        "mps": torch.backends.mps.is_available,
+        "cpu": lambda: True,
+    }
     return [kind for kind in CHOICES if there[kind]()]
 
 
