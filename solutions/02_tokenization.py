@@ -2501,6 +2501,7 @@ print(f"{len(unplanted)} of the {copies.sum()} were not planted. One of them:")
 for i in unplanted[0]:
     print("-", texts[i][:110], "…")
 
+
 # %%
 def shingle_sets(text):
     """The shingles of each paragraph that is not short."""

@@ -527,9 +527,12 @@ guess
 
 
 # %%
+device = "cpu"  # on purpose: a model this small is mostly launches on a graphics card (lesson 09)
+
+
 def train_network(n, seed, text=train, updates=500):
     torch.manual_seed(seed)
-    net = neural_ngram.NeuralNgram(V, n, 32, 64)
+    net = neural_ngram.NeuralNgram(V, n, 32, 64).to(device)
     draw, steps = draw_windows(text, 16, 32), budget(full=updates, short=3)
     trainer = Trainer(net, draw, next_token_loss, steps=steps, lr=2e-2, weight_decay=0.1, seed=seed)
     for _ in trainer:

@@ -580,6 +580,7 @@ def train_numbers(seed, skip_padding):
         return nll(model(batch[0], inputs), labels, 0 if skip_padding else -1)
 
     draw = lambda generator: number_tensors(numbers.sample(64, generator))
+    # on the CPU: a loop over words would be mostly launches on a graphics card (lesson 09)
     trainer = Trainer(model, draw, loss, steps=budget(full=120, short=2), lr=1e-2, seed=seed)
     reported = [step.loss for step in trainer]
     return model, sum(reported[-10:]) / len(reported[-10:])

@@ -422,6 +422,7 @@ def train(kind, seed, steps=600):
         model.bert = OneWay(config, torch.Generator().manual_seed(seed))
     draw = {"causal": next_word, "80/10/10": hidden_words, "all masked": only_masks}[kind]
     loss = lambda model, batch: loss_of_masked(model(batch[0]), batch[1])
+    # on the CPU: one layer of 64 features is hardly worth a graphics card's launches (lesson 09)
     trainer = Trainer(model, draw, loss, steps=budget(full=steps, short=3), lr=7e-3, seed=seed)
     for _ in trainer:
         pass

@@ -948,9 +948,12 @@ GPTs of two layers, from 8 to 48 features; three seeds of each; 300 steps of 512
 
 
 # %%
+device = "cpu"  # on purpose: models this small would be mostly launches on a graphics card
+
+
 def train_gpt(width, seed):
     shape = GPTConfig(V, seq_len=32, d_model=width, n_heads=2, n_layers=2)
-    gpt = GPT(shape, generator=torch.Generator().manual_seed(seed))
+    gpt = GPT(shape, generator=torch.Generator().manual_seed(seed)).to(device)
     rate, steps = min(0.02, 0.5 / width), budget(full=300, short=3)
     for _ in Trainer(gpt, draw_windows(train, 16, 32), next_token_loss, steps=steps, lr=rate, seed=seed):
         pass
