@@ -1175,12 +1175,14 @@ def kept_busy(seed, balance, rate):
     model = Memory(64, moe.MoE(32, 32, n_experts=8, top_k=1, balance=balance, biased=rate > 0))
     nn.init.uniform_(model.layer.router.weight, -0.18, 0.18)
     nn.init.ones_(model.norm.bias)  # the common part
+    model.to(device)
     for _ in watch(teacher(model, 64, steps=budget(full=300, short=4)), f"seed {seed}", unit="nats", curve=False):
         if rate > 0:
             model.layer.bias = update_bias(model.layer.bias, model.layer.routing.experts, rate)
     pairs = torch.cartesian_prod(torch.arange(64), torch.arange(64)).view(64, 64, 2)
     with torch.no_grad():
-        nats = F.cross_entropy(model.eval()(pairs).flatten(0, 1), facts(64).flatten()).item()
+        logits = model.eval()(pairs.to(device)).cpu()
+    nats = F.cross_entropy(logits.flatten(0, 1), facts(64).flatten()).item()
     return nats, model.layer.routing.loads.max().item() * 8
 
 
@@ -1506,7 +1508,7 @@ Does sharing help here? 2,048 facts, eight experts of 16 hidden features, two pe
 def with_some_shared(seed, n_shared):
     """The share of 2,048 facts that a mixture with so many shared experts recalls."""
     torch.manual_seed(seed)
-    model = Memory(32, moe.MoE(32, 16, 8 - n_shared, 2 - n_shared, n_shared=n_shared))
+    model = Memory(32, moe.MoE(32, 16, 8 - n_shared, 2 - n_shared, n_shared=n_shared)).to(device)
     trainer = teacher(model, 32, steps=budget(full=250, short=4))
     list(watch(trainer, f"seed {seed}, {n_shared} shared", unit="nats", curve=False))
     return recalled(model, 32)
