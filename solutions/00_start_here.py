@@ -449,7 +449,7 @@ r"""
 The field has its own words, and each is explained once, in the lesson where it is first needed. There it is set in bold italics. Here you find the place.
 """
 
-# %%
+# %% slide="skip"
 terms_index()
 
 # %% [markdown]
