@@ -1351,6 +1351,7 @@ def go_on(model, seed, stretch, train):
     return over_the_floor(loss_by_position(model, test_tokens, long))
 
 
+# %%
 for stretch, train in ((1.0, False), (4.0, False), (4.0, True), (1.0, True)):
     runs = [go_on(model, seed, stretch, train) for seed, model in enumerate(models["rope"])]
     taught[stretch, train] = torch.tensor(runs)

@@ -68,7 +68,7 @@ def _feed_forward(module: Any) -> Function:
 def bare_function(module: Any) -> Function:
     """Return the function of a linear layer, a norm or the identity, (..., D) → (..., D').
 
-    >>> bare_function(nn.Identity())(torch.ones(2))
+    >>> bare_function(nn.Identity())(Tensor([1, 1]))
     tensor([1., 1.])
     """
     if isinstance(module, nn.Linear):
