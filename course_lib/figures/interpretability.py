@@ -39,10 +39,12 @@ def nats_by_layer(
             axes.annotate(f"{loss:.2f}", (layer, loss), (7, 7), textcoords="offset points", fontsize=12, clip_on=False)
         for style, (level, height) in zip(("--", ":"), levels.get(name, {}).items()):
             axes.axhline(height, color=INK, linewidth=1.5, linestyle=style)
-            axes.text(len(losses) - 1, height, f"{level} {height:.2f}", ha="right", va="bottom", fontsize=11)
+            said, place = f"{level} {height:.2f}", (len(losses) - 1, height)
+            axes.annotate(said, place, (0, -3), textcoords="offset points", ha="right", va="top", fontsize=11)
         names = ["embedding", *(f"block {layer}" for layer in range(1, len(losses)))]
         axes.set_xticks(range(len(losses)), names)
-        axes.set(ylim=(0, None), ylabel="loss (nats a token)")
+        top = 1.12 * max(*losses, *levels.get(name, {}).values())  # room for the number at the highest point
+        axes.set(ylim=(0, top), ylabel="loss (nats a token)")
         panel_title(axes, name)
     figure_title(figure, title)
     return figure

@@ -52,9 +52,7 @@ def run(built, monkeypatch):
     ],
 )
 def test_what_does_not_end_is_ended_with_the_graders_sentence_the_case_and_the_line(run, body, said):
-    began = time.monotonic()
     view = run(f"def entropy(p):\n    {body}")
-    assert time.monotonic() - began < 30
     assert view.verdict.verdict == "timeout" and view.verdict.points == 0
     headline, sentence = repr(view).splitlines()[:2]
     assert headline == "✗ sample.entropy – it did not come to an end"
