@@ -18,24 +18,25 @@ from torch.autograd.function import once_differentiable
 
 from course_lib.arguments import require_counts
 from course_lib.gpt import GPT
+from course_lib.ids import IGNORED, require_targets
 
 
 def chunked_cross_entropy(
-    hidden: Tensor, weight: Tensor, targets: Tensor, *, ignore_index: int = -100, rows: int = 512
+    hidden: Tensor, weight: Tensor, targets: Tensor, *, ignored: int = IGNORED, rows: int = 512
 ) -> Tensor:
     """Return the mean cross-entropy of targets under the logits hidden @ weight.T, which are never all there.
 
-    hidden        (N, d_model) what the logits are made of
-    weight        (V, d_model) of the output matrix, which has no bias
-    targets       (N,) int64, the token that each row should predict
-    ignore_index  a target that does not count
-    rows          rows whose logits are there at once: rows · V numbers in float32, twice
-    returns       a scalar in nats, float32 at least; nan when no target counts
+    hidden   (N, d_model) what the logits are made of
+    weight   (V, d_model) of the output matrix, which has no bias
+    targets  (N,) int64, the token that each row should predict
+    ignored  a target that does not count
+    rows     rows whose logits are there at once: rows · V numbers in float32, twice
+    returns  a scalar in nats, float32 at least; nan when no target counts
 
     Value and gradients are those of F.cross_entropy(F.linear(hidden, weight).float(), targets), whatever `rows` is. In
     half precision the products are rounded, exponentials and sums are not. Gradients of gradients are not supported.
 
-    Raises ValueError for shapes that do not fit and rows below 1.
+    Raises ValueError for shapes that do not fit, targets outside the vocabulary, and rows below 1.
 
     >>> hidden, weight = torch.tensor([[1.0], [2.0]]), torch.tensor([[0.0], [1.0]])
     >>> chunked_cross_entropy(hidden, weight, torch.tensor([1, 0]), rows=1)
@@ -45,7 +46,8 @@ def chunked_cross_entropy(
     if hidden.dim() != 2 or weight.dim() != 2 or hidden.size(1) != weight.size(1) or targets.shape != hidden.shape[:1]:
         shapes = ", ".join(str(tuple(given.shape)) for given in (hidden, weight, targets))
         raise ValueError(f"hidden, weight and targets must be (N, d_model), (V, d_model) and (N,), got {shapes}")
-    return _ChunkedCrossEntropy.apply(hidden, weight, targets, ignore_index, rows)
+    require_targets(targets, (len(hidden), len(weight)), ignored)
+    return _ChunkedCrossEntropy.apply(hidden, weight, targets, ignored, rows)
 
 
 def chunked_next_token_loss(model: GPT, windows: Tensor) -> Tensor:
@@ -64,9 +66,9 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     """The sums of losses and gradients in `forward`; `backward` divides by how many targets count."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, ignore_index: int, rows: int) -> Tensor:
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, ignored: int, rows: int) -> Tensor:
         wide = torch.promote_types(hidden.dtype, torch.float32)
-        counts = targets != ignore_index
+        counts = targets != ignored
         total = torch.zeros((), dtype=wide, device=hidden.device)
         d_hidden = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
         d_weight = torch.zeros_like(weight, dtype=wide) if ctx.needs_input_grad[1] else None

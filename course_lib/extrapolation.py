@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from course_lib.arguments import require_counts, require_one_of
 from course_lib.attention import causal_mask, fused_attention, merge_heads, split_heads
-from course_lib.ids import look_up
+from course_lib.ids import look_up, require_targets
 from course_lib.positions import LearnedPositions, RelativePositionBias, alibi_bias, rope, sinusoidal, yarn_frequencies
 
 ENCODINGS = ("none", "learned", "sinusoidal", "rope", "alibi", "relative")
@@ -110,7 +110,8 @@ def loss_by_position(model: nn.Module, tokens: Tensor, length: int, batch_size: 
     length      T, tokens that the model reads at once; it may be longer than those it was trained on
     batch_size  windows that are read side by side
 
-    Raises ValueError when the stream holds no window, and what the model raises for too many tokens.
+    Raises ValueError when the stream holds no window and for ids outside the vocabulary, and what the model raises for
+    too many tokens.
     """
     require_counts(length=length, batch_size=batch_size)
     n_windows = len(tokens) // (length + 1)
@@ -121,7 +122,8 @@ def loss_by_position(model: nn.Module, tokens: Tensor, length: int, batch_size: 
     model.eval()
     for batch in windows.split(batch_size):
         batch = batch.to(device)
-        losses = F.cross_entropy(model(batch[:, :-1]).transpose(1, 2), batch[:, 1:], reduction="none")  # (B, T)
-        total += losses.sum(0).cpu()
+        logits, targets = model(batch[:, :-1]), batch[:, 1:]
+        require_targets(targets, logits.shape, name="tokens")
+        total += F.cross_entropy(logits.transpose(1, 2), targets, reduction="none").sum(0).cpu()  # (T,)
     model.train(training)
     return total / n_windows

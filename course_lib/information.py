@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from course_lib.arguments import require_at_least
+from course_lib.ids import require_targets
 
 
 def surprisal(p: Tensor) -> Tensor:
@@ -139,13 +140,9 @@ def categorical_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     targets  (...) integers in [0, V): the class, or token, that really came
     returns  () −mean log softmax(logits)[target] in nats
 
-    Raises ValueError when targets has not the shape of logits without its last dimension.
+    Raises ValueError when targets has not the shape of logits without its last dimension, or is not in [0, V).
     """
-    if targets.shape != logits.shape[:-1]:
-        raise ValueError(
-            f"targets must have shape {tuple(logits.shape[:-1])} for logits of shape {tuple(logits.shape)}, "
-            f"got {tuple(targets.shape)}"
-        )
+    require_targets(targets.long(), logits.shape)
     log_probs = log_softmax(_wide(logits)).gather(-1, targets.long().unsqueeze(-1))  # (..., 1)
     return (0 - log_probs.mean()).to(_kind(logits))
 

@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.arguments import require_counts
+from course_lib.ids import require_targets
 
 _WRITTEN = 1 << 20  # ids that are written at once
 WINDOW = 64  # tokens that a model without a longest sequence reads at once
@@ -98,10 +99,11 @@ def next_token_loss(model: nn.Module, windows: Tensor) -> Tensor:
 
     windows  (B, T + 1) token ids. The model reads all but the last; its targets are all but the first
 
-    The windows are moved to the model's device.
+    The windows are moved to the model's device. Raises ValueError for an id that the model does not know.
     """
     windows = windows.to(_device(model))
     logits = model(windows[:, :-1])  # (B, T, V)
+    require_targets(windows[:, 1:], logits.shape, name="windows")
     return F.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten())
 
 
@@ -117,7 +119,8 @@ def nats_per_token(model: nn.Module, tokens: Tensor, length: int | None = None, 
     tokens of context. The first T/2 tokens of the stream, which have less, are left out, and so are the last up to
     T/2 − 1, which fill no half window.
 
-    Raises ValueError when the stream is no longer than a window. The model's mode (training or evaluation) is kept.
+    Raises ValueError when the stream is no longer than a window, and for an id that the model does not know. The
+    model's mode (training or evaluation) is kept.
     """
     require_counts(length=length, batch_size=batch_size)
     length = length or getattr(model, "seq_len", None) or WINDOW
@@ -129,7 +132,9 @@ def nats_per_token(model: nn.Module, tokens: Tensor, length: int | None = None, 
     for batch in windows.split(batch_size):
         batch = batch.to(device)
         logits = model(batch[:, :-1])[:, half:]
-        total += F.cross_entropy(logits.flatten(0, 1), batch[:, half + 1 :].flatten(), reduction="sum").item()
+        targets = batch[:, half + 1 :]
+        require_targets(targets, logits.shape, name="tokens")
+        total += F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum").item()
     model.train(training)
     return total / (len(windows) * (length - half))
 

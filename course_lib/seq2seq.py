@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from course_lib.arguments import require_counts, require_one_of, require_probability
 from course_lib.decoding import Sampling, generate
-from course_lib.ids import look_up
+from course_lib.ids import look_up, require_targets
 from course_lib.recurrent import GRU, LSTM, RecurrentCache
 
 CELLS = {"gru": GRU, "lstm": LSTM}
@@ -78,13 +78,12 @@ def masked_nll(logits: Tensor, labels: Tensor, pad_id: int = 0) -> Tensor:
     pad_id   a position with this label does not count: not in the sum, and not in the number it is divided by
     returns  a scalar; 0 where there is nothing but padding
 
-    Raises ValueError for shapes that do not fit.
+    Raises ValueError for shapes that do not fit, and labels outside the vocabulary.
 
     >>> masked_nll(torch.zeros(3, 4), torch.tensor([2, 3, 0]))  # four equally likely, the last is padding: ln 4
     tensor(1.3863)
     """
-    if logits.shape[:-1] != labels.shape:
-        raise ValueError(f"labels must have the shape {tuple(logits.shape[:-1])}, got {tuple(labels.shape)}")
+    require_targets(labels, logits.shape, pad_id, "labels")
     total = F.cross_entropy(logits.flatten(0, -2), labels.flatten(), ignore_index=pad_id, reduction="sum")
     return total / (labels != pad_id).sum().clamp(min=1)
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from course_lib.arguments import require_counts, require_probability
 from course_lib.attention import MultiHeadAttention, causal_mask, padding_mask
-from course_lib.ids import look_up
+from course_lib.ids import look_up, require_targets
 from course_lib.positions import LearnedPositions, sinusoidal
 
 Maps = dict[str, list[Tensor]]  #: "encoder", "decoder", "cross" → the weights (B, H, T, S) of each layer
@@ -311,18 +311,17 @@ def label_smoothing(logits: Tensor, labels: Tensor, smoothing: float = 0.1, pad_
 
     Equals F.cross_entropy(…, label_smoothing=ε, ignore_index=pad_id).  Szegedy et al. 2016, §7; §5.4 of Vaswani et
     al. 2017. With ε > 0 it cannot fall to 0: its floor is the entropy of the smoothed label.
-    Raises ValueError for a smoothing outside [0, 1] and for shapes that do not fit.
+    Raises ValueError for a smoothing outside [0, 1], shapes that do not fit, and labels outside the vocabulary.
 
     >>> label_smoothing(torch.zeros(1, 4), torch.tensor([2]))  # all four equally likely: ln 4, whatever ε is
     tensor(1.3863)
     """
     require_probability(smoothing=smoothing)
-    if logits.shape[:-1] != labels.shape:
-        raise ValueError(f"labels must have the shape {tuple(logits.shape[:-1])}, got {tuple(labels.shape)}")
-    log_probs = logits.log_softmax(-1)
-    of_label = log_probs.gather(-1, labels[..., None]).squeeze(-1)
-    losses = -(1 - smoothing) * of_label - smoothing * log_probs.mean(-1)  # (...)
+    require_targets(labels, logits.shape, pad_id, "labels")
     real = labels != pad_id
+    log_probs = logits.log_softmax(-1)
+    of_label = log_probs.gather(-1, labels.where(real, 0)[..., None]).squeeze(-1)
+    losses = -(1 - smoothing) * of_label - smoothing * log_probs.mean(-1)  # (...)
     return losses.masked_fill(~real, 0.0).sum() / real.sum().clamp(min=1)
 
 

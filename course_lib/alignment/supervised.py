@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_lib.ids import require_targets
+
 
 def join_replies(
     prompts: Sequence[Sequence[int]], replies: Sequence[Sequence[int]], pad_id: int = 0
@@ -51,7 +53,8 @@ def sft_loss(logits: Tensor, ids: Tensor, reply: Tensor) -> Tensor:
     returns  the mean over all such tokens of the batch, so that a long reply weighs more than a short one; 0 where
              there is none
 
-    Raises ValueError for shapes that do not fit, TypeError for a mask that is not boolean.
+    Raises ValueError for shapes that do not fit and a reply outside the vocabulary, TypeError for a mask that is not
+    boolean.
 
     >>> logits = torch.tensor([[[0.0, 0.0], [0.0, 1.0986], [0.0, 0.0]]])  # second row: probabilities 1/4 and 3/4
     >>> sft_loss(logits, torch.tensor([[0, 1, 1]]), torch.tensor([[False, False, True]]))  # ln 4/3
@@ -68,11 +71,12 @@ def token_log_probs(logits: Tensor, ids: Tensor) -> Tensor:
     ids      (B, T) int64
     returns  (B, T − 1); entry t belongs to token t + 1, so it goes with reply[:, 1:]
 
-    Raises ValueError for shapes that do not fit.
+    Raises ValueError for shapes that do not fit, and ids outside the vocabulary.
     """
     _require_fitting(logits, ids, None)
-    losses = F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
-    return -losses.view(ids.size(0), -1)
+    logits, targets = logits[:, :-1], ids[:, 1:]
+    require_targets(targets, logits.shape, name="ids")
+    return -F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view_as(targets)
 
 
 def sequence_log_probs(logits: Tensor, ids: Tensor, reply: Tensor) -> Tensor:
@@ -123,7 +127,9 @@ def _graded_losses(logits: Tensor, ids: Tensor, reply: Tensor) -> Tensor:
     """
     _require_fitting(logits, ids, reply)
     graded = reply[:, 1:]
-    return F.cross_entropy(logits[:, :-1][graded], ids[:, 1:][graded], reduction="none")
+    logits, targets = logits[:, :-1][graded], ids[:, 1:][graded]
+    require_targets(targets, logits.shape, name="ids")
+    return F.cross_entropy(logits, targets, reduction="none")
 
 
 def _require_fitting(logits: Tensor, ids: Tensor, reply: Tensor | None) -> None:

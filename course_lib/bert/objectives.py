@@ -15,8 +15,7 @@ from torch import Tensor
 
 from course_lib.arguments import require_at_least, require_counts, require_probability
 from course_lib.decoding import draw_token
-
-IGNORED = -100  #: the label of a place that the model is not asked about; PyTorch's own choice
+from course_lib.ids import IGNORED, require_targets
 
 
 def mask_tokens(
@@ -70,13 +69,12 @@ def mlm_loss(logits: Tensor, labels: Tensor) -> Tensor:
     labels   (...) from `mask_tokens`: true ids, or IGNORED
     returns  a scalar; 0 where nothing is asked
 
-    Raises ValueError for shapes that do not fit.
+    Raises ValueError for shapes that do not fit, and labels outside the vocabulary.
 
     >>> mlm_loss(torch.zeros(3, 4), torch.tensor([IGNORED, 2, IGNORED]))  # four equally likely: ln 4
     tensor(1.3863)
     """
-    if logits.shape[:-1] != labels.shape:
-        raise ValueError(f"labels must have the shape {tuple(logits.shape[:-1])}, got {tuple(labels.shape)}")
+    require_targets(labels, logits.shape, name="labels")
     asked = labels != IGNORED
     return F.cross_entropy(logits[asked], labels[asked], reduction="sum") / asked.sum().clamp(min=1)
 

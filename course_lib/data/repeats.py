@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.arguments import require_counts
+from course_lib.ids import IGNORED
 
 
 @dataclass(frozen=True)
@@ -78,5 +79,5 @@ class Repeats:
         """
         ids, periods = (part.to(next(model.parameters()).device) for part in batch)
         places = torch.arange(1, ids.size(1), device=ids.device)
-        targets = ids[:, 1:].masked_fill(places <= periods[:, None], -100)
-        return F.cross_entropy(model(ids[:, :-1]).transpose(1, 2), targets, ignore_index=-100)
+        targets = ids[:, 1:].masked_fill(places <= periods[:, None], IGNORED)
+        return F.cross_entropy(model(ids[:, :-1]).transpose(1, 2), targets, ignore_index=IGNORED)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.arguments import require_counts, require_one_of
-from course_lib.ids import look_up
+from course_lib.ids import look_up, require_targets
 from course_lib.kv_cache import require_left_padding
 from course_lib.recurrent.layers import GRU, LSTM, RNN, State
 from course_lib.recurrent.starts import orthogonal_, set_forget_bias
@@ -163,4 +163,5 @@ class ConsecutiveWindows:
             self.cache = model.new_cache(*windows.shape)
         self.cache.detach()
         logits = model(windows[:, :-1], self.cache)
+        require_targets(windows[:, 1:], logits.shape, name="windows")
         return F.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten())

@@ -87,7 +87,7 @@ HERE = {
 
 #: what is no setting: an id, a place, a seed, or a number that may be anything
 FREE = {
-    "ignore_index",
+    "ignored",
     "pad_id",
     "unk_id",
     "mask_id",

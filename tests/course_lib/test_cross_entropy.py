@@ -38,7 +38,7 @@ def test_value_and_gradients_are_those_of_all_logits_at_once(rows, dtype):
 
 def test_another_ignored_target_and_none_that_counts():
     hidden, weight, targets = inputs()
-    loss = chunked_cross_entropy(hidden, weight, targets.clamp(min=0), ignore_index=0, rows=5)
+    loss = chunked_cross_entropy(hidden, weight, targets.clamp(min=0), ignored=0, rows=5)
     torch.testing.assert_close(loss, F.cross_entropy(hidden @ weight.T, targets.clamp(min=0), ignore_index=0))
     assert chunked_cross_entropy(hidden, weight, torch.full((N,), -100)).isnan()
 

@@ -165,7 +165,10 @@ def test_separable_classes_have_no_minimum_and_dependent_features_no_single_one(
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda x, w, b: softmax_loss(x, torch.zeros(2).long(), w, b), r"targets must have shape \(4,\)"),
+        (
+            lambda x, w, b: softmax_loss(x, torch.zeros(2).long(), w, b),
+            r"targets must have the shape \(4,\), got \(2,\)",
+        ),
         (lambda x, w, b: softmax_loss(x[:, :2], torch.zeros(4).long(), w, b), r"\(N, 3\).* got \(4, 2\)"),
         (lambda x, w, b: softmax_grad(x, torch.full((4,), 5), w, b), r"targets must be in \[0, 5\), got 5 … 5"),
         (lambda x, w, b: softmax_grad(x, torch.full((4,), -1), w, b), "got -1 … -1"),
