@@ -3,7 +3,7 @@
 - Plug-in entropy and its first-order correction (Miller 1955, after Madow), and the estimator of Chao and Shen
   (2003), which also makes room for the outcomes that were never seen.
 - The mass of the unseen outcomes (Good 1953, who credits Turing).
-- Plug-in mutual information, and the Kullback–Leibler divergence from the samples of one side (Schulman 2020).
+- Plug-in mutual information. The Kullback–Leibler divergence from samples is `course_lib.alignment.kl_estimate`.
 
 The frequencies of a finite sample are more uneven than the probabilities behind them: the plug-in entropy is on
 average too low, and the plug-in mutual information too high. Everything is in nats; integer counts give float32.
@@ -102,30 +102,6 @@ def plug_in_mutual_information(counts: Tensor) -> Tensor:
     joint = (pairs / _samples(pairs)).unflatten(-1, counts.shape[-2:])
     independent = joint.sum(-1, keepdim=True) * joint.sum(-2, keepdim=True)  # (..., V, W)
     return kl_divergence(joint.flatten(-2), independent.flatten(-2))
-
-
-def kl_from_samples(log_p: Tensor, log_q: Tensor, nonnegative: bool = False) -> Tensor:
-    """Estimate KL(p ‖ q) from samples of p alone, without a sum over all outcomes.
-
-    log_p        any shape: log probability of each sample under p, the distribution it was drawn from
-    log_q        same shape: under q
-    nonnegative  False: each sample is worth log p/q. True: log p/q + q/p − 1, which is never below 0. The added
-                 part has mean 0 where q allows nothing that p forbids, and takes away most of the noise when
-                 p and q are close
-    returns      same shape, one term a sample: their mean is the estimate, unbiased either way
-
-    Raises ValueError when the shapes differ.  Schulman (2020), “Approximating KL divergence”, k1 and k3.
-
-    >>> p, q = torch.tensor([0.5, 0.5]), torch.tensor([0.75, 0.25])
-    >>> kl_from_samples(p.log(), q.log())
-    tensor([-0.4055,  0.6931])
-    >>> kl_from_samples(p.log(), q.log(), nonnegative=True)
-    tensor([0.0945, 0.1931])
-    """
-    if log_p.shape != log_q.shape:
-        raise ValueError(f"log_q must have the shape of log_p, got {tuple(log_q.shape)} and {tuple(log_p.shape)}")
-    ratio = log_q - log_p
-    return torch.expm1(ratio) - ratio if nonnegative else log_p - log_q
 
 
 def _samples(counts: Tensor) -> Tensor:

@@ -225,8 +225,8 @@ class EarlyStopping:
     patience   evaluations without a new best that are borne; the loss is noisy, so its first rise says little
     min_delta  a loss counts as better only when it is lower by more than this, nats or whatever its unit is
 
-    Raises ValueError for a patience below 1 or a negative min_delta.  Prechelt (1998). `course_lib.train.Trainer` does
-    the same on its own, when it is given a patience.
+    Raises ValueError for a patience below 1 or a negative min_delta.  Prechelt (1998). `course_lib.train.Trainer`
+    uses it when it is given a patience.
 
     >>> stopping = EarlyStopping(patience=2)
     >>> [stopping.update(loss) for loss in (3.0, 2.0, 2.5, 2.1)], stopping.best
@@ -238,7 +238,7 @@ class EarlyStopping:
         require_at_least(0, min_delta=min_delta)
         self.patience, self.min_delta = patience, min_delta
         self.best, self.waited = math.inf, 0  #: lowest loss so far, and evaluations since
-        self._weights: dict[str, Tensor] | None = None
+        self.weights: dict[str, Tensor] | None = None  #: of the model, at the best evaluation
 
     def update(self, loss: float, model: nn.Module | None = None) -> bool:
         """Take note of an evaluation, and of the weights if it is the best; return whether to stop.
@@ -248,16 +248,16 @@ class EarlyStopping:
         if loss < self.best - self.min_delta:
             self.best, self.waited = float(loss), 0
             if model is not None:
-                self._weights = {name: value.clone() for name, value in model.state_dict().items()}
+                self.weights = {name: value.clone() for name, value in model.state_dict().items()}
         else:
             self.waited += 1
         return self.waited >= self.patience
 
     def restore(self, model: nn.Module) -> None:
         """Give the model the weights that it had at the best evaluation. ValueError if `update` never got any."""
-        if self._weights is None:
+        if self.weights is None:
             raise ValueError("update must have been given the model at its best evaluation, got no weights so far")
-        model.load_state_dict(self._weights)
+        model.load_state_dict(self.weights)
 
 
 def early_stopping(losses: Iterable[float], patience: int, min_delta: float = 0.0) -> tuple[int, int]:

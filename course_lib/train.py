@@ -28,9 +28,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.arguments import require_at_least, require_counts, require_one_of, require_positive, require_probability
-
-Schedule = Callable[[int], float]  #: step (from 0) → factor of the learning rate
+from course_lib.arguments import require_at_least, require_counts, require_one_of, require_positive
+from course_lib.optim.schedules import Schedule, warmup_cosine
+from course_lib.regularization import EarlyStopping
 
 _PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -45,40 +45,6 @@ class Step:
     grad_norm: float  #: global norm of the gradient, before clipping
     held_out: float | None  #: what `evaluate` returned after the update, where it was due
     seconds: float  #: training time so far, without evaluation and what the caller does between steps
-
-
-def warmup_cosine(steps: int, warmup: float = 0.05, final: float = 0.05) -> Schedule:
-    """Return the schedule that rises linearly and then falls along half a cosine (Loshchilov and Hutter 2017).
-
-    steps   number of updates in all
-    warmup  share of the steps that rise
-    final   factor at the last step
-
-    Raises ValueError for steps below 1, a warmup that is no share of them, and a negative final.
-    """
-    require_counts(steps=steps)
-    require_probability(warmup=warmup)
-    require_at_least(0, final=final)
-    rising = max(1, round(warmup * steps))
-
-    def factor(step: int) -> float:
-        if step < rising:
-            return (step + 1) / rising
-        done = (step + 1 - rising) / max(1, steps - rising)
-        return final + (1 - final) * (1 + math.cos(math.pi * min(done, 1.0))) / 2
-
-    return factor
-
-
-def inverse_sqrt(warmup: int) -> Schedule:
-    """Return the schedule of Vaswani et al. 2017 (§5.3), scaled to be 1 at its peak.
-
-    warmup  number of updates that rise linearly; after them the factor falls with 1 / √step
-
-    Raises ValueError for a warmup below 1.
-    """
-    require_counts(warmup=warmup)
-    return lambda step: min((step + 1) / warmup, math.sqrt(warmup / (step + 1)))
 
 
 _interrupted: "weakref.WeakSet[Trainer]" = weakref.WeakSet()
@@ -109,7 +75,7 @@ class Trainer:
     loss            loss(model, batch) → a scalar, the mean over the batch
     steps           number of updates
     lr              the highest learning rate
-    schedule        factor of lr at each step; `warmup_cosine(steps)` by default
+    schedule        factor of lr at each step, from `course_lib.optim`; `warmup_cosine(steps)` by default
     weight_decay    decoupled decay of matrices
     clip            largest global norm of the gradient; None: no limit
     accumulate      batches per update
@@ -156,7 +122,7 @@ class Trainer:
             "precision": precision, "seed": seed, "evaluate_every": evaluate_every, "patience": patience,
         }  # fmt: skip
         self.steps, self.lr, self.clip, self.accumulate = steps, lr, clip, accumulate
-        self.evaluate_every, self.patience = evaluate_every, patience
+        self.evaluate_every, self._stopping = evaluate_every, None if patience is None else EarlyStopping(patience)
         self.schedule = schedule or warmup_cosine(steps)
         self.device = next(model.parameters()).device
         self.dtype = _PRECISIONS[precision]
@@ -168,7 +134,6 @@ class Trainer:
         torch.manual_seed(seed)
         self.number, self.seconds = 0, 0.0
         self.best, self.best_number, self.stopped = math.inf, 0, False
-        self._best_weights: dict[str, Tensor] | None = None
 
     def __iter__(self) -> Iterator[Step]:
         _interrupted.discard(self)
@@ -218,13 +183,12 @@ class Trainer:
         self.model.eval()
         held_out = float(self.evaluate(self.model))
         self.model.train()
-        if self.patience is not None:
-            if held_out < self.best:
+        if self._stopping is not None:
+            self.stopped = self._stopping.update(held_out, self.model)
+            if self._stopping.waited == 0:
                 self.best, self.best_number = held_out, self.number
-                self._best_weights = {name: value.clone() for name, value in self.model.state_dict().items()}
-            self.stopped = self.number - self.best_number >= self.patience * self.evaluate_every
-            if self._best_weights is not None and (self.stopped or self.number == self.steps):
-                self.model.load_state_dict(self._best_weights)
+            if self._stopping.weights is not None and (self.stopped or self.number == self.steps):
+                self._stopping.restore(self.model)
         return held_out
 
     def save(self, path: str | Path) -> None:
@@ -239,7 +203,7 @@ class Trainer:
             "dropout": torch.get_rng_state(),
             "dropout on the device": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
             "progress": (self.number, self.seconds, self.best, self.best_number, self.stopped),
-            "best weights": self._best_weights,
+            "best weights": None if self._stopping is None else self._stopping.weights,
         }
         part = Path(f"{path}.part")
         torch.save(state, part)
@@ -266,7 +230,9 @@ class Trainer:
         if self.device.type == "cuda" and state["dropout on the device"] is not None:
             torch.cuda.set_rng_state(state["dropout on the device"].cpu(), self.device)
         self.number, self.seconds, self.best, self.best_number, self.stopped = state["progress"]
-        self._best_weights = state["best weights"]
+        if self._stopping is not None:
+            self._stopping.best, self._stopping.weights = self.best, state["best weights"]
+            self._stopping.waited = (self.number - self.best_number) // self.evaluate_every
 
     def _factors(self) -> dict[int, float]:
         """Return what the schedule says at every step, or at some thousand of them: functions cannot be compared."""

@@ -1246,7 +1246,7 @@ By hand, $T = 4$ and $e = 0$: at $t = 1$, $\tfrac12 (1 + \cos 45°) = {{0.854 = 
 """
 
 
-# %% exercise="cosine_schedule" points=2 withheld="course_lib.optim.schedules.cosine_schedule course_lib.train.warmup_cosine torch.optim"
+# %% exercise="cosine_schedule" points=2 withheld="course_lib.optim.schedules.cosine_schedule course_lib.optim.schedules.warmup_cosine torch.optim"
 def cosine_schedule(steps: int, final: float = 0.0):
     """Return a function of the step t, counted from 0: the learning rate's factor, a float.
 
@@ -1671,7 +1671,7 @@ The gradient of one matrix of a small GPT ([15](15_gpt.ipynb)), before training,
 # %%
 from course_lib import gpt, scoreboard
 from course_lib.language_model import draw_windows, nats_per_token, next_token_loss
-from course_lib.train import warmup_cosine
+from course_lib.optim import warmup_cosine
 
 train_tokens, held_out = scoreboard.training(), scoreboard.held_out()
 language, n_steps = scoreboard.language(), budget(full=250, short=2)

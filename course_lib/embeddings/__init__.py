@@ -1,7 +1,7 @@
 """Word vectors: word2vec, GloVe, fastText, vectors by counting, and what to ask of them."""
 
 from course_lib.embeddings.cooccurrence import cooccurrences, ppmi, svd_vectors
-from course_lib.embeddings.evaluation import analogy_accuracy, neighbour_purity, spearman, word_similarity
+from course_lib.embeddings.evaluation import analogy_accuracy, neighbour_purity, word_similarity
 from course_lib.embeddings.glove import GloVe, glove_loss, glove_weight
 from course_lib.embeddings.neighbours import analogy, cosine_similarities, nearest_neighbours
 from course_lib.embeddings.pairs import cbow_examples, context_blocks, dynamic_windows, skipgram_pairs
@@ -37,7 +37,6 @@ __all__ = [
     "noise_distribution",
     "ppmi",
     "skipgram_pairs",
-    "spearman",
     "subsample",
     "svd_vectors",
     "word_similarity",

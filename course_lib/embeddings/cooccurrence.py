@@ -87,7 +87,8 @@ def svd_vectors(matrix: Tensor, d_model: int, generator: torch.Generator, power:
     returns    (V, D), the direction of the largest singular value first
 
     The SVD is approximate (Halko, Martinsson and Tropp 2011): a random D + 10 dimensional space, turned by four
-    products with the matrix towards the leading singular vectors, and an exact SVD within it.
+    products with the matrix towards the leading singular vectors, and an exact SVD within it. torch.svd_lowrank does
+    the same, but draws from torch's global generator alone.
     Levy and Goldberg 2014, §5; Levy, Goldberg and Dagan 2015 for the power.
 
     Raises ValueError when d_model is not between 1 and the smaller side of the matrix, and for a

@@ -7,29 +7,9 @@ classifier of lesson 04, for instance), and is what counts in the end; the two n
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
-from torch import Tensor
 
 from course_lib.arguments import require_from
 from course_lib.embeddings.word_vectors import WordVectors
-
-
-def spearman(x: Tensor, y: Tensor) -> float:
-    """Return Spearman's rank correlation: Pearson's, of the ranks; equal values share the mean of their ranks.
-
-    x, y     (n,) numbers, n at least 2, neither all equal
-    returns  −1 … 1
-
-    Raises ValueError for shapes that do not fit, and where the correlation is not defined.  Spearman 1904.
-
-    >>> spearman(torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([1.0, 2.0, 30.0, 20.0]))
-    0.8
-    """
-    if x.shape != y.shape or x.dim() != 1 or len(x) < 2:
-        raise ValueError(f"x and y must be (n,) with n ≥ 2, got {tuple(x.shape)} and {tuple(y.shape)}")
-    a, b = (ranks - ranks.mean() for ranks in (_ranks(x), _ranks(y)))
-    if not a.any() or not b.any():
-        raise ValueError(f"x and y must each have two different values, got {x} and {y}")
-    return (a @ b / (a @ a * (b @ b)).sqrt()).item()
 
 
 def word_similarity(vectors: WordVectors, judged: Iterable[tuple[str, str, float]]) -> tuple[float, float]:
@@ -39,14 +19,18 @@ def word_similarity(vectors: WordVectors, judged: Iterable[tuple[str, str, float
     judged   (word, word, similarity on any scale)
     returns  Spearman's correlation over the pairs whose words both have vectors, and the share of such pairs
 
-    Raises ValueError when fewer than two pairs have vectors, or the correlation is not defined.
+    Raises ValueError when fewer than two pairs have vectors, or where all judgements, or all cosines, are equal.
     """
+    from scipy.stats import spearmanr  # it takes a while to import
+
     judged = list(judged)
     known = [(a, b, value) for a, b, value in judged if a in vectors and b in vectors]
     if len(known) < 2:
         raise ValueError(f"judged must have two pairs of words with vectors, got {len(known)} of {len(judged)}")
-    cosines = torch.tensor([vectors.similarity(a, b) for a, b, _ in known])
-    return spearman(cosines, torch.tensor([value for _, _, value in known])), len(known) / len(judged)
+    cosines, values = [vectors.similarity(a, b) for a, b, _ in known], [value for _, _, value in known]
+    if len(set(cosines)) == 1 or len(set(values)) == 1:
+        raise ValueError(f"judged must have different values, and different cosines, got {values} and {cosines}")
+    return float(spearmanr(cosines, values).statistic), len(known) / len(judged)
 
 
 def analogy_accuracy(
@@ -90,10 +74,3 @@ def neighbour_purity(vectors: WordVectors, kinds: Mapping[str, str], k: int = 5)
     labels = torch.tensor([of_kind[kinds[word]] for word in known], device=unit.device)
     cosines = (unit @ unit.T).fill_diagonal_(-2.0)  # a word is no neighbour of itself
     return (labels[cosines.topk(k).indices] == labels[:, None]).float().mean().item()
-
-
-def _ranks(x: Tensor) -> Tensor:
-    # on the CPU, since not every device has float64
-    _, places, repeats = x.cpu().unique(return_inverse=True, return_counts=True)
-    last = repeats.cumsum(0).double()  # rank of the last of each group of equals
-    return (last - (repeats - 1) / 2)[places]

@@ -2,14 +2,15 @@
 
     Trainer(…, steps=1000, schedule=linear_warmup(50, cosine_schedule(950, final=0.05)))
 
-is what the Trainer does by default: `course_lib.train.warmup_cosine`. The Transformer's schedule, `inverse_sqrt`, is
-there too.
+is `warmup_cosine(1000)`, which the Trainer follows by default.
 """
 
 import math
+from collections.abc import Callable
 
-from course_lib.arguments import require_at_least, require_counts
-from course_lib.train import Schedule
+from course_lib.arguments import require_at_least, require_counts, require_probability
+
+Schedule = Callable[[int], float]  #: step (from 0) → factor of the learning rate
 
 
 def cosine_schedule(steps: int, final: float = 0.0) -> Schedule:
@@ -64,3 +65,33 @@ def linear_warmup(warmup: int, then: Schedule | None = None) -> Schedule:
         return 1.0 if then is None else then(step + 1 - warmup)
 
     return factor
+
+
+def warmup_cosine(steps: int, warmup: float = 0.05, final: float = 0.05) -> Schedule:
+    """Return the schedule that rises linearly and then falls along half a cosine (Loshchilov and Hutter 2017).
+
+    steps   number of updates in all
+    warmup  share of the steps that rise
+    final   factor at the last step
+
+    Raises ValueError for steps below 1, a warmup that is no share of them, and a negative final.
+
+    >>> [round(warmup_cosine(6, warmup=1 / 3, final=0.2)(t), 3) for t in range(6)]
+    [0.5, 1.0, 0.883, 0.6, 0.317, 0.2]
+    """
+    require_counts(steps=steps)
+    require_probability(warmup=warmup)
+    require_at_least(0, final=final)
+    rising = max(1, round(warmup * steps))
+    return linear_warmup(rising, cosine_schedule(max(1, steps - rising), final))
+
+
+def inverse_sqrt(warmup: int) -> Schedule:
+    """Return the schedule of Vaswani et al. 2017 (§5.3), scaled to be 1 at its peak.
+
+    warmup  number of updates that rise linearly; after them the factor falls with 1 / √step
+
+    Raises ValueError for a warmup below 1.
+    """
+    require_counts(warmup=warmup)
+    return lambda step: min((step + 1) / warmup, math.sqrt(warmup / (step + 1)))

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from course_lib.figures import transformer as figures
-from course_lib.train import inverse_sqrt
+from course_lib.optim import inverse_sqrt
 from course_lib.transformer import make_masks
 from course_lib.widgets.live import live
 

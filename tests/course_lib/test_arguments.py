@@ -149,7 +149,7 @@ NOT_CALLED = {
     "number_in_words", "translation_loss", "seq2seq_loss", "translate", "greedy_decode", "tiny_shakespeare",
     "wikitext2", "wikitext103", "text8", "enwik8", "glove", "train", "gpt_from_gpt2", "gpt_from_llama",
     "masked_lm_from_bert", "classifier_from_bert", "checked_ids", "sequence_log_prob", "masked_nll", "make_masks",
-    "padding_mask", "token_accuracy", "require_left_padding", "as_stream", "frequencies", "Question", "Broken",
+    "padding_mask", "require_left_padding", "as_stream", "frequencies", "Question", "Broken",
 }  # fmt: skip
 ELSEWHERE = ("judging", "checks", "figures", "widgets", "work", "scoreboard", "deck", "arguments")
 

@@ -11,10 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import mutual_info_score
 
-from course_lib import information
 from course_lib.estimators import (
     chao_shen_entropy,
-    kl_from_samples,
     miller_madow_entropy,
     missing_mass,
     plug_in_entropy,
@@ -125,29 +123,6 @@ def test_the_mutual_information_of_independent_variables_is_overrated_by_the_deg
     assert plug_in_mutual_information(counts).mean().item() == pytest.approx(2 * 3 / 1000, rel=0.1)
 
 
-def test_divergences_from_samples_are_right_on_average_and_one_of_them_is_never_negative():
-    p, q = torch.tensor([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]], dtype=torch.float64)
-    for nonnegative in (False, True):
-        terms = kl_from_samples(p.log(), q.log(), nonnegative)  # one sample of each kind
-        torch.testing.assert_close((p * terms).sum(), information.kl_divergence(p, q))
-    assert kl_from_samples(p.log(), q.log()).min() < 0 <= kl_from_samples(p.log(), q.log(), nonnegative=True).min()
-
-
-def test_the_nonnegative_estimate_is_the_less_noisy_one_for_close_distributions():
-    p = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
-    q = torch.tensor([0.48, 0.31, 0.21], dtype=torch.float64)
-    samples = torch.multinomial(p, 10_000, replacement=True, generator=torch.Generator().manual_seed(0))
-    plain = kl_from_samples(p.log()[samples], q.log()[samples])
-    better = kl_from_samples(p.log()[samples], q.log()[samples], nonnegative=True)
-    assert better.std() < plain.std() / 10
-    assert better.mean().item() == pytest.approx(information.kl_divergence(p, q).item(), rel=0.05)
-
-
-def test_what_q_forbids_costs_infinitely_much():
-    one, never = torch.tensor([0.0]), torch.tensor([-math.inf])
-    assert kl_from_samples(one, never).item() == kl_from_samples(one, never, nonnegative=True).item() == math.inf
-
-
 @pytest.mark.parametrize(
     "call, message",
     [
@@ -156,7 +131,6 @@ def test_what_q_forbids_costs_infinitely_much():
         (lambda: chao_shen_entropy(torch.zeros(3)), "at least one sample"),
         (lambda: missing_mass(torch.tensor(3)), r"shape \(\.\.\., V\)"),
         (lambda: plug_in_mutual_information(torch.tensor([1, 2])), r"shape \(\.\.\., V, W\), got \(2,\)"),
-        (lambda: kl_from_samples(torch.zeros(2), torch.zeros(3)), r"log_q .* got \(3,\) and \(2,\)"),
     ],
 )
 def test_errors_name_the_argument_the_value_and_what_was_expected(call, message):

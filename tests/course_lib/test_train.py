@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib.train import Trainer, inverse_sqrt, warmup_cosine
+from course_lib.optim import inverse_sqrt, warmup_cosine
+from course_lib.train import Trainer
 
 
 def network(dropout: float = 0.0) -> nn.Module:
@@ -145,6 +146,27 @@ def test_early_stopping_waits_for_its_patience_and_goes_back_to_the_best_weights
         assert torch.equal(value, seen[3][name])
 
 
+@pytest.mark.parametrize("interrupted_after", [1, 8, 11])
+def test_patience_and_the_best_weights_outlast_an_interruption(interrupted_after, tmp_path):
+    values = [5.0, 4.0, 4.5, 3.0, 3.5, 3.2, 3.1, 0.0]
+
+    def trainer():
+        def evaluate(model):
+            return values[trained.number // 2 - 1]
+
+        trained = Trainer(network(), draw, squared, steps=100, evaluate=evaluate, evaluate_every=2, patience=3)
+        return trained
+
+    whole, first, second = trainer(), trainer(), trainer()
+    list(whole)
+    list(itertools.islice(first, interrupted_after))
+    first.save(tmp_path / "run.pt")
+    second.resume(tmp_path / "run.pt")
+    list(second)
+    assert (second.number, second.best, second.best_number, second.stopped) == (14, 3.0, 8, True)
+    assert torch.equal(weights(second.model), weights(whole.model))
+
+
 def test_without_patience_nothing_is_stopped_or_restored():
     trainer = Trainer(network(), draw, squared, steps=5, evaluate=lambda model: 1.0, evaluate_every=2)
     assert [s.held_out for s in trainer] == [None, 1.0, None, 1.0, 1.0]
@@ -164,29 +186,6 @@ def test_a_loss_that_is_no_number_stops_with_advice():
     trainer = Trainer(network(), draw, lambda m, b: squared(m, b).log() * math.nan, steps=3, lr=0.5)
     with pytest.raises(FloatingPointError, match=r"nan at step 1; .*lr = 0\.5"):
         list(trainer)
-
-
-def test_the_cosine_rises_to_one_and_falls_to_its_last_value():
-    factor = warmup_cosine(100, warmup=0.1, final=0.05)
-    values = [factor(step) for step in range(100)]
-    assert values[0] == pytest.approx(0.1) and values[9] == 1.0 and values[-1] == pytest.approx(0.05)
-    assert values[:10] == sorted(values[:10]) and values[9:] == sorted(values[9:], reverse=True)
-    model = nn.Linear(1, 1)
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    torchs = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=90, eta_min=0.05)
-    for step in range(9, 100):
-        assert values[step] == pytest.approx(torchs.get_last_lr()[0], abs=1e-6)
-        optimizer.step()
-        torchs.step()
-
-
-def test_the_inverse_square_root_peaks_at_the_end_of_the_warm_up():
-    factor = inverse_sqrt(400)
-    assert factor(399) == 1.0 and factor(199) == 0.5 and factor(1599) == 0.5
-    d_model = 512  # equation 3 of Vaswani et al., up to the constant √(d_model · warmup)
-    for step in (1, 100, 400, 4000):
-        paper = d_model**-0.5 * min(step**-0.5, step * 400**-1.5)
-        assert factor(step - 1) == pytest.approx(paper * math.sqrt(d_model * 400))
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
-"""Schedules against torch.optim.lr_scheduler, and against the Trainer's own."""
+"""Schedules against torch.optim.lr_scheduler, and against the paper where torch has none."""
+
+import math
 
 import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from course_lib.optim import cosine_schedule, linear_warmup, step_schedule
-from course_lib.train import warmup_cosine
+from course_lib.optim import cosine_schedule, inverse_sqrt, linear_warmup, step_schedule, warmup_cosine
 
 
 def factors(make, steps):
@@ -52,11 +53,24 @@ def test_what_follows_the_warm_up_starts_at_its_peak():
     assert linear_warmup(1, step_schedule(1, 0.5))(0) == 1.0
 
 
-def test_a_warm_up_and_a_cosine_are_what_the_trainer_uses_by_default():
-    for steps, warmup, final in ((1000, 0.05, 0.05), (37, 0.3, 0.0)):
-        rising = round(warmup * steps)
-        composed = linear_warmup(rising, cosine_schedule(steps - rising, final))
-        assert ours(composed, steps) == pytest.approx(ours(warmup_cosine(steps, warmup, final), steps), abs=1e-12)
+@pytest.mark.parametrize("steps, warmup, final", [(1000, 0.05, 0.05), (37, 0.3, 0.0), (3, 1.0, 0.5), (1, 0.0, 0.1)])
+def test_a_warm_up_and_a_cosine_are_torchs_one_after_the_other(steps, warmup, final):
+    rising = max(1, round(warmup * steps))
+    linear = [(step + 1) / rising for step in range(rising)]
+    n_falling = steps - rising
+    falling = factors(
+        lambda o: lr_scheduler.CosineAnnealingLR(o, T_max=max(n_falling, 1), eta_min=final), n_falling + 1
+    )
+    assert ours(warmup_cosine(steps, warmup, final), steps) == pytest.approx(linear + falling[1:], abs=1e-9)
+
+
+def test_the_inverse_square_root_is_the_papers():
+    factor = inverse_sqrt(400)
+    assert factor(399) == 1.0 and factor(199) == 0.5 and factor(1599) == 0.5
+    d_model = 512  # equation 3 of Vaswani et al., up to the constant √(d_model · warmup)
+    for step in (1, 100, 400, 4000):
+        paper = d_model**-0.5 * min(step**-0.5, step * 400**-1.5)
+        assert factor(step - 1) == pytest.approx(paper * math.sqrt(d_model * 400))
 
 
 @pytest.mark.parametrize(
