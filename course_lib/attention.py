@@ -345,7 +345,7 @@ def _require_same_features(q: Tensor, k: Tensor) -> None:
 
 
 def require_fitting(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float, bias: Tensor | None) -> None:
-    """Check the arguments of `scaled_dot_product_attention`, which says what is raised.
+    """Raise the ValueError or TypeError of `scaled_dot_product_attention` for arguments that do not fit.
 
     q, k, v    (..., T, D), (..., S, D), (..., S, E)
     mask       broadcastable to (..., T, S), boolean, or None

@@ -73,7 +73,7 @@ class PositionalLM(nn.Module):
             for _ in range(n_layers)
         )
         self.norm = nn.LayerNorm(d_model)
-        self.head = nn.Linear(d_model, vocab_size)
+        self.to_logits = nn.Linear(d_model, vocab_size)
 
     def yarn(self, factor: float) -> None:
         """Turn "rope" by YaRN's frequencies from now on, for windows `factor` ≥ 1 times as long as seq_len."""
@@ -99,7 +99,7 @@ class PositionalLM(nn.Module):
                 q, k = (self.attention_factor * rope(part, at, frequencies=self.frequencies) for part in (q, k))
             x = x + layer["out"](merge_heads(fused_attention(q, k, v, mask, bias=bias)))
             x = x + layer["feed_forward"](x)
-        return self.head(self.norm(x))
+        return self.to_logits(self.norm(x))
 
 
 @torch.no_grad()

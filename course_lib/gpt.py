@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from course_lib.arguments import require_at_least, require_counts, require_one_of, require_positive, require_share
+from course_lib.arguments import require_at_least, require_counts, require_one_of, require_positive, require_probability
 from course_lib.attention import attention_scores, causal_mask
 from course_lib.ids import look_up
 from course_lib.kv_cache import KVCache, require_left_padding
@@ -53,7 +53,7 @@ class GPTConfig:
     positions   "learned", "rope", "alibi" or "none"
     pre_norm    True: x + f(norm(x)) and a norm after the last block; False: norm(x + f(x)) as in 2017, and none
                 after the last block, whose output is normalised already
-    tie         whether the output matrix is the token embedding (Press & Wolf 2017)
+    tied        whether the output matrix is the token embedding (Press & Wolf 2017)
     bias        whether linear layers and LayerNorms have a bias (the output matrix never has one)
     dropout     probability of dropping, in training: attention weights, sublayer outputs, embeddings
     norm_eps    added to the variance, or to the mean square
@@ -77,7 +77,7 @@ class GPTConfig:
     ffn: str = "gelu"
     positions: str = "learned"
     pre_norm: bool = True
-    tie: bool = True
+    tied: bool = True
     bias: bool = True
     dropout: float = 0.0
     norm_eps: float = 1e-5
@@ -97,7 +97,7 @@ class GPTConfig:
         require_counts(d_ff=self.d_ff, n_heads=self.n_heads, n_kv_heads=self.n_kv_heads)
         require_positive(rope_theta=self.rope_theta)
         require_at_least(0, norm_eps=self.norm_eps, init_std=self.init_std)
-        require_share(dropout=self.dropout)
+        require_probability(dropout=self.dropout)
         for name, allowed in CHOICES.items():
             require_one_of(allowed, **{name: getattr(self, name)})
         if self.d_model % self.n_heads:
@@ -123,7 +123,7 @@ class GPTConfig:
             "attention": self.n_layers * (d + bias) * (2 * d + 2 * d_kv),
             "feed-forward": self.n_layers * ((d + bias) * into_ffn + (self.d_ff + bias) * d),
             "norms": norm * (2 * self.n_layers + self.pre_norm),
-            "output matrix": 0 if self.tie else self.vocab_size * d,
+            "output matrix": 0 if self.tied else self.vocab_size * d,
         }
 
     def n_parameters(self) -> int:
@@ -222,8 +222,8 @@ class SwiGLUFeedForward(nn.Module):
         return self.down(F.silu(gate) * up)
 
 
-def feed_forward(config: GPTConfig) -> nn.Module:
-    """Return the feed-forward network that the configuration names."""
+def dense_ffn(config: GPTConfig) -> nn.Module:
+    """Return the feed-forward network that the configuration names: dense, every weight works for every token."""
     return SwiGLUFeedForward(config) if config.ffn == "swiglu" else GELUFeedForward(config)
 
 
@@ -236,7 +236,7 @@ class Block(nn.Module):
     Parts: `norm1`, `attention`, `norm2`, `feed_forward`.
     """
 
-    def __init__(self, config: GPTConfig, new_feed_forward: Callable[[GPTConfig], nn.Module] = feed_forward) -> None:
+    def __init__(self, config: GPTConfig, new_feed_forward: Callable[[GPTConfig], nn.Module] = dense_ffn) -> None:
         super().__init__()
         self.pre_norm = config.pre_norm
         self.norm1, self.norm2 = _norm(config), _norm(config)
@@ -270,7 +270,7 @@ class GPT(nn.Module):
     def __init__(
         self,
         config: GPTConfig,
-        feed_forward: Callable[[GPTConfig], nn.Module] = feed_forward,
+        feed_forward: Callable[[GPTConfig], nn.Module] = dense_ffn,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -282,7 +282,7 @@ class GPT(nn.Module):
         self.blocks = nn.ModuleList(Block(config, feed_forward) for _ in range(config.n_layers))
         self.norm = _norm(config) if config.pre_norm else nn.Identity()
         self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
-        if config.tie:
+        if config.tied:
             self.head.weight = self.tokens.weight
         init_weights(self, config.n_layers, config.init_std, generator)
 

@@ -71,7 +71,7 @@ def gpt_from_gpt2(state_dict: StateDict, n_heads: int | None = None, *, config: 
     given = {name: t for name, t in given.items() if not name.endswith((".attn.bias", ".attn.masked_bias"))}
     n_layers = _count(given, ".ln_1.weight")
     ours = {"tokens.weight": _take(given, "wte.weight"), "positions.weight": _take(given, "wpe.weight")}
-    tie = _take_head(given, ours, config, tied_by_default=True)
+    tied = _take_head(given, ours, config, tied_by_default=True)
     for kind in ("weight", "bias"):
         ours[f"norm.{kind}"] = _take(given, f"ln_f.{kind}")
         for layer in range(n_layers):
@@ -90,7 +90,7 @@ def gpt_from_gpt2(state_dict: StateDict, n_heads: int | None = None, *, config: 
         n_layers=n_layers,
         d_ff=len(ours["blocks.0.feed_forward.up.bias"]),
         ffn=_GPT2_FFN[(config or {}).get("activation_function", "gelu_new")],
-        tie=tie,
+        tied=tied,
         norm_eps=(config or {}).get("layer_norm_epsilon", 1e-5),
     )
     return _filled(sizes, ours, given)
@@ -123,7 +123,7 @@ def gpt_from_llama(
     given = {name.removeprefix("model."): tensor for name, tensor in state_dict.items()}
     n_layers = _count(given, ".input_layernorm.weight")
     ours = {"tokens.weight": _take(given, "embed_tokens.weight"), "norm.weight": _take(given, "norm.weight")}
-    tie = _take_head(given, ours, config, tied_by_default=False)
+    tied = _take_head(given, ours, config, tied_by_default=False)
     for layer in range(n_layers):
         for name, theirs in _LLAMA.items():
             stacked = [_take(given, f"layers.{layer}.{part}.weight") for part in theirs]
@@ -143,7 +143,7 @@ def gpt_from_llama(
         norm="rms",
         ffn="swiglu",
         positions="rope",
-        tie=tie,
+        tied=tied,
         bias=False,
         norm_eps=setting(config, "rms_norm_eps", norm_eps, "norm_eps", 1e-6),
         rope_theta=setting(rope, "rope_theta", rope_theta, "rope_theta", 10000.0),

@@ -116,7 +116,10 @@ def mean_length(code: Mapping[Hashable, str], probs: Mapping[Hashable, float]) -
 
 
 def blocks(probs: Mapping[Hashable, float], length: int) -> dict[tuple, float]:
-    """Return the probability of each block of `length` independent symbols, as tuples of symbols."""
+    """Return the probability of each block of `length` independent symbols, as tuples of symbols.
+
+    Raises ValueError for a length below 1.
+    """
     require_counts(length=length)
     return {
         tuple(symbol for symbol, _ in block): math.prod(p for _, p in block)

@@ -74,7 +74,7 @@ def broken_versions(lesson: str) -> list[Broken]:
 
     lesson  its name, "interview_room"
 
-    Raises FileNotFoundError when the lesson's case file is not here.
+    Raises FileNotFoundError when the lesson's case file is not here, ValueError when it is damaged.
 
     Example: `sum(one.is_silent for one in broken_versions("interview_room"))` faults say nothing.
     """

@@ -219,7 +219,10 @@ class Routing:
 
 
 class Expert(nn.Module):
-    """One feed-forward network, down(gelu(up(x))), as in GPT-2 but without biases. Parameters: `up` and `down`."""
+    """One feed-forward network, down(gelu(up(x))), as in GPT-2 but without biases. Parameters: `up` and `down`.
+
+    Raises ValueError for sizes below 1.
+    """
 
     def __init__(self, d_model: int, d_ff: int) -> None:
         super().__init__()
@@ -350,7 +353,10 @@ def routings(model: nn.Module) -> list[Routing]:
 
 
 def active_parameters(model: nn.Module) -> int:
-    """Return how many of the model's parameters one token meets: all, but of each MoE layer only top_k experts."""
+    """Return how many of the model's parameters one token meets: all, but of each MoE layer only top_k experts.
+
+    Raises ValueError for a model without a MoE layer.
+    """
     idle = 0
     for layer in _layers(model):
         idle += (layer.n_experts - layer.top_k) * count_parameters(layer.experts[0])

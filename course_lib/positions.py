@@ -27,6 +27,7 @@ class LearnedPositions(nn.Module):
     d_model  features of a token
 
     Parameter: `weight` (seq_len, d_model), drawn with a standard deviation of 0.02 (GPT-2, Radford et al. 2019).
+    Raises ValueError for sizes below 1.
     """
 
     def __init__(self, seq_len: int, d_model: int) -> None:
@@ -236,6 +237,7 @@ class RelativePositionBias(nn.Module):
     n_buckets, max_distance, bidirectional  as for `relative_buckets`
 
     Parameter: `weight` (n_buckets, H), zero at first: no bias. T5 shares one such module among all its layers.
+    Raises ValueError for no heads, for what `relative_buckets` refuses, and, when called, for fewer keys than queries.
     """
 
     def __init__(self, n_heads: int, n_buckets: int = 32, max_distance: int = 128, bidirectional: bool = True) -> None:

@@ -206,7 +206,10 @@ class Seq2Seq(nn.Module):
         return self.to_logits(self.dropout(features))
 
     def encode(self, source: Tensor) -> tuple[Memory, State]:
-        """Return what the decoder will know of source (B, S), and the state it starts from."""
+        """Return what the decoder will know of source (B, S), and the state it starts from.
+
+        Raises ValueError for ids outside the vocabulary.
+        """
         real = source != self.config.pad_id  # (B, S)
         x = self.dropout(look_up(self.source_embedding, source, "source"))
         states, last = self.encoder(x, lengths=real.sum(1))

@@ -46,7 +46,7 @@ class TransformerConfig:
     dropout: float = 0.1  #: of attention weights, of hidden features, of what is added, and of embeddings
     pre_norm: bool = False  #: normalise before each sublayer instead of after the sum
     learned_positions: int | None = None  #: so many learned position vectors; None: sinusoids, of any length
-    share_embeddings: bool = False  #: one matrix for source, target and output (§3.4 of the paper)
+    tied: bool = False  #: one matrix for source, target and output (§3.4 of the paper)
     pad_id: int = 0  #: the id that fills short sequences up
 
     def __post_init__(self) -> None:
@@ -55,9 +55,9 @@ class TransformerConfig:
         require_counts(0, n_layers=self.n_layers)  # none: embeddings and the output matrix alone
         require_counts(learned_positions=self.learned_positions)
         require_probability(dropout=self.dropout)
-        if self.share_embeddings and self.source_vocab_size != self.target_vocab_size:
+        if self.tied and self.source_vocab_size != self.target_vocab_size:
             raise ValueError(
-                "share_embeddings needs source_vocab_size equal to target_vocab_size, "
+                "tied = True needs source_vocab_size equal to target_vocab_size, "
                 f"got {self.source_vocab_size} and {self.target_vocab_size}"
             )
 
@@ -193,7 +193,7 @@ class Stack(nn.Module):
     d_model   features of a token
     pre_norm  as in the layers
 
-    Parameters: `layers`, and under pre-norm `norm`.
+    Parameters: `layers`, and under pre-norm `norm`. Raises ValueError for a d_model below 1.
     """
 
     def __init__(self, layers: Iterable[nn.Module], d_model: int, pre_norm: bool = False) -> None:
@@ -231,7 +231,7 @@ class Transformer(nn.Module):
         if config.learned_positions is not None:
             self.source_positions = LearnedPositions(config.learned_positions, config.d_model)
             self.target_positions = LearnedPositions(config.learned_positions, config.d_model)
-        if config.share_embeddings:
+        if config.tied:
             self.to_logits.weight = self.target_embedding.weight = self.source_embedding.weight
         for table in (self.source_embedding, self.target_embedding):
             nn.init.normal_(table.weight, std=config.d_model**-0.5)  # _embed multiplies by √d_model

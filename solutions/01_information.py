@@ -1761,7 +1761,7 @@ r"""
 - **Huffman (1952)**: the best code with one codeword per symbol. Today's compressors use arithmetic coding (**Rissanen 1976**), which codes a whole text with less than about two bits of loss, so any language model can drive it.
 - **Kullback and Leibler (1951)**: the divergence. Neither this paper nor Shannon's of 1948 uses the word *cross-entropy*, though he is often credited with it.
 - **Jelinek, Mercer, Bahl and Baker (1977)**: perplexity, as a measure of how hard a speech recogniser's task is.
-- **Bridle (1990)** named the softmax; the temperature comes from statistical physics (Boltzmann).
+- **Bridle (1990)** named the softmax; the temperature comes from statistical physics (Boltzmann). **Guo et al. (2017)**: deep classifiers are often too sure, and one temperature, fitted to held-out data, repairs much of it (`course_lib.metrics.fit_temperature`).
 """
 
 # %% [markdown]

@@ -1201,7 +1201,7 @@ So report analogies with the baseline “nearest to $c$” and with the rule sai
 r"""
 ### Intrinsic and extrinsic
 
-Purity and analogies are ***intrinsic evaluation***: they look at the vectors themselves. On real English one also compares cosines with people's judgements of similarity (`embeddings.word_similarity`), or clusters.
+Purity and analogies are ***intrinsic evaluation***: they look at the vectors themselves. On real English one also compares cosines with people's judgements of similarity (`embeddings.word_similarity`; `course_lib.data.downloads` fetches WordSim-353 and published vectors, if you ask for them), or clusters.
 ***Extrinsic evaluation*** looks at a task that uses the vectors. It is what counts in the end, and need not agree.
 
 A task: is a sentence about an animal, a trade or a landmark? There are 20 labelled sentences. A sentence is the mean of its words' vectors, the classifier is ridge regression ([06](06_regularization.ipynb)) to one-hot labels.

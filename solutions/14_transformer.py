@@ -2319,5 +2319,5 @@ r"""
 
 **What we do not know.** Why these sizes and these ratios ($d_{ff} = 4\,d_{model}$, the depth, the number of heads) is experience, not theory. And a model of this size on a task with {{73,000 = len(days) ± 500}} days says little about translation between languages, where there is no single right answer.
 
-From the next lesson on, `course_lib.transformer` holds the tested version of all that you wrote. Next: [15 GPT](15_gpt.ipynb), *what is left when only the decoder remains?*
+From the next lesson on, `course_lib.transformer` holds the tested version of all that you wrote. Two more tasks to try it on: sums (`course_lib.data.tasks.Addition`) and brackets to close (`course_lib.data.tasks.Brackets`). Next: [15 GPT](15_gpt.ipynb), *what is left when only the decoder remains?*
 """

@@ -1164,7 +1164,7 @@ texts = held_out[:320].view(10, 32)
 with torch.no_grad():
     untrained = F.cross_entropy(tested(texts)[:, :-1].flatten(0, 1), texts[:, 1:].flatten()).item()
 print(f"loss before training: {untrained:.2f}, ln V: {math.log(vocab_size):.2f}")
-notes = GPTConfig(50_257, seq_len=1024, d_model=512, n_heads=8, n_layers=6, tie=False)
+notes = GPTConfig(50_257, seq_len=1024, d_model=512, n_heads=8, n_layers=6, tied=False)
 small = SIZES["GPT-2 small"]
 
 # %% [markdown]
@@ -1642,7 +1642,7 @@ class Silent(nn.Module):  # in place of a feed-forward network: adds nothing
 def train_on_repeats(n_layers, seed):
     """A model of attention alone, trained on what it can look up."""
     config = GPTConfig(
-        task.vocab_size, task.length, d_model=32, n_heads=2, n_layers=n_layers, positions="rope", tie=False
+        task.vocab_size, task.length, d_model=32, n_heads=2, n_layers=n_layers, positions="rope", tied=False
     )
     model = gpt.GPT(config, lambda config: Silent(), torch.Generator().manual_seed(seed))
     trainer = Trainer(model, task.draw(32), task.loss, steps=budget(200, 5), lr=1e-2, seed=seed)
@@ -2781,7 +2781,7 @@ r"""
 - **Shazeer (2019)**: multi-query attention; **Ainslie et al. (2023)**: grouped queries. **Touvron et al. (2023)**: Llama, which put RMSNorm, SwiGLU and rotary positions together.
 - **Olsson et al. (2022)**, *In-context Learning and Induction Heads*; **Sanford et al. (2024)**: what one layer cannot do. **nostalgebraist (2020)**, *interpreting GPT: the logit lens*.
 - **Chen et al. (2016)**: checkpointing. **Micikevicius et al. (2018)**: mixed precision.
-- **Karpathy's nanoGPT (2022)**: a whole GPT-2 in one short file. `course_lib.gpt_weights` reads GPT-2's and Llama's published weights into the model of this lesson, if you have the files.
+- **Karpathy's nanoGPT (2022)**: a whole GPT-2 in one short file. `course_lib.gpt_weights` reads GPT-2's and Llama's published weights into the model of this lesson, if you have the files. `course_lib.cross_entropy` computes the loss of a large vocabulary without ever holding all logits.
 """
 
 # %% [markdown]

@@ -1510,6 +1510,8 @@ r"""
 - Wettig et al., *Should You Mask 15 % in Masked Language Modeling?* (2023), question 15 % and 80/10/10.
 - Hu et al., *LoRA* (2021).
 
+`course_lib.bert.masked_lm_from_bert` reads published weights of BERT into the model of this lesson, if you have the files.
+
 As of November 2026, large models that write are causal; encoders still work where text is judged or searched. ModernBERT (Warner et al. 2024) is BERT with rotary positions and gated feed-forward layers. LoRA is in common use for GPTs of all sizes.
 
 Limits of this lesson: a toy language, one layer, 600 updates. That few questions a batch slow a masked model down is general; the size of the gap is ours.

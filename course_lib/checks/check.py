@@ -64,7 +64,10 @@ def judge_names(id: str, names: dict[str, Any]) -> tuple[Exercise, Verdict]:
 
 
 def show_answer(id: str) -> None:
-    """Show the reference solution or the model answer, folded up. For a solution it is noted that it was shown."""
+    """Show the reference solution or the model answer, folded up. For a solution it is noted that it was shown.
+
+    Raises ValueError for an id that no exercise has.
+    """
     if _is_graded():
         return
     entry = _find(id)
@@ -79,6 +82,8 @@ def yours(id: str, tested: T) -> T:
 
     id      the exercise, e.g. "information.entropy"
     tested  what to use until yours passes
+
+    Raises ValueError for an id that no exercise has.
     """
     names = sys._getframe(1).f_globals
     if _is_graded():

@@ -86,7 +86,10 @@ class Recall:
 
     @torch.no_grad()
     def accuracy(self, model: nn.Module, n_samples: int = 1000, seed: int = 0) -> float:
-        """Return the share of symbols that the model recalls, over n_samples ≥ 1 freshly drawn sequences (B, T)."""
+        """Return the share of symbols that the model recalls, over n_samples freshly drawn sequences (B, T).
+
+        Raises ValueError for less than one.
+        """
         require_counts(n_samples=n_samples)
         logits, targets = self._answers(model, self.sample(n_samples, torch.Generator().manual_seed(seed)))
         return (logits.argmax(-1) == targets).float().mean().item()

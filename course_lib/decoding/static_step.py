@@ -79,6 +79,8 @@ class StaticStep:
         """Return what the logits are made of, (B, d_model). Nothing in here asks for a number in a tensor.
 
         n_slots  S, how many places of the cache are looked at; those behind the position are hidden
+
+        Raises ValueError for a token outside the vocabulary.
         """
         h, h_kv, d_head = self.config.n_heads, self.config.n_kv_heads, self.config.d_head
         x = look_up(self.model.tokens, self.token)  # (B, d_model)

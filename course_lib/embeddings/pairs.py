@@ -69,6 +69,7 @@ def dynamic_windows(n: int, window: int, generator: torch.Generator) -> Tensor:
 
     So a neighbour at distance d is met with probability (window + 1 − d) / window: near words count more
     (Mikolov et al. 2013a, §3.2). Returns (n,) int64 on the generator's device.
+    Raises ValueError for a window below 1 and a negative n.
     """
     require_counts(0, n=n)
     require_counts(window=window)
@@ -85,6 +86,8 @@ def context_blocks(text: Text, windows: Tensor, window: int, block: int = 32) ->
     returns  n = ⌈N / T⌉ blocks
 
     The True entries of all `pairs` together are the pairs of `skipgram_pairs`, each once.
+
+    Raises ValueError for sizes below 1, and windows of another number or wider than the widest.
 
     >>> text = Text(torch.tensor([7, 8, 9]), torch.tensor([0, 0, 0]))
     >>> blocks = context_blocks(text, torch.tensor([1, 1, 1]), window=1, block=3)

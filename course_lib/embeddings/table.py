@@ -15,6 +15,8 @@ class Table:
     AdaGrad (Duchi et al. 2011) with one sum for a row, not one for each number: a step is lr / √squares. A word that
     has been met a thousand times moves little, a rare one moves far; and many occurrences of one word in a batch do
     not blow its vector up, as they do under plain stochastic gradient descent.
+
+    Raises ValueError for rows that are no matrix of floating-point numbers.
     """
 
     def __init__(self, rows: Tensor) -> None:

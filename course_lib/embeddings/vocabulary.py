@@ -79,7 +79,10 @@ class Vocabulary:
         return len(self.words)
 
     def encode(self, sentences: Iterable[Sequence[str]]) -> Text:
-        """Return the text as ids. Unknown words are left out, so that those around them become neighbours."""
+        """Return the text as ids. Unknown words are left out, so that those around them become neighbours.
+
+        Raises ValueError for a sentence that is a text, not a list of words.
+        """
         lines = [[self.ids[word] for word in _words(sentence) if word in self.ids] for sentence in sentences]
         lengths = torch.tensor([len(line) for line in lines], dtype=torch.int64)
         ids = torch.tensor(list(chain.from_iterable(lines)), dtype=torch.int64)

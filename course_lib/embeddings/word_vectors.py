@@ -16,7 +16,7 @@ class WordVectors:
     vectors  (V, D)
 
     `wv["cheese"]` is a vector (D,), `"cheese" in wv` tells whether there is one. Methods raise KeyError for a word that
-    has none.
+    has none. Raises ValueError when a word comes twice, or vectors are not one for each word.
 
     >>> wv = WordVectors(["cat", "kitten", "eiffel"], torch.tensor([[2.0, 1.0], [2.0, 0.8], [-1.0, 3.0]]))
     >>> wv.nearest_neighbours("cat", k=1)

@@ -77,8 +77,8 @@ def _draw_stack(axes: Axes, config: GPTConfig) -> None:
         axes.plot(spine, low + 1.15, "o", markersize=17, color="white", markeredgecolor=INK, zorder=2)
         axes.text(spine, low + 1.13, "+", ha="center", va="center", fontsize=14, zorder=3)
     _box(axes, spine, 8.0, 1.0, "norm", PALE)
-    tied = "the token embedding again" if config.tie else f"{d} × {config.vocab_size:,}"
-    _box(axes, spine + 0.6, 9.15, 3.6, f"output matrix\n{tied}", SKY if config.tie else PINK)
+    tied = "the token embedding again" if config.tied else f"{d} × {config.vocab_size:,}"
+    _box(axes, spine + 0.6, 9.15, 3.6, f"output matrix\n{tied}", SKY if config.tied else PINK)
     axes.text(4.9, 9.15, f"logits (B, T, {config.vocab_size:,})", va="center", fontsize=12)
 
 

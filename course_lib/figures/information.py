@@ -22,7 +22,7 @@ def surprise_by_token(tokens: Sequence[str], surprises: Mapping[str, Sequence[fl
     """Return grouped bars: how surprised each model is at each token, with its mean in the legend.
 
     tokens     the T tokens of a text
-    surprises  model name → T surprises in nats, finite
+    surprises  model name → T surprises in nats, finite. Raises ValueError for another number of them
     """
     figure, (axis,) = panels(height=3.9)
     width = 0.8 / len(surprises)
@@ -41,7 +41,10 @@ def surprise_by_token(tokens: Sequence[str], surprises: Mapping[str, Sequence[fl
 
 
 def coin(p: float) -> Figure:
-    """Return the two surprises of a coin with P(heads) = p, and its entropy on the curve of all coins."""
+    """Return the two surprises of a coin with P(heads) = p, and its entropy on the curve of all coins.
+
+    Raises ValueError for a p that is no probability.
+    """
     if not 0 <= p <= 1:
         raise ValueError(f"p must be a probability, got {p}")
     figure, (left, right) = panels(2, height=3.6)
@@ -94,7 +97,7 @@ def two_directions(p: Tensor, words: Sequence[str], peak: int, weight: float) ->
     p       (V,) the true distribution
     words   its V outcomes
     peak    the index of the word that the model may favour
-    weight  between 0 and 1
+    weight  between 0 and 1, or ValueError
     """
     if not 0 <= weight <= 1:
         raise ValueError(f"weight must lie between 0 and 1, got {weight}")

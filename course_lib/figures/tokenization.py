@@ -155,7 +155,7 @@ def lattice(word: str, log_probs: Mapping[str, float], cut: Sequence[str]) -> Fi
 
     word       the word; its places are the borders between characters
     log_probs  piece → log probability, nats
-    cut        the pieces to colour; joined, they are the word
+    cut        the pieces to colour; joined, they are the word, or ValueError
     """
     if "".join(cut) != word:
         raise ValueError(f"cut must spell {word!r}, got {list(cut)}")

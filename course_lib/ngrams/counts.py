@@ -40,7 +40,7 @@ class Counts:
         return self.trie.vocab_size
 
     def count(self, ngram: Sequence[int]) -> int:
-        """Return how often this n-gram (1 to order token ids) occurs in the text."""
+        """Return how often this n-gram occurs in the text. Raises ValueError unless it has 1 to order token ids."""
         tokens = as_stream(ngram, self.vocab_size)
         if not 1 <= len(tokens) <= self.order:
             raise ValueError(f"ngram must have 1 to {self.order} tokens, got {len(tokens)}")
@@ -70,7 +70,10 @@ class Counts:
         return self.trie.histories(length) if length > 1 else np.zeros(self.vocab_size, dtype=np.int64)
 
     def unseen(self, tokens: Sequence[int] | np.ndarray | Tensor) -> list[float]:
-        """Return the share of the n-grams in another stream that this text does not have, for lengths 1 … order."""
+        """Return the share of the n-grams in another stream that this text does not have, for lengths 1 … order.
+
+        Raises ValueError for a stream that is shorter, and ids outside the vocabulary.
+        """
         stream = as_stream(tokens, self.vocab_size)
         if len(stream) < self.order:
             raise ValueError(f"tokens must hold at least {self.order} ids, got {len(stream)}")

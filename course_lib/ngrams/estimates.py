@@ -58,6 +58,8 @@ def interpolated(counts: Counts, weights: Sequence[float]) -> NGramModel:
 
     weights  λ_1 … λ_order, each in [0, 1): order m gets the share λ_m of what the longer histories left over, where its
              history was seen, and nothing where it was not
+
+    Raises ValueError for another number of weights, and weights outside [0, 1).
     """
     if len(weights) != counts.order or not all(0 <= weight < 1 for weight in weights):
         raise ValueError(f"weights must be {counts.order} numbers in [0, 1), one for each order, got {list(weights)}")
@@ -113,6 +115,7 @@ def stupid_backoff(counts: Counts, alpha: float = 0.4) -> NGramModel:
     alpha  what each shortening of the history costs, in (0, 1]
 
     Good for choosing between texts, useless as a cross-entropy. A token that was never counted scores 0.
+    Raises ValueError for another alpha.
     """
     if not 0 < alpha <= 1:
         raise ValueError(f"alpha must lie in (0, 1], got {alpha}")

@@ -68,7 +68,7 @@ class NGramModel:
         return log_probs
 
     def nats_per_token(self, tokens: Sequence[int] | np.ndarray | Tensor) -> float:
-        """Return the cross-entropy of the model on a stream (N,) of at least one token: −mean log p, in nats."""
+        """Return the cross-entropy of the model on a stream (N,): −mean log p, in nats. ValueError for an empty one."""
         if not len(tokens):
             raise ValueError("tokens must hold at least one id, got none")
         return -float(self.log_probs(tokens).mean())

@@ -157,7 +157,10 @@ class ConsecutiveWindows:
         return windows
 
     def loss(self, model: RecurrentLM, windows: Tensor) -> Tensor:
-        """Return the mean cross-entropy of the windows' next tokens (nats a token), read after the windows before."""
+        """Return the mean cross-entropy of the windows' next tokens (nats a token), read after the windows before.
+
+        Raises ValueError for ids outside the vocabulary.
+        """
         windows = windows.to(next(model.parameters()).device)
         if self.cache is None:
             self.cache = model.new_cache(*windows.shape)

@@ -16,7 +16,7 @@ SIZES = {
     "GPT-2 XL": GPTConfig(50257, 1024, 1600, 25, 48),
     "GPT-3": GPTConfig(50257, 2048, 12288, 96, 96),
     "Llama 2 7B": GPTConfig(
-        32000, 4096, 4096, 32, 32, d_ff=11008, norm="rms", ffn="swiglu", positions="rope", tie=False, bias=False
+        32000, 4096, 4096, 32, 32, d_ff=11008, norm="rms", ffn="swiglu", positions="rope", tied=False, bias=False
     ),
 }
 
@@ -48,7 +48,7 @@ Entry = tuple[int, float, str]  #: update, held-out nats per token, what the mod
 def diary(entries: Sequence[Entry], floor: float | None = None) -> widgets.Widget:
     """Return a widget that shows what a model wrote at each stage of its training; a table where there is no kernel.
 
-    entries  from the first to the last; at least one
+    entries  from the first to the last; at least one, or ValueError
     floor    a loss that no model can get below, to compare with
     """
     if not entries:

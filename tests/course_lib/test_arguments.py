@@ -77,7 +77,7 @@ HERE = {
     "minibatches n": COUNT, "clipped_matches n": COUNT, "count_ngrams n": COUNT, "matmul_intensity n": COUNT,
     "person_or_animal n": COUNT, "hidden_animals n": COUNT, "agreement n": COUNT,
     "DeepAveragingNetwork n_layers": NATURAL,
-    "gradient_bound distance": NATURAL, "tokens_per_call n_draft": NATURAL, "GPTConfig dropout": SHARE,
+    "gradient_bound distance": NATURAL, "tokens_per_call n_draft": NATURAL,
     "skipgram_gradients n_negatives": POSITIVE, "cbow_gradients n_negatives": POSITIVE, "ppmi n_negatives": POSITIVE,
     "updated_bias rate": AT_LEAST_0, "expert_capacity n_tokens": COUNT,
     "flops_per_token n_layers": AT_LEAST_0, "flops_per_token d_model": AT_LEAST_0,

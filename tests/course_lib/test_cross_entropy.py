@@ -73,9 +73,9 @@ def test_no_tensor_is_larger_than_a_chunk_of_logits_or_the_weights():
     assert largest.elements == N * V
 
 
-@pytest.mark.parametrize("tie", [True, False])
-def test_a_gpt_learns_the_same_from_it(tie):
-    models = [GPT(GPTConfig(20, 8, 16, 2, 2, tie=tie), generator=generator(0)) for _ in range(2)]
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_gpt_learns_the_same_from_it(tied):
+    models = [GPT(GPTConfig(20, 8, 16, 2, 2, tied=tied), generator=generator(0)) for _ in range(2)]
     windows = torch.randint(20, (3, 9), generator=generator(1))
     for model, loss in zip(models, (next_token_loss, chunked_next_token_loss)):
         loss(model, windows).backward()

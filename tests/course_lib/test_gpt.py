@@ -28,7 +28,7 @@ configs = st.builds(
     ffn=st.sampled_from(["gelu", "gelu_tanh", "swiglu"]),
     positions=st.sampled_from(["learned", "rope", "alibi", "none"]),
     pre_norm=st.booleans(),
-    tie=st.booleans(),
+    tied=st.booleans(),
     bias=st.booleans(),
 )
 
@@ -212,7 +212,7 @@ def test_post_norm_ends_in_a_block_and_pre_norm_in_a_norm_of_its_own():
 
 
 def test_tied_models_share_one_matrix_and_untied_ones_do_not():
-    tied, untied = make(), make(tie=False)
+    tied, untied = make(), make(tied=False)
     assert tied.head.weight is tied.tokens.weight
     assert untied.head.weight is not untied.tokens.weight
     tied(random_ids(0, 1, 4)).sum().backward()
@@ -245,9 +245,9 @@ def test_narrow_models_start_with_larger_weights_than_gpt2s_768_features():
 
 
 def test_the_same_generator_gives_the_same_weights_whatever_torchs_global_one_holds():
-    first = GPT(GPTConfig(**BASE, tie=False), generator=torch.Generator().manual_seed(3)).state_dict()
+    first = GPT(GPTConfig(**BASE, tied=False), generator=torch.Generator().manual_seed(3)).state_dict()
     torch.manual_seed(12345)
-    second = GPT(GPTConfig(**BASE, tie=False), generator=torch.Generator().manual_seed(3)).state_dict()
+    second = GPT(GPTConfig(**BASE, tied=False), generator=torch.Generator().manual_seed(3)).state_dict()
     torch.testing.assert_close(first, second, atol=0, rtol=0)
 
 
@@ -362,7 +362,7 @@ def test_models_without_a_table_of_positions_read_beyond_their_training_length()
 
 @torch.no_grad()
 def test_features_times_the_output_matrix_are_the_logits():
-    model, ids = make(tie=False), random_ids(0, 2, 5)
+    model, ids = make(tied=False), random_ids(0, 2, 5)
     close(model.features(ids) @ model.head.weight.T, model(ids))
 
 

@@ -128,7 +128,7 @@ def test_llamas_logits_and_cached_generation_are_equal(llama):
     torch.testing.assert_close(ours(IDS), llama(IDS).logits, atol=1e-4, rtol=1e-4)
     expected = llama.generate(IDS, max_new_tokens=12, do_sample=False, eos_token_id=None, pad_token_id=0)
     assert greedy(ours, IDS, 12).equal(expected)
-    assert ours.config.n_kv_heads == 2 and not ours.config.tie
+    assert ours.config.n_kv_heads == 2 and not ours.config.tied
     assert ours.config.n_parameters() == sum(p.numel() for p in llama.parameters())
 
 
@@ -190,7 +190,7 @@ def checkpoint(kind, settings):
 def test_what_the_settings_ask_for_is_read_from_them(kind, settings):
     theirs, read = checkpoint(kind, settings)
     ours = read(theirs.state_dict(), config=theirs.config.to_dict())
-    assert ours.config.tie == theirs.config.tie_word_embeddings
+    assert ours.config.tied == theirs.config.tie_word_embeddings
     with torch.no_grad():
         torch.testing.assert_close(ours(IDS), theirs(IDS).logits, atol=1e-4, rtol=1e-4)
 

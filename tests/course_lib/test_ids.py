@@ -32,7 +32,7 @@ MODELS = {
 }
 PAIRS = {
     "Transformer": lambda: Transformer(TransformerConfig(V, V, 8, 2, 1, 8)),
-    "shared": lambda: Transformer(TransformerConfig(V, V, 8, 2, 1, 8, share_embeddings=True)),
+    "shared": lambda: Transformer(TransformerConfig(V, V, 8, 2, 1, 8, tied=True)),
     "Seq2Seq": lambda: Seq2Seq(Seq2SeqConfig(V, V, d_model=4, d_hidden=4)),
 }
 KNOWN = torch.tensor([[1, 2, 6]])

@@ -28,7 +28,7 @@ def test_a_period_without_an_earlier_occurrence_is_refused(period):
 
 
 @pytest.mark.parametrize(
-    "choices", [{}, {"positions": "rope", "norm": "rms", "tie": False}, {"positions": "alibi", "dropout": 0.5}]
+    "choices", [{}, {"positions": "rope", "norm": "rms", "tied": False}, {"positions": "alibi", "dropout": 0.5}]
 )
 def test_the_last_reading_is_what_the_model_says_and_its_mode_stays(choices):
     model, ids = a_gpt(**choices), torch.randint(0, 11, (2, 5), generator=generator(1))

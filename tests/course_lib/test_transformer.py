@@ -228,14 +228,14 @@ def test_the_input_of_the_first_layer_is_token_plus_position():
 
 
 def test_shared_embeddings_are_one_matrix_used_three_times():
-    shared = small(target_vocab_size=11, share_embeddings=True)
+    shared = small(target_vocab_size=11, tied=True)
     apart = small(target_vocab_size=11)
     assert count_parameters(apart) - count_parameters(shared) == 2 * 11 * 16
     shared(SOURCE, TARGET).sum().backward()
     assert shared.source_embedding.weight.grad is shared.to_logits.weight.grad
     assert shared.source_embedding.weight.std() < 0.4  # not that of nn.Embedding, 1
     with pytest.raises(ValueError, match="got 11 and 10"):
-        small(share_embeddings=True)
+        small(tied=True)
 
 
 def test_attention_maps_are_distributions_over_what_may_be_seen_and_leave_the_model_as_it_was():

@@ -8,7 +8,7 @@ from course_lib.data.tasks.task import Task
 
 
 def carries(a: int, b: int) -> int:
-    """Return how many times a 1 is carried when a and b ≥ 0 are added on paper.
+    """Return how many times a 1 is carried when a and b are added on paper. Raises ValueError below 0.
 
     >>> carries(57, 68), carries(57, 42), carries(999, 1)
     (2, 0, 3)
@@ -29,7 +29,7 @@ class Addition(Task):
     digits   how many digits a number has at most; each number of digits is equally likely
     reverse  whether the sum is written from its last digit: each digit then depends on what is before it
 
-    The meaning is the two numbers, in either order.
+    The meaning is the two numbers, in either order. Raises ValueError for less than one digit.
 
     >>> import torch
     >>> Addition(digits=2).sample(1, torch.Generator().manual_seed(0))

@@ -18,6 +18,8 @@ class Brackets(Task):
     The meaning is the source. Source and target together are a balanced string, a word of the Dyck language (Chomsky
     and Schützenberger 1963). The target may be empty.
 
+    Raises ValueError for another number of kinds, and a length or depth below 1.
+
     >>> import torch
     >>> Brackets(longest=8).sample(1, torch.Generator().manual_seed(1))
     [('(([[', ']]))')]

@@ -42,7 +42,7 @@ class NumberWords(Task):
     digits    how many digits a number has at most, 1 to 6; each length is equally likely, and each number of a length
     to_words  False: words → digits; True: digits → words
 
-    The meaning is the number.
+    The meaning is the number. Raises ValueError for another number of digits.
 
     >>> import torch
     >>> NumberWords(digits=3).sample(1, torch.Generator().manual_seed(3))

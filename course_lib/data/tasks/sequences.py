@@ -18,6 +18,8 @@ class Rearranged(Task):
 
     The meaning is the source. To train on short strings and test on longer ones, make two tasks of different lengths.
 
+    Raises ValueError for another order, lengths below 1 or in the wrong order, and another size of the alphabet.
+
     >>> import torch
     >>> Rearranged("sort").sample(1, torch.Generator().manual_seed(0))
     [('gaac', 'aacg')]

@@ -105,6 +105,8 @@ class Task:
 
         outputs  (B, T) ids that a model wrote; a begin and whatever follows the end do not matter
         targets  (B, T') ids
+
+        Raises ValueError when they are not equally many, at least one.
         """
         if len(outputs) != len(targets) or not len(targets):
             raise ValueError(f"there must be one output per target, got {len(outputs)} and {len(targets)}")

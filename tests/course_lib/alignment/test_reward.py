@@ -63,14 +63,14 @@ def test_the_score_is_that_after_the_last_real_token_and_padding_does_not_change
 
 
 def test_scores_are_a_linear_map_of_the_bodys_features():
-    body = small_gpt(tie=False)
+    body = small_gpt(tied=False)
     model, ids = RewardModel(body), random_ids(2, 5)
     torch.testing.assert_close(model.scores(ids), body.features(ids) @ model.score.weight[0] + model.score.bias)
     assert model.scores(ids).std() > 0.1  # the norm gives unit features, so a score is about 1 wide from the start
 
 
 def test_a_step_trains_the_body_and_leaves_the_untied_head_alone():
-    body = small_gpt(tie=False)
+    body = small_gpt(tied=False)
     model = RewardModel(body)
     bradley_terry_loss(model(random_ids(4, 6)), model(random_ids(4, 6, seed=2))).backward()
     assert body.head.weight.grad is None

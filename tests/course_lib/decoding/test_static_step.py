@@ -15,7 +15,7 @@ from tests.random_inputs import generator
 SIZES = {"vocab_size": 11, "seq_len": 16, "d_model": 16, "n_heads": 4, "n_layers": 2}
 CHOICES = [
     {},
-    {"positions": "rope", "norm": "rms", "ffn": "swiglu", "n_kv_heads": 2, "bias": False, "tie": False},
+    {"positions": "rope", "norm": "rms", "ffn": "swiglu", "n_kv_heads": 2, "bias": False, "tied": False},
     {"positions": "rope", "pre_norm": False, "n_kv_heads": 1},
     {"positions": "alibi", "ffn": "gelu_tanh", "n_kv_heads": 2},
     {"positions": "alibi", "norm": "rms", "pre_norm": False},

@@ -11,7 +11,7 @@ def texts(axes):
     return " ".join(text.get_text() for text in axes.texts)
 
 
-@pytest.mark.parametrize("choices", [{}, {"n_kv_heads": 2, "tie": False, "positions": "rope", "ffn": "swiglu"}])
+@pytest.mark.parametrize("choices", [{}, {"n_kv_heads": 2, "tied": False, "positions": "rope", "ffn": "swiglu"}])
 def test_the_anatomy_names_the_sizes_and_shares_out_all_parameters(choices):
     config = GPTConfig(350, 64, 64, 4, 3, **choices)
     figure = figures.anatomy(config)

@@ -26,7 +26,7 @@ def counted(compute):
     "options",
     [
         {},
-        {"tie": False},
+        {"tied": False},
         {"positions": "rope", "norm": "rms", "ffn": "swiglu", "n_kv_heads": 2, "bias": False},
         {"d_ff": 40, "pre_norm": False},
     ],

@@ -43,7 +43,7 @@ def test_a_cache_takes_what_is_counted(n_kv_heads, dtype):
     ("options", "slack"),
     [
         ({}, 0.03),
-        ({"ffn": "swiglu", "tie": False}, 0.03),
+        ({"ffn": "swiglu", "tied": False}, 0.03),
         ({"n_kv_heads": 2, "vocab_size": 500}, 0.03),
         ({"checkpoint": True}, 0.05),
         ({"positions": "rope", "norm": "rms", "n_kv_heads": 1, "bias": False}, 0.34),
