@@ -251,6 +251,14 @@ def test_the_same_generator_gives_the_same_weights_whatever_torchs_global_one_ho
     torch.testing.assert_close(first, second, atol=0, rtol=0)
 
 
+def test_what_drops_everything_knows_nothing_of_the_text():
+    model = make(dropout=1.0).train()
+    logits = model(random_ids(0, 2, 5))
+    close(logits, logits[:1, :1].expand_as(logits))
+    logits.sum().backward()
+    assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
+
+
 def test_dropout_acts_in_training_on_every_part_and_never_in_eval_mode():
     model, ids = make(dropout=0.3), random_ids(0, 2, 8)
     assert model.eval()(ids).equal(model(ids))
@@ -375,7 +383,7 @@ def test_features_times_the_output_matrix_are_the_logits():
         (lambda: GPTConfig(**BASE, ffn="relu"), "got 'relu'"),
         (lambda: GPTConfig(**BASE, positions="sine"), "got 'sine'"),
         (lambda: GPTConfig(**BASE | {"d_model": 12}, positions="rope"), "must be even, got 3"),
-        (lambda: GPTConfig(**BASE, dropout=1.0), "got 1.0"),
+        (lambda: GPTConfig(**BASE, dropout=1.5), "dropout must be a probability between 0 and 1, got 1.5"),
         (lambda: GPTConfig(**BASE | {"n_layers": 0}), "n_layers must be at least 1, got 0"),
         (lambda: make()(torch.tensor([1, 2])), r"shape \(B, T\), got \(2,\)"),
         (lambda: make()(random_ids(0, 2, 3), make().new_cache(1, 9)), "batch of 1, got ids with 2 rows"),
