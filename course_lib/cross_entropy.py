@@ -53,10 +53,10 @@ def chunked_cross_entropy(
 def chunked_next_token_loss(model: GPT, windows: Tensor) -> Tensor:
     """Return `course_lib.language_model.next_token_loss` of a GPT, a scalar, in less memory.
 
-    model    whose logits are head(features), without a bias
+    model    whose logits are to_logits(features), without a bias
     windows  (B, T + 1) token ids; they are moved to the model's device
     """
-    weight = model.head.weight
+    weight = model.to_logits.weight
     windows = windows.to(weight.device)
     features = model.features(windows[:, :-1])  # (B, T, d_model)
     return chunked_cross_entropy(features.flatten(0, 1), weight, windows[:, 1:].flatten())

@@ -61,7 +61,7 @@ class PositionalLM(nn.Module):
                 {
                     "norm": nn.LayerNorm(d_model),
                     "qkv": nn.Linear(d_model, 3 * d_model),
-                    "out": nn.Linear(d_model, d_model),
+                    "out_proj": nn.Linear(d_model, d_model),
                     "feed_forward": nn.Sequential(
                         nn.LayerNorm(d_model),
                         nn.Linear(d_model, 4 * d_model),
@@ -97,7 +97,7 @@ class PositionalLM(nn.Module):
             q, k, v = (split_heads(part, self.n_heads) for part in layer["qkv"](layer["norm"](x)).chunk(3, dim=-1))
             if self.positions == "rope":
                 q, k = (self.attention_factor * rope(part, at, frequencies=self.frequencies) for part in (q, k))
-            x = x + layer["out"](merge_heads(fused_attention(q, k, v, mask, bias=bias)))
+            x = x + layer["out_proj"](merge_heads(fused_attention(q, k, v, mask, bias=bias)))
             x = x + layer["feed_forward"](x)
         return self.to_logits(self.norm(x))
 

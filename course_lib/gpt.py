@@ -139,7 +139,7 @@ class CausalSelfAttention(nn.Module):
     """Every token looks at itself and at those before it. Queries, keys and values come from one product, `qkv`.
 
     Parameters: `qkv`, whose rows are those of q (d_model of them), then k, then v (n_kv_heads · d_head each), and
-    `out`, both nn.Linear.
+    `out_proj`, both nn.Linear.
     """
 
     def __init__(self, config: GPTConfig) -> None:
@@ -149,7 +149,7 @@ class CausalSelfAttention(nn.Module):
         self.dropout = config.dropout
         n_all = self.n_heads + 2 * self.n_kv_heads
         self.qkv = nn.Linear(config.d_model, n_all * self.d_head, bias=config.bias)
-        self.out = nn.Linear(config.d_model, config.d_model, bias=config.bias)
+        self.out_proj = nn.Linear(config.d_model, config.d_model, bias=config.bias)
 
     def project(self, x: Tensor, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return q (B, H, T, D), k and v (B, H_kv, T, D) of the tokens x (B, T, d_model) at positions (T,)."""
@@ -184,7 +184,7 @@ class CausalSelfAttention(nn.Module):
             is_causal=mask is None and q.size(2) > 1,
             enable_gqa=self.n_kv_heads < self.n_heads,
         )
-        return self.out(heads.transpose(1, 2).flatten(2))  # (B, H, T, D) → (B, T, d_model)
+        return self.out_proj(heads.transpose(1, 2).flatten(2))  # (B, H, T, D) → (B, T, d_model)
 
     def weights(self, x: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
         """Return the attention weights (B, H, T, T) that `forward` uses without building them, for figures."""
@@ -263,7 +263,7 @@ class GPT(nn.Module):
                   experts comes in here
     generator     of the initial weights (see `init_weights`); None: torch's global one
 
-    Parts: `tokens`, `positions` (or None), `blocks`, `norm` (nothing with post-norm), `head`.
+    Parts: `tokens`, `positions` (or None), `blocks`, `norm` (nothing with post-norm), `to_logits`.
     Obeys the contract of `course_lib.language_model`, cache included.
     """
 
@@ -281,9 +281,9 @@ class GPT(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config, feed_forward) for _ in range(config.n_layers))
         self.norm = _norm(config) if config.pre_norm else nn.Identity()
-        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        self.to_logits = nn.Linear(config.d_model, config.vocab_size, bias=False)
         if config.tied:
-            self.head.weight = self.tokens.weight
+            self.to_logits.weight = self.tokens.weight
         init_weights(self, config.n_layers, config.init_std, generator)
 
     def forward(self, ids: Tensor, cache: KVCache | None = None, left_padding: Tensor | None = None) -> Tensor:
@@ -300,10 +300,10 @@ class GPT(nn.Module):
         Raises ValueError when ids is not (B, T) or outside the vocabulary, when there are more tokens than positions or
         room in the cache, and when left_padding is not (B,) from 0 to T, or comes after the first call with a cache.
         """
-        return self.head(self.features(ids, cache, left_padding))
+        return self.to_logits(self.features(ids, cache, left_padding))
 
     def features(self, ids: Tensor, cache: KVCache | None = None, left_padding: Tensor | None = None) -> Tensor:
-        """Return what the logits are made of, (B, T, d_model): logits = head(features). Arguments as for `forward`."""
+        """Return what the logits are made of, (B, T, d_model), which `to_logits` reads. Arguments as for `forward`."""
         x, positions, mask = self._enter(ids, cache, left_padding)
         recompute = self.config.checkpoint and torch.is_grad_enabled() and cache is None
         for layer, block in enumerate(self.blocks):
@@ -376,8 +376,8 @@ def init_weights(model: nn.Module, n_layers: int, std: float = 0.02, generator: 
 
     model      every nn.Linear and embedding in it is drawn with mean 0 and standard deviation std, biases become 0;
                norms stay as they are
-    n_layers   L. Linear layers named `out` and `down` write into the residual sum, 2 · L of them in a row: they get
-               std / √(2 · L), so that the sum does not grow with the depth
+    n_layers   L. Linear layers named `out_proj` and `down` write into the residual sum, 2 · L of them in a row: they
+               get std / √(2 · L), so that the sum does not grow with the depth
     std        0.02 in GPT-2, at a width of 768
     generator  None: torch's global one
 
@@ -388,7 +388,7 @@ def init_weights(model: nn.Module, n_layers: int, std: float = 0.02, generator: 
     require_at_least(0, std=std)
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear | nn.Embedding | LearnedPositions):
-            residual = name.rpartition(".")[2] in ("out", "down")
+            residual = name.rpartition(".")[2] in ("out_proj", "down")
             nn.init.normal_(module.weight, std=std / math.sqrt(2 * n_layers) if residual else std, generator=generator)
             if isinstance(bias := getattr(module, "bias", None), Tensor):
                 nn.init.zeros_(bias)

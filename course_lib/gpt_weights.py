@@ -25,14 +25,14 @@ StateDict = dict[str, Tensor]
 # our name in a block: theirs (several are stacked)
 _GPT2_MATRICES = {
     "attention.qkv": "attn.c_attn",
-    "attention.out": "attn.c_proj",
+    "attention.out_proj": "attn.c_proj",
     "feed_forward.up": "mlp.c_fc",
     "feed_forward.down": "mlp.c_proj",
 }
 _LLAMA = {
     "norm1": ["input_layernorm"],
     "attention.qkv": ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
-    "attention.out": ["self_attn.o_proj"],
+    "attention.out_proj": ["self_attn.o_proj"],
     "norm2": ["post_attention_layernorm"],
     "feed_forward.gate_up": ["mlp.gate_proj", "mlp.up_proj"],
     "feed_forward.down": ["mlp.down_proj"],
@@ -170,7 +170,7 @@ def _plain_rope(config: Settings | None) -> Settings | None:
 
 def _kv_heads(ours: StateDict, n_heads: int) -> int:
     """Return the number of key–value heads, read off the shapes; raise ValueError for heads of an unusual size."""
-    d_model, d_heads = ours["blocks.0.attention.out.weight"].shape
+    d_model, d_heads = ours["blocks.0.attention.out_proj.weight"].shape
     if d_heads != d_model:
         raise ValueError(
             f"the features of all heads together, H · head_dim, must be d_model = {d_model}, got {d_heads}: "
@@ -190,8 +190,8 @@ def _take_head(given: StateDict, ours: StateDict, config: Settings | None, tied_
     tokens = ours["tokens.weight"]
     if "lm_head.weight" not in given and said is False:
         raise ValueError("state_dict must have 'lm_head.weight', since config['tie_word_embeddings'] is False")
-    ours["head.weight"] = given.pop("lm_head.weight", tokens)
-    tied = ours["head.weight"].equal(tokens)
+    ours["to_logits.weight"] = given.pop("lm_head.weight", tokens)
+    tied = ours["to_logits.weight"].equal(tokens)
     if said and not tied:
         raise ValueError("'lm_head.weight' must be the token embedding, since config['tie_word_embeddings'] is True")
     return tied if said is None else said

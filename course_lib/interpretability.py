@@ -63,7 +63,7 @@ def logit_lens(model: GPT, ids: Tensor) -> Tensor:
         model.train(was_training)
         for hook in hooks:
             hook.remove()
-    return torch.stack([model.head(model.norm(x)) for x in stream])
+    return torch.stack([model.to_logits(model.norm(x)) for x in stream])
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def without_heads(model: GPT, heads: Iterable[tuple[int, int]]) -> Iterator[GPT]
     Raises ValueError for a layer or a head that the model does not have.
     """
     config, blocks = model.config, list(cast(Iterable[Block], model.blocks))
-    kept = [block.attention.out.weight.detach().clone() for block in blocks]
+    kept = [block.attention.out_proj.weight.detach().clone() for block in blocks]
     for layer, head in (heads := list(heads)):
         if not (0 <= layer < config.n_layers and 0 <= head < config.n_heads):
             sizes = f"{config.n_layers} layers of {config.n_heads} heads"
@@ -85,9 +85,9 @@ def without_heads(model: GPT, heads: Iterable[tuple[int, int]]) -> Iterator[GPT]
         with torch.no_grad():
             for layer, head in heads:
                 columns = slice(head * config.d_head, (head + 1) * config.d_head)
-                blocks[layer].attention.out.weight[:, columns] = 0
+                blocks[layer].attention.out_proj.weight[:, columns] = 0
         yield model
     finally:
         with torch.no_grad():
             for block, weight in zip(blocks, kept):
-                block.attention.out.weight.copy_(weight)
+                block.attention.out_proj.weight.copy_(weight)

@@ -772,7 +772,7 @@ The 0.02 belongs to a width: GPT-2 has $d_{model} = {{768 = SIZES["GPT-2 small"]
 ### Exercise · init_weights · optional
 
 In this course's models the matrices that write into the sum are the `nn.Linear` layers called `out` and `down`.
-`model.named_modules()` yields pairs such as `("blocks.0.attention.out", Linear(…))`.
+`model.named_modules()` yields pairs such as `("blocks.0.attention.out_proj", Linear(…))`.
 """
 
 
@@ -783,14 +783,14 @@ def init_weights(model: nn.Module, n_layers: int, std: float = 0.02, generator: 
 
     model      the weight of every nn.Linear and nn.Embedding in it is drawn from a normal distribution with mean 0
                and standard deviation std, and biases become 0; everything else stays as it is
-    n_layers   L. nn.Linear layers whose own name (after the last dot) is out or down get std / √(2 L)
+    n_layers   L. nn.Linear layers whose own name (after the last dot) is out_proj or down get std / √(2 L)
     std        as above
     generator  all draws come from it; None: torch's global one
     """
     ### BEGIN SOLUTION
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear | nn.Embedding):
-            residual = name.split(".")[-1] in ("out", "down")
+            residual = name.split(".")[-1] in ("out_proj", "down")
             nn.init.normal_(module.weight, std=std / math.sqrt(2 * n_layers) if residual else std, generator=generator)
             if getattr(module, "bias", None) is not None:
                 nn.init.zeros_(module.bias)
@@ -800,7 +800,7 @@ def init_weights(model: nn.Module, n_layers: int, std: float = 0.02, generator: 
 # %% [markdown] hints="init_weights"
 r"""
 1. Which types of module have weights to draw, and which of them may have no bias? How do you recognise a layer that writes into the residual stream?
-2. Walk through `model.named_modules()`. A name such as “blocks.0.attention.out” ends in the layer's own name; for those that write into the stream the standard deviation is smaller.
+2. Walk through `model.named_modules()`. A name such as “blocks.0.attention.out_proj” ends in the layer's own name; for those that write into the stream the standard deviation is smaller.
 3. `name.split(".")[-1] in (…)` decides between `std` and `std / math.sqrt(2 * n_layers)`; `nn.init.normal_` takes a generator.
 """
 
@@ -820,7 +820,7 @@ def probe(student, case):
         "others": nn.ParameterList([torch.full((3, 4), 5.0)]),
         "tokens": nn.Embedding(100, 160),
         "norm": nn.LayerNorm(160),
-        "attention": nn.ModuleDict({"qkv": nn.Linear(160, 160), "out": nn.Linear(160, 160)}),
+        "attention": nn.ModuleDict({"qkv": nn.Linear(160, 160), "out_proj": nn.Linear(160, 160)}),
         "feed_forward": nn.ModuleDict({"up": nn.Linear(160, 160, bias=False), "down": nn.Linear(160, 160)}),
         "outlook": nn.Linear(160, 160),
         "countdown": nn.Linear(160, 160),
@@ -860,7 +860,7 @@ equivalents = {
 }
 
 
-# %% mistake="init_weights" name="not_scaled" hint="out and down have the same standard deviation as the others. Divide it by √(2 · n_layers), or the sum grows with the depth." active="py"
+# %% mistake="init_weights" name="not_scaled" hint="out_proj and down have the same standard deviation as the others. Divide it by √(2 · n_layers), or the sum grows with the depth." active="py"
 @torch.no_grad()
 def init_weights(model, n_layers, std=0.02, generator=None, right=init_weights):
     right(model, 0.5, std, generator)
@@ -910,7 +910,7 @@ def spread_by_depth(scaled, n_layers=24):
     model, spreads = gpt.GPT(GPTConfig(vocab_size, 64, 64, 4, n_layers)), []
     initialise(model, n_layers, model.config.init_std, torch.Generator().manual_seed(0))
     for name, weight in model.named_parameters():
-        if not scaled and name.endswith(("out.weight", "down.weight")):
+        if not scaled and name.endswith(("out_proj.weight", "down.weight")):
             weight.mul_(math.sqrt(2 * n_layers))
     x = model.tokens(held_out[None, :64]) + model.positions(64)
     spreads.append(x.std().item())
@@ -943,7 +943,7 @@ All together, with $x$ of shape $(B, T, d_{model})$ throughout:
 3. The final norm.
 4. Logits: each vector times the output matrix, which is the token embedding itself (tied, as in lesson [08](08_neural_ngrams.ipynb): one parameter, two uses; Press & Wolf 2017).
 
-`self.head.weight = self.tokens.weight` ties them. Initialise with your `init_weights` at the end of `__init__`, with `config.init_std`: with torch's default embeddings the first logits of a tied model are huge.
+`self.to_logits.weight = self.tokens.weight` ties them. Initialise with your `init_weights` at the end of `__init__`, with `config.init_std`: with torch's default embeddings the first logits of a tied model are huge.
 
 `seq_len` is the model's ***context window***. A text longer than the table of positions cannot be read: ValueError. (Whoever generates must crop; section 6.)
 """
@@ -957,7 +957,7 @@ class GPT(nn.Module):
 
     Attributes: vocab_size, seq_len.
     Parts: tokens, nn.Embedding(vocab_size, d_model); positions, nn.Embedding(seq_len, d_model); blocks, an nn.ModuleList
-    of n_layers Blocks; norm, nn.LayerNorm(d_model); head, nn.Linear(d_model, vocab_size) without bias, its weight
+    of n_layers Blocks; norm, nn.LayerNorm(d_model); to_logits, nn.Linear(d_model, vocab_size) without bias, its weight
     being that of tokens. Initialised by init_weights, with config.n_layers and config.init_std.
     """
 
@@ -970,8 +970,8 @@ class GPT(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
         self.norm = nn.LayerNorm(config.d_model)
-        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
-        self.head.weight = self.tokens.weight
+        self.to_logits = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        self.to_logits.weight = self.tokens.weight
         init_weights(self, config.n_layers, config.init_std)
         ### END SOLUTION
 
@@ -991,7 +991,7 @@ class GPT(nn.Module):
         x = self.dropout(self.tokens(ids) + self.positions(positions))
         for block in self.blocks:
             x = block(x, positions, None)
-        return self.head(self.norm(x))
+        return self.to_logits(self.norm(x))
         ### END SOLUTION
 
 
@@ -1009,7 +1009,7 @@ def cases(seed):
         sizes = {"vocab_size": 7, "seq_len": 6, "d_model": 8, "n_heads": 2, "n_layers": 2} | choices
         shapes = {name: tuple(p.shape) for name, p in GPT(GPTConfig(**sizes)).state_dict().items()}
         state = {name: random_tensor(seed + i, *shape, scale=0.5) for i, (name, shape) in enumerate(shapes.items())}
-        state["head.weight"] = state["tokens.weight"]
+        state["to_logits.weight"] = state["tokens.weight"]
         return {"config": sizes, "state": state, "ids": random_integers(seed + 99, 0, 7, 2, length)}
 
     yield Case(case(1, n_layers=1), note="one token, one block", part="logits")
@@ -1051,7 +1051,7 @@ def probe(student, case):
     if "state" not in case:  # untrained
         last = model.blocks[-1]
         weights = {"tokens": model.tokens, "positions": model.positions, "last qkv": last.attention.qkv}
-        weights |= {"last out": last.attention.out, "last down": last.feed_forward.down}
+        weights |= {"last out_proj": last.attention.out_proj, "last down": last.feed_forward.down}
         spreads = {
             name: {"mean": part.weight.mean().item(), "std": part.weight.std().item()} for name, part in weights.items()
         }
@@ -1086,11 +1086,11 @@ class GPT(GPT):
             self.norm = kept
 
 
-# %% mistake="GPT" name="not_tied" hint="Your output matrix is a parameter of its own. Tie it: self.head.weight = self.tokens.weight." active="py"
+# %% mistake="GPT" name="not_tied" hint="Your output matrix is a parameter of its own. Tie it: self.to_logits.weight = self.tokens.weight." active="py"
 class GPT(GPT):
     def __init__(self, config):
         super().__init__(config)
-        self.head.weight = nn.Parameter(self.head.weight.detach().clone())
+        self.to_logits.weight = nn.Parameter(self.to_logits.weight.detach().clone())
 
 
 # %% mistake="GPT" name="no_positions" hint="Positions are never added: to the first block, a token looks the same wherever it stands." active="py"
@@ -1746,7 +1746,7 @@ r"""
 
 The residual stream has the same `d_model` features from the embedding to the end, and every block only adds to it. So it can be read at any depth as if the model ended there: through the final norm and the output matrix. That is the ***logit lens*** (nostalgebraist 2020).
 
-$$\text{logits}_\ell = \operatorname{head}(\operatorname{norm}(x_\ell)), \qquad \ell = 0, \dots, L$$
+$$\text{logits}_\ell = \operatorname{to\_logits}(\operatorname{norm}(x_\ell)), \qquad \ell = 0, \dots, L$$
 
 with $x_0$ the sum of the embeddings and $x_\ell$ what block $\ell$ returns, each $(B, T, d_{model})$.
 
@@ -1760,18 +1760,18 @@ The last reading is what the model says. The model is one like yours of section 
 def logit_lens(model: nn.Module, ids: Tensor) -> Tensor:
     """Logits read off the residual stream before the first block and after each.
 
-    model    a GPT like that of this lesson, in eval mode, with the parts tokens, positions, blocks, norm and head;
+    model    a GPT like that of this lesson, in eval mode, with tokens, positions, blocks, norm and to_logits;
              positions.weight is the table (seq_len, d_model), a block is called as block(x, positions (T,), None)
     ids      (B, T) int64, T at most seq_len
-    returns  (n_layers + 1, B, T, V): head(norm(x)) of each x; whether it keeps gradients does not matter
+    returns  (n_layers + 1, B, T, V): to_logits(norm(x)) of each x, with gradients or without
     """
     ### BEGIN SOLUTION
     positions = torch.arange(ids.size(1), device=ids.device)
     x = model.tokens(ids) + model.positions.weight[positions]
-    readings = [model.head(model.norm(x))]
+    readings = [model.to_logits(model.norm(x))]
     for block in model.blocks:
         x = block(x, positions, None)
-        readings.append(model.head(model.norm(x)))
+        readings.append(model.to_logits(model.norm(x)))
     return torch.stack(readings)
     ### END SOLUTION
 
@@ -1779,15 +1779,15 @@ def logit_lens(model: nn.Module, ids: Tensor) -> Tensor:
 # %% [markdown] hints="logit_lens"
 r"""
 1. Your `GPT.forward` computes every x that is needed. Where does it forget them, and how many are there?
-2. Go through the blocks as `forward` does, and after each of them read a copy through norm and head. The stream itself goes on as it is.
-3. `readings = [model.head(model.norm(x))]` before the loop, the same line appended inside it, `torch.stack(…)` at the end.
+2. Go through the blocks as `forward` does, and after each of them read a copy through norm and to_logits. The stream itself goes on as it is.
+3. `readings = [model.to_logits(model.norm(x))]` before the loop, the same line appended inside it, `torch.stack(…)` at the end.
 """
 
 
 # %% cases="logit_lens" active="py"
 def cases(seed):
     def case(i, b, t, n_layers, d_model=6, vocab_size=5):
-        shapes = {"tokens": (vocab_size, d_model), "positions": (t + 2, d_model), "head": (vocab_size, d_model)}
+        shapes = {"tokens": (vocab_size, d_model), "positions": (t + 2, d_model), "to_logits": (vocab_size, d_model)}
         shapes |= {"gain": (d_model,), "bias": (d_model,), "blocks": (n_layers, d_model, d_model)}
         state = {name: random_tensor(seed + 10 * i + j, *shape) for j, (name, shape) in enumerate(shapes.items())}
         return state | {"ids": random_integers(seed + i, 0, vocab_size, b, t)}
@@ -1815,12 +1815,12 @@ def probe(student, case):
             return x + torch.tanh(seen @ self.weight + 0.1 * positions[:, None])
 
     model, (v, d) = nn.Module(), case["tokens"].shape
-    model.tokens, model.head = nn.Embedding(v, d), nn.Linear(d, v, bias=False)
+    model.tokens, model.to_logits = nn.Embedding(v, d), nn.Linear(d, v, bias=False)
     model.positions, model.norm = nn.Embedding(len(case["positions"]), d), nn.LayerNorm(d)
     model.blocks = nn.ModuleList(ToyBlock(weight) for weight in case["blocks"])
     model.seq_len, model.vocab_size = len(case["positions"]), v
     with torch.no_grad():
-        for part, name in ((model.tokens, "tokens"), (model.positions, "positions"), (model.head, "head")):
+        for part, name in ((model.tokens, "tokens"), (model.positions, "positions"), (model.to_logits, "to_logits")):
             part.weight.copy_(case[name])
         model.norm.weight.copy_(case["gain"])
         model.norm.bias.copy_(case["bias"])
@@ -1852,10 +1852,10 @@ def logit_lens(model, ids, right=logit_lens):
 def logit_lens(model, ids):
     positions = torch.arange(ids.size(1))
     x = model.norm(model.tokens(ids) + model.positions.weight[positions])
-    readings = [model.head(x)]
+    readings = [model.to_logits(x)]
     for block in model.blocks:
         x = model.norm(block(x, positions, None))
-        readings.append(model.head(x))
+        readings.append(model.to_logits(x))
     return torch.stack(readings)
 
 
@@ -1876,7 +1876,7 @@ def logit_lens(model, ids):
     positions = torch.arange(ids.size(1))
     x = model.tokens(ids) + model.positions.weight[positions]
     stream = [x, *(block(x, positions, None) for block in model.blocks)]
-    return torch.stack([model.head(model.norm(x)) for x in stream])
+    return torch.stack([model.to_logits(model.norm(x)) for x in stream])
 
 
 # %% mistake="logit_lens" name="probabilities" hint="These are probabilities. The lens reads logits; a softmax comes after, for whoever wants it." active="py"

@@ -32,7 +32,7 @@ def bradley_terry_loss(chosen: Tensor, rejected: Tensor) -> Tensor:
 class HasFeatures(Protocol):
     """A language model that shows what its logits are made of, as `course_lib.gpt.GPT` does."""
 
-    head: nn.Linear
+    to_logits: nn.Linear
 
     def features(self, ids: Tensor) -> Tensor:
         """Return the last states: ids (B, T) → (B, T, d_model)."""
@@ -41,24 +41,24 @@ class HasFeatures(Protocol):
 class RewardModel(nn.Module):
     """A language model's body with one number for each position in the place of the logits.
 
-    model      a language model with `features(ids)` → (B, T, d_model) and a linear `head`, as `course_lib.gpt.GPT` has.
-               Its body is shared, not copied, and trained along; its head stays out of it
+    model      a language model with `features(ids)` → (B, T, d_model) and a linear `to_logits`, like `gpt.GPT`.
+               Its body is shared, not copied, and trained along; its `to_logits` stays out of it
     generator  of the new head's weights (standard deviation 1 / √(d_model + 1), as in Stiennon et al. 2020; bias 0);
                None: torch's global one
 
     The same network is a critic: the score at position t judges what has been read up to there (`scores`).
     Parts: `model`, `score` (an nn.Linear to one number).
 
-    Raises TypeError for a model without features and head.
+    Raises TypeError for a model without features and to_logits.
     """
 
     def __init__(self, model: HasFeatures, generator: torch.Generator | None = None) -> None:
         super().__init__()
-        if not hasattr(model, "features") or not hasattr(model, "head"):
-            raise TypeError(f"model must have features(ids) and a head, as a GPT has, got {type(model).__name__}")
-        d_model = model.head.in_features
+        if not hasattr(model, "features") or not hasattr(model, "to_logits"):
+            raise TypeError(f"model must have features(ids) and to_logits, as a GPT has, got {type(model).__name__}")
+        d_model = model.to_logits.in_features
         self.model = model
-        self.score = nn.Linear(d_model, 1, device=model.head.weight.device, dtype=model.head.weight.dtype)
+        self.score = nn.Linear(d_model, 1, device=model.to_logits.weight.device, dtype=model.to_logits.weight.dtype)
         with torch.no_grad():
             drawn = torch.randn(1, d_model, generator=generator) / (d_model + 1) ** 0.5
             self.score.weight.copy_(drawn)

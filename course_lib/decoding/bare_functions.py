@@ -37,7 +37,7 @@ def bare_block(block: Any) -> tuple[Function, Callable[[Tensor, Tensor], Tensor]
     after(x, found)  x and what the heads found (B, d_model) → the tokens after the block, (B, d_model)
     """
     norm1, norm2 = bare_function(block.norm1), bare_function(block.norm2)
-    qkv, out = bare_function(block.attention.qkv), bare_function(block.attention.out)
+    qkv, out = bare_function(block.attention.qkv), bare_function(block.attention.out_proj)
     feed_forward = _feed_forward(block.feed_forward)
 
     def after(x: Tensor, found: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ class StaticStep:
         for kept in (cache.keys, cache.values):
             kept[..., cache.length :, :] = 0  # these will be hidden, but 0 · nan is nan
         self.blocks = [bare_block(block) for block in model.blocks]
-        self.norm, self.head = bare_function(model.norm), bare_function(model.head)
+        self.norm, self.to_logits = bare_function(model.norm), bare_function(model.to_logits)
         self.slots = torch.arange(cache.max_len, device=device)  # (S,)
         self.token, self.position = self.slots.new_zeros(self.n_rows), self.slots.new_zeros(1)
         self.padding = self.slots.new_zeros(1 if cache.left_padding is None else self.n_rows, 1)
@@ -70,7 +70,7 @@ class StaticStep:
         else:
             self.token = token
             x = self.features(self.cache.length + 1)
-            logits = self.head(x)  # outside of inference mode: a tensor like any other
+            logits = self.to_logits(x)  # outside of inference mode: a tensor like any other
         self.cache.advance(1)
         return logits
 
@@ -115,11 +115,11 @@ class StaticStep:
             side.wait_stream(current)
             with torch.cuda.stream(side):  # libraries set themselves up in the first calls, which no graph may hold
                 for _ in range(2):
-                    self.head(self.features(self.cache.max_len))
+                    self.to_logits(self.features(self.cache.max_len))
             current.wait_stream(side)
             self.graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self.graph, stream=side):
-                self.logits = self.head(self.features(self.cache.max_len))
+                self.logits = self.to_logits(self.features(self.cache.max_len))
         self.graph.replay()
         return self.logits.clone()  # the next replay writes over it
 

@@ -112,7 +112,7 @@ def test_a_block_equals_torchs_layer_under_a_causal_mask_and_so_do_its_gradients
     theirs = nn.TransformerEncoderLayer(16, 4, 64, 0.0, "gelu", 1e-5, batch_first=True, norm_first=pre_norm)
     names = {
         "self_attn.in_proj_": "attention.qkv.",
-        "self_attn.out_proj.": "attention.out.",
+        "self_attn.out_proj.": "attention.out_proj.",
         "linear1.": "feed_forward.up.",
         "linear2.": "feed_forward.down.",
         "norm1.": "norm1.",
@@ -163,7 +163,7 @@ def test_attention_maps_are_the_weights_with_which_the_kernel_mixes_the_values(p
     model, ids = make(positions=positions, n_kv_heads=2), random_ids(4, 2, 7)
     mixed = []
     for block in model.blocks:
-        block.attention.out.register_forward_pre_hook(lambda _, inputs: mixed.append(inputs[0]))
+        block.attention.out_proj.register_forward_pre_hook(lambda _, inputs: mixed.append(inputs[0]))
         block.attention.qkv.register_forward_hook(lambda _, __, output: mixed.append(output))
     model(ids)
     computed = list(mixed)
@@ -199,7 +199,7 @@ def test_rope_and_alibi_know_only_distances_and_learned_positions_know_places():
             mask = alibi_bias(4, 7).masked_fill(~mask, -math.inf)
         for block in model.blocks:
             x = block(x, torch.arange(7), mask)
-        moved = (model.head(model.norm(x))[:, 1:] - model(ids)).abs().max()
+        moved = (model.to_logits(model.norm(x))[:, 1:] - model(ids)).abs().max()
         assert (moved < 1e-4) == same, positions
 
 
@@ -213,8 +213,8 @@ def test_post_norm_ends_in_a_block_and_pre_norm_in_a_norm_of_its_own():
 
 def test_tied_models_share_one_matrix_and_untied_ones_do_not():
     tied, untied = make(), make(tied=False)
-    assert tied.head.weight is tied.tokens.weight
-    assert untied.head.weight is not untied.tokens.weight
+    assert tied.to_logits.weight is tied.tokens.weight
+    assert untied.to_logits.weight is not untied.tokens.weight
     tied(random_ids(0, 1, 4)).sum().backward()
     assert tied.tokens.weight.grad.abs().sum(-1).gt(0).all()  # words that were not read learn too, through the head
 
@@ -231,7 +231,7 @@ def test_weights_start_small_and_those_that_write_into_the_residual_sum_smaller(
     for block in model.blocks:
         for linear in (block.attention.qkv, block.feed_forward.up):
             assert math.isclose(spread(linear), 0.02, rel_tol=0.05)
-        for linear in (block.attention.out, block.feed_forward.down):
+        for linear in (block.attention.out_proj, block.feed_forward.down):
             assert math.isclose(spread(linear), 0.02 / 4, rel_tol=0.05)  # √(2 · 8) = 4
             assert linear.bias.eq(0).all()
     loss = next_token_loss(model, random_ids(0, 8, 33, high=200))
@@ -371,7 +371,7 @@ def test_models_without_a_table_of_positions_read_beyond_their_training_length()
 @torch.no_grad()
 def test_features_times_the_output_matrix_are_the_logits():
     model, ids = make(tied=False), random_ids(0, 2, 5)
-    close(model.features(ids) @ model.head.weight.T, model(ids))
+    close(model.features(ids) @ model.to_logits.weight.T, model(ids))
 
 
 @pytest.mark.parametrize(

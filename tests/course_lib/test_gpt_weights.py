@@ -212,7 +212,7 @@ def test_an_output_matrix_of_its_own_stays_its_own_without_settings_too(kind, ti
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
     logits.square().mean().backward()
     expected.square().mean().backward()
-    for mine, their in [(ours.tokens, theirs.get_input_embeddings()), (ours.head, theirs.get_output_embeddings())]:
+    for mine, their in [(ours.tokens, theirs.get_input_embeddings()), (ours.to_logits, theirs.get_output_embeddings())]:
         torch.testing.assert_close(mine.weight.grad, their.weight.grad, atol=1e-3, rtol=1e-3)
 
 
@@ -232,7 +232,7 @@ def test_settings_that_contradict_the_tensors_or_the_arguments_are_named():
         gpt_from_llama(state)
     with pytest.raises(ValueError, match=r"must have .lm_head.weight., since"):
         gpt_from_llama(theirs.model.state_dict(), config=config)
-    with pytest.raises(ValueError, match=r"'head.weight' must have the shape \(50, 32\), got \(51, 32\)"):
+    with pytest.raises(ValueError, match=r"'to_logits.weight' must have the shape \(50, 32\), got \(51, 32\)"):
         gpt_from_llama(state | {"lm_head.weight": torch.zeros(51, 32)}, n_heads=4, seq_len=8)
 
 

@@ -57,7 +57,7 @@ def test_a_model_is_copied_and_only_its_matrices_are_rounded():
     nn.init.normal_(model.norm.weight)
     before = {name: parameter.clone() for name, parameter in model.named_parameters()}
     rounded = quantized(model, bits=3)
-    assert rounded.head.weight is rounded.tokens.weight
+    assert rounded.to_logits.weight is rounded.tokens.weight
     for name, parameter in rounded.named_parameters():
         assert before[name].equal(model.get_parameter(name))
         expected = dequantize(*quantize(before[name], 3)) if parameter.dim() == 2 else before[name]

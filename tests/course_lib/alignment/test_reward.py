@@ -73,8 +73,8 @@ def test_a_step_trains_the_body_and_leaves_the_untied_head_alone():
     body = small_gpt(tied=False)
     model = RewardModel(body)
     bradley_terry_loss(model(random_ids(4, 6)), model(random_ids(4, 6, seed=2))).backward()
-    assert body.head.weight.grad is None
-    assert all(p.grad is not None for name, p in model.named_parameters() if name != "model.head.weight")
+    assert body.to_logits.weight.grad is None
+    assert all(p.grad is not None for name, p in model.named_parameters() if name != "model.to_logits.weight")
 
 
 def test_it_learns_which_token_people_like():

@@ -46,7 +46,7 @@ def test_a_cache_reads_every_token_once():
 def test_a_gpt_decodes_the_same_with_its_cache_and_without_in_every_way(positions):
     torch.manual_seed(0)
     model = GPT(GPTConfig(vocab_size=7, seq_len=12, d_model=16, n_heads=2, n_layers=2, positions=positions))
-    torch.nn.init.normal_(model.head.weight)
+    torch.nn.init.normal_(model.to_logits.weight)
     plain, prompt = WithoutCache(model), PROMPT[:1]
     for new in (9, 15):  # within the window, and beyond it
         written = generate(model, PROMPT, new, generator=generator())
