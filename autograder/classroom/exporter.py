@@ -46,7 +46,7 @@ class StatusExporter(ExportPlugin):
     def fail(self, address: str) -> NoReturn:
         """End, and say which gradebook is empty, and where others are."""
         root = Path(self.parent.coursedir.root).resolve()
-        others = [path for path in sorted(root.glob("*/gradebook.db")) if path.stat().st_size]
+        others = sorted(root.glob("*/gradebook.db"))
         commands = [f"\n    nbgrader export --db sqlite:///{path}" for path in others]
         there = f" There is another below this folder:{''.join(commands)}" if others else " Name another with --db."
         self.log.error("Nothing was exported: the gradebook %s is empty.%s", address, there)

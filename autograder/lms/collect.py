@@ -49,10 +49,11 @@ class Collection:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A notebook of the download. lesson: "" while nothing says which; spool: where its bytes are kept meanwhile."""
+    """A notebook of the download. file: its own name; lesson: "" while nothing says which; surely: its cells say it."""
 
     whose: Whose
     path: tuple[str, ...]
+    file: str
     lesson: str
     digest: str
     notes: tuple[str, ...]
@@ -126,10 +127,11 @@ class _Run:
 
     def take(self, found: Found, data: bytes) -> bool:
         """Keep a file as a candidate when it is a notebook; return whether it is."""
-        recognised = recognise(found.path[-1], data, self.lessons)
+        whose, digest = self.matching.whose(found.path), hashlib.sha256(data).hexdigest()
+        name = whose.origin.file if whose.origin.place == found.path[-1] else found.path[-1]
+        recognised = recognise(name, data, self.lessons)
         if recognised is None:
             return False
-        whose, digest = self.matching.whose(found.path), hashlib.sha256(data).hexdigest()
         if whose.problem:
             self.leave(found, whose.problem)
             return True
@@ -138,13 +140,13 @@ class _Run:
             notes.append(f"its name led out of the archive ({found.path[-1]}); only what is in it was read")
         if recognised.broken:
             notes.append(f"grading will refuse it: {recognised.broken} Ask for a whole file")
-        if (named := _named(found.path[-1], self.lessons)) and recognised.lesson not in ("", named):
-            notes.append(f"called {found.path[-1]}, but it is the notebook of {recognised.lesson}")
+        if (named := _named(name, self.lessons)) and recognised.lesson not in ("", named):
+            notes.append(f"called {name}, but it is the notebook of {recognised.lesson}")
         if recognised.lesson and recognised.by_name:
             notes.append(f"its cells do not say their lesson; taken for {recognised.lesson} by the name of the file")
         (self.spool / digest).write_bytes(data)
         lesson, surely = recognised.lesson, recognised.lesson != "" and not recognised.by_name
-        self.candidates.append(_Candidate(whose, found.path, lesson, digest, tuple(notes), surely))
+        self.candidates.append(_Candidate(whose, found.path, name, lesson, digest, tuple(notes), surely))
         return True
 
     def pass_over(self, found: Found) -> None:
@@ -174,10 +176,10 @@ class _Run:
                 note = f"it is the notebook of {one.lesson}, not of {self.usual} as the others"
                 kept.append(replace(one, notes=(*one.notes, note)) if odd else one)
             elif usual:
-                note = f"nothing in {one.path[-1]} says its lesson; taken for {usual}"
+                note = f"nothing in {one.file} says its lesson; taken for {usual}"
                 kept.append(replace(one, lesson=usual, notes=(*one.notes, note)))
             else:
-                why = f"{one.path[-1]}: nothing says which lesson it is of. Name it with --lesson"
+                why = f"{one.file}: nothing says which lesson it is of. Name it with --lesson"
                 self.result.rows.append(Row(one.whose.student, "", LEFT, [why]))
         return kept
 
@@ -206,7 +208,7 @@ class _Run:
         made, time = one.whose.origin, one.whose.time or self.matching.times.get(one.path[:-1])
         return HandedIn(
             one.whose.student, one.lesson, one.digest, made.system, made.key, made.name, made.place, made.number, time,
-            made.late, ".ipynb_checkpoints" in one.path or one.path[-1].endswith("-checkpoint.ipynb"), one.path[-1],
+            made.late, ".ipynb_checkpoints" in one.path or one.file.endswith("-checkpoint.ipynb"), one.file,
         )  # fmt: skip
 
     def enter(self, new: HandedIn) -> None:

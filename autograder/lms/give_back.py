@@ -141,10 +141,8 @@ def _assignment(table: CsvFile, lesson: str, column: str) -> str:
         words = (lesson, lesson.partition("_")[2])
         found = next((some for word in words if (some := [n for n in there if plain(word) in plain(n)])), [])
     if len(found) != 1:
-        what = f"No one column of Canvas's table is {column or lesson}"
-        raise WrongUsage(
-            f"{what}: name it with --column, or in hand-in.toml, [assignments]. It has {', '.join(there)}."
-        )
+        what = f"It is not clear which column of Canvas's table is {column or lesson}"
+        raise WrongUsage(f"{what}: name it with --column, or in hand-in.toml. There are: {', '.join(there)}.")
     return found[0]
 
 

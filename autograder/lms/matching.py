@@ -9,7 +9,7 @@ from autograder.authoring.hand_in import HandIn
 from autograder.classroom.schemes import Origin, origin, receipt_of
 from autograder.classroom.timestamps import read_time
 from autograder.lms.handed_in import HandedIn
-from autograder.lms.roster import Enrolled, Roster, folder_name
+from autograder.lms.roster import Enrolled, Roster, folder_name, same_name
 
 _GIVEN = {"canvas": "Canvas", "moodle": "Moodle", "blackboard": "Blackboard"}
 _MOODLE_TIMES = ("%A, %d %B %Y, %I:%M %p", "%A, %d %B %Y, %H:%M", "%d %B %Y, %H:%M", "%Y-%m-%d %H:%M")
@@ -34,7 +34,7 @@ class Matching:
     ) -> None:
         self.system, self.roster, self.class_ = system, roster, class_
         words = (word for lesson in lessons for word in (lesson, lesson.partition("_")[2]))
-        self.lessons = {_plain(word) for word in words}
+        self.lessons = sorted({_plain(word) for word in words}, key=len, reverse=True)
         self.before = {(one.system, one.key): one.student for one in earlier if one.key and system != "moodle"}
         self.numbers: dict[str, str] = {}  # Moodle: full name → the number of the first who has it
         self.receipts: dict[str, tuple[str, str]] = {}  # Blackboard: attempt → full name, user name
@@ -80,7 +80,7 @@ class Matching:
     def moodle(self, found: Origin) -> Whose:
         """The number is another one in each assignment, so a roster from another assignment must not decide by it."""
         enrolled = self.roster.by_key("moodle", found.key)
-        if enrolled and self.roster.by_name(found.name) not in (None, enrolled):
+        if enrolled and enrolled.name and not same_name(enrolled.name, found.name):
             enrolled = None
         enrolled = enrolled or self.roster.by_name(found.name)
         if enrolled is None and self.roster.named_alike(found.name):
@@ -125,7 +125,10 @@ class Matching:
 
     def in_name(self, file: str) -> list[Enrolled]:
         """Return the students whose login or name is part of a file's name."""
-        inside = lambda word: len(word) > 2 and f"_{_plain(word)}_" in f"_{_plain(file)}_"  # noqa: E731
+        rest = f"_{_plain(file)}_"
+        for lesson in self.lessons:
+            rest = rest.replace(f"_{lesson}_", "_")
+        inside = lambda word: len(word) > 1 and f"_{_plain(word)}_" in rest  # noqa: E731
         return [one for one in self.roster.students if any(map(inside, (one.student, one.name, *one.keys.values())))]
 
     def known(

@@ -52,11 +52,11 @@ class Roster:
         """Return the only student of this name, in any order, or whose login, address or id it is."""
         wanted = name.strip().casefold()
         known = [one for one in self.students if wanted in (v.casefold() for v in (one.student, *one.keys.values()))]
-        return _only(known) or _only(one for one in self.students if name and _same(one.name, name))
+        return _only(known) or _only(one for one in self.students if name and same_name(one.name, name))
 
     def named_alike(self, name: str) -> bool:
         """Whether two students or more have this name."""
-        return sum(_same(one.name, name) for one in self.students) > 1
+        return sum(same_name(one.name, name) for one in self.students) > 1
 
 
 def folder_name(name: str) -> str:
@@ -139,13 +139,17 @@ def _only(found: Iterable[Enrolled]) -> Enrolled | None:
     return some[0] if len(some) == 1 else None
 
 
-def _same(one: str, other: str) -> bool:
-    """Whether two names are one person's: `Lovelace, Ada`, `Ada Lovelace` and Canvas's `lovelaceada`."""
+def same_name(one: str, other: str) -> bool:
+    """Whether two names may be one student's: `Lovelace, Ada`, `Ada Lovelace` and Canvas's `lovelaceada`."""
     if _words(one) == _words(other):
         return _words(one) != []
     pieces = one.split()
-    runs = {"".join(_words(" ".join([*pieces[k:], *pieces[:k]]))) for k in range(len(pieces))}
-    return re.sub(r"\W", "", other).casefold() in runs - {""}
+    runs = {_run("".join([*pieces[k:], *pieces[:k]])) for k in range(len(pieces))}
+    return _run(other) in runs - {""}
+
+
+def _run(name: str) -> str:
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFC", name).casefold())
 
 
 def _words(name: str) -> list[str]:

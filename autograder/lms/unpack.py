@@ -180,14 +180,15 @@ class _Walk:
     def fault(self, member: zipfile.ZipInfo) -> str:
         """Return why a file of an archive is not to be read, "" if it may be."""
         size = member.file_size
+        most = self.limits.archive if member.filename.lower().endswith(".zip") else self.limits.file
         if stat.S_ISLNK(member.external_attr >> 16):
             return "it is a link to another place, which is not followed"
         if member.flag_bits & 1:
             return "it needs a password; ask for it without one"
         if member.compress_type not in _BOUNDED:
             return "it is compressed in an unusual way; ask for the notebook itself"
-        if size > self.limits.file:
-            return f"it has {size >> 20} MB; at most {self.limits.file >> 20} are read"
+        if size > most:
+            return f"it has {size >> 20} MB; at most {most >> 20} are read"
         if size > self.limits.small and size > self.limits.ratio * max(1, member.compress_size):
             return f"it is a bomb: it unpacks to {size // max(1, member.compress_size)} times its size"
         return ""
