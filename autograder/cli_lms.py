@@ -67,7 +67,7 @@ def _settings(options: argparse.Namespace) -> tuple[Path, list[str], HandIn]:
     """Return the folder to work in, the names of all lessons, and what `hand-in.toml` there, or in the course, says."""
     course = None if options.solutions else find_course(options.course)
     out = (options.out or (course.root if course else Path())).resolve()
-    solutions = options.solutions or course.solutions
+    solutions = course.solutions if course else options.solutions
     lessons = sorted(path.stem for path in solutions.glob(LESSON_FILES))  # names will do: reading them takes seconds
     if not lessons:
         raise WrongUsage(f"{solutions} has no lesson files (NN_name.py), by whose names notebooks are known.")

@@ -215,8 +215,8 @@ class _Run:
         """Record a notebook. One that is known stays where it is in the order, with what has been learned since."""
         for place, old in enumerate(self.collected):
             if (old.student, old.lesson, old.digest) == (new.student, new.lesson, new.digest):
-                known = {"time": old.time or new.time, "late": old.late and new.late}
-                self.collected[place] = replace(new if new.number > old.number else old, **known)
+                newer = new if new.number > old.number else old
+                self.collected[place] = replace(newer, time=old.time or new.time, late=old.late and new.late)
                 return
         self.collected.append(new)
 

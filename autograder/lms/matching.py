@@ -119,7 +119,7 @@ class Matching:
         on_the_way = [one for name in names if (one := self.roster.by_name(name))]
         found = {one.student: one for one in on_the_way or self.in_name(path[-1])}
         if len(found) == 1:
-            return self.known(here, *found.values(), "")
+            return self.known(here, next(iter(found.values())), "")
         what = "more than one student of the roster is" if found else "no student of the roster is"
         return Whose("", here, problem=f"{what} named on the way to it. Put it into a folder with the student's name.")
 

@@ -28,8 +28,7 @@ def print_collection(console: Console, found: Collection, out: Path) -> None:
     _print_rows(console, "not placed", [row for row in found.rows if row.word == LEFT])
     for lesson, students in found.missing.items():
         if students:
-            some = ", ".join(students[:12]) + (f" … {len(students)} in all" if len(students) > 12 else "")
-            _say(console, f"Nothing for {lesson} from: {some}")
+            _say(console, _some(f"Nothing for {lesson} from", students))
     counts = Counter(row.word for row in found.rows)
     said = [f"{counts[word]} {word}" for word in (NEW, REPLACED, SAME, PASSED, LEFT) if counts[word]]
     without = f", {sum(quiet.values())} of them without a remark" if told and quiet else ""
@@ -40,16 +39,20 @@ def print_collection(console: Console, found: Collection, out: Path) -> None:
 
 def print_returned(console: Console, marks: "Sequence[Mark]", given: "GivenBack") -> None:
     """Print the marks that were changed or are provisional, those that do not go back, and the scale."""
+    from autograder.classroom.exporter import NOT_SUBMITTED
+
     table = Table(title="marks", title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1))
     table.add_column("student", max_width=24, overflow="fold")
     for name in ("points", "late", "less", "returned"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
+    absent = [mark.student for mark in marks if mark.status == NOT_SUBMITTED]
     some = [mark for mark in marks if mark.days or mark.deducted or mark.waiting or mark.final is None]
+    some = [mark for mark in some if mark.student not in absent]
     for mark in some[:MOST_ROWS]:
         days = f"{mark.days} d" + (f", {mark.free} free" if mark.free else "") if mark.days else ""
         score = f"{mark.score:g}/{mark.most:g}" if mark.score is not None else "–"
-        final = f"{mark.final * given.scale:.4g}" if mark.final is not None else "–"
+        final = f"{round(mark.final * given.scale, 2):g}" if mark.final is not None else "–"
         less = f"−{mark.deducted:g}" if mark.deducted else ""
         note = f"{mark.waiting:g} wait for a grader" if mark.waiting and mark.final is not None else ""
         note = note or (mark.status if mark.final is None else "")
@@ -58,6 +61,8 @@ def print_returned(console: Console, marks: "Sequence[Mark]", given: "GivenBack"
         console.print(table)
     if len(some) > MOST_ROWS:
         _say(console, f"… and {len(some) - MOST_ROWS} more.")
+    if absent:
+        _say(console, _some("Not submitted", absent))
     for student, why in given.left:
         _say(console, f"{student}: {why}.", "red")
     if abs(given.scale - 1) > 1e-9:
@@ -80,6 +85,10 @@ def _print_rows(console: Console, title: str, rows: Sequence[Row]) -> None:
     if len(rows) > MOST_ROWS:
         console.print(f"… and {len(rows) - MOST_ROWS} more")
     console.print()
+
+
+def _some(what: str, students: Sequence[str]) -> str:
+    return f"{what}: {', '.join(students[:12])}{f' … {len(students)} in all' if len(students) > 12 else ''}"
 
 
 def _text(text: str) -> Text:

@@ -12,6 +12,7 @@ import unicodedata
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -93,7 +94,7 @@ def files_in(download: Path, limits: Limits | None = None) -> Iterator[Found]:
     elif download.name.lower().endswith((".zip", *OTHER_ARCHIVES)):
         raise WrongUsage(f"{download} is no zip archive that can be read. Download it again, or unpack it to a folder.")
     else:
-        yield from walk.file((download.name,), lambda most: _bytes_of(download, most), 0)
+        yield from walk.file((download.name,), partial(_bytes_of, download), 0)
 
 
 def _bytes_of(path: Path, most: int) -> bytes:
@@ -140,7 +141,7 @@ class _Walk:
         for name, mode in kinds:
             place = (*path, _plain(name))
             if stat.S_ISREG(mode):
-                yield from self.file(place, lambda most, name=name: read_file(descriptor, name, most), 0)
+                yield from self.file(place, partial(read_file, descriptor, name), 0)
             elif not stat.S_ISDIR(mode):
                 yield _refused(place, "it is a link, a pipe or a device, which is not followed")
             elif len(path) < 20 and not _is_left_behind(place):
@@ -175,7 +176,7 @@ class _Walk:
                 if not _is_left_behind(place):
                     yield _refused(place, why)
                 continue
-            yield from self.file(place, lambda n, member=member: _unpacked(archive, member, n), depth, strays)
+            yield from self.file(place, partial(_unpacked, archive, member), depth, strays)
 
     def fault(self, member: zipfile.ZipInfo) -> str:
         """Return why a file of an archive is not to be read, "" if it may be."""
