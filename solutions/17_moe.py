@@ -1781,7 +1781,7 @@ from course_lib.language_model import (
 
 language = scoreboard.language()
 train_tokens = scoreboard.training(300_000)
-test_tokens = scoreboard.held_out()[: budget(full=20_000, short=2000)]
+test_tokens = scoreboard.held_out()[: budget(full=20_000, short=2048)]
 config = GPTConfig(len(language.vocabulary), seq_len=32, d_model=64, n_heads=4, n_layers=2, d_ff=128, bias=False)
 
 
