@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.arguments import require_at_least, require_counts, require_one_of, require_positive
+from course_lib.fused_adamw import FusedAdamW
 from course_lib.optim.schedules import Schedule, warmup_cosine
 from course_lib.regularization import EarlyStopping
 
@@ -127,7 +128,7 @@ class Trainer:
         self.device = next(model.parameters()).device
         self.dtype = _PRECISIONS[precision]
         self._loss = _compiled(loss, compile, self.device) if compile else loss
-        self.optimizer = torch.optim.AdamW(_decay_groups(model, weight_decay), lr=lr, betas=(0.9, 0.98), fused=True)
+        self.optimizer = FusedAdamW(_decay_groups(model, weight_decay), lr=lr, betas=(0.9, 0.98))
         # float16 gradients underflow: the loss is scaled up, and the gradients down again before the update
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
         self.generator = torch.Generator().manual_seed(seed)

@@ -1673,7 +1673,7 @@ from course_lib import gpt, scoreboard
 from course_lib.language_model import draw_windows, nats_per_token, next_token_loss
 from course_lib.optim import warmup_cosine
 
-train_tokens, held_out = scoreboard.training(), scoreboard.held_out()
+train_tokens, held_out = scoreboard.training(), scoreboard.held_out()[: budget(20_000, 2000)]
 language, n_steps = scoreboard.language(), budget(full=250, short=2)
 config = gpt.GPTConfig(len(language.vocabulary), 32, 64, 4, n_layers=2)
 

@@ -45,7 +45,7 @@ from course_lib.widgets.live import live
 from course_lib.widgets.predict import predict_curve
 
 torch.set_num_threads(1)
-train, test = scoreboard.training(), scoreboard.held_out()
+train, test = scoreboard.training(), scoreboard.held_out()[: budget(full=20_000, short=4000)]
 V, floor = len(scoreboard.language().vocabulary), scoreboard.language().entropy_rate
 tokens, later = train.tolist(), test.tolist()
 

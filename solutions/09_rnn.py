@@ -1492,7 +1492,8 @@ from course_lib.widgets.training import watch
 
 language = scoreboard.language()
 vocab_size = len(language.vocabulary)
-train_tokens, test_tokens = scoreboard.training(300_000), scoreboard.held_out()
+train_tokens = scoreboard.training(300_000)
+test_tokens = scoreboard.held_out()[: budget(full=20_000, short=2000)]
 
 by_window = {}  # nats a token on held-out text
 for window in (1, 4, 32):
@@ -1715,7 +1716,7 @@ Training has {{shortened the reach : curves["after training"][39] < curves["orth
 r"""
 ### And on real English
 
-The second text of the scoreboard: the prose of Python's documentation, in {{1,024 = VOCABULARY}} byte-level BPE tokens. The course's own RNN, {{larger than the one above : result.parameters > count_parameters(model)}}, gets {{250 = result.updates}} updates, as every network of the scoreboard will. So little training, in this one run,
+The second text of the scoreboard: the prose of Python's documentation, in {{1,024 = VOCABULARY}} byte-level BPE tokens. The course's own RNN, {{larger than the one above : result.parameters > count_parameters(model)}}, gets {{120 = result.updates}} updates, as every network of the scoreboard will. So little training, in this one run,
 {{does not catch up with counted 5-grams : result.nats_per_token > counted}}: counting uses the whole text at once. `make scoreboard` gives all models more.
 """
 
@@ -1726,7 +1727,7 @@ from course_lib.scoreboard.texts import VOCABULARY
 
 five_grams = kneser_ney(count_ngrams(scoreboard.training(None, "english"), 5, VOCABULARY))
 counted = -five_grams.log_probs(scoreboard.held_out("english")).mean().item()
-reader, result = train_network("RNN", "english", updates=budget(full=250, short=2), watch=watch)
+reader, result = train_network("RNN", "english", updates=budget(full=120, short=2), watch=watch)
 scoreboard.record("RNN", result.nats_per_token, result.parameters, result.seconds, "09_rnn", corpus="english")
 print(
     f"{result.nats_per_token:.3f} nats per token, "

@@ -1544,7 +1544,8 @@ from course_lib.language_model import count_parameters, draw_windows, nats_per_t
 from course_lib.train import Trainer
 from course_lib.widgets.training import watch
 
-train_tokens, test_tokens = scoreboard.training(300_000), scoreboard.held_out()
+train_tokens = scoreboard.training(300_000)
+test_tokens = scoreboard.held_out()[: budget(full=20_000, short=2000)]
 vocab_size = len(language.vocabulary)
 
 counts = torch.bincount(train_tokens, minlength=vocab_size).double()

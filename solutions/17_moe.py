@@ -1780,13 +1780,14 @@ from course_lib.language_model import (
 )
 
 language = scoreboard.language()
-train_tokens, test_tokens = scoreboard.training(300_000), scoreboard.held_out()
+train_tokens = scoreboard.training(300_000)
+test_tokens = scoreboard.held_out()[: budget(full=20_000, short=2048)]
 config = GPTConfig(len(language.vocabulary), seq_len=32, d_model=64, n_heads=4, n_layers=2, d_ff=128, bias=False)
 
 
 def language_trainer(model, loss):
     draw = draw_windows(train_tokens, batch_size=32, length=32)
-    return Trainer(model, draw, loss, steps=budget(full=1000, short=12), lr=0.01)
+    return Trainer(model, draw, loss, steps=budget(full=400, short=12), lr=0.01)
 
 
 floor = {"exact entropy rate": language.entropy_rate}
@@ -1834,13 +1835,13 @@ In this run (one seed) the mixture wins nothing: after the same number of update
 r"""
 ### And on real English · optional
 
-English has more to store than a few hundred words. The second text of the scoreboard, in {{1,024 = reader.vocab_size}} byte-level BPE tokens, and the same 250 updates as the GPT of lesson 15 got there: eight experts, each half as wide as the GPT's feed-forward network, two per token. If you ran that lesson, its row is on the board.
+English has more to store than a few hundred words. The second text of the scoreboard, in {{1,024 = reader.vocab_size}} byte-level BPE tokens, and the same {{120 = result.updates}} updates as the GPT of lesson 15 got there: eight experts, each half as wide as the GPT's feed-forward network, two per token. If you ran that lesson, its row is on the board.
 """
 
 # %%
 from course_lib.scoreboard.measure import train_network
 
-reader, result = train_network("mixture of experts", "english", updates=budget(full=250, short=2), watch=watch)
+reader, result = train_network("mixture of experts", "english", updates=budget(full=120, short=2), watch=watch)
 row = result.nats_per_token, result.parameters, result.seconds
 scoreboard.record("mixture of experts", *row, "17_moe", corpus="english")
 print(f"{result.nats_per_token:.3f} nats per token; {result.parameters:,} stored, {result.active:,} active")

@@ -101,11 +101,11 @@ torch.set_num_threads(1)  # matrices this small are faster on one core
 config = GPTConfig(vocab_size=len(words), seq_len=32, d_model=64, n_heads=4, n_layers=2)
 model = GPT(config, generator=torch.Generator().manual_seed(0)).to(device)
 draw = draw_windows(scoreboard.training(), batch_size=32, length=32)
-trainer = Trainer(model, draw, next_token_loss, steps=budget(full=1300, short=60), lr=5e-3)
+trainer = Trainer(model, draw, next_token_loss, steps=budget(full=1300, short=20), lr=5e-3)
 steps = list(watch(trainer, "GPT", levels={"entropy of the language": language.entropy_rate}))
 
 # %%
-reached = nats_per_token(model, scoreboard.held_out())
+reached = nats_per_token(model, scoreboard.held_out()[: budget(full=20_000, short=2000)])
 model.cpu()  # back from training: short texts are written where the generators are
 scoreboard.record("GPT of lesson 18", reached, count_parameters(model), steps[-1].seconds, "18_sampling")
 scoreboard.show_scoreboard()
@@ -1686,8 +1686,8 @@ Are more beams always better? They cost more, and it is a heuristic still: a beg
 """
 
 # %%
-missed, worse = {1: 0, 2: 0, 3: 0}, []
-for seed in range(200):
+missed, worse, n_tables = {1: 0, 2: 0, 3: 0}, [], budget(full=200, short=10)
+for seed in range(n_tables):
     table = TableModel(torch.randn(6, 6, generator=torch.Generator().manual_seed(seed)))
     found = {k: library_beam_search(table, torch.tensor([[0]]), 4, k) for k in (1, 2, 3, 6**3)}
     for k in missed:
@@ -1695,7 +1695,7 @@ for seed in range(200):
     if found[3][1] < found[2][1] - 1e-5:
         worse.append((seed, found[2], found[3]))
 for k, count in missed.items():
-    print(f"{k} beam{'s' if k > 1 else ' '}: the best text was missed {count} times in 200")
+    print(f"{k} beam{'s' if k > 1 else ' '}: the best text was missed {count} times in {n_tables}")
 for seed, two, three in worse:
     print(f"table {seed}: 2 beams {two[0]} {two[1]:.3f}, 3 beams {three[0]} {three[1]:.3f}: more beams, a worse text")
 
@@ -1709,13 +1709,14 @@ So let us use many beams for everything? Look at lengths and probabilities of wh
 # %%
 start = "the hungry mouse"
 prompt, luck = begin(start), torch.Generator().manual_seed(0)
-ids = generate(model, prompt.expand(1000, -1), 28, eos_id=eos, generator=luck)
+n_drawn = budget(full=1000, short=50)
+ids = generate(model, prompt.expand(n_drawn, -1), 28, eos_id=eos, generator=luck)
 new = ids[:, prompt.size(1) :]
 counted = (new == eos).cumsum(1) - (new == eos).long() == 0  # up to the first end, itself included
 with torch.no_grad():
     log_probs = model(ids[:, :-1]).log_softmax(-1).gather(-1, ids[:, 1:, None])[:, prompt.size(1) - 1 :, 0]
 typical, length = (log_probs * counted).sum(1).median(), counted.sum(1).float().mean()
-print(f"1000 drawn texts: {length:.1f} tokens on average, median log p {typical:.1f}")
+print(f"{n_drawn} drawn texts: {length:.1f} tokens on average, median log p {typical:.1f}")
 winners = {}
 for alpha in (0.0, 1.0, 2.0):
     tokens, score = search(model, prompt, 20, 20, eos_id=eos, length_penalty=alpha)
@@ -2077,20 +2078,25 @@ Our draft is a bigram table, counted from the training text: nearly free. It kno
 """
 
 # %%
+from functools import partial
+
 stream, size = scoreboard.training(), len(words)
 pairs = torch.zeros(size, size).index_put_((stream[:-1], stream[1:]), torch.ones(len(stream) - 1), accumulate=True)
 unigram = torch.bincount(stream, minlength=size) / len(stream)
 bigram = TableModel(((pairs + 2 * unigram) / (pairs.sum(1, keepdim=True) + 2)).log())
 
 drafts, used = {"bigram": bigram.eval(), "the model itself": model.eval()}, {}
+n_drafted = budget(full=25, short=4)
 for name, draft in drafts.items():
     luck = torch.Generator().manual_seed(0)
-    texts = [decoding.speculative_decode(model, draft, begin(), 30, n_draft=4, generator=luck) for _ in range(25)]
+    speculate = partial(decoding.speculative_decode, model, draft, n_draft=4, generator=luck)
+    texts = [speculate(begin(), 30) for _ in range(n_drafted)]
     used[name], calls = (
         sum(t.accepted for t in texts) / sum(t.drafted for t in texts),
         sum(t.calls for t in texts),
     )
-    print(f"draft: {name:17} {used[name]:.2f} of all drafted tokens used, {25 * 30 / calls:.2f} tokens per call")
+    per_call = n_drafted * 30 / calls
+    print(f"draft: {name:17} {used[name]:.2f} of all drafted tokens used, {per_call:.2f} tokens per call")
 
 # %%
 with torch.no_grad():
@@ -2120,7 +2126,7 @@ def tested_decode(model, draft, prompt, max_new_tokens, n_draft=4, generator=Non
 
 
 decode, luck = yours("sampling.speculative_decode", tested_decode), torch.Generator().manual_seed(2)
-prompt, n = begin("the mouse eats"), budget(full=1500, short=200)
+prompt, n = begin("the mouse eats"), budget(full=1500, short=40)
 with torch.no_grad():
     firsts = torch.cat([decode(model, bigram, prompt, 2, n_draft=1, generator=luck)[:, 4] for _ in range(n)])
 p, q = next_logits("the mouse eats").softmax(-1), bigram(prompt)[0, -1].softmax(-1)

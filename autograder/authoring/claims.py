@@ -13,11 +13,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from decimal import Decimal
-from typing import Any
-
-from nbformat.notebooknode import NotebookNode
+from typing import TYPE_CHECKING, Any
 
 from course_lib.judging.program import parse
+
+if TYPE_CHECKING:
+    from nbformat.notebooknode import NotebookNode  # three seconds, and this module is imported in a lesson's kernel
 
 _NUMBER = r"[+\-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[+\-−]?\d+)?(?:\s?%)?"
 _BODY = r"(?:(?!\{\{|\}\}(?!\})).)+?"
@@ -154,7 +155,7 @@ def measuring_cell(claims: Sequence[Claim], compare: bool) -> str:
     )
 
 
-def findings_of(cell: NotebookNode) -> list[str]:
+def findings_of(cell: "NotebookNode") -> list[str]:
     """Return the findings that a measuring cell printed when it ran, whatever else was written there."""
     printed = "".join(output.text for output in cell.outputs if output.get("name") == "stdout")
     return json.loads(printed.splitlines()[-1])

@@ -10,11 +10,13 @@ import io
 from typing import Any, cast
 
 import matplotlib
+import numpy as np
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
+from PIL import Image
 
 INK, GREY, PALE = "#222222", "#8c8c8c", "#e6e6e6"
 BLUE, ORANGE, GREEN, PINK, SKY, RUST, YELLOW = (
@@ -81,10 +83,15 @@ class _Picture:
 
 
 def png(figure: Figure) -> bytes:
-    """Return the figure as the bytes of a PNG file, for an ipywidgets.Image or a file."""
+    """Return the figure as the bytes of a PNG file, for an ipywidgets.Image or a file.
+
+    The pixels are those of `Figure.savefig`, which draws twice: once for the layout, once for the picture.
+    """
     buffer = io.BytesIO()
     with matplotlib.rc_context(_RC):
-        figure.savefig(buffer, format="png")
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+    Image.fromarray(np.asarray(canvas.buffer_rgba())).save(buffer, "png")
     return buffer.getvalue()
 
 

@@ -3,6 +3,8 @@
 import copy
 import itertools
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -51,6 +53,32 @@ def test_each_step_is_torchs_adamw_with_clipping_and_the_schedule():
         assert step.loss == pytest.approx(loss.item(), rel=1e-4) and step.grad_norm == pytest.approx(norm.item(), 1e-3)
     assert step.number == 20
     torch.testing.assert_close(weights(model), weights(other), rtol=1e-4, atol=1e-6)
+
+
+def test_the_fused_adamw_is_torchs_to_the_bit_and_does_not_import_the_compiler():
+    script = """
+import sys, torch
+from course_lib.fused_adamw import FusedAdamW
+
+def trained(make):
+    torch.manual_seed(0)
+    model = torch.nn.Linear(3, 4)
+    groups = [{"params": [model.weight], "weight_decay": 0.1}, {"params": [model.bias], "weight_decay": 0.0}]
+    optimizer = make(groups, lr=0.01, betas=(0.9, 0.98))
+    for _ in range(5):
+        optimizer.zero_grad()
+        model(torch.randn(6, 3)).square().mean().backward()
+        optimizer.step()
+    return [*model.parameters()], optimizer
+
+ours, optimizer = trained(FusedAdamW)
+assert "torch._dynamo" not in sys.modules
+torchs, other = trained(lambda *args, **settings: torch.optim.AdamW(*args, fused=True, **settings))
+assert all(map(torch.equal, ours, torchs))
+other.load_state_dict(optimizer.state_dict())
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
 
 
 def test_two_accumulated_batches_make_the_step_of_one_batch_twice_as_large():
