@@ -37,10 +37,15 @@ lab: $(VENV)/learner  ## open your own copy of the lessons, work/, in JupyterLab
 	$(BIN)/python -m course_lib.work || [ $$? -eq 1 ]
 	$(BIN)/jupyter lab work/00_start_here.ipynb
 
+# A browser runs every notebook as it is given out, in JupyterLab. Where there is none, the learner's tests do, without.
+CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+AS_GIVEN_OUT = tests/learner/test_learners_part.py::test_a_notebook_runs_from_top_to_bottom_as_it_is_given_out
+
 # Two processes on two cores: a second thread in each would only wait for the other's.
 # The arena comes last: it overloads the machine on purpose, and a browser waits as long as it takes.
 test: $(VENV)/ready build/slides-parts lint  ## the whole test suite
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/arena --ignore tests/browser
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/arena --ignore tests/browser \
+	  $(if $(CHROMIUM),--deselect $(AS_GIVEN_OUT))
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal tests/browser tests/arena
 
 lint: $(VENV)/ready  ## ruff and mypy

@@ -68,7 +68,7 @@ def test_the_scoreboard_in_the_readme_is_the_measured_one():
     for model, numbers in re.findall(r"(?m)^\| ([\w –-]+) \| ([\d.]+ \| .*) \|$", board):
         measured[model] = measured.get(model, []) + [cell.strip() for cell in numbers.split("|")]
     shown = re.findall(r"(?m)^\| ([\w –-]+) \| ([\d.]+) \| ([\d.]+) \|$", readme)
-    assert len(measured) == 8 and len(shown) == 4
+    assert len(measured) == 9 and len(shown) == 5
     assert shown == [(model, measured[model][1], measured[model][6]) for model, *_ in shown]
 
 

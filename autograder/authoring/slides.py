@@ -1,23 +1,21 @@
 """Slides: a lesson as a lecture, in one HTML file that needs no network and no kernel.
 
-`make slides` writes `build/slides/NN_name.html` for every lesson. The lesson is run with its solutions; on the slides
-stand its prose, figures, tables and the first state of its widgets. Exercises become pauses: the statement, and no
-solution. reveal.js shows the slides and MathJax the formulas; both are written into the file. What does not fit on a
-slide is shrunk a little or goes on on the next one, measured in the browser (see `slides.html.jinja`).
+`make slides` writes `build/slides/NN_name.html` for every lesson. The lesson is run with its solutions, at full length,
+unless it was before; on the slides are its prose, figures, tables and the first state of its widgets. Exercises become
+pauses: the statement, and no solution. reveal.js shows the slides and MathJax the formulas; both are written into the
+file. What does not fit on a slide is shrunk a little or goes on on the next one, measured in the browser (see
+`slides.html.jinja`).
 """
 
 import argparse
-import os
+import copy
 import re
-import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat.notebooknode import NotebookNode
@@ -26,10 +24,10 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 from rich.console import Console
 
-from autograder.authoring.build import student_notebook
+from autograder.authoring.claims import findings_of
 from autograder.authoring.lesson import AuthoringError, Lesson, find_lessons, read_lesson
-from course_lib.course_folder import find_course
-from course_lib.judging.exercise import ExerciseId
+from autograder.authoring.run_through import kept, run_through
+from course_lib.course_folder import CourseFolder, find_course
 
 PARTS = {  # in the folder that `make slides` installs from PyPI, with the versions of constraints.txt
     "reveal_css": "sphinx_revealjs/_static/revealjs/dist/reveal.css",
@@ -50,36 +48,15 @@ class Page:
     notes: list[Markup] = field(default_factory=list)
 
 
-# ---- the lesson, run
-
-
-def lecture(lesson: Lesson) -> NotebookNode:
-    """Return the notebook of a lecture: the student's, with the references, without checks."""
-    notebook = student_notebook(lesson, notes=True)
-    cells = []
-    for cell in notebook.cells:
-        course = cell.metadata["course"]
-        if course["role"] == "check" or cell.source.startswith("show_answer("):
-            continue
-        if course["role"] == "exercise":
-            course["stub"] = cell.source
-            cell.source = lesson.exercises[ExerciseId(course["exercise"]).name].reference
-        cells.append(cell)
-    notebook.cells = cells
-    return notebook
-
-
-def run(notebook: NotebookNode, notebooks: Path, home: Path, full: bool = False) -> None:
-    """Run the notebook in place.
-
-    notebooks  the folder where it would lie, with its public cases
-    home       folder in which the lesson keeps what it remembers; the scoreboard fills from lesson to lesson
-    full       the whole length of training; otherwise the short one
-    """
-    place = {"metadata": {"path": str(notebooks)}}
-    client = NotebookClient(notebook, timeout=1200, store_widget_state=False, coalesce_streams=True, resources=place)
-    environment = os.environ | {"COURSE_HOME": str(home), "COURSE_BUDGET": "full" if full else "short"}
-    client.execute(env=environment, stderr=subprocess.DEVNULL)  # the kernel's own remarks
+def lecture(notebook: NotebookNode) -> NotebookNode:
+    """Return what a class sees of a lesson that was run: all but checks, answers, and the measuring of claims."""
+    shown = copy.copy(notebook)
+    shown.cells = [
+        cell
+        for cell in notebook.cells
+        if cell.metadata["course"]["role"] not in ("check", "claims") and not cell.source.startswith("show_answer(")
+    ]
+    return shown
 
 
 # ---- cells to slides
@@ -185,8 +162,13 @@ def _output(output: NotebookNode) -> Markup:
     return Markup('<pre class="output">{}</pre>').format(text) if text.strip() else Markup("")
 
 
-def page(lesson: Lesson, slides: list[list[Page]], parts: Path) -> str:
-    """Return the lecture as one HTML file. Raises ValueError when reveal.js or MathJax is not among the parts."""
+def page(lesson: Lesson, slides: list[list[Page]], parts: Path, short: bool = False) -> str:
+    """Return the lecture as one HTML file.
+
+    short  training was short, which every slide says
+
+    Raises ValueError when reveal.js or MathJax is not among the parts.
+    """
     missing = [path for path in PARTS.values() if not (parts / path).is_file()]
     if missing:
         raise ValueError(f"{parts / missing[0]} is not there: run `make slides`, which installs it once from PyPI.")
@@ -199,7 +181,17 @@ def page(lesson: Lesson, slides: list[list[Page]], parts: Path) -> str:
     )
     style = Markup(HtmlFormatter(cssclass="code").get_style_defs([".code", ".highlight"]))
     template = environment.get_template("slides.html.jinja")
-    return template.render(lesson=lesson, columns=slides, points=points, code_style=style, **read)
+    return template.render(lesson=lesson, columns=slides, points=points, code_style=style, short=short, **read)
+
+
+def _executed(lesson: Lesson, course: CourseFolder, full: bool) -> NotebookNode:
+    """Return a lesson as it was run, now or before; tell on standard error where its text disagrees with the run."""
+    notebook = kept(lesson, course, full)
+    if notebook is None:
+        notebook = run_through(lesson, course, course.root / "build" / "lessons" / "home", full)
+    for finding in findings_of(notebook.cells[-1]):
+        print(f"slides: {finding}", file=sys.stderr)
+    return notebook
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -209,7 +201,7 @@ def main(arguments: list[str] | None = None) -> int:
         "lessons", nargs="*", metavar="LESSON", help="for instance 01_information; all if none is named"
     )
     parser.add_argument("--to", type=Path, metavar="DIR", help="folder to write to (default: build/slides)")
-    parser.add_argument("--full", action="store_true", help="train at full length (a minute a lesson)")
+    parser.add_argument("--short", action="store_true", help="train briefly, and say so on every slide")
     parser.add_argument("--parts", type=Path, metavar="DIR", help="reveal.js and MathJax (default: build/slides-parts)")
     parser.add_argument("--course", type=Path, metavar="DIR", help="the course's folder")
     parser.add_argument("--solutions", type=Path, help=argparse.SUPPRESS)
@@ -222,15 +214,13 @@ def main(arguments: list[str] | None = None) -> int:
         )
         paths = find_lessons(options.solutions or course.solutions, tuple(options.lessons))
         to.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as home:
-            for path in paths:
-                lesson = read_lesson(path)
-                notebook = lecture(lesson)
-                with Console(stderr=True).status(f"{lesson.name} …"):
-                    run(notebook, course.notebooks, Path(home), options.full)
-                file = to / f"{lesson.name}.html"
-                file.write_text(page(lesson, columns(notebook), parts), encoding="utf-8")
-                print(file)
+        for path in paths:
+            lesson = read_lesson(path)
+            with Console(stderr=True).status(f"{lesson.name} …"):
+                notebook = _executed(lesson, course, full=not options.short)
+            file = to / f"{lesson.name}.html"
+            file.write_text(page(lesson, columns(lecture(notebook)), parts, options.short), encoding="utf-8")
+            print(file)
     except (AuthoringError, CellExecutionError) as problem:
         print(f"slides: {path}: {problem}", file=sys.stderr)
         return 1

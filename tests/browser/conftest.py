@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from course_lib.work.__main__ import main as renew_work
+
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
 SCREENSHOTS = ROOT / "build" / "screenshots"
@@ -150,9 +152,12 @@ def serving(module: str, folder: Path, home: Path, environment: dict[str, str], 
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab on a learner's own copy of the notebooks, `work/`, as `make lab` opens it."""
     home = tmp_path_factory.mktemp("lab")
-    folder = home / "notebooks"
-    shutil.copytree(ROOT / "notebooks", folder)
+    course = home / "le cours d'été"
+    shutil.copytree(ROOT / "notebooks", course / "notebooks")
+    assert renew_work(["--course", str(course)]) == 0
+    folder = course / "work"
     settings = home / "settings" / "@jupyterlab" / "notebook-extension"
     settings.mkdir(parents=True)
     # every cell in the page, so that a test can see it without scrolling

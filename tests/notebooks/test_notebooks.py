@@ -9,14 +9,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
-from nbformat.v4 import new_code_cell
 from nbgrader.nbgraderformat import MetadataValidator
 
 from autograder.authoring.build import build
 from autograder.authoring.built import same
-from autograder.authoring.claims import findings_of, measuring_cell
+from autograder.authoring.claims import findings_of
 from autograder.authoring.lesson import find_lessons, read_lesson
+from autograder.authoring.run_through import run_through
 from autograder.authoring.verify import verify
 from course_lib.course_folder import CourseFolder
 
@@ -78,22 +77,6 @@ def test_no_term_is_explained_in_two_lessons():
     assert {term: lessons for term, lessons in places.items() if len(lessons) > 1} == {}
 
 
-def _run_with_references(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
-    monkeypatch.setenv("COURSE_BUDGET", "full" if FULL else "short")
-    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
-    notebook = nbformat.read(ROOT / "notebooks" / f"{path.stem}.ipynb", as_version=4)
-    lesson = read_lesson(path)
-    for cell in notebook.cells:
-        if cell.metadata.get("course", {}).get("role") == "exercise":
-            name = cell.metadata["course"]["exercise"].split(".", 1)[1]
-            cell.source = lesson.exercises[name].reference
-    notebook.cells.append(new_code_cell(measuring_cell(lesson.claims, compare=FULL)))
-    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT / "notebooks")}})
-    client.execute()  # raises at the first cell that fails
-    return notebook
-
-
 def _verdicts(notebook) -> dict[str, str]:
     """The verdict that each check cell shows."""
     shown = {}
@@ -107,8 +90,8 @@ def _verdicts(notebook) -> dict[str, str]:
 
 @pytest.mark.slow
 @every_lesson
-def test_with_the_reference_every_check_passes_and_every_claim_in_the_prose_holds(path: Path, tmp_path, monkeypatch):
-    notebook = _run_with_references(path, tmp_path, monkeypatch)
+def test_with_the_reference_every_check_passes_and_every_claim_in_the_prose_holds(path: Path, tmp_path: Path):
+    notebook = run_through(read_lesson(path), CourseFolder(ROOT), tmp_path, FULL)  # kept: tests of slides read it
     shown = _verdicts(notebook)
     assert shown and set(shown.values()) == {"passed"}
     assert findings_of(notebook.cells[-1]) == []  # on the short budget: every expression can be evaluated

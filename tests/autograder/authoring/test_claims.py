@@ -9,6 +9,7 @@ from nbclient import NotebookClient
 from autograder.authoring.build import build
 from autograder.authoring.claims import findings_of, measuring_cell, read_claims, unmet
 from autograder.authoring.lesson import AuthoringError, read_lesson
+from autograder.authoring.run_through import run_through, solved_notebook
 from autograder.authoring.slides import lecture
 from course_lib.course_folder import CourseFolder
 
@@ -26,6 +27,9 @@ The text has {{3 words : len(words) == 3}}, the mean
 length is {{4.67 = mean}} letters,
 and $\frac{{a}}{b}$ is a formula.
 """
+
+# %% setup=true
+from course_lib.checks import check, show_answer
 
 # %%
 words = ["the", "mouse", "sleeps"]
@@ -99,10 +103,7 @@ def executed(path, course, compare=True):
     for file, text in build(path, CourseFolder(course)).items():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-    lesson = read_lesson(path)
-    notebook = lecture(lesson)
-    notebook.cells.append(nbformat.v4.new_code_cell(measuring_cell(lesson.claims, compare)))
-    NotebookClient(notebook, timeout=60).execute()
+    notebook = run_through(read_lesson(path), CourseFolder(course), course / "home", full=compare)
     return findings_of(notebook.cells[-1])
 
 
@@ -168,7 +169,10 @@ def test_formulas_are_left_alone(prose):
 def test_neither_notebook_nor_answers_nor_cases_nor_slides_show_an_expression(tmp_path):
     path = write(tmp_path)
     files = build(path, CourseFolder(tmp_path))
-    shown = ["\n".join(files.values()), "\n".join(cell.source for cell in lecture(read_lesson(path)).cells)]
+    shown = [
+        "\n".join(files.values()),
+        "\n".join(cell.source for cell in lecture(solved_notebook(read_lesson(path), full=True)).cells),
+    ]
     for text in shown:
         assert "{{" not in text.replace(r"\frac{{a}}", "").replace(r"\\frac{{a}}", "")
         assert "4.67" in text and "frac{{a}}{b}" in text and "The median is 5." in text

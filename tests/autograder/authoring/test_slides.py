@@ -1,5 +1,6 @@
 """Slides: what of a lesson stands on them, where they are cut, and that an exercise's solution is nowhere."""
 
+import json
 import re
 
 import nbformat
@@ -7,6 +8,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from autograder.authoring import slides
+from autograder.authoring.lesson import read_lesson
+from autograder.authoring.run_through import solved_notebook
 from autograder.authoring.slides import PARTS, columns, lecture, main, markdown, page
 
 
@@ -104,7 +107,7 @@ def test_formulas_are_left_as_they_are_for_mathjax():
 
 
 def test_a_lesson_becomes_one_page_without_solutions_checks_or_addresses(sample, parts):
-    made = page(sample, columns(lecture(sample)), parts)
+    made = page(sample, columns(lecture(solved_notebook(sample, full=True))), parts)
     for hidden in ("reference_word", "BEGIN SOLUTION", "check(", "show_answer(", "NotImplementedError"):
         assert hidden not in made
     assert re.search(r"Your turn · 2\s+points · sample.entropy", made)
@@ -130,9 +133,26 @@ def test_a_lesson_that_breaks_is_named(capsys, tmp_path, solutions):
 
 
 @pytest.mark.slow
-def test_the_lesson_is_run_with_its_solutions(sample, built, tmp_path):
-    notebook = lecture(sample)
-    slides.run(notebook, built, tmp_path)
-    assert "tensor(0.6931)" in "".join(
-        block for column in columns(notebook) for page in column for block in page.blocks
-    )
+def test_a_lesson_is_run_once_and_a_short_training_is_said_on_every_slide(
+    capsys, monkeypatch, tmp_path, sample_path, built, parts
+):
+    arguments = ["--course", str(built.parent), "--solutions", str(sample_path.parent), "--parts", str(parts)]
+    arguments += ["--to", str(tmp_path), "--short"]
+    made = tmp_path / "90_sample.html"
+    assert main(arguments) == 0
+    first = made.read_text(encoding="utf-8")
+    assert "tensor(0.6931)" in first and '<div class="short">short training' in first
+
+    monkeypatch.setattr(slides, "run_through", None)  # a second run would fail
+    assert main(arguments) == 0 and made.read_text(encoding="utf-8") == first
+    assert '<div class="short">' not in page(read_lesson(sample_path), [], parts)
+
+
+def test_where_the_text_disagrees_with_the_run_it_is_told(capsys, monkeypatch, tmp_path, sample_path, sample, parts):
+    finding = "90_sample.py:7: the text says 0.69; `h` is 0.7"
+    notebook = solved_notebook(sample, full=True)
+    notebook.cells[-1].outputs = [new_output("stream", name="stdout", text=json.dumps([finding]))]
+    monkeypatch.setattr(slides, "kept", lambda lesson, course, full: notebook if full else None)
+    arguments = ["--solutions", str(sample_path.parent), "--parts", str(parts), "--to", str(tmp_path)]
+    assert main(arguments) == 0
+    assert f"slides: {finding}" in capsys.readouterr().err
