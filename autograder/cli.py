@@ -1,4 +1,4 @@
-"""The command line: `autograder build · verify · release · grade · report · replay · doctor`.
+"""The command line: `autograder build · verify · release · collect · grade · return · report · replay · doctor`.
 
 Exit codes: 0 done; 1 something could not be built, verified, graded or written: the output says what; 2 wrong usage.
 """
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autograder.cli_lms import collect_command, return_command
 from autograder.grading.plain_text import spelled_out
 from course_lib.course_folder import CourseFolder, find_course
 from course_lib.wrong_usage import WrongUsage
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="autograder", description="Build, verify and grade the lessons of the course."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    grading = (_grade_command, _report_command, _replay_command)
+    grading = (collect_command, _grade_command, return_command, _report_command, _replay_command)
     for add in (_build_command, _verify_command, _release_command, *grading, _doctor_command):
         add(commands)
     options = parser.parse_args(arguments)

@@ -3,6 +3,10 @@
 import shutil
 from pathlib import Path
 
+import nbformat
+
+from autograder.authoring.hand_in import read_hand_in
+from autograder.authoring.hand_in_text import with_hand_in
 from course_lib.wrong_usage import WrongUsage
 
 ALSO = ("pyproject.toml", "constraints.txt", "environment.yml", "LICENSE", "LICENSE-CONTENT")
@@ -49,12 +53,15 @@ the new version into your notebooks: your answers and your own cells stay, and t
 def release(root: Path, lessons: list[str], to: Path) -> list[Path]:
     """Copy these lessons for students; return what was written at the top of the folder.
 
+    Each notebook ends in how to hand it in where `hand-in.toml`, in the course's folder, says how.
+
     root     the course's own folder
     lessons  names like "01_information"
     to       a new or empty folder
 
-    Raises WrongUsage when the folder is not empty or a lesson has not been built.
+    Raises WrongUsage when the folder is not empty, a lesson has not been built, or `hand-in.toml` is wrong.
     """
+    class_ = read_hand_in(root, [path.stem for path in (root / "notebooks").glob("*.ipynb")])
     if to.exists() and any(to.iterdir()):
         raise WrongUsage(f"{to} is not empty; release to a new folder, so that nothing old is left in it.")
     for lesson in lessons:
@@ -62,7 +69,11 @@ def release(root: Path, lessons: list[str], to: Path) -> list[Path]:
         if not (notebook.is_file() and cases.is_file()):
             raise WrongUsage(f"{lesson} has not been built: run `autograder build {lesson}` first.")
         (to / "notebooks" / "cases").mkdir(parents=True, exist_ok=True)
-        shutil.copy(notebook, to / "notebooks")
+        if class_.by:
+            made = with_hand_in(nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4), lesson, class_)
+            (to / "notebooks" / notebook.name).write_text(nbformat.writes(made) + "\n", encoding="utf-8")
+        else:
+            shutil.copy(notebook, to / "notebooks")
         shutil.copy(cases, to / "notebooks" / "cases")
     shutil.copytree(root / "course_lib", to / "course_lib", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ALSO:

@@ -1,9 +1,10 @@
 """`nbgrader export`: nbgrader's table with a status, so that not submitted, not gradable and 0 are three things."""
 
 import csv
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from nbgrader.api import Assignment, Gradebook, SubmittedAssignment
 from nbgrader.plugins import ExportPlugin
@@ -26,30 +27,45 @@ class StatusExporter(ExportPlugin):
     """
 
     def export(self, gradebook: Gradebook) -> None:
-        """Write the table."""
-        target = Path(self.to or "gradebook.csv")
-        self.log.info("Exporting grades to %s", target)
+        """Write the table, or end with exit code 1 when the gradebook is empty: as a rule, it is the wrong one."""
+        target, address = Path(self.to or "gradebook.csv"), gradebook.engine.url.render_as_string(hide_password=True)
+        if not gradebook.assignments:
+            self.fail(address)
+        self.log.info("Exporting grades from the gradebook %s to %s", address, target)
         lessons, students = {str(name) for name in self.assignment}, {str(name) for name in self.student}
-        unjudged = self._unjudged()
+        unjudged = unjudged_exercises(Path(self.parent.coursedir.root))
         with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             for assignment in gradebook.assignments:
                 if not lessons or assignment.name in lessons:
-                    for row in _rows(gradebook, assignment, unjudged):
+                    for row in status_rows(gradebook, assignment, unjudged):
                         if not students or row["student_id"] in students:
                             writer.writerow([spreadsheet_cell(row[column]) for column in COLUMNS])
 
-    def _unjudged(self) -> dict[tuple[str, str], set[str]]:
-        """Return the exercises that could not be judged, by student and lesson, from `results.jsonl` beside it all."""
-        found: dict[tuple[str, str], set[str]] = {}
-        for result in read_results(Path(self.parent.coursedir.root)):
-            if result.status == Status.PARTLY:
-                found[result.place] = {e.id.grade_id for e in result.exercises if e.verdict in UNJUDGED}
-        return found
+    def fail(self, address: str) -> NoReturn:
+        """End, and say which gradebook is empty, and where others are."""
+        root = Path(self.parent.coursedir.root).resolve()
+        others = sorted(root.glob("*/gradebook.db"))
+        commands = [f"\n    nbgrader export --db sqlite:///{path}" for path in others]
+        there = f" There is another below this folder:{''.join(commands)}" if others else " Name another with --db."
+        self.log.error("Nothing was exported: the gradebook %s is empty.%s", address, there)
+        sys.exit(1)
 
 
-def _rows(gradebook: Gradebook, assignment: Assignment, unjudged: dict[tuple[str, str], set[str]]) -> Iterator[dict]:
+def unjudged_exercises(out: Path) -> dict[tuple[str, str], set[str]]:
+    """Return the exercises that could not be judged, by student and lesson, from the `results.jsonl` of a folder."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for result in read_results(out):
+        if result.status == Status.PARTLY:
+            found[result.place] = {e.id.grade_id for e in result.exercises if e.verdict in UNJUDGED}
+    return found
+
+
+def status_rows(
+    gradebook: Gradebook, assignment: Assignment, unjudged: dict[tuple[str, str], set[str]]
+) -> Iterator[dict]:
+    """Yield a row of the table for each student: see COLUMNS."""
     name = assignment.name
     submissions = {
         s.student_id: s for s in gradebook.db.query(SubmittedAssignment).filter_by(assignment_id=assignment.id)

@@ -29,13 +29,19 @@ def submission_time(folder: Path) -> tuple[datetime | None, str]:
             data = read_file(descriptor, "timestamp.txt", _MAX_BYTES)
     except NotGradable:
         return None, UNREADABLE
+    moment = read_time(data)
+    return (None, UNREADABLE) if moment is None else (moment.astimezone(UTC).replace(tzinfo=None), "")
+
+
+def read_time(data: bytes) -> datetime | None:
+    """Return the time in the bytes of a `timestamp.txt`, with its zone; None when there is none that can be read."""
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     found = _TIME.fullmatch(data.decode(encoding, errors="replace").strip())
     if found is None:
-        return None, UNREADABLE
+        return None
     zone = "+00:00" if found[2] in ("", "Z", "UTC", "GMT") else found[2]
     try:
         date, _, clock = found[1].replace(" ", "T").partition("T")
-        return datetime.fromisoformat(f"{date}T{clock or '00:00'}{zone}").astimezone(UTC).replace(tzinfo=None), ""
+        return datetime.fromisoformat(f"{date}T{clock or '00:00'}{zone}").astimezone(UTC)
     except (ValueError, OverflowError):
-        return None, UNREADABLE
+        return None

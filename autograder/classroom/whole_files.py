@@ -24,14 +24,15 @@ def writing(path: Path) -> Iterator[None]:
         raise
 
 
-def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a text file, making its folder. mode: who may read it. Raises OSError, which names the file."""
+def write_whole(path: Path, content: str | bytes, mode: int = 0o644) -> None:
+    """Write a file, making its folder. mode: who may read it. Raises OSError, which names the file."""
+    data = content if isinstance(content, bytes) else content.encode("utf-8", errors="backslashreplace")
     part = path.with_name(f".{path.name}.part")
     opener = lambda name, flags: os.open(name, flags, mode)  # noqa: E731
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "w", encoding="utf-8", errors="backslashreplace", newline="\n", opener=opener) as file:
-            file.write(text)
+        with open(part, "wb", opener=opener) as file:
+            file.write(data)
         os.replace(part, path)
 
 

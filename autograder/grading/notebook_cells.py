@@ -8,8 +8,6 @@ import json
 import re
 from typing import TypedDict
 
-import nbformat
-
 from autograder.grading.pasted_images import pasted_images
 from autograder.grading.plain_text import printable
 from autograder.grading.refusal import NotGradable
@@ -120,6 +118,8 @@ def _parsed(text: str) -> dict:
     if not isinstance(document, dict):
         raise NotGradable("The file is JSON, but not a notebook.")
     if "worksheets" in document:
+        import nbformat  # takes a second or more, and hardly anybody hands in such a notebook
+
         try:
             document = nbformat.convert(nbformat.from_dict(document), 4)
         except Exception as problem:

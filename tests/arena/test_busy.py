@@ -13,7 +13,6 @@ from autograder.grading.submission import parse_submission
 from autograder.simulation.simulate import STUDENTS
 from course_lib.judging.verdict import VerdictKind
 
-
 LONGEST = "18_sampling"  # has the most to compute, and meets the largest crowd
 
 

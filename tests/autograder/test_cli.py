@@ -11,7 +11,7 @@ from autograder.cli import main
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
 SOLUTIONS = Path(__file__).parent.parent / "lessons"
-COMMANDS = ("build", "verify", "release", "grade", "report", "replay", "doctor")
+COMMANDS = ("build", "verify", "release", "collect", "grade", "return", "report", "replay", "doctor")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], *([command, "--help"] for command in COMMANDS)], ids=" ".join)
@@ -49,7 +49,10 @@ def test_what_makes_no_sense_is_2_with_a_sentence(arguments, sentence, solutions
     assert sentence in capsys.readouterr().err
 
 
-COURSE_COMMANDS = ("build", "verify", "release 90_sample --to x", "grade submitted", "replay ada entropy")
+COURSE_COMMANDS = (
+    "build", "verify", "release 90_sample --to x", "collect submitted --from folder", "grade submitted",
+    "return 90_sample --for canvas", "replay ada entropy",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COURSE_COMMANDS)
@@ -117,7 +120,7 @@ def test_what_is_no_folder_of_submissions_is_2_and_says_how_to_make_one(solution
     (tmp_path / "turned" / "90_sample" / "ada").mkdir(parents=True)
     with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
         archive.writestr("Ada Lovelace_12345_assignsubmission_file_/90_sample.ipynb", "{}")
-    for name, sentence in (("turned", "the wrong way round"), ("class.zip", "nbgrader zip_collect 90_sample")):
+    for name, sentence in (("turned", "the wrong way round"), ("class.zip", "class.zip --from moodle")):
         assert main(["grade", str(tmp_path / name), "--solutions", str(solutions)]) == 2
         assert sentence in capsys.readouterr().err
     assert not (tmp_path / "gradebook.db").exists() and not (tmp_path / ".grading").exists()

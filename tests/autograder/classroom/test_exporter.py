@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from nbgrader.api import Gradebook
 from nbgrader.apps import ExportApp
 
 from autograder.classroom.gradebook import MarksBook, publish
@@ -123,3 +124,23 @@ def test_the_table_of_the_command_is_not_overwritten(export, course):
 def test_students_lessons_and_the_file_can_be_chosen(export):
     assert set(export("--to", "some.csv", "--student", "ada", "--student", "gone", file="some.csv")) == {"ada", "gone"}
     assert export("--to", "none.csv", "--assignment", "91_other", file="none.csv") == {}
+
+
+def test_an_empty_gradebook_is_an_error_that_names_it_and_the_others(course, tmp_path, monkeypatch, caplog):
+    (tmp_path / "demo").mkdir()
+    shutil.copy(course / "gradebook.db", tmp_path / "demo")
+    shutil.copy(CONFIG, tmp_path)
+    shutil.copy(course / "gradebook.db", tmp_path)
+    with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as gradebook:
+        gradebook.remove_assignment(LESSON)
+    monkeypatch.chdir(tmp_path)
+    app = ExportApp(parent=None)
+    app.initialize([])
+    app.log.propagate = True
+    with pytest.raises(SystemExit) as end:
+        app.start()
+    ExportApp.clear_instance()
+    said = caplog.text
+    assert end.value.code == 1 and not (tmp_path / "gradebook.csv").exists()
+    assert f"Nothing was exported: the gradebook sqlite:///{tmp_path / 'gradebook.db'} is empty." in said
+    assert f"nbgrader export --db sqlite:///{tmp_path / 'demo' / 'gradebook.db'}" in said
