@@ -7,11 +7,16 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autograder.cli_lms import collect_command, return_command
 from autograder.grading.plain_text import spelled_out
 from course_lib.course_folder import CourseFolder, find_course
 from course_lib.wrong_usage import WrongUsage
+
+if TYPE_CHECKING:
+    from autograder.authoring.built import Changes
+    from autograder.authoring.unchanged import Unchanged
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -87,25 +92,21 @@ def _build_command(commands: argparse._SubParsersAction) -> None:
     )
     _lesson_arguments(parser)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if anything would change")
+    parser.add_argument("--again", action="store_true", help="also what has not changed since it was built here")
     parser.set_defaults(run=_build)
 
 
 def _build(options: argparse.Namespace) -> int:
-    from autograder.authoring.build import build
-    from autograder.authoring.built import Changes, remove_stale, update
-    from autograder.authoring.lesson import AuthoringError, find_lessons
+    from autograder.authoring.built import Changes, remove_stale
+    from autograder.authoring.lesson_files import find_lessons
+    from autograder.authoring.unchanged import Unchanged, as_built
 
     course = _course(options)
     solutions = options.solutions or course.solutions
-    failed, changes = False, Changes()
+    failed, changes, known = False, Changes(), Unchanged("build")
     for path in find_lessons(solutions, tuple(options.lessons)):
-        try:
-            files = build(path, course)
-        except AuthoringError as problem:
-            print(problem, file=sys.stderr)
-            failed = True
-            continue
-        update(files, changes, write=not options.check)
+        if options.again or not as_built(known, path, course):
+            failed |= not _build_one(path, course, changes, known, write=not options.check)
     if not options.lessons and not failed:
         remove_stale(course, {path.stem for path in find_lessons(solutions)}, changes, write=not options.check)
     for done, some in ("wrote", changes.wrote), ("deleted", changes.deleted):
@@ -116,6 +117,27 @@ def _build(options: argparse.Namespace) -> int:
     if options.check and changes.any:
         print("notebooks/ is not what solutions/ builds to: run `autograder build`.", file=sys.stderr)
     return 1 if failed or changes.left or (options.check and changes.any) else 0
+
+
+def _build_one(path: Path, course: CourseFolder, changes: "Changes", known: "Unchanged", write: bool) -> bool:
+    """Build a lesson; enter what was done, or would be. Return whether it could be built."""
+    from autograder.authoring.build import build  # and torch with it
+    from autograder.authoring.built import Changes, update
+    from autograder.authoring.lesson import AuthoringError
+    from autograder.authoring.unchanged import note_built
+
+    try:
+        files = build(path, course)
+    except AuthoringError as problem:
+        print(problem, file=sys.stderr)
+        return False
+    of_this = Changes()
+    update(files, of_this, write)
+    if not of_this.left and (write or not of_this.wrote):
+        note_built(known, path, course)
+    changes.wrote += of_this.wrote
+    changes.left += of_this.left
+    return True
 
 
 def _verify_command(commands: argparse._SubParsersAction) -> None:
@@ -133,7 +155,7 @@ def _verify_command(commands: argparse._SubParsersAction) -> None:
         action="store_true",
         help="instead: put every slip of a catalogue into each reference; none may pass",
     )
-    parser.add_argument("--again", action="store_true", help="with --mutants: also where nothing changed")
+    parser.add_argument("--again", action="store_true", help="also what has not changed since it was found good")
     parser.set_defaults(run=_verify)
 
 
@@ -143,33 +165,24 @@ def _verify(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from autograder.authoring.lesson import AuthoringError, find_lessons, read_lesson
-    from autograder.authoring.verify import verify
+    from autograder.authoring.lesson_files import find_lessons
+    from autograder.authoring.unchanged import Unchanged
 
-    console, total, held = Console(), 0, 0
+    console, known, total, held = Console(), Unchanged("verify"), 0, 0
     table = Table("exercise", "trials", "mistakes", "result", title="verify")
     for path in find_lessons(_solutions(options), tuple(options.lessons)):
-        try:
+        rows = None if options.all or options.again else known.found(path)
+        if rows is None:
             with console.status(f"{path.stem} …"):
-                trials = verify(read_lesson(path))
-        except AuthoringError as problem:
-            print(problem, file=sys.stderr)
-            return 1
-        by_exercise: dict[str, list] = {}
-        for trial in trials:
-            by_exercise.setdefault(trial.exercise, []).append(trial)
-            if options.all or not trial.holds:
-                sign = "✓" if trial.holds else "✗"
-                print(
-                    f"{sign} {trial.exercise}: {trial.trial} {trial.what}".rstrip(),
-                    f"– {trial.finding}" if trial.finding else "",
-                )
-        for exercise, some in by_exercise.items():
-            good = sum(trial.holds for trial in some)
-            mistakes = len({trial.what.split(",")[0] for trial in some if trial.trial == "mistake"})
-            result = "[green]all hold[/green]" if good == len(some) else f"[red]{len(some) - good} do not[/red]"
-            table.add_row(exercise, str(len(some)), str(mistakes), result)
-        total, held = total + len(trials), held + sum(trial.holds for trial in trials)
+                rows = _verify_one(path, options.all)
+            if rows is None:
+                return 1
+            if all(holding == trials for _, trials, holding, _ in rows):
+                known.note(path, rows)
+        for exercise, trials, holding, mistakes in rows:
+            result = "[green]all hold[/green]" if holding == trials else f"[red]{trials - holding} do not[/red]"
+            table.add_row(exercise, str(trials), str(mistakes), result)
+            total, held = total + trials, held + holding
     if not total:
         raise WrongUsage(f"There is no exercise to verify in {_solutions(options)}.")
     console.print(table)
@@ -180,6 +193,38 @@ def _verify(options: argparse.Namespace) -> int:
         else f"{held} of {total} trials hold: {score:.1f} %"
     )
     return 0 if held == total else 1
+
+
+def _verify_one(path: Path, show_all: bool) -> list[tuple[str, int, int, int]] | None:
+    """Verify a lesson and print the trials that fail; return the trials, those that hold, and the mistakes by exercise.
+
+    show_all  print every trial
+
+    None when the lesson cannot be read or its references do not run, which is printed.
+    """
+    from autograder.authoring.lesson import AuthoringError, read_lesson
+    from autograder.authoring.verify import verify
+
+    try:
+        trials = verify(read_lesson(path))
+    except AuthoringError as problem:
+        print(problem, file=sys.stderr)
+        return None
+    by_exercise: dict[str, list] = {}
+    for trial in trials:
+        by_exercise.setdefault(trial.exercise, []).append(trial)
+        if show_all or not trial.holds:
+            sign, finding = "✓" if trial.holds else "✗", f"– {trial.finding}" if trial.finding else ""
+            print(f"{sign} {trial.exercise}: {trial.trial} {trial.what}".rstrip(), finding)
+    return [
+        (
+            exercise,
+            len(some),
+            sum(trial.holds for trial in some),
+            len({trial.what.split(",")[0] for trial in some if trial.trial == "mistake"}),
+        )
+        for exercise, some in by_exercise.items()
+    ]
 
 
 def _verify_mutants(options: argparse.Namespace) -> int:

@@ -26,9 +26,8 @@ import psutil
 from autograder.authoring.build import build, student_notebook
 from autograder.authoring.lesson import Lesson, read_lesson
 from autograder.classroom.gradebook import publish
-from autograder.grading.prepare import prepare
+from autograder.grading.prepare import prepare, public_case_file
 from course_lib.course_folder import CourseFolder
-from course_lib.judging.exercise import write_public
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSON = ROOT / "benchmarks" / "lessons" / "80_timing.py"
@@ -84,7 +83,7 @@ def write_course(size: int, folder: Path) -> Path:
     lesson = read_lesson(LESSON)
     write_class(lesson, size, folder / "submitted")
     graded = prepare(lesson, 1)
-    publish(graded.release, NAME, write_public(graded.public), folder, f"sqlite:///{folder / 'gradebook.db'}")
+    publish(graded.release, NAME, public_case_file(graded.lesson), folder, f"sqlite:///{folder / 'gradebook.db'}")
     for path, text in build(LESSON, CourseFolder(folder)).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

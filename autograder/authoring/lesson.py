@@ -12,12 +12,11 @@ from typing import Any
 import jupytext
 
 from autograder.authoring.claims import Claim, read_claims
+from autograder.authoring.lesson_files import find_lessons as find_lessons
 from autograder.authoring.markers import BEGIN, END, model_answer_of, reference_of, rubric_of, stub_of
-from course_lib.course_folder import LESSON_FILES
 from course_lib.judging.exercise import Exercise, ExerciseId, of_one_lesson
 from course_lib.judging.program import defined_names, parse
 from course_lib.released import digest
-from course_lib.wrong_usage import WrongUsage
 
 KINDS = ("setup", "exercise", "hints", "cases", "probe", "judge", "mistake", "equivalents", "teacher")
 INERT = ("cases", "probe", "judge", "mistake", "equivalents")
@@ -120,26 +119,6 @@ class Lesson:
     def setup(self) -> str:
         """The source of all setup cells."""
         return "\n\n".join(cell.source for cell in self.cells if cell.kind == "setup")
-
-
-def find_lessons(solutions: Path, names: tuple[str, ...] = ()) -> list[Path]:
-    """Return the lesson files, in order: all, or those named ("01_information" or "information").
-
-    Raises WrongUsage when the folder has no lesson at all, or none of that name.
-    """
-    found = sorted(solutions.glob(LESSON_FILES))
-    if not found:
-        what = "has no lesson files (NN_name.py)" if solutions.is_dir() else "is not a folder"
-        raise WrongUsage(f"{solutions} {what}. Lessons are read from the folder `solutions` of the course.")
-    if not names:
-        return found
-    by_name = {path.stem: path for path in found} | {path.stem.split("_", 1)[1]: path for path in found}
-    for name in names:
-        if name not in by_name:
-            raise WrongUsage(
-                f"There is no lesson {name!r} in {solutions}. There are: {', '.join(p.stem for p in found)}."
-            )
-    return sorted({by_name[name] for name in names})
 
 
 def read_lesson(path: Path) -> Lesson:

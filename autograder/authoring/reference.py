@@ -73,6 +73,11 @@ class Reference:
         return made
 
     def _case_set(self, exercise: AuthoredExercise, seed: int) -> CaseSet:
+        right = self.expected(exercise, seed)
+        return CaseSet(right.cases, right.expected, self.mistakes(exercise, right.cases))
+
+    def expected(self, exercise: AuthoredExercise, seed: int) -> CaseSet:
+        """Return the cases for a seed with the outcomes of the reference alone."""
         cases = self.cases(exercise, seed)
         expected = self.outcomes(exercise, self.names[exercise.check.name], cases)
         for case, outcome in zip(cases, expected):
@@ -81,11 +86,14 @@ class Reference:
                     f"{self.lesson.path}:{exercise.cell.line}: the reference of `{exercise.check.name}` gives no "
                     f"outcome on the case “{case.note or cases.index(case)}”: {outcome.complaint}"
                 )
-        mistakes = tuple(
+        return CaseSet(cases, expected)
+
+    def mistakes(self, exercise: AuthoredExercise, cases: tuple[Case, ...]) -> tuple[Mistake, ...]:
+        """Return the outcomes of every mistake on some cases."""
+        return tuple(
             Mistake(m.name, m.hint, self.outcomes(exercise, self.mistaken(exercise, m.name), cases))
             for m in exercise.mistakes
         )
-        return CaseSet(cases, expected, mistakes)
 
     def mistaken(self, exercise: AuthoredExercise, mistake: str, over: str = "") -> Any:
         """Return what a mistake's cell defines under the exercise's name.

@@ -18,13 +18,12 @@ from autograder.classroom.gradebook import fault_of_database, publish
 from autograder.classroom.layouts import other_layout
 from autograder.classroom.places import Place, find_submissions
 from autograder.classroom.recorder import ClassRun, Recorder
-from autograder.classroom.records import kept_seed, write_csv
+from autograder.classroom.records import kept_outcomes, kept_seed, write_csv
 from autograder.classroom.results import Result, ResultsFile, Status
 from autograder.classroom.taken import Taken
 from autograder.grading.job import Job, do, try_sandbox
-from autograder.grading.prepare import GradedLesson, prepare
+from autograder.grading.prepare import GradedLesson, prepare, public_case_file
 from autograder.grading.refusal import NotGradable
-from course_lib.judging.exercise import write_public
 from course_lib.wrong_usage import WrongUsage
 
 MAX_WAITING = 1000
@@ -67,9 +66,9 @@ def _graded(
     lessons: dict[str, GradedLesson] = {}
     sandboxes = []  # they start while the gradebook does
     for name in sorted({place.lesson for place in places} & known.keys()):
-        lessons[name] = prepare(read_lesson(known[name]), seed, run.limits)
+        lessons[name] = prepare(read_lesson(known[name]), seed, run.limits, kept_outcomes(run.out))
         sandboxes.append(executor.submit(try_sandbox, lessons[name], run.sandbox))
-        publish(lessons[name].release, name, write_public(lessons[name].public), run.out, run.db_url)
+        publish(lessons[name].release, name, public_case_file(lessons[name].lesson), run.out, run.db_url)
     for future in sandboxes:
         future.result()
     recorder = Recorder(run, lessons, seed)

@@ -15,12 +15,13 @@ from typing import Any
 import nbformat
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat.notebooknode import NotebookNode
-from nbgrader.api import BaseCell, Comment, Grade, Gradebook, MissingEntry, SubmittedAssignment
+from nbgrader.api import BaseCell, Comment, Grade, MissingEntry, SubmittedAssignment
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.preprocessors import ComputeChecksums, SaveCells
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError, SAWarning
 
+from autograder.classroom.new_gradebook import open_gradebook
 from autograder.classroom.results import ExerciseResult
 from autograder.classroom.tables import grade_rows
 from autograder.classroom.whole_files import write_whole
@@ -29,7 +30,7 @@ from autograder.grading.grade import Grading
 from autograder.grading.plain_text import printable
 from course_lib.judging.verdict import VerdictKind
 
-# nbgrader starts `alembic` from the PATH to look at a database's version; it is installed beside this Python.
+# nbgrader starts `alembic` from the PATH where it makes a gradebook itself; it is installed beside this Python.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 # SQLAlchemy remarks on the order in which nbgrader's own API links its rows; it is harmless, and not ours to change.
 warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader.api")
@@ -49,7 +50,7 @@ def publish(release: NotebookNode, lesson: str, cases: str, course: Path, db_url
     notebook = nbformat.from_dict(release)
     MetadataValidator().validate_nb(notebook)
     notebook, _ = ComputeChecksums().preprocess(notebook, resources)
-    with Gradebook(db_url) as gradebook:
+    with open_gradebook(db_url) as gradebook:
         gradebook.update_or_create_assignment(lesson)
     try:
         SaveCells().preprocess(notebook, resources)
@@ -93,7 +94,7 @@ class MarksBook:
         url = make_url(db_url)
         if url.get_backend_name() == "sqlite":
             url = url.update_query_dict({"timeout": "60"})  # seconds to wait for another who writes
-        self.gradebook = Gradebook(url.render_as_string(hide_password=False))
+        self.gradebook = open_gradebook(url.render_as_string(hide_password=False))
         if url.get_backend_name() == "sqlite":  # whoever reads meanwhile, as Formgrader does, is not in the way
             self.gradebook.db.execute(text("PRAGMA journal_mode=WAL"))
             self.gradebook.db.commit()

@@ -19,15 +19,14 @@ from autograder.classroom.course_lock import sole_writer
 from autograder.classroom.gradebook import MarksBook, publish
 from autograder.classroom.places import Place
 from autograder.classroom.recorder import ClassRun, Recorder
-from autograder.classroom.records import kept_seed
+from autograder.classroom.records import kept_outcomes, kept_seed
 from autograder.classroom.results import Status, replace_result
 from autograder.classroom.taken import Taken
 from autograder.grading.feedback import description_in, feedback_page
 from autograder.grading.job import Done, do, try_sandbox
 from autograder.grading.plain_text import plain_name, spelled_out
-from autograder.grading.prepare import GradedLesson, prepare
+from autograder.grading.prepare import GradedLesson, prepare, public_case_file
 from course_lib.course_folder import find_course
-from course_lib.judging.exercise import write_public
 
 PATIENCE = 60.0  # seconds to wait for another door that is just recording a submission
 
@@ -56,9 +55,9 @@ class GradingExporter(NotebookExporter):
         if path is None:
             raise ValueError(f"There is no lesson called {lesson} in {solutions}.")
         seed = kept_seed(root)
-        graded = _prepared(path, hashlib.sha256(path.read_bytes()).hexdigest(), seed)
+        graded = _prepared(path, hashlib.sha256(path.read_bytes()).hexdigest(), seed, root)
         try_sandbox(graded, self.sandbox)
-        publish(graded.release, lesson, write_public(graded.public), root, course.db_url)
+        publish(graded.release, lesson, public_case_file(graded.lesson), root, course.db_url)
         self.run = ClassRun(root / course.submitted_directory, root, path.parent, course.db_url, sandbox=self.sandbox)
         self.lessons, self.seed = {lesson: graded}, seed
 
@@ -110,9 +109,9 @@ def _course_directory(exporter: Exporter) -> Any:
 
 
 @lru_cache(maxsize=4)
-def _prepared(path: Path, digest: str, seed: int) -> GradedLesson:
+def _prepared(path: Path, digest: str, seed: int, root: Path) -> GradedLesson:
     """Return a lesson ready for grading; a server prepares it once for each version and seed."""
-    return prepare(read_lesson(path), seed)
+    return prepare(read_lesson(path), seed, kept=kept_outcomes(root))
 
 
 def under_the_lessons_name(assignment: str, student: str, notebooks: list[str]) -> None:

@@ -6,6 +6,7 @@ import random
 from datetime import UTC, datetime
 from pathlib import Path
 
+from autograder.authoring.kept import Kept
 from autograder.classroom.json_lines import line_of, read_lines
 from autograder.classroom.results import Result, Status
 from autograder.classroom.whole_files import write_whole, writing
@@ -24,6 +25,11 @@ def kept_seed(out: Path, wanted: int | None = None) -> int:
     path.parent.chmod(0o700)
     write_whole(path, str(seed), mode=0o600)
     return seed
+
+
+def kept_outcomes(out: Path) -> Kept:
+    """Return where a course folder keeps the outcomes of its hidden cases: beside the seed, for the grader only."""
+    return Kept(out / ".grading" / "outcomes")
 
 
 def note_time(out: Path, student: str, lesson: str, seconds: float) -> None:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from autograder.authoring.lesson import Lesson, find_lessons, read_lesson
 from autograder.classroom.places import find_submissions
-from autograder.classroom.records import kept_seed
+from autograder.classroom.records import kept_outcomes, kept_seed
 from autograder.classroom.results import ExerciseResult, read_results
 from autograder.classroom.taken import Taken
 from autograder.grading.grade import grade_submission
@@ -74,7 +74,7 @@ def replay(student: str, exercise: str, submitted: Path, out: Path, solutions: P
     lesson = _lesson([read_lesson(known[name]) for name in sorted(places.keys() & known)], exercise)
     name = exercise.rsplit(".", 1)[-1]
     id = lesson.exercises[name].check.id
-    graded = prepare(lesson, kept_seed(out), Limits())
+    graded = prepare(lesson, kept_seed(out), Limits(), kept_outcomes(out))
     taken = Taken.of(places[lesson.name])
     if taken.refusal:
         raise taken.refusal

@@ -231,6 +231,8 @@ class _Run:
     def judge(self, check: Exercise, outcomes: list[Outcome]) -> Verdict:
         graded = self.graded.exercises[check.id]
         verdict = judge_exercise(check, graded.cases, outcomes)
+        if verdict.verdict in (VerdictKind.WRONG, VerdictKind.ERROR) and graded.has_mistakes:
+            verdict = judge_exercise(check, graded.with_mistakes(), outcomes)
         return verdict if self.show_hidden else self.without_hidden_values(graded, verdict)
 
     def undefined(self, check: Exercise) -> Verdict:

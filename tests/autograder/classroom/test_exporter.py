@@ -11,8 +11,9 @@ from nbgrader.apps import ExportApp
 from autograder.classroom.gradebook import MarksBook, publish
 from autograder.classroom.results import ExerciseResult, Result, Status, replace_result
 from autograder.grading.grade import Grading
+from autograder.grading.prepare import public_case_file
 from autograder.grading.submission import Submission
-from course_lib.judging.exercise import ExerciseId, write_public
+from course_lib.judging.exercise import ExerciseId
 from course_lib.judging.verdict import Verdict, VerdictKind
 
 LESSON = "90_sample"
@@ -26,7 +27,7 @@ def course(graded, tmp_path_factory):
     root = tmp_path_factory.mktemp("course")
     shutil.copy(CONFIG, root)
     db_url = f"sqlite:///{root / 'gradebook.db'}"
-    publish(graded.release, LESSON, write_public(graded.public), root, db_url)
+    publish(graded.release, LESSON, public_case_file(graded.lesson), root, db_url)
     book, checks = MarksBook(db_url), [exercise.check for exercise in graded.lesson.exercises.values()]
 
     def enter(student, **instead):
