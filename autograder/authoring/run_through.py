@@ -5,10 +5,8 @@ that decides what it shows. Whoever needs an executed lesson asks `kept` first: 
 """
 
 import hashlib
-import importlib.metadata
 import json
 import os
-import platform
 import subprocess
 from pathlib import Path
 
@@ -20,12 +18,12 @@ from nbformat.v4 import new_code_cell
 import course_lib
 from autograder.authoring.build import student_notebook
 from autograder.authoring.claims import measuring_cell
+from autograder.authoring.kept import machine
 from autograder.authoring.lesson import Lesson
 from course_lib.course_folder import CourseFolder
 from course_lib.judging.exercise import ExerciseId
 from course_lib.work.notebook_file import write
 
-DRAWN_WITH = ("torch", "numpy", "matplotlib", "ipywidgets", "scikit-learn")
 MAX_SECONDS = 1200  # of one cell
 
 
@@ -85,10 +83,9 @@ def _file(lesson: Lesson, course: CourseFolder, full: bool) -> Path:
 
 
 def _digest(notebook: NotebookNode, lesson: Lesson, course: CourseFolder) -> str:
-    """Return a digest of a lesson's cells, of the library and the public cases that they use, and of the packages."""
+    """Return a digest of a lesson's cells, of the library and the public cases that they use, and of the machine."""
     cells = [[cell.cell_type, cell.source, cell.metadata] for cell in notebook.cells]
-    versions = [platform.python_version(), *(importlib.metadata.version(package) for package in DRAWN_WITH)]
-    found = hashlib.sha256(json.dumps([cells, versions], sort_keys=True).encode())
+    found = hashlib.sha256(json.dumps([cells, machine()], sort_keys=True).encode())
     library = Path(course_lib.__file__).parent
     cases = course.notebooks / "cases" / f"{lesson.name}.json"
     for path in (*sorted(library.rglob("*")), cases):

@@ -89,7 +89,7 @@ class Outcomes:
 
     def _key(self, kind: str, exercise: AuthoredExercise, seed: int) -> str:
         """Return a digest of all that decides outcomes: this machine, the course's code, and the lesson's."""
-        references = [(one.check.name, one.reference) for one in self.lesson.exercises.values()]
+        references = [self.lesson.setup, *((one.check.name, one.reference) for one in self.lesson.exercises.values())]
         cases = exercise.cases.source if exercise.cases else ""
         mistakes = [(mistake.name, mistake.source) for mistake in exercise.mistakes]
         return digest_of(

@@ -50,7 +50,9 @@ def test_a_damaged_file_is_computed_again(sample, tmp_path):
     assert found(Outcomes(sample, Kept(tmp_path)), sample) == computed
 
 
-@pytest.mark.parametrize("what", ["the reference", "a mistake", "the cases", "the library", "an installed package"])
+@pytest.mark.parametrize(
+    "what", ["the setup", "the reference", "a mistake", "the cases", "the library", "an installed package"]
+)
 def test_whatever_decides_an_outcome_is_in_its_key(what, sample, sample_path, tmp_path, monkeypatch):
     text = sample_path.read_text(encoding="utf-8")
     exercise = sample.exercises["entropy"]
@@ -62,7 +64,7 @@ def test_whatever_decides_an_outcome_is_in_its_key(what, sample, sample_path, tm
         monkeypatch.syspath_prepend(tmp_path)
         keeping.machine.cache_clear()
     else:
-        place = {"the reference": exercise.reference, "the cases": exercise.cases.source}
+        place = {"the setup": sample.setup, "the reference": exercise.reference, "the cases": exercise.cases.source}
         source = place.get(what) or exercise.mistakes[0].source
         last = source.strip().splitlines()[-1]
         assert last in text
