@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SHELL := /bin/sh
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo lab test lint notebooks slides bench bench-grading api gallery concepts scoreboard verify arena full clean
+.PHONY: help install demo lab test lint notebooks slides bench bench-grading api gallery concepts teaching scoreboard verify arena full clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -81,6 +81,9 @@ gallery: $(VENV)/ready  ## wrong answers and what the check says about them; wri
 
 concepts: $(VENV)/ready  ## where each concept is taught; writes docs/concepts.md from docs/concepts.toml
 	$(BIN)/python docs/build_concepts.py
+
+teaching: $(VENV)/ready  ## what each lesson asks and gives; writes docs/teaching/lessons.md
+	$(BIN)/python docs/build_teaching.py
 
 scoreboard: $(VENV)/ready  ## every model on the same text, measured; writes docs/scoreboard.md
 	$(BIN)/python -m course_lib.scoreboard --to docs/scoreboard.md

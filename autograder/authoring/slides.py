@@ -26,8 +26,8 @@ from rich.console import Console
 
 from autograder.authoring.claims import findings_of
 from autograder.authoring.lesson import AuthoringError, Lesson, find_lessons, read_lesson
-from autograder.authoring.run_through import kept, run_through
-from course_lib.course_folder import CourseFolder, find_course
+from autograder.authoring.run_through import executed
+from course_lib.course_folder import find_course
 
 PARTS = {  # in the folder that `make slides` installs from PyPI, with the versions of constraints.txt
     "reveal_css": "sphinx_revealjs/_static/revealjs/dist/reveal.css",
@@ -184,16 +184,6 @@ def page(lesson: Lesson, slides: list[list[Page]], parts: Path, short: bool = Fa
     return template.render(lesson=lesson, columns=slides, points=points, code_style=style, short=short, **read)
 
 
-def _executed(lesson: Lesson, course: CourseFolder, full: bool) -> NotebookNode:
-    """Return a lesson as it was run, now or before; tell on standard error where its text disagrees with the run."""
-    notebook = kept(lesson, course, full)
-    if notebook is None:
-        notebook = run_through(lesson, course, course.root / "build" / "lessons" / "home", full)
-    for finding in findings_of(notebook.cells[-1]):
-        print(f"slides: {finding}", file=sys.stderr)
-    return notebook
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Write the slides of the lessons named, or of all; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m autograder.authoring.slides", description="Lessons as lectures.")
@@ -217,7 +207,9 @@ def main(arguments: list[str] | None = None) -> int:
         for path in paths:
             lesson = read_lesson(path)
             with Console(stderr=True).status(f"{lesson.name} …"):
-                notebook = _executed(lesson, course, full=not options.short)
+                notebook = executed(lesson, course, full=not options.short)
+            for finding in findings_of(notebook.cells[-1]):
+                print(f"slides: {finding}", file=sys.stderr)
             file = to / f"{lesson.name}.html"
             file.write_text(page(lesson, columns(lecture(notebook)), parts, options.short), encoding="utf-8")
             print(file)

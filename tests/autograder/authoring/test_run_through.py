@@ -3,6 +3,7 @@
 import pytest
 
 import course_lib
+from autograder.authoring import rendered
 from autograder.authoring import run_through as module
 from autograder.authoring.lesson import read_lesson
 from autograder.authoring.run_through import kept, run_through
@@ -64,3 +65,13 @@ def test_a_damaged_file_is_as_none(sample, run):
         assert kept(sample, course, full=False) is None
     file.write_text(whole, encoding="utf-8")
     assert kept(sample, course, full=False) is not None
+
+
+@pytest.mark.slow
+def test_a_page_shows_solutions_and_outputs_and_not_how_claims_are_measured(run, sample_path, tmp_path, capsys):
+    _, course = run
+    arguments = ["--course", str(course.root), "--solutions", str(sample_path.parent), "--to", str(tmp_path), "--short"]
+    assert rendered.main(arguments) == 0
+    page = (tmp_path / "90_sample.html").read_text(encoding="utf-8")
+    assert "tensor(0.6931)" in page and "reference_word" in page and "_claims" not in page
+    assert rendered.main([*arguments, "no_such"]) == 2 and "no lesson 'no_such'" in capsys.readouterr().err

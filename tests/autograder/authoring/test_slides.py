@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from autograder.authoring import slides
+from autograder.authoring import run_through, slides
 from autograder.authoring.lesson import read_lesson
 from autograder.authoring.run_through import solved_notebook
 from autograder.authoring.slides import PARTS, columns, lecture, main, markdown, page
@@ -143,7 +143,7 @@ def test_a_lesson_is_run_once_and_a_short_training_is_said_on_every_slide(
     first = made.read_text(encoding="utf-8")
     assert "tensor(0.6931)" in first and '<div class="short">short training' in first
 
-    monkeypatch.setattr(slides, "run_through", None)  # a second run would fail
+    monkeypatch.setattr(run_through, "run_through", None)  # a second run would fail
     assert main(arguments) == 0 and made.read_text(encoding="utf-8") == first
     assert '<div class="short">' not in page(read_lesson(sample_path), [], parts)
 
@@ -152,7 +152,7 @@ def test_where_the_text_disagrees_with_the_run_it_is_told(capsys, monkeypatch, t
     finding = "90_sample.py:7: the text says 0.69; `h` is 0.7"
     notebook = solved_notebook(sample, full=True)
     notebook.cells[-1].outputs = [new_output("stream", name="stdout", text=json.dumps([finding]))]
-    monkeypatch.setattr(slides, "kept", lambda lesson, course, full: notebook if full else None)
+    monkeypatch.setattr(slides, "executed", lambda lesson, course, full: notebook if full else None)
     arguments = ["--solutions", str(sample_path.parent), "--parts", str(parts), "--to", str(tmp_path)]
     assert main(arguments) == 0
     assert f"slides: {finding}" in capsys.readouterr().err
