@@ -16,7 +16,8 @@ HEAD = """<!-- Written by `make teaching` from the lessons: do not edit. -->
 # The lessons, for planning
 
 What each lesson lets students do, in the words that it uses itself, and what it asks of them. *Core* exercises are
-those on which later lessons and the outcomes rest; optional ones are marked so in the notebook, and graded like the others.
+those on which later lessons and the outcomes rest; optional ones are marked so in the notebook, and graded like the
+others.
 Minutes are for the core, by estimate. Free texts need somebody to mark them; everything else marks itself.
 """
 OUTCOMES = re.compile(r"(?ms)^## What you will be able to do\n+(.*?)(?:\n\n(?!-)|\Z)")

@@ -32,7 +32,8 @@ def draw(bank: Sequence[Question], lessons: Sequence[str], n_questions: int, see
     there = sum(map(len, of_lesson.values()))
     if not 1 <= n_questions <= there:
         raise WrongUsage(f"--questions must be from 1 to {there}, as many as these lessons have; got {n_questions}.")
-    chance, drawn = random.Random(seed), []
+    chance = random.Random(seed)
+    drawn: list[Question] = []
     for some in of_lesson.values():
         chance.shuffle(some)
     while len(drawn) < n_questions:  # a round takes one of each lesson that has any left
