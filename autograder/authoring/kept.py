@@ -64,12 +64,16 @@ def digest_of(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode(errors="backslashreplace")).hexdigest()
 
 
-@lru_cache(maxsize=1)
 def machine() -> str:
-    """Return what outcomes depend on beside the course: Python, all that is installed, and the kind of processor."""
-    installed = sorted(path.name for place in sys.path if place for path in Path(place).glob("*.dist-info"))
+    """Return what outcomes depend on beside the course: Python, all that is installed, processor, threads."""
     settings = [os.environ.get(name) for name in ("ATEN_CPU_CAPABILITY", "OMP_NUM_THREADS", "MKL_NUM_THREADS")]
-    return digest_of(sys.version, platform.machine(), _processor(), installed, settings)
+    return digest_of(_installation(), settings)
+
+
+@lru_cache(maxsize=1)
+def _installation() -> str:
+    installed = sorted({path.name for place in sys.path if place for path in Path(place).glob("*.dist-info")})
+    return digest_of(sys.version, platform.machine(), _processor(), installed)
 
 
 def _processor() -> str:

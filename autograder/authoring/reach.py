@@ -21,7 +21,9 @@ class Library:
     def __init__(self, folder: Path = Path(course_lib.__path__[0])) -> None:
         self._texts: dict[str, str] = {}  # by the module's dotted name
         others = []
-        for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"):
+        for path in sorted(folder.rglob("*")):
+            if "__pycache__" in path.parts or not path.is_file():  # Python writes there at any time
+                continue
             if path.suffix == ".py":
                 parts = path.relative_to(folder.parent).with_suffix("").parts
                 self._texts[".".join(parts).removesuffix(".__init__")] = path.read_text(encoding="utf-8")

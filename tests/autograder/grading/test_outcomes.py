@@ -62,7 +62,7 @@ def test_whatever_decides_an_outcome_is_in_its_key(what, sample, sample_path, tm
     elif what == "an installed package":
         (tmp_path / "torch-99.dist-info").mkdir()
         monkeypatch.syspath_prepend(tmp_path)
-        keeping.machine.cache_clear()
+        keeping._installation.cache_clear()
     else:
         place = {"the setup": sample.setup, "the reference": exercise.reference, "the cases": exercise.cases.source}
         source = place.get(what) or exercise.mistakes[0].source
@@ -74,7 +74,7 @@ def test_whatever_decides_an_outcome_is_in_its_key(what, sample, sample_path, tm
         assert Outcomes(sample)._key("mistakes", exercise, 7) != before
     finally:
         monkeypatch.undo()
-        keeping.machine.cache_clear()
+        keeping._installation.cache_clear()
 
 
 def test_mistakes_are_run_when_somebody_fails_and_not_before(sample, graded):
