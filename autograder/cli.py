@@ -7,16 +7,12 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from autograder.cli_arguments import course_argument, course_arguments, solutions_of
+from autograder.cli_authoring import build_command, release_command, verify_command
 from autograder.cli_lms import collect_command, return_command
 from autograder.grading.plain_text import spelled_out
-from course_lib.course_folder import CourseFolder, find_course
 from course_lib.wrong_usage import WrongUsage
-
-if TYPE_CHECKING:
-    from autograder.authoring.built import Changes
-    from autograder.authoring.unchanged import Unchanged
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     grading = (collect_command, _grade_command, return_command, _report_command, _replay_command)
-    for add in (_build_command, _verify_command, _release_command, *grading, _doctor_command):
+    for add in (build_command, verify_command, release_command, *grading, _doctor_command):
         add(commands)
     options = parser.parse_args(arguments)
     try:
@@ -53,214 +49,6 @@ def _sentence(problem: OSError) -> str:
 def entry() -> None:
     """Run as a program."""
     sys.exit(main())
-
-
-def _course_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--course",
-        type=Path,
-        metavar="DIR",
-        help="the course's folder (default: $COURSE, or the nearest of this folder and those above it with a course)",
-    )
-
-
-def _course_arguments(parser: argparse.ArgumentParser) -> None:
-    _course_argument(parser)
-    parser.add_argument(
-        "--solutions", type=Path, metavar="DIR", help="folder of the lesson files (default: solutions/ in the course)"
-    )
-
-
-def _lesson_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "lessons", nargs="*", metavar="LESSON", help="for instance 01_information; all when none is named"
-    )
-    _course_arguments(parser)
-
-
-def _course(options: argparse.Namespace) -> CourseFolder:
-    return find_course(options.course)
-
-
-def _solutions(options: argparse.Namespace) -> Path:
-    return options.solutions or _course(options).solutions
-
-
-def _build_command(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser(
-        "build", help="solutions/ → notebooks/", description="Build what students open from the lesson files."
-    )
-    _lesson_arguments(parser)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if anything would change")
-    parser.add_argument("--again", action="store_true", help="also what has not changed since it was built here")
-    parser.set_defaults(run=_build)
-
-
-def _build(options: argparse.Namespace) -> int:
-    from autograder.authoring.built import Changes, remove_stale
-    from autograder.authoring.lesson_files import find_lessons
-    from autograder.authoring.unchanged import Unchanged, as_built
-
-    course = _course(options)
-    solutions = options.solutions or course.solutions
-    failed, changes, known = False, Changes(), Unchanged("build")
-    for path in find_lessons(solutions, tuple(options.lessons)):
-        if options.again or not as_built(known, path, course):
-            failed |= not _build_one(path, course, changes, known, write=not options.check)
-    if not options.lessons and not failed:
-        remove_stale(course, {path.stem for path in find_lessons(solutions)}, changes, write=not options.check)
-    for done, some in ("wrote", changes.wrote), ("deleted", changes.deleted):
-        for file in some:
-            print(f"{'differs' if options.check else done}: {file}")
-    for file in changes.left:
-        print(f"left as it is: {file} was changed by hand. Move it away, then build again.", file=sys.stderr)
-    if options.check and changes.any:
-        print("notebooks/ is not what solutions/ builds to: run `autograder build`.", file=sys.stderr)
-    return 1 if failed or changes.left or (options.check and changes.any) else 0
-
-
-def _build_one(path: Path, course: CourseFolder, changes: "Changes", known: "Unchanged", write: bool) -> bool:
-    """Build a lesson; enter what was done, or would be. Return whether it could be built."""
-    from autograder.authoring.build import build  # and torch with it
-    from autograder.authoring.built import Changes, update
-    from autograder.authoring.lesson import AuthoringError
-    from autograder.authoring.unchanged import note_built
-
-    try:
-        files = build(path, course)
-    except AuthoringError as problem:
-        print(problem, file=sys.stderr)
-        return False
-    of_this = Changes()
-    update(files, of_this, write)
-    if not of_this.left and (write or not of_this.wrote):
-        note_built(known, path, course)
-    changes.wrote += of_this.wrote
-    changes.left += of_this.left
-    return True
-
-
-def _verify_command(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser(
-        "verify",
-        help="can the checks tell right from wrong?",
-        description="For each exercise: the reference earns full marks; the stub, a lookup table of the public cases, "
-        "forged outcomes, lying objects and calls of withheld functions earn nothing; every mistake is caught and "
-        "named.",
-    )
-    _lesson_arguments(parser)
-    parser.add_argument("--all", action="store_true", help="list every trial, not only those that fail")
-    parser.add_argument(
-        "--mutants",
-        action="store_true",
-        help="instead: put every slip of a catalogue into each reference; none may pass",
-    )
-    parser.add_argument("--again", action="store_true", help="also what has not changed since it was found good")
-    parser.set_defaults(run=_verify)
-
-
-def _verify(options: argparse.Namespace) -> int:
-    if options.mutants:
-        return _verify_mutants(options)
-    from rich.console import Console
-    from rich.table import Table
-
-    from autograder.authoring.lesson_files import find_lessons
-    from autograder.authoring.unchanged import Unchanged
-
-    console, known, total, held = Console(), Unchanged("verify"), 0, 0
-    table = Table("exercise", "trials", "mistakes", "result", title="verify")
-    for path in find_lessons(_solutions(options), tuple(options.lessons)):
-        rows = None if options.all or options.again else known.found(path)
-        if rows is None:
-            with console.status(f"{path.stem} …"):
-                rows = _verify_one(path, options.all)
-            if rows is None:
-                return 1
-            if all(holding == trials for _, trials, holding, _ in rows):
-                known.note(path, rows)
-        for exercise, trials, holding, mistakes in rows:
-            result = "[green]all hold[/green]" if holding == trials else f"[red]{trials - holding} do not[/red]"
-            table.add_row(exercise, str(trials), str(mistakes), result)
-            total, held = total + trials, held + holding
-    if not total:
-        raise WrongUsage(f"There is no exercise to verify in {_solutions(options)}.")
-    console.print(table)
-    score = 100 * held / total
-    print(
-        f"{held} of {total} trials hold: {score:.4g} %"
-        if held == total
-        else f"{held} of {total} trials hold: {score:.1f} %"
-    )
-    return 0 if held == total else 1
-
-
-def _verify_one(path: Path, show_all: bool) -> list[tuple[str, int, int, int]] | None:
-    """Verify a lesson and print the trials that fail; return the trials, those that hold, and the mistakes by exercise.
-
-    show_all  print every trial
-
-    None when the lesson cannot be read or its references do not run, which is printed.
-    """
-    from autograder.authoring.lesson import AuthoringError, read_lesson
-    from autograder.authoring.verify import verify
-
-    try:
-        trials = verify(read_lesson(path))
-    except AuthoringError as problem:
-        print(problem, file=sys.stderr)
-        return None
-    by_exercise: dict[str, list] = {}
-    for trial in trials:
-        by_exercise.setdefault(trial.exercise, []).append(trial)
-        if show_all or not trial.holds:
-            sign, finding = "✓" if trial.holds else "✗", f"– {trial.finding}" if trial.finding else ""
-            print(f"{sign} {trial.exercise}: {trial.trial} {trial.what}".rstrip(), finding)
-    return [
-        (
-            exercise,
-            len(some),
-            sum(trial.holds for trial in some),
-            len({trial.what.split(",")[0] for trial in some if trial.trial == "mistake"}),
-        )
-        for exercise, some in by_exercise.items()
-    ]
-
-
-def _verify_mutants(options: argparse.Namespace) -> int:
-    from autograder.authoring.lesson import AuthoringError, find_lessons
-    from autograder.authoring.mutants.report import report
-
-    try:
-        return 0 if report(find_lessons(_solutions(options), tuple(options.lessons)), options.again) else 1
-    except AuthoringError as problem:
-        print(problem, file=sys.stderr)
-        return 1
-
-
-def _release_command(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser(
-        "release",
-        help="what a student gets, nothing that answers",
-        description="Copy notebooks, public cases and course_lib to a folder for students; answers and solutions stay "
-        "here.",
-    )
-    parser.add_argument("lessons", nargs="+", metavar="LESSON", help="for instance 01_information")
-    parser.add_argument(
-        "--to", type=Path, required=True, metavar="DIR", help="folder to write to; it must be empty or new"
-    )
-    _course_arguments(parser)
-    parser.set_defaults(run=_release)
-
-
-def _release(options: argparse.Namespace) -> int:
-    from autograder.authoring.lesson import find_lessons
-    from autograder.authoring.release import release
-
-    names = [path.stem for path in find_lessons(_solutions(options), tuple(options.lessons))]
-    for path in release(_course(options).root, names, options.to):
-        print(path)
-    return 0
 
 
 def _grade_command(commands: argparse._SubParsersAction) -> None:
@@ -290,7 +78,7 @@ def _grade_command(commands: argparse._SubParsersAction) -> None:
         default="auto",
         help="auto: at least no files, no network, no forks (default); strict: every layer; none: no isolation",
     )
-    _course_arguments(parser)
+    course_arguments(parser)
     parser.set_defaults(run=_grade)
 
 
@@ -313,7 +101,7 @@ def _grade(options: argparse.Namespace) -> int:
     run = ClassRun(
         submitted=options.submitted.resolve(),
         out=out,
-        solutions=_solutions(options),
+        solutions=solutions_of(options),
         db_url=db_url,
         lessons=tuple(options.lesson),
         seed=options.seed,
@@ -409,7 +197,7 @@ def _replay_command(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--submitted", type=Path, metavar="DIR", help="folder of submissions (OUT/submitted)")
     parser.add_argument("--sandbox", choices=("auto", "strict", "none"), default="auto", help="as for `grade`")
-    _course_arguments(parser)
+    course_arguments(parser)
     parser.set_defaults(run=_replay)
 
 
@@ -422,7 +210,9 @@ def _replay(options: argparse.Namespace) -> int:
 
     submitted = options.submitted or options.out / "submitted"
     try:
-        found = replay(options.student, options.exercise, submitted, options.out, _solutions(options), options.sandbox)
+        found = replay(
+            options.student, options.exercise, submitted, options.out, solutions_of(options), options.sandbox
+        )
     except (AuthoringError, NotGradable, RuntimeError) as problem:
         print(spelled_out(str(problem)), file=sys.stderr)
         return 1
@@ -441,7 +231,7 @@ def _doctor_command(commands: argparse._SubParsersAction) -> None:
         "--out", type=Path, default=Path(), metavar="DIR", help="course folder that `grade` writes to (here)"
     )
     parser.add_argument("--db", metavar="URL", help="gradebook (default: sqlite:///OUT/gradebook.db)")
-    _course_argument(parser)
+    course_argument(parser)
     parser.set_defaults(run=_doctor)
 
 

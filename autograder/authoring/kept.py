@@ -72,7 +72,9 @@ def machine() -> str:
 
 @lru_cache(maxsize=1)
 def _installation() -> str:
-    installed = sorted({path.name for place in sys.path if place for path in Path(place).glob("*.dist-info")})
+    places = {Path(place) for place in sys.path if place}
+    own = {place for place in places if place.name != "_vendor"}  # setuptools, once imported, adds what it brings
+    installed = sorted({path.name for place in own for path in place.glob("*.dist-info")})
     return digest_of(sys.version, platform.machine(), _processor(), installed)
 
 

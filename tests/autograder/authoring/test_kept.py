@@ -3,10 +3,12 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
-from autograder.authoring.kept import Kept
+from autograder.authoring.kept import Kept, machine
 
 
 @pytest.fixture
@@ -51,3 +53,17 @@ def test_what_was_not_used_for_two_months_goes(kept):
     assert kept.load("used") == 2
     kept.save("new", 3)
     assert [kept.load(key) for key in ("old", "used", "new")] == [None, 2, 3]
+
+
+def test_a_machine_is_the_same_whatever_was_imported_and_another_with_other_threads(monkeypatch):
+    program = "import sys; {}; from autograder.authoring.kept import machine; print(machine())"
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", program.format(imports)], capture_output=True, text=True, check=True
+        ).stdout
+        for imports in ("pass", "import setuptools", "sys.path.append(sys.path[-1])")
+    }
+    assert len(found) == 1
+    before = machine()
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert machine() != before
