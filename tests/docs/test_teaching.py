@@ -9,9 +9,14 @@ import pytest
 from autograder.authoring.lesson import find_lessons, read_lesson
 
 ROOT = Path(__file__).parents[2]
-LESSONS = {path.stem[:2]: read_lesson(path) for path in find_lessons(ROOT / "solutions")}
 KIT = (ROOT / "docs" / "teaching" / "README.md").read_text(encoding="utf-8")
 SCHEDULES = ("Fourteen weeks", "Ten weeks")
+
+
+@pytest.fixture(scope="module")
+def lessons():
+    """The lessons by their numbers."""
+    return {path.stem[:2]: read_lesson(path) for path in find_lessons(ROOT / "solutions")}
 
 
 def section(name: str) -> str:
@@ -39,25 +44,25 @@ def test_the_page_is_what_the_script_makes(teaching):
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_a_schedules_minutes_are_those_of_its_lessons(name):
+def test_a_schedules_minutes_are_those_of_its_lessons(name, lessons):
     assert len(weeks(name)) == {"Fourteen weeks": 14, "Ten weeks": 10}[name]
-    assert [minutes for _, minutes in weeks(name)] == [sum(LESSONS[n].minutes for n in some) for some, _ in weeks(name)]
+    assert [minutes for _, minutes in weeks(name)] == [sum(lessons[n].minutes for n in some) for some, _ in weeks(name)]
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_each_lesson_is_taught_once_or_left_by_name_and_after_those_it_builds_on(name, teaching):
+def test_each_lesson_is_taught_once_or_left_by_name_and_after_those_it_builds_on(name, teaching, lessons):
     taught = [number for some, _ in weeks(name) for number in some]
     left = (
         re.findall(r"\d\d", found[1]) if (found := re.search(r"left for self-study: ([\d, ]+)", section(name))) else []
     )
-    assert sorted(taught + left) == sorted(LESSONS)
+    assert sorted(taught + left) == sorted(lessons)
     early = {
-        number: [before for before in teaching.builds_on(LESSONS[number]) if before in taught[place:]]
+        number: [before for before in teaching.builds_on(lessons[number]) if before in taught[place:]]
         for place, number in enumerate(taught)
     }
     assert {number: before for number, before in early.items() if before} == {}
 
 
-def test_every_lesson_with_a_reading_is_one_of_the_course():
+def test_every_lesson_with_a_reading_is_one_of_the_course(lessons):
     read = re.findall(r"\d\d", " ".join(re.findall(r"(?m)^\| ([\d, ]+) \|", section("To read"))))
-    assert len(read) == len(set(read)) >= 18 and set(read) <= set(LESSONS)
+    assert len(read) == len(set(read)) >= 18 and set(read) <= set(lessons)

@@ -5,6 +5,7 @@
 
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import nbformat
@@ -22,6 +23,7 @@ from course_lib.course_folder import CourseFolder
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = find_lessons(ROOT / "solutions")
 FULL = bool(os.environ.get("COURSE_FULL"))  # `make full`: the whole training length, as learners run it
+lesson_of = lru_cache(read_lesson)
 every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 
 
@@ -51,13 +53,13 @@ def test_the_notebook_is_valid_for_nbgrader_and_has_no_outputs(path: Path):
 @pytest.mark.slow
 @every_lesson
 def test_every_check_tells_right_from_wrong(path: Path):
-    failing = [trial for trial in verify(read_lesson(path)) if not trial.holds]
+    failing = [trial for trial in verify(lesson_of(path)) if not trial.holds]
     assert failing == []
 
 
 @every_lesson
 def test_a_cell_fits_on_a_projector(path: Path):
-    lesson = read_lesson(path)
+    lesson = lesson_of(path)
     demos = [cell for cell in lesson.cells if cell.kind in ("demo", "setup") and not cell.markdown]
     long = [f"{path}:{cell.line}" for cell in demos if cell.source.count("\n") >= 25]
     assert long == []
@@ -72,7 +74,7 @@ def test_links_to_other_lessons_lead_somewhere(path: Path):
 def test_no_term_is_explained_in_two_lessons():
     places: dict[str, list[str]] = {}
     for path in LESSONS:
-        for term in read_lesson(path).terms:
+        for term in lesson_of(path).terms:
             places.setdefault(term.casefold(), []).append(path.stem)
     assert {term: lessons for term, lessons in places.items() if len(lessons) > 1} == {}
 
@@ -91,7 +93,7 @@ def _verdicts(notebook) -> dict[str, str]:
 @pytest.mark.slow
 @every_lesson
 def test_with_the_reference_every_check_passes_and_every_claim_in_the_prose_holds(path: Path, tmp_path: Path):
-    notebook = run_through(read_lesson(path), CourseFolder(ROOT), tmp_path, FULL)  # kept: tests of slides read it
+    notebook = run_through(lesson_of(path), CourseFolder(ROOT), tmp_path, FULL)  # kept: tests of slides read it
     shown = _verdicts(notebook)
     assert shown and set(shown.values()) == {"passed"}
     assert findings_of(notebook.cells[-1]) == []  # on the short budget: every expression can be evaluated
