@@ -11,6 +11,7 @@ from typing import Any
 
 import jupytext
 
+from autograder.authoring.cell_source import defines, is_documented, numbered_items, parsed, without_magics
 from autograder.authoring.claims import Claim, read_claims
 from autograder.authoring.lesson_files import find_lessons as find_lessons
 from autograder.authoring.markers import BEGIN, END, model_answer_of, reference_of, rubric_of, stub_of
@@ -196,7 +197,7 @@ class _Reader:
             source = self.prose(source, line)
         else:
             try:
-                parse(_without_magics(cell.source))
+                parse(without_magics(cell.source))
             except SyntaxError as problem:
                 self.error(line + (problem.lineno or 1), f"this is not Python: {problem.msg}.")
         return Cell(kind, target, markdown, source, options, line + 1)
@@ -268,7 +269,7 @@ class _Reader:
         if kind == "function" and source["cases"] is None:
             self.error(cell.line, f"`{name}` has no cases, so nothing would check it.")
         for part in ("cases", "probe", "judge"):
-            if (made := source[part]) and not _defines(made.source, part):
+            if (made := source[part]) and not defines(made.source, part):
                 self.error(made.line, f"this cell must define the function `{part}`.")
         check = Exercise(
             id=ExerciseId(f"{self.short}.{name}"),
@@ -282,7 +283,7 @@ class _Reader:
             mutates=bool(options.get("mutates", False)),
             optional=bool(options.get("optional", False)),
             slowdown=float(options.get("slowdown", 50)),
-            hints=_numbered(source["hints"].source) if source["hints"] else (),
+            hints=numbered_items(source["hints"].source) if source["hints"] else (),
             setup=setup,
             probe_source=source["probe"].source if source["probe"] else "",
             judge_source=source["judge"].source if source["judge"] else "",
@@ -324,7 +325,7 @@ class _Reader:
                 self.error(cell.line, f"`{name}` has a mistake `{label}` already, at line {found[label].line}.")
             if not hint.strip():
                 self.error(cell.line, f'the mistake `{label}` of `{name}` needs hint="…", a sentence that helps.')
-            if not _defines(cell.source, name):
+            if not defines(cell.source, name):
                 self.error(cell.line, f"a mistake of `{name}` must define `{name}`.")
             found[label] = AuthoredMistake(label, hint, cell.source, cell.line)
         return tuple(found.values())
@@ -337,9 +338,9 @@ class _Reader:
             return cell.source
         if kind == "text":
             return "*Write your answer here.*"
-        if not _defines(cell.source, cell.target):
+        if not defines(cell.source, cell.target):
             self.error(cell.line, f"the cell of the exercise `{cell.target}` must define `{cell.target}`.")
-        if kind == "function" and not _documented(cell.source, cell.target):
+        if kind == "function" and not is_documented(cell.source, cell.target):
             self.error(cell.line, f"`{cell.target}` needs a docstring: it is the student's only specification.")
         if kind == "choice":
             choices = ", ".join(f'"{choice}"' for choice in str(cell.options.get("choices", "")).split())
@@ -383,7 +384,7 @@ class _Reader:
     def check_names(self, cells: list[Cell], exercises: dict[str, AuthoredExercise]) -> None:
         """Look for names where they must not be: demos that define an exercise, probes that mention the reference."""
         for cell in cells:
-            if cell.markdown or (tree := _parsed(cell.source)) is None:
+            if cell.markdown or (tree := parsed(cell.source)) is None:
                 continue
             if cell.kind in ("demo", "setup"):
                 for name in sorted(defined_names(tree) & exercises.keys()):
@@ -403,37 +404,3 @@ class _Reader:
                     self.error(
                         exercise.cell.line, f"`{name}` needs `{need}`, so that one must withhold its tested version."
                     )
-
-
-def _without_magics(source: str) -> str:
-    return re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", source)
-
-
-def _parsed(source: str) -> ast.Module | None:
-    """Return the tree of a cell, or None when it is not Python, which was reported already."""
-    try:
-        return parse(_without_magics(source))
-    except SyntaxError:
-        return None
-
-
-def _defines(source: str, name: str) -> bool:
-    try:
-        return name in defined_names(parse(source))
-    except SyntaxError:
-        return True  # reported already
-
-
-def _documented(source: str, name: str) -> bool:
-    try:
-        nodes = parse(source).body
-    except SyntaxError:
-        return True
-    kinds = (ast.FunctionDef, ast.ClassDef)
-    return any(isinstance(node, kinds) and node.name == name and ast.get_docstring(node) for node in nodes)
-
-
-def _numbered(markdown: str) -> tuple[str, ...]:
-    """Return the items of a numbered list, each on one line."""
-    items = re.split(r"(?m)^\s*\d+\.\s+", markdown.strip())
-    return tuple(" ".join(item.split()) for item in items[1:])
