@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SHELL := /bin/sh
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo lab test lint notebooks slides bench bench-grading api gallery concepts teaching scoreboard verify arena full clean
+.PHONY: help install demo lab test lint notebooks slides rendered bench bench-grading api gallery concepts teaching scoreboard verify arena full clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -59,6 +59,9 @@ notebooks: $(VENV)/ready  ## build notebooks/ from solutions/
 
 slides: $(VENV)/ready build/slides-parts  ## every lesson as a lecture, in build/slides
 	$(BIN)/python -m autograder.authoring.slides
+
+rendered: $(VENV)/ready build/slides-parts  ## every lesson with solutions and rubrics as a page, in build/solutions
+	$(BIN)/python -m autograder.authoring.rendered
 
 # reveal.js and MathJax, as two Sphinx extensions carry them; Sphinx itself is not needed
 build/slides-parts: constraints.txt | $(VENV)/ready

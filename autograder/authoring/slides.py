@@ -162,6 +162,16 @@ def _output(output: NotebookNode) -> Markup:
     return Markup('<pre class="output">{}</pre>').format(text) if text.strip() else Markup("")
 
 
+def read_parts(parts: Path) -> dict[str, Markup]:
+    """Return what `PARTS` names, to be written into a page. Raises ValueError when one is not there."""
+    missing = [path for path in PARTS.values() if not (parts / path).is_file()]
+    if missing:
+        raise ValueError(f"{parts / missing[0]} is not there: run `make slides`, which installs it once from PyPI.")
+    # "</script" in a text would end the element that it is written into
+    texts = {name: (parts / path).read_text(encoding="utf-8") for name, path in PARTS.items()}
+    return {name: Markup(text.replace("</script", "<\\/script")) for name, text in texts.items()}
+
+
 def page(lesson: Lesson, slides: list[list[Page]], parts: Path, short: bool = False) -> str:
     """Return the lecture as one HTML file.
 
@@ -169,12 +179,7 @@ def page(lesson: Lesson, slides: list[list[Page]], parts: Path, short: bool = Fa
 
     Raises ValueError when reveal.js or MathJax is not among the parts.
     """
-    missing = [path for path in PARTS.values() if not (parts / path).is_file()]
-    if missing:
-        raise ValueError(f"{parts / missing[0]} is not there: run `make slides`, which installs it once from PyPI.")
-    # "</script" in a text would end the element that it is written into
-    texts = {name: (parts / path).read_text(encoding="utf-8") for name, path in PARTS.items()}
-    read = {name: Markup(text.replace("</script", "<\\/script")) for name, text in texts.items()}
+    read = read_parts(parts)
     points = {exercise.check.id: f"{exercise.check.points:g}" for exercise in lesson.exercises.values()}
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("autograder.authoring", "."), autoescape=True, trim_blocks=True

@@ -1,5 +1,7 @@
 """A lesson that was run is kept, for as long as a run would show the same."""
 
+import re
+
 import pytest
 
 import course_lib
@@ -7,6 +9,7 @@ from autograder.authoring import rendered
 from autograder.authoring import run_through as module
 from autograder.authoring.lesson import read_lesson
 from autograder.authoring.run_through import kept, run_through
+from autograder.authoring.slides import PARTS
 from course_lib.course_folder import CourseFolder
 
 
@@ -68,10 +71,16 @@ def test_a_damaged_file_is_as_none(sample, run):
 
 
 @pytest.mark.slow
-def test_a_page_shows_solutions_and_outputs_and_not_how_claims_are_measured(run, sample_path, tmp_path, capsys):
+def test_a_page_shows_solutions_rubrics_and_outputs_and_needs_no_network(run, sample_path, tmp_path, capsys):
     _, course = run
+    for path in PARTS.values():  # stand-ins for reveal.js and MathJax
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("/* mathematics </script> */")
     arguments = ["--course", str(course.root), "--solutions", str(sample_path.parent), "--to", str(tmp_path), "--short"]
+    arguments += ["--parts", str(tmp_path)]
     assert rendered.main(arguments) == 0
     page = (tmp_path / "90_sample.html").read_text(encoding="utf-8")
     assert "tensor(0.6931)" in page and "reference_word" in page and "_claims" not in page
+    assert "derivatives are simple" in page and "Write your answer here" not in page, "a text has answer and rubric"
+    assert "/* mathematics" in page and not re.search(r"<(script|link|img|iframe)[^>]*(src|href)=[\"']?(?!data:)", page)
     assert rendered.main([*arguments, "no_such"]) == 2 and "no lesson 'no_such'" in capsys.readouterr().err
